@@ -1,0 +1,184 @@
+"""What a run tells: past-tense facts, made of plain Python and NumPy values.
+
+A run ends with exactly one of :data:`RunEnded`. Accuracies are fractions, losses the mean
+cross-entropy of a sample in nats, times seconds.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.evaluation import Evaluation
+from mnist_core.hyperparameters import Hyperparameters, to_json
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """Everything a run needs to go on exactly: all arrays are NumPy, none is shared with MLX."""
+
+    parameters: tuple[NDArray[np.float32], ...]
+    """Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
+    optimizer_state: tuple[NDArray[np.float32], ...]
+    """The optimizer's arrays, in the order `mnist_core.optimizers` defines; sgd without momentum
+    has none."""
+    step: int = 0
+    """Updates done since the start of the run."""
+    epoch: int = 0
+    """Epochs completed."""
+    batch: int = 0
+    """Batches done in the epoch after those."""
+    loss_sum: float = 0.0
+    """Sum of the losses of the examples seen in the unfinished epoch."""
+    correct: int = 0
+    """How many of those examples were predicted right."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    run_id: str
+    dataset: str
+    hyperparameters: Hyperparameters
+    parameter_count: int
+    train_examples: int
+    validation_examples: int
+    test_examples: int
+    epochs: int
+    """The epoch this run is to end with."""
+    steps_per_epoch: int
+    epoch: int
+    """Epochs completed before; above 0 when a run is continued."""
+    step: int
+    """Updates done before."""
+    device: str
+    """What MLX computes on: cpu or gpu."""
+    blas: str
+    """The library behind MLX's matrix products, in words."""
+    threads: int
+    """Threads of that library."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCompleted:
+    step: int
+    """Updates done since the start of the run, this one included."""
+    epoch: int
+    """The epoch under way, from 1."""
+    batch: int
+    """Batches done in this epoch, this one included."""
+    loss: float
+    """Mean over the batch, before its update; with label smoothing, the smoothed loss."""
+    accuracy: float
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesPredicted:
+    """What the model under way says of the samples on show."""
+
+    step: int
+    epoch: int
+    predictions: NDArray[np.uint8] | NDArray[np.uint16]
+    """(samples,)"""
+    confidences: NDArray[np.float32]
+    """(samples,)"""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochCompleted:
+    epoch: int
+    """0 is the evaluation before any update."""
+    step: int
+    train_loss: float | None
+    """Mean over the epoch's examples, each measured before its batch's update."""
+    train_accuracy: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+    test_loss: float
+    test_accuracy: float
+    seconds: float
+    """Training alone, evaluation apart."""
+    test: Evaluation
+    state: TrainingState
+
+
+@dataclass(frozen=True, slots=True)
+class DivergenceDetected:
+    """The loss stopped being a finite number."""
+
+    step: int
+    epoch: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    run_id: str
+    epoch: int
+    """Epochs completed."""
+    step: int
+    test_accuracy: float
+    """After the last epoch that was evaluated."""
+    best_test_accuracy: float
+    best_epoch: int
+    test_loss: float
+    seconds: float
+    """Training alone, over all epochs of this run."""
+    examples_per_second: float
+    state: TrainingState
+
+
+@dataclass(frozen=True, slots=True)
+class RunCompleted(_Ended):
+    """Every planned epoch was trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStopped(_Ended):
+    """The user stopped it; what was learned is in `state`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDiverged(_Ended):
+    """It was given up because its loss is no longer a finite number."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    message: str
+    """A sentence for the user."""
+    traceback: str = field(repr=False)
+    """For the log file."""
+
+
+class StopTraining(Exception):  # noqa: N818 - a request, not an error
+    """Thrown into the training generator to ask for the end now: it answers with RunStopped."""
+
+
+RunEnded = RunCompleted | RunStopped | RunDiverged | RunFailed
+Event = RunStarted | BatchCompleted | SamplesPredicted | EpochCompleted | DivergenceDetected | RunEnded
+
+
+def event_name(event: Event) -> str:
+    """The name in snake case: `batch_completed`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """The event's plain values under their names; arrays, states and tracebacks are left out.
+
+    Numbers that are not finite become None, since JSON has no word for them.
+    """
+    out: dict[str, Any] = {"event": event_name(event)}
+    for item in fields(event):
+        value = getattr(event, item.name)
+        if isinstance(value, Hyperparameters):
+            out[item.name] = to_json(value)
+        elif isinstance(value, float):
+            out[item.name] = value if math.isfinite(value) else None
+        elif (value is None or isinstance(value, str | int)) and item.name != "traceback":
+            out[item.name] = value
+    return out

@@ -1,0 +1,433 @@
+"""Every hyperparameter, declared once: default, bounds, label, help, and when an edit takes effect.
+
+Flags, form rows, JSON and presets are all derived from :class:`Hyperparameters`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticUndefined
+
+
+class TakesEffect(StrEnum):
+    """When an edit made during a run is applied."""
+
+    NOW = "now"
+    NEXT_EPOCH = "next epoch"
+    NEXT_RUN = "next run"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a person needs to know of a hyperparameter: attached to its declaration."""
+
+    label: str
+    help: str
+    takes_effect: TakesEffect
+    expects: str = ""
+    """What may be typed, in words; only where the bounds do not already say it."""
+
+
+def _split_sizes(value: object) -> object:
+    """Turn "128, 64" into (128, 64); the empty text means no hidden layer."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",")) if value.strip() else ()
+    return value
+
+
+def _parse_validation(value: object) -> object:
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return int(word) if word.isdecimal() else word
+    return value
+
+
+Activation = Literal["relu", "sigmoid", "tanh", "gelu", "silu", "leaky_relu"]
+OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "adagrad", "lion", "muon"]
+Schedule = Literal["constant", "cosine"]
+PixelScaling = Literal["unit", "standard", "none"]
+Validation = Literal["none", "published"] | Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Hyperparameters(BaseModel):
+    """All that decides a run besides its data, machine, device and thread count. Immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    hidden_sizes: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=4096)], ...],
+        Field(max_length=8),
+        BeforeValidator(_split_sizes),
+        About(
+            "Hidden layers",
+            "Units in each hidden layer, such as 32, 32. More units can learn finer shapes but "
+            "train slower and overfit sooner. Empty: no hidden layer, which is softmax regression.",
+            TakesEffect.NEXT_RUN,
+            expects="up to 8 whole numbers from 1 to 4096, separated by commas, or nothing",
+        ),
+    ] = (32, 32)
+    activation: Annotated[
+        Activation,
+        About(
+            "Activation",
+            "The curve between layers. relu is fast and a safe choice; sigmoid and tanh flatten "
+            "out and learn slower in deep networks; gelu and silu are smooth relatives of relu.",
+            TakesEffect.NEXT_RUN,
+        ),
+    ] = "relu"
+    dropout: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        About(
+            "Dropout",
+            "The share of hidden units switched off at random in each batch. Higher fights "
+            "overfitting and slows learning; 0 switches nothing off.",
+            TakesEffect.NOW,
+        ),
+    ] = 0.0
+    optimizer: Annotated[
+        OptimizerName,
+        About(
+            "Optimizer",
+            "The rule that turns gradients into updates. sgd is plain; adam and adamw adapt the "
+            "step of each weight and want a learning rate near 0.001.",
+            TakesEffect.NEXT_RUN,
+        ),
+    ] = "sgd"
+    learning_rate: Annotated[
+        float,
+        Field(gt=0, le=100),
+        About(
+            "Learning rate",
+            "How far each update moves the weights. Higher learns faster until it overshoots and "
+            "the loss jumps or diverges; lower is steadier and slower.",
+            TakesEffect.NOW,
+        ),
+    ] = 0.1
+    momentum: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        About(
+            "Momentum",
+            "How much of the last update is carried into the next. Higher rolls through noise and "
+            "flat stretches, too high overshoots; 0.9 is common with sgd, 0.95 with muon.",
+            TakesEffect.NOW,
+        ),
+    ] = 0.0
+    weight_decay: Annotated[
+        float,
+        Field(ge=0, le=10),
+        About(
+            "Weight decay",
+            "Pulls every weight towards zero at each update. Higher keeps the network simpler "
+            "and fights overfitting, too high stops it from learning.",
+            TakesEffect.NOW,
+        ),
+    ] = 0.0
+    schedule: Annotated[
+        Schedule,
+        About(
+            "Schedule",
+            "How the learning rate moves over the run. constant holds it; cosine lowers it along "
+            "half a cosine to one hundredth at the planned end, where added epochs stay.",
+            TakesEffect.NEXT_RUN,
+        ),
+    ] = "constant"
+    warmup_steps: Annotated[
+        int,
+        Field(ge=0, le=1_000_000),
+        About(
+            "Warm-up steps",
+            "Batches over which the learning rate climbs to its full value. More makes a gentler "
+            "start, which helps high rates; 0 starts at full.",
+            TakesEffect.NEXT_RUN,
+        ),
+    ] = 0
+    batch_size: Annotated[
+        int,
+        Field(ge=1, le=65_536),
+        About(
+            "Batch size",
+            "Examples averaged for one update. Larger gives smoother and fewer updates an epoch; "
+            "smaller gives noisier and more updates, and takes longer.",
+            TakesEffect.NEXT_EPOCH,
+        ),
+    ] = 256
+    epochs: Annotated[
+        int,
+        Field(ge=1, le=100_000),
+        About(
+            "Epochs",
+            "Passes over the training set. More learns longer, until the test loss rises again: "
+            "then the network is overfitting.",
+            TakesEffect.NEXT_EPOCH,
+        ),
+    ] = 10
+    shuffle: Annotated[
+        bool,
+        About(
+            "Shuffle",
+            "Draw the batches in a new order each epoch. Off keeps the order of the files, which "
+            "can teach the network that order.",
+            TakesEffect.NEXT_RUN,
+            expects="yes or no",
+        ),
+    ] = True
+    pixel_scaling: Annotated[
+        PixelScaling,
+        About(
+            "Pixel scaling",
+            "unit divides pixels by 255; standard subtracts the mean of the training set and "
+            "divides by its deviation; none feeds 0 to 255, which makes large steps and often "
+            "diverges.",
+            TakesEffect.NEXT_RUN,
+        ),
+    ] = "unit"
+    label_smoothing: Annotated[
+        float,
+        Field(ge=0, lt=1),
+        About(
+            "Label smoothing",
+            "The share of the target spread evenly over all classes. Higher keeps the network "
+            "less sure of itself; 0 asks for full certainty. Reported test losses stay unsmoothed.",
+            TakesEffect.NEXT_RUN,
+        ),
+    ] = 0.0
+    validation: Annotated[
+        Validation,
+        BeforeValidator(_parse_validation),
+        About(
+            "Validation",
+            "Examples held out to compare runs by. A number takes the last so many of the "
+            "training set; published takes all but the last ten test images, which are shown; "
+            "none trains on everything.",
+            TakesEffect.NEXT_RUN,
+            expects="none, published, or a whole number of examples",
+        ),
+    ] = "none"
+    seed: Annotated[
+        int,
+        Field(ge=0, le=2**32 - 1),
+        About(
+            "Seed",
+            "Start of all random numbers: initial weights, batch order, dropout. The same seed "
+            "repeats a run exactly; another shows how much is luck.",
+            TakesEffect.NEXT_RUN,
+        ),
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HyperparameterField:
+    """One declared hyperparameter, in the form that flags, form rows and help are made from."""
+
+    name: str
+    about: About
+    default: Any
+    choices: tuple[str, ...]
+    """The words that may be chosen; empty for free values."""
+    kind: type
+    """tuple, str, float, int or bool."""
+    bounds: str
+    """The bounds in words; empty where there are none."""
+
+    @property
+    def label(self) -> str:
+        return self.about.label
+
+    @property
+    def help(self) -> str:
+        return self.about.help
+
+    @property
+    def takes_effect(self) -> TakesEffect:
+        return self.about.takes_effect
+
+    @property
+    def flag(self) -> str:
+        """The command line flag, in kebab case."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def expects(self) -> str:
+        """What may be given, in words."""
+        if self.about.expects:
+            return self.about.expects
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        noun = "a whole number" if self.kind is int else "a number"
+        return f"{noun} {self.bounds}".strip()
+
+    def format(self, value: Any) -> str:
+        """The text that :func:`parse` reads back as `value`."""
+        if isinstance(value, tuple):
+            return ", ".join(str(size) for size in value)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def _bounds_in_words(constraints: list[Any]) -> str:
+    low = high = ""
+    for constraint in constraints:
+        match constraint:
+            case Ge(bound):
+                low = f"from {bound}"
+            case Gt(bound):
+                low = f"above {bound}"
+            case Le(bound):
+                high = f"to {bound}" if low.startswith("from") else f"and at most {bound}"
+            case Lt(bound):
+                high = f"to below {bound}" if low.startswith("from") else f"below {bound}"
+            case _:
+                pass
+    return f"{low} {high}".strip()
+
+
+@cache
+def hyperparameter_fields() -> Mapping[str, HyperparameterField]:
+    """Every hyperparameter by name, in the order of declaration."""
+    fields = {}
+    for name, info in Hyperparameters.model_fields.items():
+        assert info.default is not PydanticUndefined, name
+        about = next(item for item in info.metadata if isinstance(item, About))
+        literal = get_origin(info.annotation) is Literal
+        fields[name] = HyperparameterField(
+            name=name,
+            about=about,
+            default=info.default,
+            choices=get_args(info.annotation) if literal else (),
+            kind=type(info.default),
+            bounds=_bounds_in_words(info.metadata),
+        )
+    return fields
+
+
+class InvalidHyperparameters(ValueError):
+    """Values that were refused: `problems` maps field names to sentences for the user."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = dict(problems)
+
+
+def make_hyperparameters(
+    values: Mapping[str, Any], base: Hyperparameters | None = None
+) -> Hyperparameters:
+    """Validate `values` (typed values or the texts a person types) on top of `base`.
+
+    Raises:
+        InvalidHyperparameters: with one sentence for each field that was refused.
+    """
+    fields = hyperparameter_fields()
+    given = base.model_dump() if base else {}
+    try:
+        return Hyperparameters.model_validate(given | dict(values))
+    except ValidationError as error:
+        problems = {}
+        for detail in error.errors(include_url=False, include_context=False):
+            name = str(detail["loc"][0]) if detail["loc"] else ""
+            if name in fields:
+                problems[name] = (
+                    f"{fields[name].label}: {_quote(values.get(name))} is not usable; "
+                    f"it takes {fields[name].expects}."
+                )
+            else:
+                problems[name] = f"There is no hyperparameter {name!r}."
+        raise InvalidHyperparameters(problems) from error
+
+
+def _quote(value: object) -> str:
+    text = "an empty field" if value == "" else repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+_USES_MOMENTUM = frozenset({"sgd", "muon"})
+_USES_WEIGHT_DECAY = frozenset({"sgd", "adamw", "lion", "muon"})
+
+
+def unused_fields(hyperparameters: Hyperparameters) -> dict[str, str]:
+    """The fields that have no effect beside the others, each with the reason as a sentence."""
+    unused = {}
+    optimizer = hyperparameters.optimizer
+    if optimizer not in _USES_MOMENTUM:
+        unused["momentum"] = f"{optimizer} has no momentum setting."
+    if optimizer not in _USES_WEIGHT_DECAY:
+        unused["weight_decay"] = f"{optimizer} has no weight decay."
+    if not hyperparameters.hidden_sizes:
+        for name in ("activation", "dropout"):
+            unused[name] = "Without hidden layers there is nothing to apply it to."
+    return unused
+
+
+def to_json(hyperparameters: Hyperparameters) -> dict[str, Any]:
+    """Plain JSON values; `make_hyperparameters` reads them back."""
+    return hyperparameters.model_dump(mode="json")
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A published example that people want to reproduce."""
+
+    name: str
+    source: str
+    hyperparameters: Hyperparameters
+
+
+DEFAULT_PRESET = "mlx-docs"
+
+
+@cache
+def presets() -> Mapping[str, Preset]:
+    """The presets by name. All start from weights and biases uniform in ±1/sqrt(fan_in)."""
+    mlx_docs = Hyperparameters()
+    mlx_wide = mlx_docs.model_copy(update={"hidden_sizes": (256, 256), "learning_rate": 0.01})
+    every = (
+        Preset("mlx-docs", "MLX documentation, multi-layer perceptron example", mlx_docs),
+        Preset("mlx-wide", "blog post “MLX 03 Multi-Layer Perceptron”", mlx_wide),
+        Preset(
+            "mlx-raw-pixels",
+            "the same post as written: pixels 0 to 255, many seeds fail",
+            mlx_wide.model_copy(update={"pixel_scaling": "none"}),
+        ),
+        Preset(
+            "torch-sigmoid",
+            "blog post “MLP with MNIST” (PyTorch)",
+            Hyperparameters(
+                hidden_sizes=(512, 256),
+                activation="sigmoid",
+                learning_rate=0.01,
+                momentum=0.5,
+                batch_size=32,
+            ),
+        ),
+        Preset(
+            "mlx-unit-rate",
+            "“MLX-project NN model with mnist”, with a learning rate of 1",
+            mlx_docs.model_copy(update={"learning_rate": 1.0}),
+        ),
+    )
+    return {preset.name: preset for preset in every}
+
+
+def learning_rate_at(hyperparameters: Hyperparameters, step: int, planned_steps: int) -> float:
+    """The learning rate of update `step` (from 0) in a run planned for `planned_steps` updates.
+
+    Linear warm-up, then constant or half a cosine down to one hundredth (Loshchilov and Hutter,
+    "SGDR", 2017, eq. 5, without restarts). Steps past the plan keep the final rate.
+    """
+    peak = hyperparameters.learning_rate
+    warmup = hyperparameters.warmup_steps
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    if hyperparameters.schedule == "constant":
+        return peak
+    progress = min(1.0, (step - warmup) / max(1, planned_steps - 1 - warmup))
+    floor = peak / 100
+    return floor + (peak - floor) * (1 + math.cos(math.pi * progress)) / 2
