@@ -28,7 +28,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, rows: slice) -> "Examples":
+    def __getitem__(self, rows: slice | NDArray[np.intp]) -> "Examples":
         return Examples(self.images[rows], self.labels[rows])
 
 

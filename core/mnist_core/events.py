@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.evaluation import Evaluation
+from mnist_core.evaluation import Answers, Evaluation
 from mnist_core.hyperparameters import Hyperparameters, to_json
 
 
@@ -22,9 +22,8 @@ class TrainingState:
 
     parameters: tuple[NDArray[np.float32], ...]
     """Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
-    optimizer_state: tuple[NDArray[np.float32], ...]
-    """The optimizer's arrays, in the order `mnist_core.optimizers` defines; sgd without momentum
-    has none."""
+    optimizer_state: tuple[NDArray[np.float32], ...] | None
+    """The optimizer's arrays, in the order `mnist_core.optimizers` defines; None for a new one."""
     step: int = 0
     """Updates done since the start of the run."""
     epoch: int = 0
@@ -35,6 +34,11 @@ class TrainingState:
     """Sum of the losses of the examples seen in the unfinished epoch."""
     correct: int = 0
     """How many of those examples were predicted right."""
+    best_test_accuracy: float | None = None
+    """The best of the evaluated epochs; None before the first evaluation."""
+    best_epoch: int = 0
+    seconds: float = 0.0
+    """Training time so far, evaluation and pauses apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class BatchCompleted:
     """Mean over the batch, before its update; with label smoothing, the smoothed loss."""
     accuracy: float
     learning_rate: float
+    seconds: float = field(default=0.0, compare=False)
+    """Training time of the run so far, evaluation and pauses apart; no part of what was learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +87,7 @@ class SamplesPredicted:
 
     step: int
     epoch: int
-    predictions: NDArray[np.uint8] | NDArray[np.uint16]
-    """(samples,)"""
-    confidences: NDArray[np.float32]
-    """(samples,)"""
+    answers: Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +123,15 @@ class _Ended:
     epoch: int
     """Epochs completed."""
     step: int
-    test_accuracy: float
-    """After the last epoch that was evaluated."""
-    best_test_accuracy: float
+    test_accuracy: float | None
+    """After the last epoch that was evaluated; None where a continued run evaluated none."""
+    best_test_accuracy: float | None
     best_epoch: int
-    test_loss: float
+    test_loss: float | None
     seconds: float
-    """Training alone, over all epochs of this run."""
+    """Training alone, over all its parts if it was continued."""
     examples_per_second: float
+    """Since it was started or last continued."""
     state: TrainingState
 
 
@@ -159,7 +163,9 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
 
 
 RunEnded = RunCompleted | RunStopped | RunDiverged | RunFailed
-Event = RunStarted | BatchCompleted | SamplesPredicted | EpochCompleted | DivergenceDetected | RunEnded
+Event = (
+    RunStarted | BatchCompleted | SamplesPredicted | EpochCompleted | DivergenceDetected | RunEnded
+)
 
 
 def event_name(event: Event) -> str:

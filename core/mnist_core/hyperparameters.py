@@ -309,7 +309,7 @@ def hyperparameter_fields() -> Mapping[str, HyperparameterField]:
     return fields
 
 
-class InvalidHyperparameters(ValueError):
+class HyperparametersError(ValueError):
     """Values that were refused: `problems` maps field names to sentences for the user."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
@@ -323,7 +323,7 @@ def make_hyperparameters(
     """Validate `values` (typed values or the texts a person types) on top of `base`.
 
     Raises:
-        InvalidHyperparameters: with one sentence for each field that was refused.
+        HyperparametersError: with one sentence for each field that was refused.
     """
     fields = hyperparameter_fields()
     given = base.model_dump() if base else {}
@@ -340,11 +340,13 @@ def make_hyperparameters(
                 )
             else:
                 problems[name] = f"There is no hyperparameter {name!r}."
-        raise InvalidHyperparameters(problems) from error
+        raise HyperparametersError(problems) from error
 
 
 def _quote(value: object) -> str:
-    text = "an empty field" if value == "" else repr(value) if isinstance(value, str) else str(value)
+    text = (
+        "an empty field" if value == "" else repr(value) if isinstance(value, str) else str(value)
+    )
     return text if len(text) <= 60 else text[:57] + "..."
 
 

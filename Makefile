@@ -1,0 +1,37 @@
+# Two variables, both optional:
+#   ARGS="..."   arguments for the app (make run) or for pytest (make test, make soak)
+#   EXTRA=cuda12 the MLX back end or other extras to install, separated by commas
+
+.DEFAULT_GOAL := help
+.PHONY: help run test soak lint clean setup setup-dev
+
+SETUP = scripts/setup.sh $(if $(EXTRA),--extra '$(EXTRA)')
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+run: setup ## install what is missing and open the app: make run ARGS="--preset mlx-wide"
+	@exec .venv/bin/mnist-tui $(ARGS)
+
+test: setup-dev ## run every test, repeated ones in their short form
+	.venv/bin/python -m pytest $(ARGS)
+
+soak: setup-dev ## run every test, repeated ones in full; this takes long
+	.venv/bin/python -m pytest --soak --timeout 3600 $(ARGS)
+
+lint: setup-dev ## check style, types and the direction of imports
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+clean: ## remove .venv and everything else that was generated
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist
+	rm -f snapshot_report.html
+	find core tui tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup:
+	@$(SETUP)
+
+setup-dev:
+	@$(SETUP) --dev

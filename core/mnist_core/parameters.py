@@ -1,0 +1,67 @@
+"""The weights of a network as NumPy arrays: their shapes and their start."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+INITIAL_WEIGHTS, BATCH_ORDER = range(2)
+"""Streams of random numbers under one seed, so that drawing from one never shifts the other."""
+
+
+def layer_sizes(input_size: int, hidden_sizes: Sequence[int], class_count: int) -> tuple[int, ...]:
+    """Units of each layer, input and output included."""
+    return (input_size, *hidden_sizes, class_count)
+
+
+def parameter_count(sizes: Sequence[int]) -> int:
+    """Number of weights and biases."""
+    return sum((fan_in + 1) * out for fan_in, out in pairwise(sizes))
+
+
+def initial_parameters(sizes: Sequence[int], seed: int) -> tuple[NDArray[np.float32], ...]:
+    """Weight (inputs, outputs) and bias (outputs,) of each layer, uniform in ±1/sqrt(inputs).
+
+    This is the default of `mlx.nn.Linear` and `torch.nn.Linear`, which the presets start from.
+    """
+    random = np.random.default_rng((seed, INITIAL_WEIGHTS))
+    parameters: list[NDArray[np.float32]] = []
+    for fan_in, out in pairwise(sizes):
+        bound = 1 / math.sqrt(fan_in)
+        parameters += [
+            random.uniform(-bound, bound, shape).astype(np.float32)
+            for shape in ((fan_in, out), (out,))
+        ]
+    return tuple(parameters)
+
+
+def check_parameters(parameters: Sequence[NDArray[np.float32]], sizes: Sequence[int]) -> None:
+    """Raise ValueError, as a sentence, where `parameters` are not those of a network of `sizes`."""
+    layers = [(weight.shape, bias.shape) for weight, bias in _pairs(parameters)]
+    expected = [((fan_in, out), (out,)) for fan_in, out in pairwise(sizes)]
+    if layers != expected:
+        found = [*(weight[0] for weight, _ in layers), *layers[-1][1]] if layers else []
+        raise ValueError(
+            f"The saved weights are of a network {_dashes(found)}, but the hyperparameters and "
+            f"the data set ask for {_dashes(sizes)}. Start a new run, or use the same data set."
+        )
+
+
+def _pairs(
+    parameters: Sequence[NDArray[np.float32]],
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    return zip(parameters[::2], parameters[1::2], strict=True)
+
+
+def _dashes(sizes: Sequence[int]) -> str:
+    return "-".join(str(size) for size in sizes)
+
+
+def batch_order(examples: int, seed: int, epoch: int, *, shuffle: bool) -> NDArray[np.int32]:
+    """The order (examples,) in which epoch `epoch`, from 1, visits the training examples."""
+    order = np.arange(examples, dtype=np.int32)
+    if shuffle:
+        np.random.default_rng((seed, BATCH_ORDER, epoch)).shuffle(order)
+    return order

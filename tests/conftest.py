@@ -1,0 +1,95 @@
+"""What every test shares: folders of its own, real MNIST where it is, the length of repetitions."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[1]
+REAL_MNIST = CHECKOUT.parent / "shared" / "mnist"
+
+USER_FOLDERS = {
+    "MNIST_TUI_HOME": "home",
+    "XDG_CACHE_HOME": "cache",
+    "XDG_CONFIG_HOME": "config",
+    "XDG_DATA_HOME": "data",
+    "XDG_STATE_HOME": "state",
+}
+"""The variables that decide where the program keeps a user's files."""
+
+SESSION_FOLDER = pytest.StashKey[Path]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--soak",
+        action="store_true",
+        help="run the tests marked soak too, and repeat repeated tests as often as they ask",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A fixture would come too late: collecting tests imports MLX, and that fills the cache.
+    folder = tempfile.TemporaryDirectory(prefix="mnist-tui-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    environment = pytest.MonkeyPatch()
+    config.add_cleanup(environment.undo)
+    config.stash[SESSION_FOLDER] = Path(folder.name)
+    _use_folders_in(Path(folder.name), environment)
+    _blas_folder(Path(folder.name)).mkdir(mode=0o700, parents=True)
+
+
+def pytest_report_header() -> str:
+    if _real_mnist() is None:
+        return f"MNIST: not found in {REAL_MNIST}; tests use synthetic data only"
+    return f"MNIST: the real one, in {REAL_MNIST}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--soak"):
+        return
+    soak = [item for item in items if item.get_closest_marker("soak")]
+    items[:] = [item for item in items if item not in soak]
+    config.hook.pytest_deselected(items=soak)
+
+
+@pytest.fixture(autouse=True)
+def _user_folders(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Give the test empty user folders; only the copy of the BLAS, 25 MB, is shared by all."""
+    folder = tmp_path_factory.mktemp("user")
+    _use_folders_in(folder, monkeypatch)
+    blas = _blas_folder(folder)
+    blas.parent.mkdir(parents=True)
+    blas.symlink_to(_blas_folder(request.config.stash[SESSION_FOLDER]))
+
+
+@pytest.fixture
+def repeats(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """`repeats(short, full)`: how often to repeat; `full` with --soak, else `short`."""
+    soak = bool(request.config.getoption("--soak"))
+    return lambda short, full: full if soak else short
+
+
+@pytest.fixture(scope="session")
+def real_mnist() -> Path | None:
+    """The folder of the four official MNIST files, or None: a test must then use other data."""
+    return _real_mnist()
+
+
+def _real_mnist() -> Path | None:
+    return REAL_MNIST if (REAL_MNIST / "train-images-idx3-ubyte.gz").exists() else None
+
+
+def _use_folders_in(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    for variable, name in USER_FOLDERS.items():
+        environment.setenv(variable, str(folder / name))
+
+
+def _blas_folder(folder: Path) -> Path:
+    """Where the program, given the user folders in `folder`, keeps its BLAS for MLX."""
+    return folder / USER_FOLDERS["XDG_CACHE_HOME"] / "mnist-tui" / "blas"

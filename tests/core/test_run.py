@@ -1,0 +1,171 @@
+"""TrainingRun driven by scripted generators: no MLX, no timing."""
+
+import threading
+from collections.abc import Generator
+
+import numpy as np
+import pytest
+
+from mnist_core.events import (
+    BatchCompleted,
+    Event,
+    RunEnded,
+    RunFailed,
+    RunStopped,
+    StopTraining,
+    TrainingState,
+)
+from mnist_core.run import TrainingRun
+
+Events = Generator[Event, None, None]
+
+
+def batch(step: int) -> BatchCompleted:
+    return BatchCompleted(step, 1, step, loss=1.0 / step, accuracy=0.5, learning_rate=0.1)
+
+
+def stopped(step: int) -> RunStopped:
+    state = TrainingState((np.zeros(1, np.float32),), None, step=step)
+    return RunStopped("id", 0, step, None, None, 0, None, 0.0, 0.0, state)
+
+
+def endless(after_first: threading.Event | None = None) -> Events:
+    """Batches for ever; StopTraining is answered with RunStopped."""
+    step = 0
+    try:
+        while True:
+            step += 1
+            yield batch(step)
+            if after_first is not None:
+                after_first.set()
+    except StopTraining:
+        yield stopped(step)
+
+
+def finish(run: TrainingRun) -> list[Event]:
+    assert run.join(10), "the run's thread did not end"
+    return run.drain()
+
+
+def test_events_arrive_in_order_and_end_once() -> None:
+    def script() -> Events:
+        yield batch(1)
+        yield batch(2)
+        yield stopped(2)
+        pytest.fail("asked for an event after the end")
+
+    run = TrainingRun(script)
+    run.start()
+    events = finish(run)
+    assert [type(event) for event in events] == [BatchCompleted, BatchCompleted, RunStopped]
+    assert run.drain() == []
+
+
+def test_stop_throws_into_the_generator_and_keeps_its_answer() -> None:
+    under_way = threading.Event()
+    run = TrainingRun(lambda: endless(under_way))
+    run.start()
+    assert under_way.wait(10)
+    run.stop()
+    *batches, end = finish(run)
+    assert isinstance(end, RunStopped)
+    assert end.step == len(batches)
+    assert not run.alive
+
+
+def test_a_paused_run_takes_no_step_until_resumed() -> None:
+    asked = []
+
+    def script() -> Events:
+        for step in range(1, 4):
+            asked.append(step)
+            yield batch(step)
+        yield stopped(3)
+
+    run = TrainingRun(script)
+    run.pause()
+    run.start()
+    assert run.wait_until_paused(10)
+    assert asked == [1]
+    run.resume()
+    events = finish(run)
+    assert asked == [1, 2, 3]
+    assert len(events) == 4
+
+
+def test_a_paused_run_can_be_stopped() -> None:
+    run = TrainingRun(endless)
+    run.pause()
+    run.start()
+    assert run.wait_until_paused(10)
+    run.stop()
+    assert isinstance(finish(run)[-1], RunStopped)
+
+
+def test_an_error_becomes_the_last_event() -> None:
+    def script() -> Events:
+        yield batch(1)
+        raise ValueError("The disk is on fire. Use water.")
+
+    run = TrainingRun(script)
+    run.start()
+    events = finish(run)
+    assert isinstance(events[-1], RunFailed)
+    assert events[-1].message == "The disk is on fire. Use water."
+    assert "ValueError" in events[-1].traceback
+    assert sum(isinstance(event, RunEnded) for event in events) == 1
+
+
+def test_an_error_on_stopping_still_ends_the_run() -> None:
+    def script() -> Events:
+        try:
+            while True:
+                yield batch(1)
+        except StopTraining:
+            raise OSError("No space left.") from None
+
+    run = TrainingRun(script)
+    run.start()
+    run.stop()
+    assert isinstance(finish(run)[-1], RunFailed)
+
+
+def test_a_generator_that_just_ends_is_a_failure() -> None:
+    def script() -> Events:
+        yield batch(1)
+
+    run = TrainingRun(script)
+    run.start()
+    end = finish(run)[-1]
+    assert isinstance(end, RunFailed)
+    assert end.message
+
+
+def test_the_thread_cleans_up_after_itself_in_its_own_thread() -> None:
+    threads = []
+
+    def script() -> Events:
+        threads.append(threading.get_ident())
+        yield stopped(0)
+
+    run = TrainingRun(script, at_thread_end=lambda: threads.append(threading.get_ident()))
+    run.start()
+    finish(run)
+    assert len(threads) == 2
+    assert threads[0] == threads[1] != threading.get_ident()
+
+
+def test_many_events_pass_the_mailbox_without_loss() -> None:
+    def script() -> Events:
+        for step in range(1, 20_001):
+            yield batch(step)
+        yield stopped(20_000)
+
+    run = TrainingRun(script)
+    run.start()
+    events: list[Event] = []
+    while run.alive:
+        events += run.drain()
+    events += run.drain()
+    steps = [event.step for event in events if isinstance(event, BatchCompleted)]
+    assert steps == list(range(1, 20_001))

@@ -1,0 +1,195 @@
+"""The rules of starting, stopping and restarting, without a screen and without MLX."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from scripted import ScriptedLoader, ScriptedRuns, digits, loaded
+
+from mnist_core.events import RunFailed
+from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
+from mnist_tui.session import Loader, Session, State
+
+TWO_EPOCHS = make_hyperparameters({"epochs": 2})
+
+
+class Laboratory:
+    """A session with scripted runs, and a way to wait for what it does."""
+
+    def __init__(self, loader: Loader | None = None) -> None:
+        self.runs = ScriptedRuns()
+        self.loaders = [loader or loaded()]
+        self.logged: list[str] = []
+        self.session = Session(self.runs, lambda: self.loaders[-1], self.logged.append)
+
+    def tick_until(self, wanted: Callable[[Session], bool]) -> None:
+        pause = threading.Event()
+        for _ in range(2000):
+            self.session.tick()
+            if wanted(self.session):
+                return
+            pause.wait(0.005)  # lets the run's thread work between two looks
+        pytest.fail(f"still {self.session.state} after 10 seconds")
+
+    def tick_until_state(self, state: State) -> None:
+        self.tick_until(lambda session: session.state is state)
+
+
+@pytest.fixture
+def laboratory() -> Laboratory:
+    made = Laboratory()
+    made.session.load_data()
+    made.session.tick()
+    return made
+
+
+def run_to_first_epoch(laboratory: Laboratory, hyperparameters: Hyperparameters) -> None:
+    """Start a run and hold it after its first epoch."""
+    laboratory.runs.gate.clear()
+    laboratory.session.run(hyperparameters)
+    laboratory.tick_until(
+        lambda s: s.progress is not None and s.progress.epoch is not None and s.progress.epoch.epoch == 1
+    )
+
+
+def test_it_is_loading_until_there_are_data() -> None:
+    made = Laboratory()
+    made.session.load_data()
+    assert made.session.state is State.LOADING
+    made.session.tick()
+    assert made.session.state is State.IDLE
+    assert made.session.samples is not None
+
+
+def test_a_run_asked_for_while_loading_starts_with_the_data() -> None:
+    loader = ScriptedLoader()
+    made = Laboratory(loader)
+    made.session.load_data()
+    made.session.run(TWO_EPOCHS)
+    made.session.tick()
+    assert made.session.waiting
+    assert made.session.state is State.LOADING
+    loader.events.append(DatasetLoaded(digits(), None))
+    made.tick_until_state(State.COMPLETED)
+    assert made.runs.made == [TWO_EPOCHS]
+
+
+def test_a_run_goes_to_its_end(laboratory: Laboratory) -> None:
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    progress = laboratory.session.progress
+    assert progress is not None
+    assert len(progress.train_loss) == 8
+    assert list(progress.test_loss.x("step")) == [0, 4, 8]
+    assert progress.epoch_under_way == 2
+    assert laboratory.session.ghost is None
+
+
+def test_stop_keeps_what_was_learned(laboratory: Laboratory) -> None:
+    run_to_first_epoch(laboratory, TWO_EPOCHS)
+    laboratory.session.stop()
+    laboratory.runs.gate.set()
+    laboratory.tick_until_state(State.STOPPED)
+    assert laboratory.session.progress is not None
+    assert laboratory.session.progress.state is not None
+    assert laboratory.session.can_continue
+
+
+def test_a_restart_waits_for_the_old_run_and_keeps_it_as_the_ghost(laboratory: Laboratory) -> None:
+    run_to_first_epoch(laboratory, TWO_EPOCHS)
+    old = laboratory.session.progress
+    other = make_hyperparameters({"learning_rate": 0.5}, TWO_EPOCHS)
+    laboratory.session.run(other)
+    assert laboratory.session.state is State.STOPPING
+    assert laboratory.runs.made == [TWO_EPOCHS]
+    laboratory.runs.gate.set()
+    laboratory.tick_until_state(State.COMPLETED)
+    assert laboratory.runs.made == [TWO_EPOCHS, other]
+    assert laboratory.session.ghost is old
+    assert laboratory.session.progress is not old
+
+
+def test_pause_and_resume(laboratory: Laboratory) -> None:
+    run_to_first_epoch(laboratory, TWO_EPOCHS)
+    laboratory.session.pause()
+    laboratory.runs.gate.set()
+    laboratory.tick_until_state(State.PAUSED)
+    assert laboratory.session.can_continue
+    laboratory.session.resume()
+    laboratory.tick_until_state(State.COMPLETED)
+
+
+def test_one_more_epoch_of_a_paused_run_ends_in_a_pause(laboratory: Laboratory) -> None:
+    run_to_first_epoch(laboratory, make_hyperparameters({"epochs": 5}))
+    laboratory.session.pause()
+    laboratory.runs.gate.set()
+    laboratory.tick_until_state(State.PAUSED)
+    laboratory.session.one_more_epoch()
+    laboratory.tick_until(
+        lambda s: s.state is State.PAUSED and s.progress is not None and s.progress.epoch_under_way == 2
+    )
+    laboratory.session.stop()
+    laboratory.tick_until_state(State.STOPPED)
+
+
+def test_one_more_epoch_goes_on_after_the_end(laboratory: Laboratory) -> None:
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    progress = laboratory.session.progress
+    laboratory.session.one_more_epoch()
+    laboratory.tick_until(lambda s: s.state is State.COMPLETED and s.progress is progress
+                          and len(s.progress.train_loss) == 12)  # fmt: skip
+    assert progress is not None
+    assert progress.planned_epochs == 3
+    assert list(progress.train_loss.x("step")) == list(range(1, 13))
+
+
+def test_a_failed_run_is_told_and_logged(laboratory: Laboratory) -> None:
+    laboratory.runs.fail_with = ValueError("The labels ran away. Catch them.")
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.FAILED)
+    assert laboratory.session.progress is not None
+    end = laboratory.session.progress.end
+    assert isinstance(end, RunFailed)
+    assert end.message == "The labels ran away. Catch them."
+    assert "ValueError" in laboratory.logged[0]
+    assert not laboratory.session.can_continue
+
+
+def test_a_failed_load_can_be_tried_again() -> None:
+    made = Laboratory(ScriptedLoader(DatasetFailed("No such folder.", "Traceback ...")))
+    made.session.load_data()
+    made.session.tick()
+    assert made.session.state is State.FAILED
+    assert made.logged == ["Traceback ..."]
+    made.loaders.append(loaded())
+    made.session.run(TWO_EPOCHS)
+    made.tick_until_state(State.COMPLETED)
+
+
+def test_offered_data_are_used_only_when_asked(laboratory: Laboratory) -> None:
+    loader = laboratory.loaders[0]
+    assert isinstance(loader, ScriptedLoader)
+    loader.events.append(DatasetOffered(digits(name="late")))
+    laboratory.session.tick()
+    assert laboratory.session.dataset is not None
+    assert laboratory.session.dataset.name == "scripted"
+    laboratory.session.use_offered_data()
+    assert laboratory.session.dataset.name == "late"
+    assert laboratory.session.offered is None
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    assert laboratory.session.progress is not None
+    assert laboratory.session.progress.dataset.name == "late"
+
+
+def test_closing_stops_and_joins_everything(laboratory: Laboratory) -> None:
+    run_to_first_epoch(laboratory, TWO_EPOCHS)
+    laboratory.runs.gate.set()
+    laboratory.session.close()
+    names = [thread.name for thread in threading.enumerate()]
+    assert "training run" not in names
+    loader = laboratory.loaders[0]
+    assert isinstance(loader, ScriptedLoader)
+    assert loader.cancelled

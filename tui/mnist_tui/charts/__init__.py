@@ -1,0 +1,1 @@
+"""Charts of curves that grow, drawn as text: no widget, no timer, no thread."""

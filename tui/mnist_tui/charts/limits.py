@@ -1,0 +1,60 @@
+"""The limits of a plot's axes: what must be in view, in steps that seldom change."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_tui.charts.plot import Plot
+from mnist_tui.charts.raster import Columns
+from mnist_tui.charts.scales import Limits, Scale, stepped_limits
+
+_SMALLEST_ON_LOG = 1e-30
+_OUTLIERS = 5.0
+"""Percent of the columns of a curve, at either end, that limits may leave out."""
+
+
+def x_limits(plot: Plot, current: Limits | None) -> Limits:
+    """From 0 to the planned end, or as far as the curves go; `current` while it serves."""
+    axis = plot.x
+    if axis.window is not None:
+        return Limits(*axis.window, axis.scale)
+    places = [curve.series.x(axis.column) for curve in plot.curves if len(curve.series)]
+    low = min((float(place[0]) for place in places), default=0.0)
+    high = max((float(place[-1]) for place in places), default=1.0)
+    low = max(low, _SMALLEST_ON_LOG) if axis.scale is Scale.LOG else min(low, 0.0)
+    if axis.end is not None and low < axis.end >= high:
+        return Limits(low, axis.end, axis.scale)
+    high = max(high, low + 1e-9)
+    if axis.scale is Scale.LINEAR and high < 1:
+        # A first moment on the axis of time should not show limits of microseconds.
+        high = 1.0
+    return stepped_limits(current, low, high, axis.scale)
+
+
+def y_limits(plot: Plot, curves: Sequence[Columns], current: Limits | None) -> Limits:
+    """Round limits around what `curves` do on the canvas; `current` while it serves."""
+    axis = plot.y
+    if axis.window is not None:
+        return Limits(*axis.window, axis.scale)
+    values = np.concatenate(
+        [np.empty(0), *(part for curve in curves for part in _ends(curve, axis.ignore_outliers))]
+    )
+    if axis.scale is Scale.LOG:
+        values = values[values >= _SMALLEST_ON_LOG]
+    elif axis.include is not None:
+        values = np.append(values, axis.include)
+    if len(values) == 0:
+        return Limits(0.1, 1.0, axis.scale) if current is None else current
+    low, high = float(values.min()), float(values.max())
+    return stepped_limits(current, low, high, axis.scale, axis.bounds)
+
+
+def _ends(curve: Columns, ignore_outliers: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lows and highs of the columns on the canvas, without NaN, perhaps without outliers."""
+    low, high = curve.low[curve.inside], curve.high[curve.inside]
+    low, high = low[~np.isnan(low)], high[~np.isnan(high)]
+    if ignore_outliers and len(low):
+        low = low[low >= np.percentile(low, _OUTLIERS)]
+        high = high[high <= np.percentile(high, 100 - _OUTLIERS)]
+    return low, high

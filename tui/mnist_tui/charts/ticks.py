@@ -1,0 +1,118 @@
+"""Where an axis is labelled, and how its numbers are written."""
+
+import math
+from enum import Enum
+
+from mnist_tui.charts.scales import Limits, Scale, nice_step
+
+_DURATIONS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+
+
+class Unit(Enum):
+    """What an axis counts."""
+
+    NUMBER = "number"
+    COUNT = "count"
+    """Whole numbers, such as steps."""
+    PERCENT = "percent"
+    """Fractions, written as percentages."""
+    SECONDS = "seconds"
+
+
+def format_value(value: float, unit: Unit = Unit.NUMBER) -> str:
+    """`value` for reading: the width stays as it is while the size of the number does."""
+    if not math.isfinite(value):
+        return f"{value}".rjust(6)
+    match unit:
+        case Unit.COUNT:
+            return f"{value:.0f}"
+        case Unit.PERCENT:
+            return f"{100 * value:.2f} %".rjust(7)
+        case Unit.SECONDS:
+            return _duration(value, 0.1 if value < 100 else 1)
+        case Unit.NUMBER:
+            size = abs(value)
+            if size >= 1e5 or 0 < size < 1e-3:
+                return f"{value:.1e}"
+            digits = 4 if size < 10 else 3 if size < 100 else 2 if size < 1000 else 1
+            return f"{value:.{digits}f}".rjust(6)
+
+
+def ticks(limits: Limits, unit: Unit, most: int) -> list[tuple[float, str]]:
+    """At most about `most` round values within `limits`, ascending, each with its label."""
+    if limits.scale is Scale.LOG:
+        values = _log_values(limits, most)
+        if len(values) < 2:
+            values = [limits.low, limits.high]
+        return [(value, _plain(value)) for value in values]
+    step = _step(limits.high - limits.low, unit, most)
+    first = math.ceil(limits.low / step - 1e-9)
+    last = math.floor(limits.high / step + 1e-9)
+    values = [number * step for number in range(first, last + 1)]
+    if len(values) < 2:
+        values, step = [limits.low, limits.high], (limits.high - limits.low) / 10
+    return [(value, _label(value, step, limits.high, unit)) for value in values]
+
+
+def _step(span: float, unit: Unit, most: int) -> float:
+    if unit is Unit.SECONDS and span / most > 1:
+        return next((step for step in _DURATIONS if step * most >= span), nice_step(span, most))
+    step = nice_step(span, most)
+    if unit is Unit.COUNT:
+        return 1.0 if step < 1 else float(round(step)) if step != 2.5 else 5.0
+    return step
+
+
+def _log_values(limits: Limits, most: int) -> list[float]:
+    """Powers of ten; when few, also twice and five times these; when many, each so many."""
+    low, high = math.log10(limits.low), math.log10(limits.high)
+    stride = max(1, math.ceil((high - low) / max(most, 1)))
+    mantissas: tuple[int, ...] = (1,)
+    if 3 * (high - low) <= most:
+        mantissas = (1, 2, 5)
+    elif 2 * (high - low) <= most:
+        mantissas = (1, 3)
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    values = [m * 10.0**decade for decade in decades if decade % stride == 0 for m in mantissas]
+    slack = 1e-9
+    return [v for v in values if limits.low * (1 - slack) <= v <= limits.high * (1 + slack)]
+
+
+def _label(value: float, step: float, largest: float, unit: Unit) -> str:
+    if unit is Unit.SECONDS:
+        return _duration(value, step)
+    if unit is Unit.PERCENT:
+        return f"{100 * value:.{_decimals(100 * step)}f}%"
+    if largest >= 1e6 and step >= 1e4:
+        return f"{value / 1e6:.{_decimals(step / 1e6)}f}M" if value else "0"
+    if largest >= 1e4 and step >= 1e2:
+        return f"{value / 1e3:.{_decimals(step / 1e3)}f}k" if value else "0"
+    if step < 1e-4 or abs(value) >= 1e6:
+        return f"{value:.1e}" if value else "0"
+    return f"{value:.{_decimals(step)}f}"
+
+
+def _decimals(step: float) -> int:
+    """Decimals that tell neighbouring multiples of `step` apart."""
+    places = 0
+    while places < 6 and abs(step * 10**places - round(step * 10**places)) > 1e-6:
+        places += 1
+    return places
+
+
+def _plain(value: float) -> str:
+    if 1e-4 <= value < 1e5:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _duration(seconds: float, step: float) -> str:
+    if step < 1:
+        return f"{seconds:.{_decimals(step)}f}s"
+    whole = round(seconds)
+    if whole < 60 or (whole < 120 and step < 60):
+        return f"{whole}s"
+    hours, rest = divmod(whole, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,191 @@
+"""The `mnist-tui` command: its subcommands, its flags, and its exit codes."""
+
+# Only what is cheap is imported here: Ctrl-C while the rest loads must end without a traceback,
+# and --help and --version must not wait for MLX, NumPy or Textual.
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main() -> NoReturn:
+    """Run the command line in `sys.argv` and end the process."""
+    try:
+        code = _run_logged(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    sys.exit(code)
+
+
+def _run_logged(arguments: Sequence[str]) -> int:
+    from mnist_tui.log import log_path, log_uncaught_errors
+    from mnist_tui.output import OutputLost, discard
+
+    log_uncaught_errors(log_path(None))
+    # Paths may hold bytes that are no text; they are shown escaped rather than refused.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return run(arguments)
+    except OutputLost as error:
+        discard(sys.stdout)
+        if str(error):
+            sys.stderr.write(f"{error}\n")
+        return EXIT_FAILED
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; the exit code. Wrong usage is said on stderr."""
+    from cyclopts import CycloptsError
+
+    from mnist_tui.usage import UsageError, usage_sentence
+
+    app = make_app()
+    try:
+        code: int | None = app(list(arguments))
+    except CycloptsError as error:
+        sys.stderr.write(usage_sentence(error, [name for name in app if name[0] != "-"]) + "\n")
+        return EXIT_USAGE
+    except UsageError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
+    return code or 0
+
+
+def make_app() -> "App":
+    """The command line with its subcommands."""
+    from cyclopts import App
+
+    app = App(
+        name="mnist-tui",
+        help="A laboratory in a terminal: train small networks on MNIST with MLX and watch them "
+        "learn. Without a command it opens the app, or trains where there is no terminal.",
+        version=_version,
+        help_format="plaintext",
+        print_error=False,
+        exit_on_error=False,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    _add_training(app)
+    _add_data(app)
+    return app
+
+
+def _add_training(app: "App") -> None:
+    from cyclopts import Parameter, validators
+
+    from mnist_tui.flags import OUTPUT, LaunchFlags, launch_options, takes_hyperparameters
+    from mnist_tui.log import log_uncaught_errors
+
+    @app.default
+    @takes_hyperparameters
+    def open_app(launch: LaunchFlags | None = None, **given: Any) -> int:
+        options = launch_options(launch or LaunchFlags(), given)
+        log_uncaught_errors(options.log_file)
+        if not (_is_terminal(sys.stdin) and _is_terminal(sys.stdout)):
+            from mnist_tui.commands.train import train_headless
+
+            sys.stderr.write(
+                "There is no terminal to open the app in, so this trains without it, as "
+                "mnist-tui train does.\n"
+            )
+            return train_headless(options)
+        from mnist_tui.app import run_app
+
+        return run_app(options)
+
+    @app.command
+    @takes_hyperparameters
+    def train(
+        launch: LaunchFlags | None = None,
+        *,
+        json: Annotated[
+            bool,
+            Parameter(
+                group=OUTPUT,
+                negative="",
+                help="Write one JSON object a line: an event of the run.",
+                show_default=False,
+            ),
+        ] = False,
+        log_every: Annotated[
+            int | None,
+            Parameter(
+                group=OUTPUT,
+                metavar="N",
+                validator=validators.Number(gte=1),
+                help="Tell of every Nth batch too.",
+                show_default="epochs only",
+            ),
+        ] = None,
+        repeat: Annotated[
+            int,
+            Parameter(
+                group=OUTPUT,
+                metavar="N",
+                validator=validators.Number(gte=1),
+                help="Train N times, with the seeds seed, seed+1, and so on; ends with the mean "
+                "and the deviation of the test figures.",
+            ),
+        ] = 1,
+        **given: Any,
+    ) -> int:
+        """Train without the app and print a line an epoch.
+
+        Ends with 0 when done, 1 when it failed, 2 for wrong usage, 130 when interrupted.
+        """
+        options = launch_options(launch or LaunchFlags(), given)
+        log_uncaught_errors(options.log_file)
+        from mnist_tui.commands.train import train_headless
+
+        return train_headless(options, as_json=json, log_every=log_every, repeat=repeat)
+
+
+def _add_data(app: "App") -> None:
+    from cyclopts import App, Parameter
+
+    from mnist_tui.flags import Home, home_folder
+    from mnist_tui.log import log_path, log_uncaught_errors
+
+    data = App(name="data", help="List the data sets that have a name, or download one.")
+    app.command(data)
+
+    @data.command(name="list")
+    def list_datasets(*, home: Home = None) -> int:
+        """Say which data sets there are, and where they lie on this machine."""
+        log_uncaught_errors(log_path(home_folder(home)))
+        from mnist_tui.commands.data import list_datasets
+
+        return list_datasets()
+
+    @data.command
+    def fetch(
+        name: Annotated[str, Parameter(help="The data set, as mnist-tui data list names it.")],
+        /,
+        *,
+        home: Home = None,
+    ) -> int:
+        """Download a data set, so that it is there offline."""
+        log_uncaught_errors(log_path(home_folder(home)))
+        from mnist_tui.commands.data import fetch_dataset
+
+        return fetch_dataset(name)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"mnist-tui {version('mnist-tui')}"

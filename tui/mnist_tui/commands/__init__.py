@@ -1,0 +1,1 @@
+"""What the subcommands do, imported when they are run."""

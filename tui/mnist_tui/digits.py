@@ -1,0 +1,150 @@
+"""Images drawn with characters: a pure, vectorised function of the images and the cell size.
+
+A terminal cell is taken to be twice as tall as it is wide.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+PictureStyle = Literal["ascii", "half-block", "braille"]
+PICTURE_STYLES: tuple[PictureStyle, ...] = get_args(PictureStyle)
+"""In the order in which a key cycles through them."""
+
+Codes = NDArray[np.uint32]
+Levels = NDArray[np.float32]
+
+ASCII_RAMP = " .:-=+*#%@"
+"""From no ink to full ink. Dense characters carry the ink whether the theme is dark or light."""
+
+_BRAILLE_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint32)
+"""The bit of each dot of a braille character, (4 down, 2 across), from the Unicode chart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Images as lines of characters, in the order of the images."""
+
+    lines: list[list[str]]
+    """For each image its rows, all of the same width in cells."""
+    shades: NDArray[np.uint8] | None = None
+    """Half-blocks only: (images, rows, columns, 2), the ink from 0 to 255 of the upper and the
+    lower half of each cell. The other styles are drawn in one colour."""
+
+
+def ink(images: NDArray[np.uint8], dark_on_light: bool) -> NDArray[np.uint8]:
+    """The images with 0 for the background and 255 for full ink, same shape."""
+    return 255 - images if dark_on_light else images
+
+
+def without_shared_margin(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The images (n, height, width) less the border that is 0 in every one of them.
+
+    Nothing that has ink is cut, and all keep one shape, so that small pictures gain size.
+    """
+    strongest = images.max(axis=0, initial=0)
+    rows, columns = np.flatnonzero(strongest.max(axis=1)), np.flatnonzero(strongest.max(axis=0))
+    if not rows.size:
+        return images
+    return images[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def fit(height: int, width: int, columns: int, rows: int) -> tuple[int, int]:
+    """(columns, rows) of the largest picture of height x width pixels that fits into the cells."""
+    scale = min(columns / width, 2 * rows / height)
+    return (
+        min(columns, max(1, round(width * scale))),
+        min(rows, max(1, round(height * scale / 2))),
+    )
+
+
+def resample(images: NDArray[np.uint8], height: int, width: int) -> Levels:
+    """The images (n, h, w) at another size, as float32 (n, height, width) from 0 to 255.
+
+    Along an axis that shrinks, each sample is the mean of the area it covers, so no ink is lost;
+    along one that grows, samples are interpolated linearly.
+    """
+    _, old_height, old_width = images.shape
+    narrowed: Levels = images.astype(np.float32) @ _weights(old_width, width).T
+    levels: Levels = _weights(old_height, height) @ narrowed
+    return levels
+
+
+def render(
+    images: NDArray[np.uint8],
+    columns: int,
+    rows: int,
+    style: PictureStyle = "ascii",
+    *,
+    dark_on_light: bool = False,
+) -> Pictures:
+    """Draw each of `images` (n, height, width), whole and centred, into rows x columns cells.
+
+    Raises:
+        ValueError: if there is not at least one cell.
+    """
+    if columns < 1 or rows < 1:
+        raise ValueError(f"A picture needs at least one cell, not {columns} x {rows}.")
+    images = ink(images, dark_on_light)
+    count, height, width = images.shape
+    across, down = fit(height, width, columns, rows)
+    left, top = (columns - across) // 2, (rows - down) // 2
+    box = np.s_[:, top : top + down, left : left + across]
+
+    codes = np.full((count, rows, columns), ord(" "), np.uint32)
+    shades: NDArray[np.uint8] | None = None
+    match style:
+        case "ascii":
+            codes[box] = _ascii_codes(_sharpened(images, down, across))
+        case "braille":
+            codes[box] = _braille_codes(_sharpened(images, 4 * down, 2 * across))
+        case "half-block":
+            codes[:] = ord("▀")
+            halves = resample(images, 2 * down, across).reshape(count, down, 2, across)
+            shades = np.zeros((count, rows, columns, 2), np.uint8)
+            shades[box] = np.rint(halves).swapaxes(2, 3)
+    # NumPy keeps text as one uint32 a character: a row of codes is already a string.
+    lines: list[list[str]] = codes.view(f"U{columns}")[..., 0].tolist()
+    return Pictures(lines, shades)
+
+
+def _weights(old: int, new: int) -> Levels:
+    """(new, old), rows that sum to 1: how much each old sample counts in each new one."""
+    old_samples = np.arange(old)
+    if new > old:
+        centres = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+        weights: NDArray[np.float64] = 1 - np.abs(centres[:, None] - old_samples)
+        return np.maximum(weights, 0, dtype=np.float32)
+    edges = np.arange(new + 1)[:, None] * old / new
+    overlap = np.minimum(edges[1:], old_samples + 1) - np.maximum(edges[:-1], old_samples)
+    return np.maximum(overlap * new / old, 0, dtype=np.float32)
+
+
+def _sharpened(images: NDArray[np.uint8], height: int, width: int) -> Levels:
+    """Resampled so that the strongest sample is as strong as the strongest pixel was.
+
+    Averaging dims strokes thinner than a cell; without this a thumbnail fades to dots.
+    """
+    levels = resample(images, height, width)
+    peaks = levels.max(axis=(1, 2), keepdims=True)
+    strongest = images.max(axis=(1, 2), keepdims=True)
+    gain = np.divide(strongest, peaks, out=np.zeros_like(peaks), where=peaks > 0)
+    sharpened: Levels = np.minimum(levels * gain, 255, dtype=np.float32)
+    return sharpened
+
+
+def _ascii_codes(levels: Levels) -> Codes:
+    ramp = np.array([ord(character) for character in ASCII_RAMP], np.uint32)
+    return ramp[(levels * (len(ramp) / 256)).astype(np.intp)]
+
+
+def _braille_codes(levels: Levels) -> Codes:
+    """One character for each 4 x 2 samples; a dot stands for at least half of the peak."""
+    count, height, width = levels.shape
+    peaks = levels.max(axis=(1, 2), keepdims=True)
+    dots = (levels >= peaks / 2) & (peaks > 0)
+    cells = dots.reshape(count, height // 4, 4, width // 2, 2)
+    bits = np.einsum("nrycx,yx->nrc", cells, _BRAILLE_BITS, dtype=np.uint32)
+    return np.where(bits, 0x2800 + bits, ord(" ")).astype(np.uint32)

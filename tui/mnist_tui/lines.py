@@ -1,0 +1,116 @@
+"""Events as plain lines for people: text in, text out, no colours."""
+
+from mnist_core.events import (
+    BatchCompleted,
+    DivergenceDetected,
+    EpochCompleted,
+    RunCompleted,
+    RunDiverged,
+    RunStarted,
+    RunStopped,
+)
+from mnist_core.hyperparameters import (
+    DEFAULT_PRESET,
+    Hyperparameters,
+    hyperparameter_fields,
+    presets,
+)
+from mnist_tui.plain_text import visible
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """60000, "example" -> "60 000 examples"."""
+    words = noun if number == 1 else plural or noun + "s"
+    return f"{number:_} {words}".replace("_", " ")
+
+
+def figure(value: float | None) -> str:
+    """A loss or an accuracy: four decimals, fewer digits for huge ones; "-" when there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if abs(value) >= 1000 else f"{value:.4f}"
+
+
+def reproducing_flags(hyperparameters: Hyperparameters) -> str:
+    """The flags that make the default preset into these hyperparameters; empty for itself."""
+    base = presets()[DEFAULT_PRESET].hyperparameters
+    flags = []
+    for name, field in hyperparameter_fields().items():
+        value = getattr(hyperparameters, name)
+        if value == getattr(base, name):
+            continue
+        if isinstance(value, bool):
+            flags.append(field.flag if value else "--no-" + field.flag.removeprefix("--"))
+        else:
+            text = field.format(value).replace(", ", ",")
+            flags.append(f"{field.flag} {text or repr(text)}")
+    return " ".join(flags)
+
+
+def started_lines(event: RunStarted) -> list[str]:
+    """What is about to be trained, on what."""
+    examples = count(event.train_examples, "training example")
+    if event.validation_examples:
+        examples += f", {count(event.validation_examples, 'validation example')}"
+    examples += f", {count(event.test_examples, 'test example')}"
+    batches = count(event.steps_per_epoch, "batch", "batches")
+    lines = [
+        f"{visible(event.dataset)}: {examples}; {count(event.parameter_count, 'parameter')}; "
+        f"{count(event.epochs, 'epoch')} of {batches}; seed {event.hyperparameters.seed}",
+        f"MLX on {event.device}; {event.blas}; {count(event.threads, 'thread')}",
+    ]
+    if flags := reproducing_flags(event.hyperparameters):
+        lines.append(f"flags: {flags}")
+    return lines
+
+
+def batch_line(event: BatchCompleted) -> str:
+    return (
+        f"step {event.step}  epoch {event.epoch}  loss {figure(event.loss)}  "
+        f"acc {figure(event.accuracy)}  lr {event.learning_rate:.4g}"
+    )
+
+
+def epoch_line(event: EpochCompleted, epochs: int) -> str:
+    """One epoch of `epochs`; at most 80 columns while the figures are ordinary."""
+    parts = [f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}"]
+    if event.train_loss is not None:
+        parts.append(f"train loss {figure(event.train_loss)} acc {figure(event.train_accuracy)}")
+    if event.validation_loss is not None:
+        parts.append(
+            f"validation loss {figure(event.validation_loss)} "
+            f"acc {figure(event.validation_accuracy)}"
+        )
+    parts.append(f"test loss {figure(event.test_loss)} acc {figure(event.test_accuracy)}")
+    if event.epoch > 0:
+        parts.append(f"{event.seconds:.2f} s")
+    return "  ".join(parts)
+
+
+def divergence_line(event: DivergenceDetected) -> str:
+    return (
+        f"diverged: the loss became {event.loss} in epoch {event.epoch}, step {event.step}; "
+        "the run goes on to its end as the recipe says"
+    )
+
+
+def ended_line(event: RunCompleted | RunStopped | RunDiverged) -> str:
+    """How a run ended, and what it reached."""
+    match event:
+        case RunCompleted():
+            word = "completed"
+        case RunStopped():
+            word = "stopped"
+        case RunDiverged():
+            word = "diverged"
+    if event.test_accuracy is None:
+        return f"{word} before the first evaluation"
+    line = (
+        f"{word} after {count(event.epoch, 'epoch')}: test accuracy {figure(event.test_accuracy)}"
+    )
+    if event.best_test_accuracy is not None:
+        line += f" (best {figure(event.best_test_accuracy)} in epoch {event.best_epoch})"
+    return (
+        f"{line}, test loss {figure(event.test_loss)}, {event.seconds:.2f} s, "
+        f"{count(round(event.examples_per_second), 'example')}/s"
+    )

@@ -1,0 +1,36 @@
+"""Lines written out one by one, and what to do when nobody reads them any more."""
+
+import os
+from collections.abc import Callable
+from typing import TextIO
+
+WriteLine = Callable[[str], None]
+
+
+class OutputLost(Exception):  # noqa: N818 - like a closed pipe, not always an error
+    """Standard output or error takes no more; an empty message means that the reader left."""
+
+
+def line_writer(stream: TextIO) -> WriteLine:
+    """A function that writes a line to `stream` at once.
+
+    It raises OutputLost when the reader has gone or the disk is full.
+    """
+
+    def write(line: str) -> None:
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except BrokenPipeError as error:
+            raise OutputLost from error
+        except OSError as error:
+            raise OutputLost(f"The output could not be written: {error.strerror}.") from error
+
+    return write
+
+
+def discard(stream: TextIO) -> None:
+    """Let go of what `stream` could not write, which Python would try again at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

@@ -1,0 +1,168 @@
+"""One run as the screen shows it: made from its events, and holding no widget."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.dataset import Dataset, Examples
+from mnist_core.evaluation import Answers
+from mnist_core.events import (
+    BatchCompleted,
+    EpochCompleted,
+    Event,
+    RunEnded,
+    RunStarted,
+    SamplesPredicted,
+    TrainingState,
+)
+from mnist_core.hyperparameters import Hyperparameters
+from mnist_tui.charts.series import Series
+
+RATE_WINDOW = 1.0
+"""Seconds of training time that the examples per second are averaged over."""
+
+AXES = ("step", "epoch", "time")
+
+
+class RunProgress:
+    """Curves and latest figures of a run; `apply` keeps them up to date."""
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        samples: Examples,
+        sample_rows: NDArray[np.intp],
+    ) -> None:
+        """`samples` are on show; `sample_rows` (samples,) are their places in the test set."""
+        self.hyperparameters = hyperparameters
+        self.dataset = dataset
+        self.samples = samples
+        self._sample_rows = sample_rows
+        self.train_loss = Series(*AXES)
+        self.train_accuracy = Series(*AXES)
+        self.validation_loss = Series(*AXES)
+        self.validation_accuracy = Series(*AXES)
+        self.test_loss = Series(*AXES)
+        self.test_accuracy = Series(*AXES)
+        self.started: RunStarted | None = None
+        self.batch: BatchCompleted | None = None
+        self.epoch: EpochCompleted | None = None
+        """The last one evaluated."""
+        self.best: EpochCompleted | None = None
+        """The one with the highest test accuracy."""
+        self.answers: Answers | None = None
+        """What the model last said of the samples on show."""
+        self.answers_epoch = 0
+        """The epoch under way, or just completed, when it said so."""
+        self.end: RunEnded | None = None
+
+    @property
+    def planned_epochs(self) -> int:
+        return self.started.epochs if self.started else self.hyperparameters.epochs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.started.steps_per_epoch if self.started else 0
+
+    @property
+    def planned_steps(self) -> int:
+        return self.planned_epochs * self.steps_per_epoch
+
+    @property
+    def step(self) -> int:
+        """Updates done."""
+        if self.batch is not None:
+            return self.batch.step
+        return self.started.step if self.started else 0
+
+    @property
+    def epoch_under_way(self) -> int:
+        """From 1 while training; epochs completed once the run has ended; 0 before the first."""
+        done = self.epoch.epoch if self.epoch else 0
+        training = self.batch is not None and self.batch.epoch > done
+        return self.batch.epoch if training and self.batch else done
+
+    @property
+    def state(self) -> TrainingState | None:
+        """Where the run can be continued from."""
+        return getattr(self.end, "state", None)
+
+    @property
+    def examples_per_second(self) -> float | None:
+        """Over the last second of training; None until there is something to measure."""
+        times = self.train_loss.x("time")
+        if len(times) < 2:
+            return None
+        first = int(np.searchsorted(times, times[-1] - RATE_WINDOW))
+        first = min(first, len(times) - 2)
+        elapsed = float(times[-1] - times[first])
+        return (len(times) - 1 - first) * self._batch_examples / elapsed if elapsed > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Training time to the planned end at the present rate."""
+        rate = self.examples_per_second
+        if not rate:
+            return None
+        return (self.planned_steps - self.step) * self._batch_examples / rate
+
+    @property
+    def _batch_examples(self) -> float:
+        """Examples in a batch, the last partial one averaged in."""
+        if self.started is None:
+            return 0.0
+        return self.started.train_examples / self.started.steps_per_epoch
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Take the events of one look at the mailbox, in their order."""
+        batches: list[BatchCompleted] = []
+        for event in events:
+            match event:
+                case BatchCompleted():
+                    batches.append(event)
+                case RunStarted():
+                    self.started = event
+                case SamplesPredicted():
+                    self.answers, self.answers_epoch = event.answers, event.epoch
+                case EpochCompleted():
+                    self._add_epoch(event)
+                case _:
+                    if isinstance(event, RunEnded):
+                        self.end = event
+        self._add_batches(batches)
+
+    def continue_run(self) -> None:
+        """The ended run goes on: forget its end."""
+        self.end = None
+
+    def _add_batches(self, batches: Sequence[BatchCompleted]) -> None:
+        if not batches:
+            return
+        self.batch = batches[-1]
+        steps = np.array([batch.step for batch in batches], np.float64)
+        places = {
+            "step": steps,
+            "epoch": steps / max(1, self.steps_per_epoch),
+            "time": np.array([batch.seconds for batch in batches]),
+        }
+        self.train_loss.extend([batch.loss for batch in batches], **places)
+        self.train_accuracy.extend([batch.accuracy for batch in batches], **places)
+
+    def _add_epoch(self, event: EpochCompleted) -> None:
+        self.epoch = event
+        self.answers = event.test.answers.of(self._sample_rows)
+        self.answers_epoch = event.epoch
+        if self.best is None or event.test_accuracy > self.best.test_accuracy:
+            self.best = event
+        places = {
+            "step": float(event.step),
+            "epoch": float(event.epoch),
+            "time": event.state.seconds,
+        }
+        if event.validation_loss is not None and event.validation_accuracy is not None:
+            self.validation_loss.extend(event.validation_loss, **places)
+            self.validation_accuracy.extend(event.validation_accuracy, **places)
+        self.test_loss.extend(event.test_loss, **places)
+        self.test_accuracy.extend(event.test_accuracy, **places)

@@ -1,0 +1,242 @@
+"""The train screen: hyperparameters, live charts, and digits as the network sees them."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from mnist_core.backend import Backend
+from mnist_core.events import RunFailed
+from mnist_core.hyperparameters import Hyperparameters
+from mnist_tui.digits import PICTURE_STYLES, PictureStyle
+from mnist_tui.keys import Scope, bindings
+from mnist_tui.plain_text import visible
+from mnist_tui.plots import metric_plot
+from mnist_tui.screens.question import Question
+from mnist_tui.session import Session, State
+from mnist_tui.widgets.chart import Chart
+from mnist_tui.widgets.form import HyperparameterForm
+from mnist_tui.widgets.sample_grid import SampleGrid
+from mnist_tui.widgets.status_line import StatusLine
+
+REDRAWS_PER_SECOND = 10
+
+
+class TrainScreen(Screen[None]):
+    """Draws the session about ten times a second, and turns keys into its requests."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TRAIN)
+    AUTO_FOCUS = "#loss"
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (32, "-tall")]
+
+    def __init__(
+        self,
+        session: Session,
+        backend: Backend | None,
+        hyperparameters: Hyperparameters,
+        preset: str,
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._backend = backend
+        self._hyperparameters = hyperparameters
+        self._preset = preset
+        self._log_loss = False
+        self._picture_style: PictureStyle = PICTURE_STYLES[0]
+        self._drawn: object = None
+        """What the footer and the notice were last made for."""
+        self._samples: object = None
+        self._leaving = False
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(self._session, self._backend)
+        yield Static(id="notice", markup=False)
+        with Horizontal(id="lab"):
+            form = HyperparameterForm(self._hyperparameters, self._preset, id="form")
+            form.border_title = "Hyperparameters"
+            yield form
+            with Vertical(id="charts"):
+                for name in ("loss", "accuracy"):
+                    chart = Chart(id=name)
+                    chart.border_title = name.capitalize()
+                    yield chart
+            yield SampleGrid(id="samples")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.set_interval(1 / REDRAWS_PER_SECOND, self._tick)
+        self._session.load_data()
+        self._draw()
+
+    # -- drawing ---------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self._session.tick():
+            self._draw()
+        elif self._session.state.is_active:
+            self._draw_state()
+        if self._leaving and not self._session.state.is_active:
+            self.app.exit()
+
+    def _draw(self) -> None:
+        session = self._session
+        loss, accuracy = self.query_one("#loss", Chart), self.query_one("#accuracy", Chart)
+        loss.plot = metric_plot("loss", session.progress, session.ghost, log=self._log_loss)
+        accuracy.plot = metric_plot("accuracy", session.progress, session.ghost)
+        self._draw_samples()
+        self._draw_state()
+
+    def _draw_samples(self) -> None:
+        session = self._session
+        grid = self.query_one(SampleGrid)
+        if session.samples is not None and session.samples is not self._samples:
+            self._samples = session.samples
+            dataset = session.dataset
+            assert dataset is not None, "samples come from data"
+            grid.show_samples(
+                session.samples.images,
+                session.samples.labels,
+                dataset.class_names,
+                dataset.dark_on_light,
+            )
+        progress = session.progress
+        if progress is None or progress.answers is None or progress.samples is not self._samples:
+            return
+        answers = progress.answers
+        grid.show_predictions(answers.predictions, answers.confidences, progress.answers_epoch)
+
+    def _draw_state(self) -> None:
+        self.query_one(StatusLine).refresh()
+        now = (self._session.state, self._session.can_continue, self._notice())
+        if now != self._drawn:
+            self._drawn = now
+            notice = self.query_one("#notice", Static)
+            notice.update(now[-1])
+            notice.display = bool(now[-1])
+            self.refresh_bindings()
+
+    def _notice(self) -> str:
+        """What a person must know and can act on; empty most of the time."""
+        session = self._session
+        end = session.progress.end if session.progress is not None else None
+        if session.data_failure is not None and session.dataset is None:
+            return f"{visible(session.data_failure.message)} Press r to try again."
+        if isinstance(end, RunFailed) and not session.state.is_active:
+            return visible(end.message)
+        if session.state is State.DIVERGED:
+            return (
+                "The loss is no longer a finite number, so the run was given up. "
+                "A lower learning rate or scaled pixels usually help."
+            )
+        if session.offered is not None:
+            name = visible(session.offered.name)
+            return f"{name} has been downloaded. Press u to use it from the next run on."
+        return visible(session.data_reason or "")
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the keys that would do nothing now."""
+        session = self._session
+        match action:
+            case "pause":
+                return session.state is State.RUNNING
+            case "resume":
+                return session.state is State.PAUSED
+            case "stop":
+                return session.state in (State.RUNNING, State.PAUSED) or session.waiting
+            case "one_more_epoch":
+                return session.can_continue
+            case "use_offered_data":
+                return session.offered is not None
+            case "leave":
+                return self.focused is not None and self.focused is not self.query_one("#loss")
+            case _:
+                return True
+
+    def action_run(self) -> None:
+        form = self.query_one(HyperparameterForm)
+        hyperparameters = form.hyperparameters
+        if hyperparameters is None:
+            form.focus_field(next(iter(form.problems)))
+            self.notify("A value cannot be used yet; see the message under it.", severity="error")
+            return
+        if not self._session.state.is_active:
+            self._session.run(hyperparameters)
+            self._draw()
+            return
+
+        def answered(restart: bool | None) -> None:
+            if restart:
+                self._session.run(hyperparameters)
+                self._draw()
+
+        progress = self._session.progress
+        epoch = (
+            f" in epoch {progress.epoch_under_way}/{progress.planned_epochs}" if progress else ""
+        )
+        self.app.push_screen(
+            Question(f"A run is under way{epoch}. Stop it and start again with the values of the "
+                     "form? Its curves stay, dimmed.", "Stop and restart", "Go on"),
+            answered,
+        )  # fmt: skip
+
+    def action_pause(self) -> None:
+        self._session.pause()
+
+    def action_resume(self) -> None:
+        self._session.resume()
+
+    def action_stop(self) -> None:
+        self._session.stop()
+        self._draw_state()
+
+    def action_one_more_epoch(self) -> None:
+        self._session.one_more_epoch()
+        self._draw_state()
+
+    def action_edit(self) -> None:
+        self.query_one(HyperparameterForm).focus_field()
+
+    def action_leave(self) -> None:
+        self.query_one("#loss").focus()
+
+    def action_use_offered_data(self) -> None:
+        self._session.use_offered_data()
+        self._draw()
+
+    def action_digit_style(self) -> None:
+        following = PICTURE_STYLES.index(self._picture_style) + 1
+        self._picture_style = PICTURE_STYLES[following % len(PICTURE_STYLES)]
+        self.query_one(SampleGrid).show_style(self._picture_style)
+
+    def action_log_loss(self) -> None:
+        self._log_loss = not self._log_loss
+        self._draw()
+
+    def on_hyperparameter_form_submitted(self, event: HyperparameterForm.Submitted) -> None:
+        """Enter in a field: idle, it trains; while a run goes, it takes the value and no more."""
+        event.stop()
+        if not self._session.state.is_active:
+            self.action_run()
+
+    # -- leaving ---------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Exit, once a run under way has stopped; asks first if there is one."""
+        if not self._session.state.is_active:
+            self.app.exit()
+            return
+
+        def answered(stop: bool | None) -> None:
+            if stop:
+                self._leaving = True
+                self._session.stop()
+                self._draw_state()
+
+        question = "A run is under way. Stop it, keep what it learned, and quit?"
+        self.app.push_screen(Question(question, "Stop and quit", "Go on"), answered)

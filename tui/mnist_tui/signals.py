@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM: an end in good order the first time, at once the second."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopSignals:
+    """What the handlers of the stop signals do: raise KeyboardInterrupt, or take note.
+
+    Raising inside training would tear a batch or an evaluation apart and lose what was learned.
+    There, the first signal only sets `requested`; the next one raises.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._deferring = False
+
+    @contextmanager
+    def deferred(self) -> Iterator[Callable[[], bool]]:
+        """Take note of the first signal instead of raising; gives the question "was there one?"."""
+        self._deferring = True
+        try:
+            yield lambda: self.requested
+        finally:
+            self._deferring = False
+
+    def receive(self, _number: int, _frame: FrameType | None) -> None:
+        if self._deferring and not self.requested:
+            self.requested = True
+            return
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def stop_signals() -> Iterator[StopSignals]:
+    """Handle SIGINT and SIGTERM until the block ends. For the main thread only."""
+    signals = StopSignals()
+    before = {number: signal.signal(number, signals.receive) for number in _STOP_SIGNALS}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

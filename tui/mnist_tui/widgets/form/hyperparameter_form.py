@@ -1,0 +1,209 @@
+"""The form that edits hyperparameters: a preset picker and a row for each declared field."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from mnist_core.hyperparameters import (
+    DEFAULT_PRESET,
+    Hyperparameters,
+    hyperparameter_fields,
+    presets,
+)
+from mnist_tui.widgets.form.choice import Choice
+from mnist_tui.widgets.form.draft import Draft, check, preset_words, texts_of
+from mnist_tui.widgets.form.field_help import FieldHelp
+from mnist_tui.widgets.form.field_row import FieldRow, row_for
+
+PRESET_KEY = "preset"
+_HELP_LINES = 4
+"""Kept for the help where the fields alone would fill the form; they scroll then."""
+
+
+class HyperparameterForm(Widget):
+    """Edits one set of hyperparameters, checking every key.
+
+    Up and down move between the rows, Enter submits, Esc is left to the screen.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Previous field", show=False),
+        Binding("down", "move(1)", "Next field", show=False),
+    ]
+    DEFAULT_CSS = """
+    HyperparameterForm {
+        width: 30;
+        height: 1fr;
+
+        & > .fields {
+            height: auto;
+            overflow-y: auto;
+            scrollbar-size: 0 1;
+            scrollbar-gutter: stable;
+            scrollbar-color: $foreground 25%;
+            scrollbar-background: $background;
+        }
+        & .preset { padding: 0 1 1 1; }
+        &.-short .preset { padding: 0 1; }
+        &.-short FieldHelp { padding: 0 1; }
+    }
+    """
+
+    class Changed(Message):
+        """The user changed a value or chose a preset."""
+
+        def __init__(
+            self, hyperparameters: Hyperparameters | None, problems: Mapping[str, str]
+        ) -> None:
+            super().__init__()
+            self.hyperparameters = hyperparameters
+            """None while a value is refused."""
+            self.problems = problems
+            """A sentence for each refused value, by field name."""
+
+    class Submitted(Message):
+        """The user pressed Enter in a field, and all values are valid."""
+
+        def __init__(self, hyperparameters: Hyperparameters) -> None:
+            super().__init__()
+            self.hyperparameters = hyperparameters
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters | None = None,
+        preset_name: str | None = DEFAULT_PRESET,
+        *,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._last_valid = hyperparameters or Hyperparameters()
+        self._draft: Draft = check(texts_of(self._last_valid), self._last_valid)
+        self._preset_name = preset_name
+        self._picker = Choice(tuple(presets()), "")
+        self._preset_row = FieldRow(PRESET_KEY, "Preset", self._picker, "")
+        self._rows = {
+            name: row_for(field, self._draft.texts[name])
+            for name, field in hyperparameter_fields().items()
+        }
+        self._fields = Vertical(self._preset_row, *self._rows.values(), classes="fields")
+        self._help = FieldHelp()
+        self._current = self._preset_row
+        """The row that has the focus, or had it last."""
+
+    def compose(self) -> ComposeResult:
+        yield self._fields
+        yield self._help
+
+    def on_mount(self) -> None:
+        self._show_draft()
+
+    @property
+    def hyperparameters(self) -> Hyperparameters | None:
+        """What the fields say; None while any value is refused, see `problems`."""
+        return self._draft.hyperparameters
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """A sentence for each refused value, by field name."""
+        return self._draft.problems
+
+    @property
+    def preset_name(self) -> str | None:
+        """The preset whose values these still are; None once they were edited."""
+        name, remark = preset_words(self._preset_name, self.hyperparameters)
+        return None if remark or name not in presets() else name
+
+    def load(self, hyperparameters: Hyperparameters, preset_name: str | None = None) -> None:
+        """Show other values, and the preset that they come from. Posts nothing."""
+        self._preset_name = preset_name
+        self._last_valid = hyperparameters
+        self._draft = check(texts_of(hyperparameters), hyperparameters)
+        self._show_draft()
+
+    def focus_field(self, name: str | None = None) -> None:
+        """Give the focus to a field by name, or to the one that had it last."""
+        row = self._rows[name] if name else self._current
+        if row.editor.disabled:
+            row = self._preset_row
+        row.editor.focus()
+
+    def action_move(self, by: int) -> None:
+        """Move the focus to the next usable row above or below."""
+        rows = [row for row in self._all_rows if not row.editor.disabled]
+        index = rows.index(self._current) + by if self._current in rows else 0
+        if 0 <= index < len(rows):
+            rows[index].editor.focus()
+
+    @property
+    def _all_rows(self) -> list[FieldRow]:
+        return [self._preset_row, *self._rows.values()]
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def _take_edit(self, event: Input.Changed | Choice.Changed) -> None:
+        event.stop()
+        if event.control is self._picker:
+            name = self._picker.value
+            self.load(presets()[name].hyperparameters, name)
+        else:
+            texts = {name: row.text for name, row in self._rows.items()}
+            # Input also reports the texts that `load` put there.
+            if texts == self._draft.texts:
+                return
+            self._draft = check(texts, self._last_valid)
+            self._last_valid = self._draft.hyperparameters or self._last_valid
+            self._show_draft()
+        self.post_message(self.Changed(self.hyperparameters, self.problems))
+
+    @on(Input.Submitted)
+    @on(Choice.Submitted)
+    def _submit(self, event: Input.Submitted | Choice.Submitted) -> None:
+        event.stop()
+        if self.hyperparameters:
+            self.post_message(self.Submitted(self.hyperparameters))
+        else:
+            self.focus_field(next(iter(self.problems)))
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        self._current = next(row for row in self._all_rows if row.editor is event.widget)
+        self._show_help()
+
+    def on_resize(self) -> None:
+        width, height = self.size
+        wide = width >= 34
+        for row in self._rows.values():
+            row.align_editor(17 if wide else 14)
+        # Preset names are longer than other values.
+        self._preset_row.align_editor(17 if wide else 7)
+        self.set_class(height < len(self._all_rows) + 1 + _HELP_LINES, "-short")
+        self._fields.styles.max_height = max(3, height - _HELP_LINES)
+
+    def _show_draft(self) -> None:
+        """Bring every row in line with the draft."""
+        fields = hyperparameter_fields()
+        for name, row in self._rows.items():
+            row.show_text(self._draft.texts[name])
+            refused = name in self._draft.problems
+            row.show_problem(f"Takes {fields[name].expects}." if refused else "")
+            row.show_unused(self._draft.unused.get(name, ""))
+        if self._current.key in self._draft.problems:
+            self.call_after_refresh(self._current.scroll_visible, animate=False)
+        self._picker.show(*preset_words(self._preset_name, self.hyperparameters))
+        self._show_help()
+
+    def _show_help(self) -> None:
+        preset = presets().get(self._preset_name or "")
+        if self._current is not self._preset_row:
+            self._help.show(self._current.label, self._current.help_text)
+        elif preset:
+            self._help.show(preset.name, f"A published example: {preset.source}.")
+        else:
+            self._help.show("custom", "Values of your own. ◂ ▸ load a published example.")

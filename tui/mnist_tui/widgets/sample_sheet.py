@@ -1,0 +1,248 @@
+"""A sheet of labelled digits as lines of text: pure functions of the samples and the size."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+from rich.color import Color
+from rich.color_triplet import ColorTriplet
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from mnist_tui.digits import Pictures
+from mnist_tui.plain_text import shorten
+
+Predictions = NDArray[np.uint8] | NDArray[np.uint16]
+
+_LEGIBLE_ROWS = 7
+"""A digit this tall is easy to read; beyond it, more room first means more digits."""
+_SMALLEST_ROWS = 4
+"""Below this a handwritten digit is a smudge."""
+_FEWEST = 6
+"""Digits shrink from legible to smallest until this many fit."""
+_COLUMN_GAP = 2
+_SHORT_NAME = 2
+"""Cells of a class name up to which both labels stand on one line: 6 → 5 ✗."""
+_SHORT_SIGNS = " →  ✗"
+_LONG_SIGNS = "→  ✗"
+_NAME_COLUMNS = 9
+"""Cells that a longer class name is given before it is shortened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The examples to show, in order of preference."""
+
+    images: NDArray[np.uint8]
+    """(samples, height, width), full ink = 255."""
+    true_labels: NDArray[np.uint16]
+    """(samples,), indices into `class_names`."""
+    class_names: tuple[str, ...]
+    """Without control characters."""
+
+    @property
+    def longest_name(self) -> int:
+        """In terminal cells."""
+        return max(map(cell_len, self.class_names), default=1)
+
+    def name(self, label: int) -> str:
+        """The class name, or the number of a class that has none."""
+        return self.class_names[label] if label < len(self.class_names) else str(label)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Where the digits stand: a grid of equal pictures, spread evenly over the whole size."""
+
+    width: int
+    height: int
+    across: int
+    down: int
+    columns: int
+    """Cells of a picture from left to right."""
+    rows: int
+    """Cells of a picture from top to bottom."""
+    label_rows: int
+
+    @property
+    def count(self) -> int:
+        """Places for pictures; the last row of the grid may have more than there are samples."""
+        return self.across * self.down
+
+    def left(self, column: int) -> int:
+        """The first cell of a column of the grid; `left(across)` is the width."""
+        return column * self.width // self.across
+
+    def top(self, row: int) -> int:
+        """The first line of a row of the grid; `top(down)` is the height."""
+        return row * self.height // self.down
+
+    def position(self, x: int, y: int) -> int:
+        """Which picture, from 0, is nearest to the cell (x, y)."""
+        column = next(c for c in range(self.across) if x < self.left(c + 1))
+        row = next(r for r in range(self.down) if y < self.top(r + 1))
+        return row * self.across + column
+
+
+@dataclass(frozen=True, slots=True)
+class SheetStyles:
+    """How the parts are drawn."""
+
+    ink: Style
+    """A digit; half-blocks blend from its background to its foreground."""
+    label: Style
+    wrong: Style
+    """A wrong digit and its labels. The sign ✗ says the same without colour."""
+
+
+def arrange(
+    width: int, height: int, image_shape: tuple[int, int], count: int, longest_name: int = 1
+) -> Sheet | None:
+    """Spread at most `count` pictures over width x height cells.
+
+    As many as fit at a legible size are shown; then all grow into the room that is left. None
+    when not even one fits. `image_shape` is (height, width) in pixels, `longest_name` in cells.
+    """
+    sheets = [
+        sheet
+        for rows in range(1, height)
+        if (sheet := _sheet_of(rows, width, height, image_shape, count, longest_name))
+    ]
+    if not sheets:
+        return None
+    legible = max((sheet.count for sheet in sheets if sheet.rows >= _LEGIBLE_ROWS), default=0)
+    wanted = min(count, max(legible, _FEWEST))
+    readable = [sheet for sheet in sheets if sheet.rows >= _SMALLEST_ROWS]
+    enough = [sheet for sheet in readable if sheet.count >= wanted]
+    if enough:
+        return max(enough, key=lambda sheet: sheet.rows)
+    return max(readable or sheets, key=lambda sheet: (sheet.count, sheet.rows))
+
+
+def _sheet_of(
+    rows: int, width: int, height: int, image_shape: tuple[int, int], count: int, longest_name: int
+) -> Sheet | None:
+    """The sheet with pictures `rows` tall, or None when not one of them fits."""
+    pixels_down, pixels_across = image_shape
+    columns = max(1, round(2 * rows * pixels_across / pixels_down))
+    if longest_name <= _SHORT_NAME:
+        label_rows, row_gap = 1, 1
+        label_columns = 2 * longest_name + len(_SHORT_SIGNS)
+    else:
+        # The second line is blank under right digits and sets the rows apart by itself.
+        label_rows, row_gap = 2, 0
+        label_columns = min(longest_name, _NAME_COLUMNS) + len(_LONG_SIGNS)
+    across = (width + _COLUMN_GAP) // (max(columns, label_columns) + _COLUMN_GAP)
+    down = (height + row_gap) // (rows + label_rows + row_gap)
+    used = min(count, across * down)
+    if used == 0:
+        return None
+    down = ceil(used / across)
+    return Sheet(width, height, ceil(used / down), down, columns, rows, label_rows)
+
+
+def draw(
+    samples: Samples,
+    pictures: Pictures,
+    predictions: Predictions | None,
+    sheet: Sheet,
+    styles: SheetStyles,
+) -> list[Strip]:
+    """The lines of the sheet. `pictures` holds the samples' images at the sheet's size."""
+    lines: list[list[Segment]] = [[] for _ in range(sheet.height)]
+    for row in range(sheet.down):
+        top, bottom = sheet.top(row), sheet.top(row + 1)
+        top += (bottom - top - sheet.rows - sheet.label_rows) // 2
+        for column in range(sheet.across):
+            index = row * sheet.across + column
+            if index >= len(pictures.lines):
+                break
+            width = sheet.left(column + 1) - sheet.left(column)
+            tile = _tile(samples, pictures, predictions, index, sheet, width, styles)
+            for line, segments in zip(lines[top:], tile, strict=False):
+                line += segments
+    paper = Style(bgcolor=styles.ink.bgcolor)
+    return [Strip(line).adjust_cell_length(sheet.width).apply_style(paper) for line in lines]
+
+
+def _tile(
+    samples: Samples,
+    pictures: Pictures,
+    predictions: Predictions | None,
+    index: int,
+    sheet: Sheet,
+    width: int,
+    styles: SheetStyles,
+) -> Iterator[list[Segment]]:
+    """One picture above its labels, line by line, centred in `width` cells."""
+    true = int(samples.true_labels[index])
+    predicted = true if predictions is None else int(predictions[index])
+    ink, label = (styles.ink, styles.label) if predicted == true else (styles.wrong, styles.wrong)
+    for row, text in enumerate(pictures.lines[index]):
+        if pictures.shades is None:
+            segments = [Segment(text, ink)]
+        else:
+            segments = _half_blocks(pictures.shades[index, row], ink, styles.ink)
+        yield _centred(segments, sheet.columns, width)
+    room = width - 1 if sheet.across > 1 else width
+    for text in label_lines(samples.name(true), samples.name(predicted), sheet, room):
+        yield _centred([Segment(text, label)], cell_len(text), width)
+
+
+def label_lines(true: str, predicted: str, sheet: Sheet, width: int) -> list[str]:
+    """What stands under a picture: the true name, and when it differs the predicted one."""
+    wrong = predicted != true
+    if sheet.label_rows == 1:
+        return [shorten(f"{true} → {predicted} ✗" if wrong else true, width)]
+    second = f"→ {shorten(predicted, width - len(_LONG_SIGNS))} ✗" if wrong else ""
+    return [shorten(true, width), second]
+
+
+def _centred(segments: list[Segment], columns: int, width: int) -> list[Segment]:
+    left = max(0, (width - columns) // 2)
+    right = max(0, width - columns - left)
+    return [Segment(" " * left), *segments, Segment(" " * right)]
+
+
+def _half_blocks(shades: NDArray[np.uint8], ink: Style, paper: Style) -> list[Segment]:
+    """One row of cells from their shades (columns, 2), runs of equal cells joined."""
+    coarse = (shades >> 3).tolist()
+    return [
+        Segment("▀" * len(list(run)), _half_block_style(ink.color, paper.bgcolor, upper, lower))
+        for (upper, lower), run in groupby(coarse)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _half_block_style(ink: Color | None, paper: Color | None, upper: int, lower: int) -> Style:
+    """The style of one ▀ whose halves have `upper` and `lower` of 31 parts of ink."""
+    # A terminal's own default colours are unknown; they are taken to be light on dark.
+    full = ink.get_truecolor() if ink and not ink.is_default else ColorTriplet(255, 255, 255)
+    none = paper.get_truecolor() if paper and not paper.is_default else ColorTriplet(0, 0, 0)
+
+    def blend(parts: int) -> Color:
+        mixed = (round(n + (f - n) * parts / 31) for f, n in zip(full, none, strict=True))
+        return Color.from_rgb(*mixed)
+
+    return Style(color=blend(upper), bgcolor=blend(lower))
+
+
+def title(
+    epoch: int | None, true_labels: NDArray[np.uint16], predictions: Predictions | None, width: int
+) -> str:
+    """What is shown and as of when: `Samples · epoch 3 · 22 of 24 right`, or less if too wide."""
+    parts = ["Samples"]
+    if predictions is not None:
+        if epoch is not None:
+            parts.append(f"epoch {epoch}")
+        right = int((predictions == true_labels).sum())
+        parts.append(f"{right} of {len(true_labels)} right")
+    while len(" · ".join(parts)) > width and len(parts) > 1:
+        del parts[0]
+    return " · ".join(parts)
