@@ -1,5 +1,6 @@
 """What every test shares: folders of its own, real MNIST where it is, the length of repetitions."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,18 @@ USER_FOLDERS = {
     "XDG_STATE_HOME": "state",
 }
 """The variables that decide where the program keeps a user's files."""
+
+TERMINAL_VARIABLES = (
+    "COLUMNS",
+    "FORCE_COLOR",
+    "LC_TERMINAL",
+    "LINES",
+    "NO_COLOR",
+    "TERM_PROGRAM",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+)
+"""What a user may have set about the terminal or about colour: the tests set their own."""
 
 SESSION_FOLDER = pytest.StashKey[Path]()
 
@@ -37,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(environment.undo)
     config.stash[SESSION_FOLDER] = Path(folder.name)
     _use_folders_in(Path(folder.name), environment)
+    for variable in list(os.environ):
+        if variable in TERMINAL_VARIABLES or variable.startswith("TEXTUAL"):
+            environment.delenv(variable)
     _blas_folder(Path(folder.name)).mkdir(mode=0o700, parents=True)
 
 

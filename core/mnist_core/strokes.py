@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES = 64
-"""Points along each skeleton: about one a pixel in the longest of them."""
+"""Points along each skeleton, jumps between strokes included: about one for each pixel inked."""
 
 SKELETONS: tuple[tuple[tuple[float, str], ...], ...] = (
     (  # 0
@@ -175,7 +175,8 @@ class _Skeleton:
         """Distance to the nearer neighbour, (points, 1)."""
         lengths = np.hypot(*np.diff(self.points, axis=0).T)
         padded = np.concatenate([[np.inf], lengths, [np.inf]])
-        return np.minimum(padded[:-1], padded[1:])[:, None]
+        nearer: NDArray[np.float64] = np.minimum(padded[:-1], padded[1:])
+        return nearer[:, None]
 
     def pen_down(self) -> NDArray[np.float64]:
         """1 for each line that is drawn, 0 for each jump between strokes, (SAMPLES - 1,)."""

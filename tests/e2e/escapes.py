@@ -26,6 +26,7 @@ _UNDRAWABLE = re.compile(r"[\x00\x0e\x0f\x80-\x9f]")
 _DRAWN_FINALS = frozenset(pyte.Stream.csi) - {"c", "n"}  # those two ask for an answer
 _DRAWN_ESCAPES = frozenset(pyte.Stream.escape)
 _DRAWN_PRIVATE_MODES = frozenset({6, 7, 25})
+_LARGEST = {"J": 3, "K": 2}  # pyte raises above
 _PARAMETER_LIMITS = {"H": 2, "f": 2, "r": 2, "h": 16, "l": 16}  # pyte raises for more; others 1
 
 
@@ -85,7 +86,7 @@ def drawable(piece: str | Csi) -> str:
     if piece.final == "m" and piece.parameters:
         plain = _plain_colours(piece.parameters)
         return f"\x1b[{plain}m" if plain else ""
-    if piece.final in {"J", "K"} and any(number > 3 for number in piece.numbers):
+    if any(number > _LARGEST.get(piece.final, number) for number in piece.numbers):
         return ""
     kept = piece.parameters.split(";")[: _PARAMETER_LIMITS.get(piece.final, 1)]
     return f"\x1b[{';'.join(kept)}{piece.final}"

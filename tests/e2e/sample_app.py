@@ -1,6 +1,7 @@
 """A small Textual app for the tests of the terminal; it ends with exit code 7."""
 
 import os
+import signal
 import subprocess
 import sys
 from typing import ClassVar
@@ -49,6 +50,7 @@ class SampleApp(App[None]):
         self.exit(return_code=7)
 
     def action_leave_child(self) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what the child would get, and inherits
         child = [sys.executable, "-c", "import signal; signal.pause()"]
         nowhere = subprocess.DEVNULL
         subprocess.Popen(child, stdin=nowhere, stdout=nowhere, stderr=nowhere)

@@ -83,7 +83,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=_environment(env or {}),
+            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})},
             cwd=cwd,
             start_new_session=True,
         )
@@ -224,13 +224,17 @@ class Terminal:
         """Whether the terminal is as the program found it."""
         return not self.unrestored()
 
-    def stray_processes(self) -> list[str]:
-        """The processes that the program left in its group, with their numbers."""
-        return [
-            f"{number} {command}"
-            for number, command in members_of_group(self._process.pid)
-            if number != self._process.pid or self._process.poll() is None
-        ]
+    def stray_processes(self, patience: float = 2.0) -> list[str]:
+        """The processes of the program that are still there, with their numbers.
+
+        Args:
+            patience: for how many seconds they may be ending; closing a terminal kills with a
+                signal, which takes a moment.
+        """
+        deadline = time.monotonic() + patience
+        while (left := self._members()) and time.monotonic() < deadline:
+            select.select([], [], [], 0.02)
+        return left
 
     # Inside
 
@@ -244,6 +248,13 @@ class Terminal:
         screen = self._visible
         return [
             [screen.buffer[y][x].data for x in range(screen.columns)] for y in range(screen.lines)
+        ]
+
+    def _members(self) -> list[str]:
+        return [
+            f"{number} {command}"
+            for number, command in members_of_group(self._process.pid)
+            if number != self._process.pid or self._process.poll() is None
         ]
 
     def _set_size(self, columns: int, rows: int) -> None:
@@ -300,10 +311,3 @@ def _matches(expected: str | Callable[[str], object], screen: str) -> bool:
     if isinstance(expected, str):
         return re.search(expected, screen, re.MULTILINE) is not None
     return bool(expected(screen))
-
-
-def _environment(env: Mapping[str, str]) -> dict[str, str]:
-    """This process's variables without those that describe its own terminal, and `env`."""
-    own = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM_PROGRAM", "LC_TERMINAL"}
-    kept = {name: value for name, value in os.environ.items() if name not in own}
-    return {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor", **env}

@@ -58,7 +58,7 @@ def test_a_good_end_leaves_nothing_behind(sample: Terminal) -> None:
     assert "alternate screen" in sample.unrestored()
     assert "mouse" in sample.unrestored()
     assert "line settings" in sample.unrestored()
-    assert len(sample.stray_processes()) == 1  # the app itself
+    assert len(sample.stray_processes(patience=0)) == 1  # the app itself
     sample.send("ctrl+q")
     assert sample.wait_exit() == 7
     assert sample.unrestored() == []
@@ -70,7 +70,7 @@ def test_a_good_end_leaves_nothing_behind(sample: Terminal) -> None:
 def test_a_process_left_behind_is_noticed(sample: Terminal) -> None:
     sample.send("f3")
     assert sample.wait_exit() == 7
-    assert len(sample.stray_processes()) == 1
+    assert len(sample.stray_processes(patience=0)) == 1
 
 
 def test_a_killed_app_leaves_the_terminal_in_disorder(sample: Terminal) -> None:
@@ -107,7 +107,7 @@ def test_the_program_owns_the_terminal_and_its_size(
     open_terminal: Callable[..., Terminal],
 ) -> None:
     source = "import os; print(os.get_terminal_size(os.open('/dev/tty', os.O_RDONLY)))"
-    terminal = open_terminal(python(source), columns=91, rows=17, env={"COLUMNS": "3"})
+    terminal = open_terminal(python(source), columns=91, rows=17)
     terminal.wait_for("columns=91, lines=17")
     assert terminal.wait_exit() == 0
 

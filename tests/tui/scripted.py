@@ -55,6 +55,9 @@ class ScriptedLoader:
     def cancel(self) -> None:
         self.cancelled = True
 
+    def join(self, timeout: float | None = None) -> bool:
+        return True
+
 
 def loaded(dataset: Dataset | None = None, reason: str | None = None) -> ScriptedLoader:
     return ScriptedLoader(DatasetLoaded(dataset or digits(), reason))

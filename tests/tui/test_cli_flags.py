@@ -60,9 +60,7 @@ def test_every_hyperparameter_has_a_flag_that_sets_it(launched: list[LaunchOptio
         for part in (hyperparameter_fields()[name].flag, text)
     ]
     made = hyperparameters(launched, *arguments, "--no-shuffle")
-    unset = {
-        name for name in hyperparameter_fields() if getattr(made, name) == _default(name)
-    }
+    unset = {name for name in hyperparameter_fields() if getattr(made, name) == _default(name)}
     assert unset == set()
     assert made.hidden_sizes == (128, 64)
     assert made.validation == 5000

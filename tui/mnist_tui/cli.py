@@ -2,9 +2,11 @@
 
 # Only what is cheap is imported here: Ctrl-C while the rest loads must end without a traceback,
 # and --help and --version must not wait for MLX, NumPy or Textual.
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
@@ -29,10 +31,7 @@ def _run_logged(arguments: Sequence[str]) -> int:
     from mnist_tui.output import OutputLost, discard
 
     log_uncaught_errors(log_path(None))
-    # Paths may hold bytes that are no text; they are shown escaped rather than refused.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
     try:
         return run(arguments)
     except OutputLost as error:
@@ -40,6 +39,17 @@ def _run_logged(arguments: Sequence[str]) -> int:
         if str(error):
             sys.stderr.write(f"{error}\n")
         return EXIT_FAILED
+
+
+def _prepare_streams() -> None:
+    """Make stdout and stderr take any text, and nothing where the caller has closed them."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open to the end
+        elif isinstance(stream, TextIOWrapper):
+            # Paths may hold bytes that are no text: they are shown escaped rather than refused.
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -52,8 +52,7 @@ KEYS: tuple[Key, ...] = (
     Key("one_more_epoch", ("full_stop",), "Epoch", "Train one more epoch: of a paused run, or "
         "after the end of a run."),
     Key("edit", ("e",), "Edit", "Go to the hyperparameters."),
-    Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts.",
-        footer=False),
+    Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts."),
     Key("use_offered_data", ("u",), "Use data", "Switch to the data set that has been "
         "downloaded."),
     Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks or braille.",
@@ -78,7 +77,8 @@ def _bindings_of(key: Key) -> Iterator[Binding]:
             name,
             key.action,
             key.label,
-            show=key.footer and position == 0,
+            # The second one takes the first one's place in the footer while a field is edited.
+            show=key.footer and (position == 0 or name in key.insistent),
             tooltip=key.help,
             priority=name in key.insistent,
         )

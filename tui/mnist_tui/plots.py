@@ -10,7 +10,7 @@ from mnist_tui.charts.series import Series
 from mnist_tui.charts.ticks import Unit
 from mnist_tui.run_progress import RunProgress
 
-TRAIN, VALIDATION, TEST, GHOST = "$accent", "$success", "$warning", "$text-muted"
+TRAIN, VALIDATION, TEST, GHOST = "$accent", "$success", "$warning", "$foreground"
 SMOOTHING = 0.9
 """How much the bright training curve is smoothed; the raw values lie behind it."""
 
@@ -57,7 +57,7 @@ def _ghost_curves(
     label = f"before: {difference(ghost.hyperparameters, progress.hyperparameters)}"
     train, test = _series(ghost, "train", metric), _series(ghost, "test", metric)
     yield Curve(train, GHOST, line=Line.DOTTED, dim=True, label=label, smoothing=SMOOTHING)
-    yield Curve(test, GHOST, line=Line.DOTTED, dim=True, marker="○")
+    yield Curve(test, GHOST, line=Line.DOTTED, marker="○", dim=True)
 
 
 def _series(progress: RunProgress, part: str, metric: Metric) -> Series:

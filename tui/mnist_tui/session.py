@@ -31,6 +31,9 @@ from mnist_tui.run_progress import RunProgress
 SAMPLES = 60
 """Test samples that each run predicts while it trains; the grid shows those that fit."""
 
+LOADER_PATIENCE = 1.0
+"""Seconds to wait, on leaving, for a download to end at its next block."""
+
 
 class State(StrEnum):
     """The one word that says what the laboratory is doing."""
@@ -65,6 +68,7 @@ class Loader(Protocol):
     def start(self) -> None: ...
     def drain(self) -> list[DatasetEvent]: ...
     def cancel(self) -> None: ...
+    def join(self, timeout: float | None = None) -> bool: ...
 
 
 class LoaderFactory(Protocol):
@@ -197,6 +201,7 @@ class Session:
         self._next = None
         if self._loader is not None:
             self._loader.cancel()
+            self._loader.join(LOADER_PATIENCE)
         if self._run is not None:
             self._run.stop()
             self._run.join()

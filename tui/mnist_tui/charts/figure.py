@@ -10,7 +10,7 @@ from mnist_tui.charts.frame import Frames, Layout, frame_inks
 from mnist_tui.charts.legend import legend
 from mnist_tui.charts.limits import x_limits, y_limits
 from mnist_tui.charts.picture import Canvas, Ink, Picture
-from mnist_tui.charts.plot import Line, Plot
+from mnist_tui.charts.plot import Line, Plot, XAxis, YAxis
 from mnist_tui.charts.raster import (
     BRAILLE,
     DOT_COLUMNS,
@@ -42,6 +42,7 @@ class Figure:
 
     def __init__(self) -> None:
         self.frames = Frames()
+        self._axes: tuple[XAxis, YAxis] | None = None
         self._x: Limits | None = None
         self._y: Limits | None = None
         self._label_width = _LABEL_WIDTH
@@ -55,6 +56,9 @@ class Figure:
         if width < 1 or height < 1 or not any(len(curve.series) for curve in plot.curves):
             self._x = self._y = None
             return _words(plot.empty, max(width, 0), max(height, 0))
+        if (plot.x, plot.y) != self._axes:
+            # Someone asked for another view: limits kept for calm would hide that.
+            self._axes, self._x, self._y = (plot.x, plot.y), None, None
         self._x = x = x_limits(plot, self._x)
         header = []
         if height >= _LEGEND_HEIGHT:
@@ -91,7 +95,7 @@ class Figure:
             self._label_width = label_width
             curves = self._columns(plot, x, width - label_width - 1)
         canvas_width = width - label_width - 1
-        x_ticks = ticks(x, plot.x.unit, max(2, canvas_width // 10))
+        x_ticks = ticks(x, plot.x.unit, max(2, canvas_width // 9))
         layout = Layout(
             width,
             rows,

@@ -1,6 +1,7 @@
 """The legend: which curve is which, with its last and best value or its value at the cursor."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
@@ -10,8 +11,24 @@ from mnist_tui.charts.plot import Curve, Plot
 from mnist_tui.charts.ticks import format_value
 
 _BETWEEN = "   "
-_LONGEST_LABEL = 24
+_LONGEST_LABEL = 40
 _ABSENT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    longest_label: int = _LONGEST_LABEL
+    last: bool = True
+    best: bool = False
+
+
+_DETAILS = (
+    (_Detail(best=True), _Detail(best=True)),
+    (_Detail(), _Detail()),
+    (_Detail(), _Detail(last=False)),
+    (_Detail(), _Detail(8, last=False)),
+)
+"""Of live and of dim curves, the most detailed form first."""
 
 
 def read_out(plot: Plot, reach: float) -> dict[str, tuple[float, float] | None]:
@@ -31,20 +48,23 @@ def read_out(plot: Plot, reach: float) -> dict[str, tuple[float, float] | None]:
 def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]:
     """At most `rows` rows of `width` cells; the most detailed form that fits.
 
-    Live curves come before dim ones. What does not fit even in its shortest form is counted.
+    Live curves come before dim ones, which give way first. What does not fit even in the shortest
+    form is counted.
     """
     labelled = [(index, curve) for index, curve in enumerate(plot.curves) if curve.label]
     labelled.sort(key=lambda item: item[1].dim)
     head: list[list[Piece]] = []
-    forms: list[list[list[Piece]]]
     if plot.cursor is None:
-        forms = [[_entry(plot, *item, detail) for item in labelled] for detail in (2, 1, 0)]
+        forms = [
+            [_entry(plot, *item, dim if item[1].dim else live) for item in labelled]
+            for live, dim in _DETAILS
+        ]
     else:
-        head = [[(f"{plot.x.title} {format_value(plot.cursor, plot.x.unit)}", Ink.CURSOR)]]
+        head = [[(f"{plot.x.title} {format_value(plot.cursor, plot.x.unit).strip()}", Ink.CURSOR)]]
         values = read_out(plot, reach)
         forms = [
-            [_entry_at(plot, *item, values[item[1].label], named) for item in labelled]
-            for named in (True, False)
+            [_entry_at(plot, *item, values[item[1].label], longest) for item in labelled]
+            for longest in (_LONGEST_LABEL, 0)
         ]
     for entries in forms:
         filled = _fill(head + entries, width, rows)
@@ -53,13 +73,12 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
     return _fill_most(head + forms[-1], width, rows)
 
 
-def _entry(plot: Plot, index: int, curve: Curve, detail: int) -> list[Piece]:
-    """The curve's sign and name; from detail 1 its last value, from 2 its best."""
-    pieces = _name(index, curve)
+def _entry(plot: Plot, index: int, curve: Curve, detail: _Detail) -> list[Piece]:
+    pieces = _name(index, curve, detail.longest_label)
     series = curve.drawn
-    if detail >= 1 and len(series):
+    if detail.last and len(series):
         pieces.append((" " + format_value(float(series.y[-1]), plot.y.unit), Ink.PLAIN))
-    if detail >= 2 and curve.best is not None:
+    if detail.best and curve.best is not None:
         best = float(series.extrema()[curve.best == "high"][0])
         if not np.isnan(best):
             pieces.append((" best " + format_value(best, plot.y.unit).strip(), Ink.LABEL))
@@ -67,20 +86,19 @@ def _entry(plot: Plot, index: int, curve: Curve, detail: int) -> list[Piece]:
 
 
 def _entry_at(
-    plot: Plot, index: int, curve: Curve, found: tuple[float, float] | None, named: bool
+    plot: Plot, index: int, curve: Curve, found: tuple[float, float] | None, longest: int
 ) -> list[Piece]:
-    """The curve's sign, its name if `named`, and its value at the cursor."""
     value = format_value(found[1], plot.y.unit) if found is not None else _ABSENT.rjust(6)
-    name = _name(index, curve)
-    return [*(name if named else name[:1]), (" " + value, Ink.PLAIN)]
+    return [*_name(index, curve, longest), (" " + value, Ink.PLAIN)]
 
 
-def _name(index: int, curve: Curve) -> list[Piece]:
-    sign = curve.line.value + curve.marker
+def _name(index: int, curve: Curve, longest: int) -> list[Piece]:
+    """The curve's sign, and its label in at most `longest` cells."""
+    sign: list[Piece] = [(curve.line.value + curve.marker, Ink.CURVE + index)]
     label = "".join(c if c.isprintable() else "�" for c in curve.label)
-    if cell_len(label) > _LONGEST_LABEL:
-        label = set_cell_size(label, _LONGEST_LABEL - 1) + "…"
-    return [(sign, Ink.CURVE + index), (" " + label, Ink.LABEL)]
+    if longest and cell_len(label) > longest:
+        label = set_cell_size(label, longest - 1) + "…"
+    return [*sign, (" " + label, Ink.LABEL)] if longest else sign
 
 
 def _length(entry: Sequence[Piece]) -> int:

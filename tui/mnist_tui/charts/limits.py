@@ -29,7 +29,11 @@ def x_limits(plot: Plot, current: Limits | None) -> Limits:
     if axis.scale is Scale.LINEAR and high < 1:
         # A first moment on the axis of time should not show limits of microseconds.
         high = 1.0
-    return stepped_limits(current, low, high, axis.scale)
+    limits = stepped_limits(current, low, high, axis.scale)
+    if current is not None and limits.high > current.high:
+        # What has outgrown its axis will go on growing.
+        limits = stepped_limits(None, low, low + 1.25 * (high - low), axis.scale)
+    return limits
 
 
 def y_limits(plot: Plot, curves: Sequence[Columns], current: Limits | None) -> Limits:
@@ -38,7 +42,7 @@ def y_limits(plot: Plot, curves: Sequence[Columns], current: Limits | None) -> L
     if axis.window is not None:
         return Limits(*axis.window, axis.scale)
     values = np.concatenate(
-        [np.empty(0), *(part for curve in curves for part in _ends(curve, axis.ignore_outliers))]
+        [np.empty(0), *(_reached(curve, axis.ignore_outliers) for curve in curves)]
     )
     if axis.scale is Scale.LOG:
         values = values[values >= _SMALLEST_ON_LOG]
@@ -50,11 +54,12 @@ def y_limits(plot: Plot, curves: Sequence[Columns], current: Limits | None) -> L
     return stepped_limits(current, low, high, axis.scale, axis.bounds)
 
 
-def _ends(curve: Columns, ignore_outliers: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _reached(curve: Columns, ignore_outliers: bool) -> NDArray[np.float64]:
     """Lows and highs of the columns on the canvas, without NaN, perhaps without outliers."""
-    low, high = curve.low[curve.inside], curve.high[curve.inside]
-    low, high = low[~np.isnan(low)], high[~np.isnan(high)]
+    known = curve.inside & ~np.isnan(curve.low)
+    low, high = curve.low[known], curve.high[known]
+    reached = np.concatenate([low, high])
     if ignore_outliers and len(low):
-        low = low[low >= np.percentile(low, _OUTLIERS)]
-        high = high[high <= np.percentile(high, 100 - _OUTLIERS)]
-    return low, high
+        lowest, highest = np.percentile(low, _OUTLIERS), np.percentile(high, 100 - _OUTLIERS)
+        reached = reached[(lowest <= reached) & (reached <= highest)]
+    return reached

@@ -39,7 +39,10 @@ def format_value(value: float, unit: Unit = Unit.NUMBER) -> str:
 
 
 def ticks(limits: Limits, unit: Unit, most: int) -> list[tuple[float, str]]:
-    """At most about `most` round values within `limits`, ascending, each with its label."""
+    """Round values in `limits`, ascending, at most about `most` steps apart, with their labels.
+
+    There are always two or more.
+    """
     if limits.scale is Scale.LOG:
         values = _log_values(limits, most)
         if len(values) < 2:

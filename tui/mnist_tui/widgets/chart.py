@@ -1,13 +1,12 @@
 """A chart that is drawn when what it shows has changed, and only then."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -16,7 +15,7 @@ from mnist_tui.charts.legend import read_out
 from mnist_tui.charts.picture import Ink, Picture
 from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
 
-_DIM = 0.55
+_DIM = 0.5
 """How far a dim curve's colour goes towards the background."""
 
 _COMPONENTS = {
@@ -60,8 +59,9 @@ class Chart(Widget, can_focus=True):
         self._plot = Plot(empty=empty)
         self._figure = Figure()
         self._picture: Picture | None = None
-        self._picture_size = Size(0, 0)
+        self._drawn_size = Size(0, 0)
         self._strips: list[Strip] = []
+        self._styles: tuple[list[tuple[str, bool]], Style, list[Style]] | None = None
         self.compositions = 0
         """How often the chart was drawn."""
 
@@ -93,9 +93,19 @@ class Chart(Widget, can_focus=True):
         self.plot = Plot(tuple(curves), x, y, boundaries, cursor, self._plot.empty)
 
     def redraw(self) -> None:
-        """Draw again at the next refresh: points were added, or the plot is another."""
-        self._picture = None
-        self.refresh()
+        """Draw again, since points were added or the plot is another; once a tick is enough.
+
+        Only lines that look different go to the terminal.
+        """
+        before = self._strips
+        if self._picture is None or self._drawn_size != self.size or not self.is_on_screen:
+            self._picture = None
+            self.refresh()
+            return
+        self._compose_picture()
+        changed = [y for y, strip in enumerate(self._strips) if strip != before[y]]
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     @property
     def cursor(self) -> float | None:
@@ -129,35 +139,40 @@ class Chart(Widget, can_focus=True):
         """A theme or a style sheet has changed colours."""
         super().notify_style_update()
         self._picture = None
+        self._styles = None
 
     def _composed(self) -> Picture:
-        if self._picture is None or self._picture_size != self.size:
-            width, height = self.size
-            self._picture = self._figure.compose(self._plot, width, height)
-            self._picture_size = self.size
-            self._strips = list(self._as_strips(self._picture, self._styles()))
-            self.compositions += 1
+        if self._picture is None or self._drawn_size != self.size:
+            return self._compose_picture()
         return self._picture
 
-    def _as_strips(self, picture: Picture, styles: Sequence[Style]) -> Iterable[Strip]:
-        base = self.rich_style
-        for row in picture.rows(styles):
-            length = sum(Segment.get_line_length([segment]) for segment in row)
-            yield Strip(row, length).adjust_cell_length(picture.width, base)
+    def _compose_picture(self) -> Picture:
+        width, height = self.size
+        picture = self._figure.compose(self._plot, width, height)
+        base, styles = self._palette()
+        self._strips = [
+            Strip(row, sum(segment.cell_length for segment in row)).adjust_cell_length(width, base)
+            for row in picture.rows(styles)
+        ]
+        self._picture, self._drawn_size = picture, self.size
+        self.compositions += 1
+        return picture
 
-    def _styles(self) -> list[Style]:
-        """One style for each ink of the plot."""
-        fixed = [self.get_component_rich_style(_COMPONENTS[ink]) for ink in list(Ink)[: Ink.CURVE]]
-        _, background = self.background_colors
-        return fixed + [self._curve_style(curve, background) for curve in self._plot.curves]
+    def _palette(self) -> tuple[Style, list[Style]]:
+        """The style of blank cells, and one for each ink of the plot."""
+        looks = [(curve.color, curve.dim) for curve in self._plot.curves]
+        if self._styles is None or self._styles[0] != looks:
+            base = self.rich_style
+            styles = [self.get_component_rich_style(name) for name in _COMPONENTS.values()]
+            styles += [base + self._curve_style(*look) for look in looks]
+            self._styles = looks, base, styles
+        return self._styles[1:]
 
-    def _curve_style(self, curve: Curve, background: Color) -> Style:
-        name = curve.color
-        if name.startswith("$"):
-            name = self.app.theme_variables[name[1:]]
-        color = Color.parse(name)
-        if not curve.dim:
-            return self.rich_style + Style(color=color.rich_color)
+    def _curve_style(self, name: str, dim: bool) -> Style:
+        color = Color.parse(self.app.theme_variables[name[1:]] if name[:1] == "$" else name)
+        if not dim:
+            return Style(color=color.rich_color)
         if color.ansi is not None:
-            return self.rich_style + Style(color=color.rich_color, dim=True)
-        return self.rich_style + Style(color=color.blend(background, _DIM).rich_color)
+            return Style(color=color.rich_color, dim=True)
+        _, background = self.background_colors
+        return Style(color=color.blend(background, _DIM).rich_color)

@@ -20,12 +20,11 @@ from mnist_tui.plain_text import shorten
 
 Predictions = NDArray[np.uint8] | NDArray[np.uint16]
 
-_LEGIBLE_ROWS = 7
-"""A digit this tall is easy to read; beyond it, more room first means more digits."""
-_SMALLEST_ROWS = 4
-"""Below this a handwritten digit is a smudge."""
-_FEWEST = 6
-"""Digits shrink from legible to smallest until this many fit."""
+_TRADE = ((4, 6), (5, 12), (7, 10_000))
+"""(lines, digits): pictures may be as small as so many lines until so many digits fit.
+
+Below 4 lines a handwritten digit is a smudge; from 7 on more room means more digits.
+"""
 _COLUMN_GAP = 2
 _SHORT_NAME = 2
 """Cells of a class name up to which both labels stand on one line: 6 → 5 ✗."""
@@ -106,8 +105,9 @@ def arrange(
 ) -> Sheet | None:
     """Spread at most `count` pictures over width x height cells.
 
-    As many as fit at a legible size are shown; then all grow into the room that is left. None
-    when not even one fits. `image_shape` is (height, width) in pixels, `longest_name` in cells.
+    Small pictures are traded for more of them as `_TRADE` says; then all grow into the room that
+    is left. None when not even one fits. `image_shape` is (height, width) in pixels,
+    `longest_name` in cells.
     """
     sheets = [
         sheet
@@ -116,13 +116,13 @@ def arrange(
     ]
     if not sheets:
         return None
-    legible = max((sheet.count for sheet in sheets if sheet.rows >= _LEGIBLE_ROWS), default=0)
-    wanted = min(count, max(legible, _FEWEST))
-    readable = [sheet for sheet in sheets if sheet.rows >= _SMALLEST_ROWS]
-    enough = [sheet for sheet in readable if sheet.count >= wanted]
-    if enough:
-        return max(enough, key=lambda sheet: sheet.rows)
-    return max(readable or sheets, key=lambda sheet: (sheet.count, sheet.rows))
+
+    def places(rows: int) -> int:
+        return max((sheet.count for sheet in sheets if sheet.rows >= rows), default=0)
+
+    wanted = min(count, max(min(digits, places(rows)) for rows, digits in _TRADE))
+    enough = (sheet for sheet in sheets if sheet.count >= wanted)
+    return max(enough, key=lambda sheet: sheet.rows)
 
 
 def _sheet_of(

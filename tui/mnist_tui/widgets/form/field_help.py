@@ -40,4 +40,4 @@ def sentences_that_fit(text: str, width: int, height: int) -> str:
             if len(Content(longer).wrap(width)) > height:
                 break
             fitting = longer
-    return fitting
+    return f"{fitting[:-1]}." if fitting.endswith(";") else fitting

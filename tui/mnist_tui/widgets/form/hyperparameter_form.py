@@ -23,6 +23,7 @@ from mnist_tui.widgets.form.field_help import FieldHelp
 from mnist_tui.widgets.form.field_row import FieldRow, row_for
 
 PRESET_KEY = "preset"
+PRESET_HELP = "Published examples. Choosing one loads its values."
 _HELP_LINES = 4
 """Kept for the help where the fields alone would fill the form; they scroll then."""
 
@@ -88,7 +89,7 @@ class HyperparameterForm(Widget):
         self._draft: Draft = check(texts_of(self._last_valid), self._last_valid)
         self._preset_name = preset_name
         self._picker = Choice(tuple(presets()), "")
-        self._preset_row = FieldRow(PRESET_KEY, "Preset", self._picker, "")
+        self._preset_row = FieldRow(PRESET_KEY, "Preset", self._picker, PRESET_HELP)
         self._rows = {
             name: row_for(field, self._draft.texts[name])
             for name, field in hyperparameter_fields().items()
@@ -129,8 +130,13 @@ class HyperparameterForm(Widget):
         self._show_draft()
 
     def focus_field(self, name: str | None = None) -> None:
-        """Give the focus to a field by name, or to the one that had it last."""
-        row = self._rows[name] if name else self._current
+        """Give the focus to a field by name, or to the one that had it last.
+
+        The preset picker is named `preset`; it stands in for a field that is disabled.
+        """
+        row = self._current
+        if name is not None:
+            row = self._preset_row if name == PRESET_KEY else self._rows[name]
         if row.editor.disabled:
             row = self._preset_row
         row.editor.focus()
@@ -206,4 +212,4 @@ class HyperparameterForm(Widget):
         elif preset:
             self._help.show(preset.name, f"A published example: {preset.source}.")
         else:
-            self._help.show("custom", "Values of your own. ◂ ▸ load a published example.")
+            self._help.show("custom", f"Values of your own. {PRESET_HELP}")

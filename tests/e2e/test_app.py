@@ -1,0 +1,121 @@
+"""The whole main job on a real terminal: edit, run, watch, restart, quit."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from terminal import Terminal
+
+OpenTerminal = Callable[..., Terminal]
+MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
+
+
+@pytest.fixture
+def app(real_mnist: Path | None) -> list[str | Path]:
+    """The command that opens the app: on real MNIST where it is, else on synthetic digits."""
+    return [MNIST_TUI, "--data", real_mnist or "synthetic", "--epochs", "200"]
+
+
+def type_learning_rate(terminal: Terminal, value: str) -> None:
+    x, y = terminal.find("Learning rate")
+    terminal.click(x + 17, y)
+    terminal.send("end", "ctrl+u")
+    terminal.wait_for("Learning rate  ")
+    terminal.send(value)
+    terminal.wait_for(rf"Learning rate {re.escape(value)} ")
+
+
+def curves(screen: str) -> str:
+    """What of the screen is drawn in braille: the live curves."""
+    return "".join(character for character in screen if "\u2801" <= character <= "\u28ff")
+
+
+def samples_title(screen: str) -> str:
+    return re.findall(r"Samples[^─│╮]*", screen)[0]
+
+
+def test_train_edit_restart_and_quit(
+    open_terminal: OpenTerminal, app: list[str | Path], repeats: Callable[[int, int], int]
+) -> None:
+    for _ in range(repeats(2, 20)):
+        terminal = open_terminal(app)
+        terminal.wait_for("idle")
+        assert not curves(terminal.screen())
+
+        type_learning_rate(terminal, "0.05")
+        terminal.send("enter")
+        terminal.wait_for(r"● running +epoch \d+/200")
+        terminal.wait_for(lambda screen: len(curves(screen)) > 20)
+        first = terminal.screen()
+        terminal.wait_for(lambda screen: curves(screen) != curves(first))
+        terminal.wait_for(r"Samples · epoch \d+ · \d+ of \d+ right")
+        looked = terminal.screen()
+        terminal.wait_for(lambda screen: samples_title(screen) != samples_title(looked))
+
+        type_learning_rate(terminal, "0.2")
+        terminal.send("ctrl+r")
+        terminal.wait_for("A run is under way")
+        terminal.send("enter")
+        terminal.wait_for("before: learning rate 0.05")
+        terminal.wait_for(r"● running +epoch \d+/200")
+
+        terminal.send("esc", "q")
+        terminal.wait_for("Stop and quit")
+        terminal.send("enter")
+        assert terminal.wait_exit() == 0
+        assert terminal.unrestored() == []
+        assert terminal.stray_processes() == []
+        assert "Traceback" not in terminal.output()
+        terminal.close()
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 60)])
+def test_other_sizes_and_a_resize_while_training(
+    open_terminal: OpenTerminal, app: list[str | Path], columns: int, rows: int
+) -> None:
+    terminal = open_terminal(app, columns, rows)
+    terminal.wait_for("idle")
+    assert "Learning rate" in terminal.screen()
+    terminal.send("r")
+    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.resize(rows + 40, columns // 3)
+    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.resize(columns, rows)
+    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.wait_for("Samples")
+    terminal.send("s")
+    terminal.wait_for("stopped")
+    terminal.send("q")
+    assert terminal.wait_exit() == 0
+    assert terminal.restored()
+
+
+def test_wrong_samples_are_marked_by_sign_and_colour(
+    open_terminal: OpenTerminal, app: list[str | Path]
+) -> None:
+    # A learning rate this small keeps the network guessing.
+    terminal = open_terminal([*app, "--learning-rate", "0.00001"])
+    terminal.wait_for("idle")
+    terminal.send("r")
+    terminal.wait_for("✗")
+    x, y = terminal.find("✗")
+    red, green, blue = (int(terminal.cell(x, y).fg[i : i + 2], 16) for i in (0, 2, 4))
+    assert red > 1.3 * green
+    assert red > 1.3 * blue
+    terminal.send("ctrl+q")
+    terminal.wait_for("Stop and quit")
+    terminal.send("enter")
+    assert terminal.wait_exit() == 0
+
+
+def test_data_that_are_not_there_are_a_sentence_on_the_screen(
+    open_terminal: OpenTerminal, tmp_path: Path
+) -> None:
+    terminal = open_terminal([MNIST_TUI, "--data", tmp_path / "nowhere"])
+    terminal.wait_for("failed")
+    terminal.wait_for("nowhere")
+    assert "Traceback" not in terminal.screen()
+    terminal.send("q")
+    assert terminal.wait_exit() == 0

@@ -1,0 +1,250 @@
+"""Whole charts, drawn as text."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mnist_tui.charts.figure import Figure
+from mnist_tui.charts.frame import Frames, Layout
+from mnist_tui.charts.picture import Ink, Picture
+from mnist_tui.charts.plot import Curve, Line, Plot, XAxis, YAxis
+from mnist_tui.charts.scales import Scale
+from mnist_tui.charts.series import Series
+from mnist_tui.charts.ticks import Unit
+
+
+def series(y: object, first: int = 1) -> Series:
+    values = np.asarray(y, np.float64)
+    made = Series("step")
+    made.extend(values, step=np.arange(first, first + len(values)))
+    return made
+
+
+def curve(y: object, label: str = "", line: Line = Line.SOLID, **more: object) -> Curve:
+    return replace(Curve(series(y), "red", label, line), **more)  # type: ignore[arg-type]
+
+
+def compose(plot: Plot, width: int = 40, height: int = 10) -> Picture:
+    return Figure().compose(plot, width, height)
+
+
+def falling(points: int = 100) -> np.ndarray:
+    return 2.3 * np.exp(-np.arange(points) / 20)
+
+
+def test_a_whole_chart() -> None:
+    plot = Plot([curve([0, 0, 8, 8], "loss")], XAxis(end=4), YAxis(include=0))
+    assert compose(plot, 28, 8).text() == [
+        "━━ loss 8.0000",
+        "    │                ⡰⠉⠉⠉⠉⠉⠉",
+        "   5┤               ⡰⠁      ",
+        "    │              ⡜        ",
+        "    │            ⢀⠎         ",
+        "   0┤     ⢀⣀⣀⣀⣀⣀⣀⠎          ",
+        "    └┬──────────┬──────────┬",
+        "     0          2       step",
+    ]
+
+
+def test_the_frame_is_what_plotext_draws_around_an_empty_canvas() -> None:
+    layout = Layout(20, 6, 4, ((0, "0"), (7, "5")), ((0, "0"), (3, "1")), "step")
+    rows = [bytes(row).decode("utf-32-le") for row in Frames().get(layout)]
+    assert rows == [
+        "   1┤               ",
+        "    │               ",
+        "    │               ",
+        "   0┤               ",
+        "    └┬──────┬───────",
+        "     0      5   step",
+    ]
+
+
+def test_a_curve_meets_the_tick_of_its_value() -> None:
+    for height in range(8, 40):
+        for value in (1.0, 2.0, 3.0):
+            flat = curve([value] * 10, marker="●", line=Line.NONE)
+            rows = compose(Plot([flat], y=YAxis(window=(0, 5))), 40, height).text()
+            starts = f"{value:.0f}┤", f"{value}┤"
+            labelled = [row for row in rows if row.strip().startswith(starts)]
+            assert all("●" in row for row in labelled)
+
+
+def test_the_frame_is_drawn_once_while_limits_and_size_stay() -> None:
+    figure = Figure()
+    growing = series(falling(10))
+    plot = Plot([Curve(growing, "red", "train")], XAxis(end=1000), YAxis(include=0))
+    for step in range(11, 900):
+        growing.extend(falling(1000)[step], step=step)
+        figure.compose(plot, 60, 15)
+    assert figure.frames.drawn == 1
+    figure.compose(plot, 61, 15)
+    assert figure.frames.drawn == 2
+    figure.compose(replace(plot, x=XAxis(end=2000)), 61, 15)
+    assert figure.frames.drawn == 3
+    growing.extend(7.0, step=900)
+    figure.compose(plot, 61, 15)
+    assert figure.frames.drawn == 4
+
+
+def test_without_a_planned_end_the_x_axis_grows_in_few_steps() -> None:
+    figure = Figure()
+    growing = Series("time")
+    axis = XAxis("time", Unit.SECONDS, "time")
+    for second in range(1, 1000):
+        growing.extend(0.5, time=second)
+        picture = figure.compose(Plot([Curve(growing, "red")], axis, YAxis(include=0)), 60, 15)
+        assert picture.canvas is not None
+        assert picture.canvas.x.high >= second
+    assert figure.frames.drawn < 25
+
+
+def test_another_view_is_not_held_back_by_calm_limits() -> None:
+    figure = Figure()
+    spiky = curve([*[1.0] * 97, 1.6, 1.0, 1.0])
+    wide = figure.compose(Plot([spiky]), 60, 15).canvas
+    narrow = figure.compose(Plot([spiky], y=YAxis(ignore_outliers=True)), 60, 15).canvas
+    assert wide is not None
+    assert narrow is not None
+    assert narrow.y.high < 1.6 < wide.y.high
+
+
+def test_a_ghost_lies_below_the_live_curve_and_a_smooth_one_above_its_noise() -> None:
+    ghost = curve([1.0] * 10, "run 1", Line.DOTTED, dim=True)
+    raw = curve([1.0] * 10, line=Line.NOISE, dim=True)
+    live = curve([1.0] * 5, "train")
+    inks = compose(Plot([ghost, raw, live], XAxis(end=10))).inks
+    seen = set(inks.ravel().tolist())
+    assert Ink.CURVE + 2 in seen
+    assert Ink.CURVE + 1 in seen
+    assert Ink.CURVE + 0 not in seen
+    row = np.flatnonzero((inks == Ink.CURVE + 2).any(axis=1))
+    assert len(row) == 1
+    columns = np.flatnonzero(inks[row[0]] == Ink.CURVE + 2)
+    assert np.flatnonzero(inks[row[0]] == Ink.CURVE + 1).min() > columns.max()
+
+
+def test_gaps_are_marked_and_never_in_the_limits() -> None:
+    values = falling()
+    values[50:60] = np.inf
+    values[70] = np.nan
+    picture = compose(Plot([curve(values)], XAxis(end=100), YAxis(include=0)), 60, 12)
+    assert picture.canvas is not None
+    assert (picture.canvas.y.low, picture.canvas.y.high) == (0.0, 2.5)
+    bottom = picture.text()[picture.canvas.top + picture.canvas.height - 1]
+    left = picture.canvas.left
+    marks = [i - left for i, c in enumerate(bottom) if c == "\N{MULTIPLICATION SIGN}"]
+    assert marks == [28, 29, 30, 31, 32, 38]
+
+
+def test_a_run_that_is_all_nan_still_has_axes() -> None:
+    rows = compose(Plot([curve([np.nan] * 5, "train")])).text()
+    assert any("└" in row for row in rows)
+    assert "nan" in rows[0]
+
+
+def test_zeros_do_not_stretch_a_log_axis() -> None:
+    values = falling()
+    values[40:50] = 0.0
+    picture = compose(Plot([curve(values)], XAxis(end=100), YAxis(scale=Scale.LOG)), 60, 12)
+    assert picture.canvas is not None
+    assert (picture.canvas.y.low, picture.canvas.y.high) == (0.01, 5.0)
+
+
+def test_accuracy_zooms_within_its_bounds() -> None:
+    accuracy = np.concatenate([[0.1], np.linspace(0.9, 0.97, 99)])
+    axis = YAxis(Unit.PERCENT, bounds=(0, 1))
+    whole = compose(Plot([curve(accuracy)], y=axis), 60, 15).canvas
+    zoomed = compose(Plot([curve(accuracy)], y=replace(axis, ignore_outliers=True)), 60, 15).canvas
+    assert whole is not None
+    assert zoomed is not None
+    assert (whole.y.low, whole.y.high) == (0.0, 1.0)
+    assert zoomed.y.low >= 0.85
+    assert zoomed.y.high <= 1.0
+
+
+def test_the_legend_names_last_and_best_and_tells_curves_apart_without_colour() -> None:
+    plot = Plot(
+        [
+            curve([0.9, 0.5], "run 6", Line.DOTTED, dim=True),
+            curve([0.8, 0.4], "train"),
+            curve([0.7, 0.2, 0.3], "test", Line.NONE, marker="●", best="low"),
+        ]
+    )
+    row = compose(plot, 80, 10).text()[0]
+    assert row == "━━ train 0.4000   ● test 0.3000 best 0.2000   ┈┈ run 6 0.5000"
+
+
+def test_a_narrow_legend_keeps_the_live_values_and_counts_the_rest() -> None:
+    ghosts = [curve([0.5], f"an old run {i}", Line.DOTTED, dim=True) for i in range(9)]
+    row = compose(Plot([*ghosts, curve([0.4], "train")]), 40, 10).text()[0]
+    assert row == "━━ train 0.4000   ┈┈ an old …   +8"
+
+
+def test_a_label_from_outside_is_plain_text_of_its_width() -> None:
+    row = compose(Plot([curve([0.5], "[red]x[/]\x1b[31m手手")]), 80, 10).text()[0]
+    assert row == "━━ [red]x[/]�[31m手手 0.5000"
+
+
+def test_the_cursor_marks_its_place_and_reads_the_values_there() -> None:
+    test = Series("step")
+    test.extend([0.9, 0.4], step=[0, 50])
+    plot = Plot(
+        [Curve(series(falling()), "red", "train"), Curve(test, "red", "test", Line.NONE, "●")],
+        XAxis(end=100),
+        YAxis(include=0),
+        cursor=49.9,
+    )
+    picture = compose(plot, 60, 12)
+    rows = picture.text()
+    assert rows[0].split() == ["step", "50", "━━", "train", "0.1985", "●", "test", "0.4000"]
+    assert picture.canvas is not None
+    column = rows[picture.canvas.top + picture.canvas.height].index("▲")
+    assert picture.canvas.x_at(column) == pytest.approx(49.9, abs=100 / 54)
+    assert rows[1][column] == "│"
+    early = compose(replace(plot, cursor=0.0), 60, 12).text()[0].split()
+    assert early == ["step", "0", "━━", "train", "-", "●", "test", "0.9000"]
+
+
+def test_boundaries_stand_behind_the_curves_and_never_crowd() -> None:
+    few = compose(Plot([curve([1.0] * 100)], XAxis(end=100), boundaries=[25, 50, 75]), 60, 12)
+    assert few.text()[1].count("┊") == 3
+    many = Plot([curve([1.0] * 100)], XAxis(end=100), boundaries=np.arange(1, 100).tolist())
+    assert 3 <= compose(many, 60, 12).text()[1].count("┊") <= 15
+
+
+def test_an_empty_chart_says_what_will_be_there() -> None:
+    rows = compose(Plot([curve([])], empty="Loss will be drawn here: press r"), 20, 5).text()
+    assert [row.strip() for row in rows if row.strip()] == ["Loss will be drawn", "here: press r"]
+    assert {len(row) for row in rows} == {20}
+
+
+def test_every_size_can_be_drawn_and_has_that_size() -> None:
+    plot = Plot(
+        [curve(falling(), "train"), curve([1e30, np.nan, -5], "odd", marker="●")],
+        boundaries=[10],
+        cursor=3,
+        empty="nothing yet",
+    )
+    for width in [*range(30), 200]:
+        for height in [*range(20), 60]:
+            for shown in (plot, Plot(empty="nothing yet")):
+                picture = compose(shown, width, height)
+                rows = picture.text()
+                assert len(rows) == height
+                assert all(len(row) == width for row in rows[len(picture.header) :])
+
+
+@pytest.mark.parametrize("scale", list(Scale))
+@pytest.mark.parametrize("values", [[0.0], [-1.0, 1e38], [1e-300, 1e300], [5e-324], [np.inf]])
+def test_extreme_values_can_be_drawn(values: list[float], scale: Scale) -> None:
+    rows = compose(Plot([curve(values, "x")], y=YAxis(scale=scale)), 40, 12).text()
+    assert len(rows) == 12
+    assert any("└" in row for row in rows)
+
+
+def test_a_window_shows_a_part() -> None:
+    plot = Plot([curve(falling())], XAxis(window=(20, 40)), YAxis(window=(0.2, 1.0)))
+    canvas = compose(plot, 60, 12).canvas
+    assert canvas is not None
+    assert (canvas.x.low, canvas.x.high, canvas.y.low, canvas.y.high) == (20, 40, 0.2, 1.0)

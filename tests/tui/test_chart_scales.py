@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from mnist_tui.charts.scales import Limits, Scale, nice_limits, stepped_limits
+from mnist_tui.charts.ticks import Unit, format_value, ticks
+
+
+def test_limits_are_round_and_hold_the_values() -> None:
+    assert nice_limits(0.0, 2.37) == Limits(0.0, 2.5)
+    assert nice_limits(0.031, 2.37, Scale.LOG) == Limits(0.02, 5.0, Scale.LOG)
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        low = random.normal() * 10.0 ** random.integers(-8, 9)
+        high = low + random.random() * 10.0 ** random.integers(-8, 9)
+        limits = nice_limits(low, high)
+        assert limits.low < limits.high
+        assert limits.fraction(low) >= -1e-6
+        assert limits.fraction(high) <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 1e30, 1e-30])
+def test_one_value_alone_still_has_limits_around_it(value: float) -> None:
+    limits = nice_limits(value, value)
+    assert limits.low <= value <= limits.high
+    assert limits.low < limits.high
+
+
+def test_limits_move_in_steps_and_do_not_tremble() -> None:
+    limits = stepped_limits(None, 0.0, 2.3)
+    assert limits == Limits(0.0, 2.5)
+    for high in (2.4, 2.5, 2.1, 1.6, 2.0):
+        assert stepped_limits(limits, 0.0, high) is limits
+    grown = stepped_limits(limits, 0.0, 2.6)
+    assert grown.high > 2.6
+    assert stepped_limits(grown, 0.0, 2.4) is grown
+    assert stepped_limits(limits, 0.0, 0.9) == Limits(0.0, 1.0)
+
+
+def test_limits_stay_within_bounds() -> None:
+    assert stepped_limits(None, 0.93, 0.998, bounds=(0.0, 1.0)).high == 1.0
+    assert stepped_limits(None, 1.0, 1.0, bounds=(0.0, 1.0)).high == 1.0
+
+
+def test_a_log_scale_puts_decades_at_even_distances() -> None:
+    limits = Limits(0.01, 100.0, Scale.LOG)
+    np.testing.assert_allclose(
+        limits.fractions(np.array([0.01, 0.1, 1, 10, 100])), [0, 0.25, 0.5, 0.75, 1]
+    )
+    assert limits.fraction(0.0) == limits.fraction(-1.0) == -np.inf
+    assert limits.value(0.75) == pytest.approx(10)
+
+
+def labels(limits: Limits, unit: Unit, most: int) -> list[str]:
+    return [label for _, label in ticks(limits, unit, most)]
+
+
+def test_ticks_are_labelled_in_the_unit_of_the_axis() -> None:
+    assert labels(Limits(0, 2.5), Unit.NUMBER, 6) == ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]
+    assert labels(Limits(0, 2350), Unit.COUNT, 6) == ["0", "500", "1000", "1500", "2000"]
+    assert labels(Limits(0, 3), Unit.COUNT, 9) == ["0", "1", "2", "3"]
+    assert labels(Limits(0, 1_000_000), Unit.COUNT, 2) == ["0", "0.5M", "1.0M"]
+    assert labels(Limits(0.9, 1), Unit.PERCENT, 3) == ["90%", "95%", "100%"]
+    assert labels(Limits(0, 150), Unit.SECONDS, 4) == ["0s", "1:00", "2:00"]
+    assert labels(Limits(0.01, 10, Scale.LOG), Unit.NUMBER, 4) == ["0.01", "0.1", "1", "10"]
+
+
+def test_there_are_always_two_ticks() -> None:
+    random = np.random.default_rng(4)
+    for scale in Scale:
+        for unit in Unit:
+            for _ in range(50):
+                low = random.random() + 0.01
+                high = low * (1 + 10.0 ** random.integers(-5, 5))
+                assert len(ticks(Limits(low, high, scale), unit, 2)) >= 2
+
+
+def test_values_keep_their_width_while_they_change() -> None:
+    assert {len(format_value(value)) for value in (0.0, 0.0013, 2.3, 23.4, 234.5, 2345.6)} == {6}
+    assert format_value(float("nan")).strip() == "nan"
+    assert format_value(0.9412, Unit.PERCENT) == "94.12 %"
+    assert format_value(75.2, Unit.SECONDS) == "75.2s"

@@ -1,0 +1,113 @@
+"""`mnist-tui train` put together: data, device and training are stand-ins here."""
+
+import sys
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scripted_events import training, whole_run
+
+from mnist_core.dataset import Dataset, Examples
+from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
+from mnist_tui.cli import run
+
+EXAMPLES = Examples(np.zeros((3, 2, 2), np.uint8), np.zeros(3, np.uint16))
+DATASET = Dataset("digits", EXAMPLES, EXAMPLES, ("zero",), (0,))
+
+
+class Calls:
+    """What the stand-ins were called with."""
+
+    def __init__(self) -> None:
+        self.source: Any = "not asked"
+        self.device: tuple[Any, ...] = ()
+        self.seeds: list[int] = []
+        self.backends: list[Any] = []
+        self.loader_cancelled = False
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
+    """Runs `mnist-tui train` with an answer of the loader and what it tells afterwards."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+    def start(
+        answer: DatasetLoaded | DatasetFailed, *arguments: str, later: tuple[Any, ...] = ()
+    ) -> tuple[int, Calls]:
+        calls = Calls()
+
+        def make_loader(source: str | None, _cache: object) -> SimpleNamespace:
+            calls.source = source
+
+            def cancel() -> None:
+                calls.loader_cancelled = True
+
+            return SimpleNamespace(drain=lambda: list(later), cancel=cancel)
+
+        def configure(*arguments: Any) -> str:
+            calls.device = arguments
+            return "the backend"
+
+        def train(recipe: Any, dataset: Dataset, *, backend: Any) -> Any:
+            assert dataset is DATASET
+            calls.seeds.append(recipe.seed)
+            calls.backends.append(backend)
+            return training(whole_run())
+
+        module = "mnist_tui.commands.train"
+        monkeypatch.setattr(f"{module}.DatasetLoader", make_loader)
+        monkeypatch.setattr(f"{module}.wait_for_dataset", lambda _loader, _stream: answer)
+        monkeypatch.setattr(f"{module}.configure", configure)
+        monkeypatch.setitem(sys.modules, "mnist_core.training", SimpleNamespace(train=train))
+        return run(["train", *arguments]), calls
+
+    return start
+
+
+def test_the_flags_reach_data_device_and_training(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--data", "kmnist", "--device", "cpu", "--threads", "1", "--seed", "8"]
+    code, calls = train(DatasetLoaded(DATASET, None), *flags, "--repeat", "2")
+    assert code == 0
+    assert (calls.source, calls.device) == ("kmnist", ("cpu", 1))
+    assert calls.seeds == [8, 9]
+    assert calls.backends == ["the backend"] * 2
+    assert calls.loader_cancelled
+    output = capsys.readouterr()
+    assert "2 runs, seeds 8 to 9" in output.out
+    assert output.err == ""
+
+
+def test_synthetic_digits_in_place_of_mnist_are_said_on_stderr(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reason = "These digits are synthetic. To try again: mnist-tui data fetch mnist."
+    code, calls = train(DatasetLoaded(DATASET, reason), "--json")
+    assert code == 0
+    assert calls.source is None
+    output = capsys.readouterr()
+    assert output.err == reason + "\n"
+    assert reason not in output.out
+
+
+def test_a_download_that_ends_meanwhile_is_told(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(DatasetLoaded(DATASET, "Synthetic."), later=(DatasetOffered(DATASET),))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "MNIST has been downloaded meanwhile: the next run will use it."
+
+
+def test_data_that_cannot_be_had_trains_nothing(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, calls = train(DatasetFailed("No such data.", "Traceback"), "--data", "kmnist")
+    assert code == 1
+    assert calls.seeds == []
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "No such data.\n")

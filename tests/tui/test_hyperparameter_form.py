@@ -1,0 +1,243 @@
+from typing import ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from mnist_core.hyperparameters import Hyperparameters, hyperparameter_fields, presets
+from mnist_tui.widgets.form import HyperparameterForm
+from mnist_tui.widgets.form.choice import Choice
+from mnist_tui.widgets.form.field_help import FieldHelp
+from mnist_tui.widgets.form.field_row import FieldRow
+
+
+class FormApp(App[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("r", "command('run')", "Run"),
+        ("space", "command('mark')", "Mark"),
+        ("escape", "command('leave')", "Leave"),
+    ]
+
+    CSS = "HyperparameterForm { width: 1fr; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commands: list[str] = []
+        self.changes: list[HyperparameterForm.Changed] = []
+        self.submitted: list[Hyperparameters] = []
+
+    def compose(self) -> ComposeResult:
+        yield HyperparameterForm()
+
+    @property
+    def form(self) -> HyperparameterForm:
+        return self.query_one(HyperparameterForm)
+
+    def row(self, name: str) -> FieldRow:
+        return next(row for row in self.query(FieldRow) if row.key == name)
+
+    @property
+    def focused_row(self) -> str | None:
+        return next((row.key for row in self.query(FieldRow) if row.editor.has_focus), None)
+
+    def action_command(self, name: str) -> None:
+        self.commands.append(name)
+
+    def on_hyperparameter_form_changed(self, event: HyperparameterForm.Changed) -> None:
+        self.changes.append(event)
+
+    def on_hyperparameter_form_submitted(self, event: HyperparameterForm.Submitted) -> None:
+        self.submitted.append(event.hyperparameters)
+
+
+async def focus(pilot: Pilot[None], app: FormApp, name: str) -> None:
+    app.form.focus_field(name)
+    await pilot.pause()
+
+
+async def test_each_declared_hyperparameter_has_a_row_with_its_label_and_default() -> None:
+    app = FormApp()
+    async with app.run_test(size=(40, 30)):
+        fields = hyperparameter_fields()
+        assert [row.key for row in app.query(FieldRow)] == ["preset", *fields]
+        for name, field in fields.items():
+            row = app.row(name)
+            assert row.render().plain == field.label
+            assert row.text == field.format(field.default)
+            assert isinstance(row.editor, Choice) == bool(field.choices or field.kind is bool)
+            assert field.help in str(row.tooltip)
+        assert app.form.hyperparameters == Hyperparameters()
+        assert app.form.preset_name == "mlx-docs"
+
+
+async def test_the_learning_rate_is_on_the_first_frame_of_a_low_form() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 12)) as pilot:
+        await pilot.pause()
+        row = app.row("learning_rate")
+        assert app.form.region.contains_region(row.region)
+        assert app.form.query_one(".fields").region.contains_region(row.region)
+
+
+async def test_every_row_is_visible_at_once_where_there_are_21_lines() -> None:
+    app = FormApp()
+    async with app.run_test(size=(28, 21)) as pilot:
+        await pilot.pause()
+        room = app.form.query_one(".fields").region
+        assert all(room.contains_region(row.region) for row in app.query(FieldRow))
+
+
+async def test_a_bad_value_is_told_under_its_field_until_it_is_mended() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        await focus(pilot, app, "learning_rate")
+        await pilot.press("-")
+        row = app.row("learning_rate")
+        assert row.region.height == 3
+        assert "Takes a number above 0" in row.render().plain
+        assert app.form.hyperparameters is None
+        assert app.form.problems.keys() == {"learning_rate"}
+        assert app.changes[-1].hyperparameters is None
+        assert app.changes[-1].problems == app.form.problems
+
+        await pilot.press("backspace", "2")
+        assert row.region.height == 1
+        assert app.form.hyperparameters == Hyperparameters(learning_rate=2)
+        assert app.changes[-1].hyperparameters == app.form.hyperparameters
+        assert not app.form.problems
+
+
+async def test_enter_submits_valid_values_and_goes_to_the_first_bad_one_otherwise() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        await focus(pilot, app, "epochs")
+        await pilot.press("3", "enter")
+        assert app.submitted == [Hyperparameters(epochs=3)]
+
+        await pilot.press("x")
+        await focus(pilot, app, "shuffle")
+        await pilot.press("enter")
+        assert len(app.submitted) == 1
+        assert app.focused_row == "epochs"
+
+
+async def test_fields_that_the_optimizer_ignores_are_disabled_with_the_reason() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        await focus(pilot, app, "optimizer")
+        await pilot.press("right")
+        assert app.row("optimizer").text == "adam"
+        for name in ("momentum", "weight_decay"):
+            assert app.row(name).editor.disabled
+            assert "adam has no" in str(app.row(name).tooltip)
+        await pilot.press("down", "down")
+        assert app.focused_row == "schedule"
+
+        await focus(pilot, app, "optimizer")
+        await pilot.press("left")
+        assert not app.row("momentum").editor.disabled
+        assert hyperparameter_fields()["momentum"].help in str(app.row("momentum").tooltip)
+
+
+async def test_the_picker_loads_a_preset_and_shows_when_it_was_edited() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        await focus(pilot, app, "preset")
+        await pilot.press("right")
+        wide = presets()["mlx-wide"].hyperparameters
+        assert app.form.hyperparameters == wide
+        assert app.form.preset_name == "mlx-wide"
+        assert app.row("hidden_sizes").text == "256, 256"
+        await pilot.pause()
+        assert len(app.changes) == 1
+
+        await focus(pilot, app, "seed")
+        await pilot.press("7")
+        assert app.form.hyperparameters == wide.model_copy(update={"seed": 7})
+        assert app.form.preset_name is None
+        assert "mlx-wide (edited)" in app.query(Choice).first().render().plain
+
+        await pilot.press("backspace", "0")
+        assert app.form.preset_name == "mlx-wide"
+
+
+async def test_loading_values_shows_them_and_posts_nothing() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        values = Hyperparameters(hidden_sizes=(), optimizer="lion", shuffle=False, validation=500)
+        app.form.load(values)
+        await pilot.pause()
+        assert app.form.hyperparameters == values
+        assert app.row("hidden_sizes").text == ""
+        assert app.row("shuffle").text == "no"
+        assert app.row("validation").text == "500"
+        assert app.row("preset").text == "custom"
+        assert app.row("activation").editor.disabled
+        assert app.form.preset_name is None
+        assert not app.changes
+
+
+async def test_keys_typed_in_any_field_are_no_commands_but_escape_is() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        for name in ("learning_rate", "optimizer"):
+            await focus(pilot, app, name)
+            await pilot.press("r", "space")
+        assert app.commands == []
+        assert app.row("learning_rate").text == "r "
+        assert app.row("optimizer").text == "adagrad"  # r: rmsprop; space: the next one
+        await pilot.press("escape")
+        assert app.commands == ["leave"]
+
+
+async def test_up_and_down_move_between_rows_and_stop_at_the_ends() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        app.form.focus_field()
+        await pilot.press("up")
+        assert app.focused_row == "preset"
+        await pilot.press("down", "down")
+        assert app.focused_row == "activation"
+        await focus(pilot, app, "seed")
+        await pilot.press("down")
+        assert app.focused_row == "seed"
+
+
+async def test_the_field_in_hand_is_explained_and_remembered() -> None:
+    app = FormApp()
+    async with app.run_test(size=(34, 40)) as pilot:
+        await focus(pilot, app, "momentum")
+        words = " ".join(app.query_one(FieldHelp).render().plain.split())
+        assert words.startswith("Momentum How much of the last update")
+        assert words.endswith("Takes a number from 0 to below 1.")
+        app.set_focus(None)
+        app.form.focus_field()
+        await pilot.pause()
+        assert app.focused_row == "momentum"
+
+
+async def test_the_mouse_steps_choices_and_focuses_fields() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        choice = app.row("optimizer").editor
+        await pilot.click(choice, offset=(choice.size.width - 1, 0))
+        assert choice.value == "adam"
+        await pilot.click(choice, offset=(choice.size.width - 2, 0))
+        assert choice.value == "sgd"
+        await pilot.click(choice, offset=(0, 0))
+        assert choice.value == "sgd"
+        await pilot.click(app.row("seed"), offset=(2, 0))
+        assert app.focused_row == "seed"
+
+
+async def test_text_that_looks_like_markup_is_only_text() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        editor = app.row("hidden_sizes").editor
+        assert isinstance(editor, Input)
+        for text in ("[/]", "[red]x", "\x1b[31m"):
+            editor.value = text
+            await pilot.pause()
+            assert repr(text) in app.form.problems["hidden_sizes"]
+        assert app.row("hidden_sizes").region.height > 1

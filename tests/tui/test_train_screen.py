@@ -1,0 +1,344 @@
+"""The train screen with a scripted run: keys, dialogs, what is shown when."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from scripted import ScriptedLoader, ScriptedRuns, digits, loaded
+from textual.pilot import Pilot
+from textual.widgets import Footer, Input, Static
+
+from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.loading import DatasetFailed, DatasetOffered, DatasetProgressed
+from mnist_tui.app import MnistApp
+from mnist_tui.screens.help import HelpScreen
+from mnist_tui.screens.question import Question
+from mnist_tui.session import Session, State
+from mnist_tui.widgets.chart import Chart
+from mnist_tui.widgets.form import HyperparameterForm
+from mnist_tui.widgets.sample_grid import SampleGrid
+from mnist_tui.widgets.status_line import StatusLine
+
+TWO_EPOCHS = make_hyperparameters({"epochs": 2})
+ESCAPE = "\x1b[31m"
+
+
+class Bench:
+    """The app under Pilot, with its scripted runs."""
+
+    def __init__(self, loader: ScriptedLoader, hyperparameters: Hyperparameters, log: Path) -> None:
+        self.loader = loader
+        self.runs = ScriptedRuns()
+        self.session = Session(self.runs, lambda: self.loader, lambda text: None)
+        self.app = MnistApp(self.session, None, hyperparameters, "mlx-docs", log)
+        self.pilot: Pilot[None]
+
+    async def until(self, wanted: Callable[[], bool]) -> None:
+        """Let the app go on until `wanted`; its own timer does the work."""
+        for _ in range(600):
+            if wanted():
+                return
+            await self.pilot.pause(0.02)
+        pytest.fail(f"still {self.session.state}:\n{self.text()}")
+
+    async def until_state(self, state: State) -> None:
+        await self.until(lambda: self.session.state is state)
+        await self.pilot.pause()
+
+    def text(self) -> str:
+        """The whole screen as text."""
+        lines = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text for strip in lines)
+
+    def footer(self) -> str:
+        return " ".join(
+            str(binding.description)
+            for _, binding, enabled, _ in self.app.screen.active_bindings.values()
+            if binding.show and enabled
+        )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Callable[..., object]:
+    @asynccontextmanager
+    async def open_bench(
+        loader: ScriptedLoader | None = None,
+        size: tuple[int, int] = (120, 40),
+        hyperparameters: Hyperparameters = TWO_EPOCHS,
+    ) -> AsyncIterator[Bench]:
+        made = Bench(loader or loaded(), hyperparameters, tmp_path / "log")
+        async with made.app.run_test(size=size) as pilot:
+            made.pilot = pilot
+            await made.until(lambda: made.loader.started > 0 and not made.loader.events)
+            await pilot.pause()
+            try:
+                yield made
+            finally:
+                made.runs.gate.set()
+                made.session.close()
+
+    return open_bench
+
+
+async def hold_after_first_epoch(bench: Bench) -> None:
+    bench.runs.gate.clear()
+    await bench.pilot.press("r")
+    await bench.until(
+        lambda: bench.session.progress is not None
+        and bench.session.progress.epoch is not None
+        and bench.session.progress.epoch.epoch == 1
+    )
+
+
+async def test_a_run_moves_charts_grid_and_status(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        assert "Learning rate" in lab.text()
+        assert "idle" in lab.text()
+        assert "Press r to train" in lab.text()
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        assert "completed" in lab.text()
+        assert "epoch 2/2" in lab.text()
+        assert "●" in lab.text()
+        assert "✗" in lab.text(), "wrong samples carry a sign, not only a colour"
+        assert "right" in str(lab.app.screen.query_one(SampleGrid).border_title)
+
+
+async def test_keys_are_shown_only_when_they_work(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        assert "Pause" not in lab.footer()
+        assert "Stop" not in lab.footer()
+        assert "Epoch" not in lab.footer()
+        await hold_after_first_epoch(lab)
+        assert "Pause" in lab.footer()
+        assert "Stop" in lab.footer()
+        await lab.pilot.press("p")
+        lab.runs.gate.set()
+        await lab.until_state(State.PAUSED)
+        assert "Resume" in lab.footer()
+        assert "Pause" not in lab.footer()
+        assert "Epoch" in lab.footer()
+        await lab.pilot.press("p")
+        await lab.until_state(State.COMPLETED)
+
+
+async def test_stop_keeps_the_run(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        await hold_after_first_epoch(lab)
+        await lab.pilot.press("s")
+        lab.runs.gate.set()
+        await lab.until_state(State.STOPPED)
+        assert "stopped" in lab.text()
+        assert lab.session.progress is not None
+        assert len(lab.session.progress.train_loss) >= 4
+
+
+async def test_restart_asks_once_and_keeps_a_ghost(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        await hold_after_first_epoch(lab)
+        await lab.pilot.press("r")
+        assert isinstance(lab.app.screen, Question)
+        await lab.pilot.press("escape")
+        assert lab.session.state is State.RUNNING
+        await lab.pilot.press("r", "enter")
+        assert lab.session.state is State.STOPPING
+        assert "stopping" in lab.text()
+        lab.runs.gate.set()
+        await lab.until_state(State.COMPLETED)
+        assert len(lab.runs.made) == 2
+        assert "before: same values" in lab.text()
+
+
+async def test_edited_values_are_trained_with(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        form = lab.app.screen.query_one(HyperparameterForm)
+        form.focus_field("learning_rate")
+        await lab.pilot.pause()
+        field = lab.app.focused
+        assert isinstance(field, Input)
+        field.value = ""
+        await lab.pilot.press("0", ".", "5")
+        await lab.pilot.press("enter")
+        await lab.until_state(State.COMPLETED)
+        assert lab.runs.made[0].learning_rate == 0.5
+
+
+async def test_letters_are_text_in_a_field_but_ctrl_r_runs(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        lab.app.screen.query_one(HyperparameterForm).focus_field("seed")
+        await lab.pilot.press("end", "r")
+        assert lab.runs.made == []
+        await lab.pilot.press("ctrl+r")
+        assert lab.runs.made == [], "a refused value keeps the run from starting"
+        await lab.pilot.press("backspace", "ctrl+r")
+        await lab.until_state(State.COMPLETED)
+        assert len(lab.runs.made) == 1
+
+
+async def test_escape_leaves_the_form_for_the_charts(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        assert isinstance(lab.app.focused, Chart)
+        await lab.pilot.press("e")
+        assert not isinstance(lab.app.focused, Chart)
+        await lab.pilot.press("escape")
+        assert isinstance(lab.app.focused, Chart)
+
+
+async def test_a_bad_value_is_refused_with_the_field_in_focus(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        form = lab.app.screen.query_one(HyperparameterForm)
+        form.focus_field("dropout")
+        await lab.pilot.press("end", "9", "9", "escape", "r")
+        assert lab.runs.made == []
+        assert "dropout" in form.problems
+        assert isinstance(lab.app.focused, Input)
+
+
+async def test_quitting_while_training_asks_then_stops_and_keeps(
+    bench: Callable[..., object],
+) -> None:
+    async with bench() as lab:
+        await hold_after_first_epoch(lab)
+        await lab.pilot.press("q")
+        assert isinstance(lab.app.screen, Question)
+        await lab.pilot.press("ctrl+q")
+        assert len(lab.app.screen_stack) == 2, "a second question must not pile up"
+        await lab.pilot.press("escape")
+        assert lab.session.state is State.RUNNING
+        await lab.pilot.press("ctrl+q", "enter")
+        lab.runs.gate.set()
+        await lab.until(lambda: not lab.app.is_running)
+        assert lab.app.return_code == 0
+        assert lab.session.state is State.STOPPED
+
+
+async def test_quitting_when_idle_needs_no_question(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        await lab.pilot.press("q")
+        await lab.until(lambda: not lab.app.is_running)
+        assert lab.app.return_code == 0
+
+
+async def test_one_more_epoch_after_the_end(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.press("full_stop")
+        await lab.until(lambda: "epoch 3/3" in lab.text() and lab.session.state is State.COMPLETED)
+
+
+async def test_help_lists_every_key_and_hyperparameter(bench: Callable[..., object]) -> None:
+    async with bench(size=(120, 80)) as lab:
+        await lab.pilot.press("question_mark")
+        assert isinstance(lab.app.screen, HelpScreen)
+        text = lab.text()
+        for word in ("ctrl+r", "Pause", "Label smoothing", "mlx-raw-pixels"):
+            assert word in text
+        await lab.pilot.press("escape")
+        assert not isinstance(lab.app.screen, HelpScreen)
+
+
+async def test_a_failed_run_says_why_without_a_traceback(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        lab.runs.fail_with = ValueError("Validation asks for too much. Choose a smaller number.")
+        await lab.pilot.press("r")
+        await lab.until_state(State.FAILED)
+        assert "Choose a smaller number." in lab.text()
+        assert "Traceback" not in lab.text()
+
+
+async def test_data_that_cannot_be_had_are_told_and_retried(bench: Callable[..., object]) -> None:
+    failed = ScriptedLoader(DatasetFailed("/nowhere is not a folder.", "Traceback"))
+    async with bench(failed) as lab:
+        await lab.until_state(State.FAILED)
+        assert "/nowhere is not a folder. Press r to try again." in lab.text()
+        lab.loader = loaded()
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+
+
+async def test_loading_shows_its_progress(bench: Callable[..., object]) -> None:
+    half_way = DatasetProgressed("mnist", "Downloading train-images", 5_000_000, 9_900_000)
+    async with bench(ScriptedLoader(half_way)) as lab:
+        await lab.until(lambda: "Downloading train-images  5.0 of 9.9 MB" in lab.text())
+        assert "loading" in lab.text()
+
+
+async def test_synthetic_digits_are_announced_and_better_data_offered(
+    bench: Callable[..., object],
+) -> None:
+    async with bench(loaded(reason="These digits are synthetic: no network.")) as lab:
+        assert "These digits are synthetic: no network." in lab.text()
+        lab.loader.events.append(DatasetOffered(digits(name="mnist")))
+        await lab.until(lambda: "Press u to use it" in lab.text())
+        await lab.pilot.press("u")
+        assert lab.session.dataset is not None
+        assert lab.session.dataset.name == "mnist"
+        assert "synthetic" not in lab.text()
+
+
+async def test_names_from_outside_are_drawn_as_they_are(bench: Callable[..., object]) -> None:
+    names = ("[/]", "[red]x", f"{ESCAPE}esc", "3", "4")
+    async with bench(loaded(digits(names, name=f"[/]{ESCAPE}")), size=(200, 60)) as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        text = lab.text()
+        for shown in ("[/]", "[red]x", "␛[31mesc"):
+            assert shown in text
+        assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 20), (40, 12), (20, 6)])
+async def test_any_size_shows_state_and_epoch(
+    bench: Callable[..., object], size: tuple[int, int]
+) -> None:
+    async with bench(size=size) as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        status = lab.app.screen.query_one(StatusLine)
+        assert "completed" in status.render().plain
+        if size[0] >= 30:
+            assert "epoch 2/2" in status.render().plain
+
+
+async def test_resizing_while_training_changes_nothing_but_the_layout(
+    bench: Callable[..., object],
+) -> None:
+    async with bench() as lab:
+        await hold_after_first_epoch(lab)
+        for size in ((80, 24), (30, 8), (200, 60), (1, 1), (120, 40)):
+            await lab.pilot.resize_terminal(*size)
+            await lab.pilot.pause()
+        assert lab.session.state is State.RUNNING
+        assert lab.app.screen.query_one("#charts").size.width > 20
+
+
+async def test_an_unchanged_screen_is_not_redrawn(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        chart = lab.app.screen.query_one("#loss", Chart)
+        drawn = chart.compositions
+        for _ in range(5):
+            lab.app.screen._tick()
+            await lab.pilot.pause()
+        assert chart.compositions == drawn
+
+
+async def test_the_footer_and_notice_are_drawn(bench: Callable[..., object]) -> None:
+    async with bench() as lab:
+        assert lab.app.screen.query_one(Footer).region.height == 1
+        assert not lab.app.screen.query_one("#notice", Static).display
+
+
+async def test_a_defect_becomes_a_sentence_and_a_log_entry(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    lab = Bench(loaded(), TWO_EPOCHS, log)
+    with pytest.raises(ZeroDivisionError):
+        async with lab.app.run_test() as pilot:
+            lab.app.call_later(lambda: 1 / 0)
+            await pilot.pause()
+    assert lab.app.return_code == 1
+    assert "ZeroDivisionError" in log.read_text()
+    lab.session.close()
