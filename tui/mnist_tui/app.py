@@ -24,6 +24,7 @@ from mnist_tui.screens.help import HelpScreen
 from mnist_tui.screens.question import Question
 from mnist_tui.screens.train import TrainScreen
 from mnist_tui.session import Session
+from mnist_tui.themes import DARK, LIGHT
 
 
 class MnistApp(App[None]):
@@ -44,6 +45,9 @@ class MnistApp(App[None]):
     ) -> None:
         super().__init__()
         self._log_file = log_file
+        for theme in (DARK, LIGHT):
+            self.register_theme(theme)
+        self.theme = DARK.name
         self._train_screen = TrainScreen(session, backend, hyperparameters, preset)
 
     def get_default_screen(self) -> Screen[None]:

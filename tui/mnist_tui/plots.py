@@ -10,7 +10,7 @@ from mnist_tui.charts.series import Series
 from mnist_tui.charts.ticks import Unit
 from mnist_tui.run_progress import RunProgress
 
-TRAIN, VALIDATION, TEST, GHOST = "$accent", "$success", "$warning", "$foreground"
+TRAIN, VALIDATION, TEST, GHOST = "$primary", "$success", "$accent", "$foreground"
 SMOOTHING = 0.9
 """How much the bright training curve is smoothed; the raw values lie behind it."""
 

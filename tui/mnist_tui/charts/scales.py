@@ -91,13 +91,23 @@ def stepped_limits(
     """
     fresh = nice_limits(low, high, scale)
     if bounds is not None:
-        fresh = Limits(max(fresh.low, bounds[0]), min(fresh.high, bounds[1]), scale)
+        fresh = _bounded(fresh, *bounds)
     if current is None or current.scale is not scale:
         return fresh
     if current.fraction(low) < -1e-9 or current.fraction(high) > 1 + 1e-9:
         return fresh
     length = current.fraction(fresh.high) - current.fraction(fresh.low)
     return fresh if length < 0.5 else current
+
+
+def _bounded(limits: Limits, lowest: float, highest: float) -> Limits:
+    """The part of `limits` within bounds; the bounds when all of it lies beyond."""
+    low, high = max(limits.low, lowest), min(limits.high, highest)
+    if low >= high:
+        low, high = lowest, highest
+        if limits.scale is Scale.LOG and low <= 0:
+            low = high / 100
+    return Limits(low, high, limits.scale)
 
 
 def _round_log(value: float, up: bool) -> float:

@@ -54,7 +54,8 @@ def ticks(limits: Limits, unit: Unit, most: int) -> list[tuple[float, str]]:
     values = [number * step for number in range(first, last + 1)]
     if len(values) < 2:
         values, step = [limits.low, limits.high], (limits.high - limits.low) / 10
-    return [(value, _label(value, step, limits.high, unit)) for value in values]
+    largest = max(abs(limits.low), abs(limits.high))
+    return [(value, _label(value, step, largest, unit)) for value in values]
 
 
 def _step(span: float, unit: Unit, most: int) -> float:
@@ -82,6 +83,8 @@ def _log_values(limits: Limits, most: int) -> list[float]:
 
 
 def _label(value: float, step: float, largest: float, unit: Unit) -> str:
+    if largest >= 1e9:
+        return f"{value:.1e}" if value else "0"
     if unit is Unit.SECONDS:
         return _duration(value, step)
     if unit is Unit.PERCENT:

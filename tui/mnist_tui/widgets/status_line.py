@@ -17,7 +17,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 _SIGNS: Mapping[State, tuple[str, str]] = {
     State.IDLE: ("○", "$text-muted"),
-    State.LOADING: ("◌", "$accent"),
+    State.LOADING: ("◌", "$primary"),
     State.RUNNING: ("●", "$success"),
     State.PAUSED: ("‖", "$warning"),
     State.STOPPING: ("◌", "$warning"),
@@ -38,7 +38,7 @@ def progress_bar(share: float, width: int) -> str:
 
 def heading(session: Session, backend: Backend | None, width: int) -> Content:
     """The first line: the program, the data, and the machine where there is room for it."""
-    left = Content.styled(" mnist-tui", "bold $accent")
+    left = Content.styled(" mnist-tui", "bold $primary")
     dataset = session.dataset
     if dataset is not None:
         colour = "$text-warning" if dataset.synthetic else "$foreground"
@@ -87,7 +87,7 @@ def run_line(session: Session, width: int) -> Content:
 def _parts(progress: RunProgress, state: State) -> list[tuple[int, Content]]:
     """(importance, words) in the order in which they stand on the line."""
     share = progress.step / progress.planned_steps if progress.planned_steps else 0.0
-    bar = Content.styled(f"  {progress_bar(share, _BAR_WIDTH)}", "$accent")
+    bar = Content.styled(f"  {progress_bar(share, _BAR_WIDTH)}", "$primary")
     parts = [(5, bar + Content(f" {percent(share):>5}"))]
     if progress.batch is not None:
         total = str(progress.steps_per_epoch)
