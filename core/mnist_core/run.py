@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from enum import Enum, auto
 
 from mnist_core.events import EpochCompleted, Event, RunEnded, RunFailed, StopTraining
+from mnist_core.failures import failure_sentence
 
 EventSource = Callable[[], Generator[Event, None, None]]
 
@@ -99,7 +100,7 @@ class TrainingRun:
         try:
             self._drive(self._make_events())
         except Exception as error:  # noqa: BLE001 - the thread's edge: it goes on as an event
-            self._post(RunFailed(_sentence(error), traceback.format_exc()))
+            self._post(RunFailed(failure_sentence(error), traceback.format_exc()))
         finally:
             if self._at_thread_end is not None:
                 self._at_thread_end()
@@ -129,10 +130,3 @@ class TrainingRun:
                 self._requested.notify_all()
                 self._requested.wait()
             self._waiting = False
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, MemoryError) or "bad_alloc" in str(error):
-        return "There is not enough memory for this run. Use smaller layers or a smaller batch."
-    text = str(error).strip()
-    return text or f"The run ended with {type(error).__name__} and gave no reason."

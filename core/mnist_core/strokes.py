@@ -2,7 +2,7 @@
 
 A skeleton is written as points `x,y` on a grid about 10 units high, x to the right and y down. A
 stroke is a smooth curve through its points, `*` after a point makes it a corner, and `/` lifts the
-pen. The shapes are drawn by hand for this project; no data set was used to make them.
+pen. The shapes are drawn by hand for this project; none is traced from a data set.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,11 @@ A digit starts as one of the skeletons of :mod:`mnist_core.strokes`. Its points 
 curve is bent, slanted, turned and made to tremble, and a soft pen inks it. Then it is brought into
 the form of MNIST as LeCun et al. describe it ("Gradient-based learning applied to document
 recognition", 1998, section III.A): fitted into a box of 20x20 pixels, its centre of mass moved to
-the middle of 28x28. No image of any data set goes into them.
+the middle of 28x28.
+
+No image of any data set goes into them, but the styles and the constants below were chosen by how
+well a network trained on these digits reads MNIST's training images: a 784-256-256-10 network gets
+0.86 to 0.90 of the test images right.
 """
 
 import logging
@@ -166,7 +170,7 @@ def _ink(curves: _Curves, random: np.random.Generator, size: int) -> _Floats:
 
     level = np.exp(np.float32(-(_PEN_SHARPNESS**2) / 2))
     slope = level * _PEN_SHARPNESS / deviation
-    # A ramp too wide for its pen is narrowed, or the tail of the footprint would grey the background.
+    # A ramp too wide for its pen is narrowed, or the footprint's tail would grey the background.
     contrast = np.maximum(1 / (slope * _PEN_EDGE * pixel), 0.6 / level)
     ink: _Floats = np.clip(0.5 + (footprint - level) * contrast, 0, 1)
     return ink

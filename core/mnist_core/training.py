@@ -75,8 +75,9 @@ def train(
     """
     run = _Run(hyperparameters, dataset, state, run_id or uuid4().hex[:12])
     last_epoch = until_epoch or hyperparameters.epochs
-    yield run.started(backend or configure("auto", None), last_epoch)
+    started = run.started(backend or configure("auto", None), last_epoch)
     try:
+        yield started
         if state is None:
             yield run.complete_epoch()
         next_look = 0.0

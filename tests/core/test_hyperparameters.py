@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -123,4 +124,4 @@ def test_cosine_schedule_ends_at_a_hundredth_and_stays_there() -> None:
     rates = [learning_rate_at(hyperparameters, step, 101) for step in (0, 50, 100, 101, 500)]
     assert rates == pytest.approx([0.1, 0.0505, 0.001, 0.001, 0.001])
     falling = [learning_rate_at(hyperparameters, step, 101) for step in range(101)]
-    assert all(a >= b and math.isfinite(b) for a, b in zip(falling, falling[1:], strict=False))
+    assert all(a >= b and math.isfinite(b) for a, b in pairwise(falling))

@@ -28,7 +28,7 @@ def test_updates_agree_with_mlx(name: OptimizerName) -> None:
     make, momentum, weight_decay = CASES[name]
     reference = make(0.05, momentum, weight_decay)
     random = np.random.default_rng(0)
-    start = [random.normal(size=(4, 4)).astype(np.float32), random.normal(size=3).astype(np.float32)]
+    start = [random.normal(size=shape).astype(np.float32) for shape in ((4, 4), (3,))]
     ours = tuple(mx.array(array) for array in start)
     theirs = {str(index): mx.array(array) for index, array in enumerate(start)}
     state = OPTIMIZERS[name].initial_state(ours)
@@ -42,4 +42,5 @@ def test_updates_agree_with_mlx(name: OptimizerName) -> None:
             {str(index): gradient for index, gradient in enumerate(gradients)}, theirs
         )
     for index, array in enumerate(ours):
-        np.testing.assert_allclose(np.array(array), np.array(theirs[str(index)]), rtol=2e-5, atol=1e-6)
+        expected = np.array(theirs[str(index)])
+        np.testing.assert_allclose(np.array(array), expected, rtol=2e-5, atol=1e-6)

@@ -143,6 +143,14 @@ def test_a_stopped_run_goes_on_exactly(
     assert_same_arrays(final_state(after), final_state(unbroken))
 
 
+def test_a_run_can_be_stopped_before_anything_was_trained(tiny: Dataset) -> None:
+    training = train(hyperparameters(), tiny)
+    next(training)
+    stopped = training.throw(StopTraining())
+    assert isinstance(stopped, RunStopped)
+    assert (stopped.step, stopped.test_accuracy) == (0, None)
+
+
 def test_one_more_epoch_continues_a_finished_run(tiny: Dataset) -> None:
     two = list(train(hyperparameters(epochs=2), tiny))
     more = list(train(hyperparameters(epochs=2), tiny, final_state(two), until_epoch=3))
@@ -202,7 +210,7 @@ def test_the_state_must_fit_the_data(tiny: Dataset) -> None:
     done = list(train(hyperparameters(epochs=1), tiny))
     wider = Dataset("wide", *(2 * (Examples(np.zeros((9, 9, 9), np.uint8), tiny.test.labels[:9]),)),
                     tiny.class_names, tiny.class_labels)  # fmt: skip
-    with pytest.raises(ValueError, match="30-8-4.*81-8-4"):
+    with pytest.raises(ValueError, match=r"30-8-4.*81-8-4"):
         next(train(hyperparameters(), wider, final_state(done)))
 
 

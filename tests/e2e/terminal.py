@@ -27,12 +27,16 @@ from processes import members_of_group
 PATIENCE = 30.0
 """Seconds to wait for anything by default: never reached unless something is wrong."""
 
-# Runs in the new process: makes the pseudo-terminal its controlling one, so that resizing reaches
-# it as a signal. A preexec_fn would do that too, but needs a fork, which MLX does not survive.
-_TAKE_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-    "os.execvp(sys.argv[1], sys.argv[1:])"
-)
+# Runs in the new process. A controlling terminal is what resizing and ctrl+c reach a program by;
+# a preexec_fn would set it too, but needs a fork, which MLX does not survive. Signals that a
+# background job ignores, such as one that runs these tests, would be ignored by the program too.
+_TAKE_TERMINAL = """\
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 _ALTERNATE_SCREEN = frozenset({47, 1047, 1049})
 _CURSOR = 25

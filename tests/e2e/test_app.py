@@ -20,11 +20,11 @@ def app(real_mnist: Path | None) -> list[str | Path]:
 
 def type_learning_rate(terminal: Terminal, value: str) -> None:
     x, y = terminal.find("Learning rate")
-    terminal.click(x + 17, y)
+    terminal.click(x + 18, y)
     terminal.send("end", "ctrl+u")
-    terminal.wait_for("Learning rate  ")
+    terminal.wait_for("Takes a number above 0")
     terminal.send(value)
-    terminal.wait_for(rf"Learning rate {re.escape(value)} ")
+    terminal.wait_for(rf"Learning rate +{re.escape(value)} ")
 
 
 def curves(screen: str) -> str:
@@ -40,35 +40,39 @@ def test_train_edit_restart_and_quit(
     open_terminal: OpenTerminal, app: list[str | Path], repeats: Callable[[int, int], int]
 ) -> None:
     for _ in range(repeats(2, 20)):
-        terminal = open_terminal(app)
-        terminal.wait_for("idle")
-        assert not curves(terminal.screen())
+        train_edit_restart_and_quit(open_terminal(app))
 
-        type_learning_rate(terminal, "0.05")
-        terminal.send("enter")
-        terminal.wait_for(r"● running +epoch \d+/200")
-        terminal.wait_for(lambda screen: len(curves(screen)) > 20)
-        first = terminal.screen()
-        terminal.wait_for(lambda screen: curves(screen) != curves(first))
-        terminal.wait_for(r"Samples · epoch \d+ · \d+ of \d+ right")
-        looked = terminal.screen()
-        terminal.wait_for(lambda screen: samples_title(screen) != samples_title(looked))
 
-        type_learning_rate(terminal, "0.2")
-        terminal.send("ctrl+r")
-        terminal.wait_for("A run is under way")
-        terminal.send("enter")
-        terminal.wait_for("before: learning rate 0.05")
-        terminal.wait_for(r"● running +epoch \d+/200")
+def train_edit_restart_and_quit(terminal: Terminal) -> None:
+    terminal.wait_for("idle")
+    assert not curves(terminal.screen())
 
-        terminal.send("esc", "q")
-        terminal.wait_for("Stop and quit")
-        terminal.send("enter")
-        assert terminal.wait_exit() == 0
-        assert terminal.unrestored() == []
-        assert terminal.stray_processes() == []
-        assert "Traceback" not in terminal.output()
-        terminal.close()
+    type_learning_rate(terminal, "0.05")
+    terminal.send("enter")
+    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.wait_for(lambda screen: len(curves(screen)) > 20)
+    first = terminal.screen()
+    terminal.wait_for(lambda screen: curves(screen) != curves(first))
+    terminal.wait_for(r"Samples · epoch \d+ · \d+ of \d+ right")
+    looked = terminal.screen()
+    terminal.wait_for(lambda screen: samples_title(screen) != samples_title(looked))
+
+    type_learning_rate(terminal, "0.2")
+    terminal.send("ctrl+r")
+    terminal.wait_for("A run is under way")
+    terminal.send("enter")
+    terminal.wait_for("before: learning rate 0.05")
+    terminal.wait_for(r"● running +epoch \d+/200")
+
+    terminal.send("esc")
+    terminal.wait_for("r Run")
+    terminal.send("q")
+    terminal.wait_for("Stop and quit")
+    terminal.send("enter")
+    assert terminal.wait_exit() == 0
+    assert terminal.unrestored() == []
+    assert terminal.stray_processes() == []
+    assert "Traceback" not in terminal.output()
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 60)])

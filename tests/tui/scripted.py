@@ -101,8 +101,9 @@ class ScriptedRuns:
             raise self.fail_with
         state = state or TrainingState((np.zeros((1, 1), np.float32),), None)
         step, first = state.step, state.epoch
-        yield RunStarted("id", dataset.name, hyperparameters, 10, len(dataset.train), 0,
-                         len(dataset.test), until_epoch, STEPS, first, step, "cpu", "BLAS", 1)  # fmt: skip
+        sizes = (len(dataset.train), 0, len(dataset.test))
+        where = (until_epoch, STEPS, first, step)
+        yield RunStarted("id", dataset.name, hyperparameters, 10, *sizes, *where, "cpu", "BLAS", 1)
         epoch = first
         try:
             if not step:

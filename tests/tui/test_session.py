@@ -21,7 +21,16 @@ class Laboratory:
         self.runs = ScriptedRuns()
         self.loaders = [loader or loaded()]
         self.logged: list[str] = []
-        self.session = Session(self.runs, lambda: self.loaders[-1], self.logged.append)
+        self.session = Session(self.runs, lambda: self.loaders[-1], self.log)
+
+    def log(self, text: str) -> str:
+        self.logged.append(text)
+        return "The details are in the log."
+
+    def epoch(self) -> int:
+        """The last one evaluated."""
+        progress = self.session.progress
+        return progress.epoch.epoch if progress is not None and progress.epoch is not None else -1
 
     def tick_until(self, wanted: Callable[[Session], bool]) -> None:
         pause = threading.Event()
@@ -48,9 +57,7 @@ def run_to_first_epoch(laboratory: Laboratory, hyperparameters: Hyperparameters)
     """Start a run and hold it after its first epoch."""
     laboratory.runs.gate.clear()
     laboratory.session.run(hyperparameters)
-    laboratory.tick_until(
-        lambda s: s.progress is not None and s.progress.epoch is not None and s.progress.epoch.epoch == 1
-    )
+    laboratory.tick_until(lambda _: laboratory.epoch() == 1)
 
 
 def test_it_is_loading_until_there_are_data() -> None:
@@ -126,9 +133,7 @@ def test_one_more_epoch_of_a_paused_run_ends_in_a_pause(laboratory: Laboratory) 
     laboratory.runs.gate.set()
     laboratory.tick_until_state(State.PAUSED)
     laboratory.session.one_more_epoch()
-    laboratory.tick_until(
-        lambda s: s.state is State.PAUSED and s.progress is not None and s.progress.epoch_under_way == 2
-    )
+    laboratory.tick_until(lambda s: s.state is State.PAUSED and laboratory.epoch() == 2)
     laboratory.session.stop()
     laboratory.tick_until_state(State.STOPPED)
 

@@ -30,7 +30,7 @@ class Bench:
     def __init__(self, loader: ScriptedLoader, hyperparameters: Hyperparameters, log: Path) -> None:
         self.loader = loader
         self.runs = ScriptedRuns()
-        self.session = Session(self.runs, lambda: self.loader, lambda text: None)
+        self.session = Session(self.runs, lambda: self.loader, lambda text: "It is logged.")
         self.app = MnistApp(self.session, None, hyperparameters, "mlx-docs", log)
         self.pilot: Pilot[None]
 
@@ -85,9 +85,11 @@ async def hold_after_first_epoch(bench: Bench) -> None:
     bench.runs.gate.clear()
     await bench.pilot.press("r")
     await bench.until(
-        lambda: bench.session.progress is not None
-        and bench.session.progress.epoch is not None
-        and bench.session.progress.epoch.epoch == 1
+        lambda: (
+            bench.session.progress is not None
+            and bench.session.progress.epoch is not None
+            and bench.session.progress.epoch.epoch == 1
+        )
     )
 
 
@@ -335,10 +337,14 @@ async def test_the_footer_and_notice_are_drawn(bench: Callable[..., object]) -> 
 async def test_a_defect_becomes_a_sentence_and_a_log_entry(tmp_path: Path) -> None:
     log = tmp_path / "log"
     lab = Bench(loaded(), TWO_EPOCHS, log)
-    with pytest.raises(ZeroDivisionError):
+
+    async def divide_by_zero() -> None:
         async with lab.app.run_test() as pilot:
             lab.app.call_later(lambda: 1 / 0)
             await pilot.pause()
+
+    with pytest.raises(ZeroDivisionError):
+        await divide_by_zero()
     assert lab.app.return_code == 1
     assert "ZeroDivisionError" in log.read_text()
     lab.session.close()

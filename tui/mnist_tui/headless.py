@@ -4,7 +4,6 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
-from mnist_core.backend import BackendMissing
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
@@ -17,8 +16,9 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
+from mnist_core.failures import failure_sentence, known_failure
 from mnist_core.hyperparameters import Hyperparameters
-from mnist_tui.log import unexpected_error, write_log
+from mnist_tui.log import write_log
 from mnist_tui.presenters import Presenter
 from mnist_tui.repeats import summarize
 from mnist_tui.signals import StopSignals
@@ -75,19 +75,10 @@ class RunSoFar:
 
 
 def failure(error: Exception, log_file: Path) -> RunFailed:
-    """Log an error and make it the end of a run.
-
-    The messages of ValueError and BackendMissing are already sentences for the user.
-    """
+    """Log an error and make it the end of a run."""
     details = "".join(traceback.format_exception(error))
-    if isinstance(error, MemoryError):
-        message = "There is not enough memory for this run. Use smaller layers or a smaller batch."
-    elif isinstance(error, BackendMissing | ValueError) and str(error):
-        write_log(log_file, details)
-        message = str(error)
-    else:
-        message = unexpected_error(error, log_file)
-    return RunFailed(message, details)
+    where = write_log(log_file, details)
+    return RunFailed(known_failure(error) or f"{failure_sentence(error)} {where}", details)
 
 
 def to_the_end(

@@ -15,13 +15,14 @@ from mnist_core.hyperparameters import (
     hyperparameter_fields,
     presets,
 )
+from mnist_tui import numbers
 from mnist_tui.plain_text import visible
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
     """60000, "example" -> "60 000 examples"."""
     words = noun if number == 1 else plural or noun + "s"
-    return f"{number:_} {words}".replace("_", " ")
+    return f"{numbers.count(number)} {words}"
 
 
 def figure(value: float | None) -> str:

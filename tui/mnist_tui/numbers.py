@@ -4,17 +4,17 @@ import math
 
 
 def count(number: int) -> str:
-    """60000 as "60 000", with spaces that do not break."""
-    return f"{number:,}".replace(",", "\u202f")
+    """60000 as "60 000"."""
+    return f"{number:_}".replace("_", " ")
 
 
 def percent(share: float, digits: int = 0) -> str:
     """0.9312 as "93 %" or, with two digits, "93.12 %"."""
-    return f"{share * 100:.{digits}f}\u202f%" if math.isfinite(share) else "nan"
+    return f"{share * 100:.{digits}f} %" if math.isfinite(share) else "nan"
 
 
 def rate(examples_per_second: float) -> str:
-    """462000.0 as "462k/s"."""
+    """462000.0 as "462k ex/s"."""
     for limit, letter in ((1e6, "M"), (1e3, "k")):
         if examples_per_second >= limit:
             short = examples_per_second / limit

@@ -14,6 +14,9 @@ TRAIN, VALIDATION, TEST, GHOST = "$primary", "$success", "$accent", "$foreground
 SMOOTHING = 0.9
 """How much the bright training curve is smoothed; the raw values lie behind it."""
 
+MOST_MARKED_EPOCHS = 30
+"""With more of them the markers would merge into a bar."""
+
 Metric = Literal["loss", "accuracy"]
 
 
@@ -46,7 +49,8 @@ def _curves(metric: Metric, progress: RunProgress) -> Iterator[Curve]:
     validation = _series(progress, "validation", metric)
     if len(validation):
         yield Curve(validation, VALIDATION, label="validation", marker="◆", best=best)
-    yield Curve(_series(progress, "test", metric), TEST, label="test", marker="●", best=best)
+    marker = "●" if progress.planned_epochs <= MOST_MARKED_EPOCHS else ""
+    yield Curve(_series(progress, "test", metric), TEST, label="test", marker=marker, best=best)
 
 
 def _ghost_curves(
@@ -57,7 +61,8 @@ def _ghost_curves(
     label = f"before: {difference(ghost.hyperparameters, progress.hyperparameters)}"
     train, test = _series(ghost, "train", metric), _series(ghost, "test", metric)
     yield Curve(train, GHOST, line=Line.DOTTED, dim=True, label=label, smoothing=SMOOTHING)
-    yield Curve(test, GHOST, line=Line.DOTTED, marker="○", dim=True)
+    marker = "○" if ghost.planned_epochs <= MOST_MARKED_EPOCHS else ""
+    yield Curve(test, GHOST, line=Line.DOTTED, marker=marker, dim=True)
 
 
 def _series(progress: RunProgress, part: str, metric: Metric) -> Series:

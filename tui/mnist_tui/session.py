@@ -79,10 +79,12 @@ class Session:
     """The data set, the run under way, the run before it, and what was asked for next."""
 
     def __init__(
-        self, make_run: RunFactory, make_loader: LoaderFactory, log: Callable[[str], object]
+        self, make_run: RunFactory, make_loader: LoaderFactory, log: Callable[[str], str]
     ) -> None:
-        """`log` takes the tracebacks that people are spared."""
+        """`log` takes the tracebacks that people are spared, and says where it put them."""
         self._log = log
+        self.log_note = ""
+        """Where the traceback of the last failure is, as a sentence."""
         self._make_run = make_run
         self._make_loader = make_loader
         self._loader: Loader | None = None
@@ -189,7 +191,7 @@ class Session:
         if ended:
             self._run.join()
             if self.progress is not None and isinstance(self.progress.end, RunFailed):
-                self._log(self.progress.end.traceback)
+                self.log_note = self._log(self.progress.end.traceback)
             self._run = None
             changed = True
             if self._next is not None and self.dataset is not None:
@@ -220,7 +222,7 @@ class Session:
                     self.data_reason = f"These digits are synthetic. {event.message}"
                 case DatasetFailed():
                     self.data_failure = event
-                    self._log(event.traceback)
+                    self.log_note = self._log(event.traceback)
                     self._next = None
         return bool(events)
 

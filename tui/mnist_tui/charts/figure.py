@@ -60,10 +60,11 @@ class Figure:
             # Someone asked for another view: limits kept for calm would hide that.
             self._axes, self._x, self._y = (plot.x, plot.y), None, None
         self._x = x = x_limits(plot, self._x)
+        reach = (x.high - x.low) / width / 2
         header = []
         if height >= _LEGEND_HEIGHT:
             rows = 1 + (height >= _SECOND_LEGEND_ROW) + (height >= _THIRD_LEGEND_ROW)
-            header = legend(plot, width, rows, _reach(x, width))
+            header = legend(plot, width, rows, reach)
         rows = height - len(header)
         if width < _FRAMED_WIDTH or rows < _FRAMED_HEIGHT:
             curves = self._columns(plot, x, width)
@@ -72,21 +73,20 @@ class Figure:
             codes = np.full((rows, width), _BLANK, np.uint32)
             inks = np.full((rows, width), int(Ink.PLAIN))
         else:
-            curves, layout = self._laid_out(plot, x, width, rows)
-            assert self._y is not None
+            curves, y, layout = self._laid_out(plot, x, width, rows)
             size = layout.canvas_width, layout.canvas_height
-            canvas = Canvas(layout.left, len(header), *size, x, self._y)
+            canvas = Canvas(layout.left, len(header), *size, x, y)
             codes, inks = self.frames.get(layout), frame_inks(layout)
         inside = slice(0, canvas.height), slice(canvas.left, canvas.left + canvas.width)
         _draw_boundaries(plot, canvas, codes[inside], inks[inside])
         _draw_curves(plot, curves, canvas, codes[inside], inks[inside])
         _draw_cursor(plot, canvas, codes, inks)
-        return Picture(width, header, codes, inks, canvas)
+        return Picture(width, header, codes, inks, canvas, reach)
 
     def _laid_out(
         self, plot: Plot, x: Limits, width: int, rows: int
-    ) -> tuple[list[Columns], Layout]:
-        """The curves and the frame around them, in which each depends on the other's width."""
+    ) -> tuple[list[Columns], Limits, Layout]:
+        """The curves, the limits of y, and the frame, whose labels decide the canvas's width."""
         curves = self._columns(plot, x, width - self._label_width - 1)
         self._y = y = y_limits(plot, curves, self._y)
         y_ticks = ticks(y, plot.y.unit, max(2, rows // 3))
@@ -104,7 +104,7 @@ class Figure:
             tuple((_cell(y, at, DOT_ROWS, rows - 2), label) for at, label in y_ticks),
             plot.x.title,
         )
-        return curves, layout
+        return curves, y, layout
 
     def _columns(self, plot: Plot, x: Limits, canvas_width: int) -> list[Columns]:
         """Every curve by columns of dots; those of curves that have not grown are kept."""
@@ -126,11 +126,6 @@ class _Kept:
     series: Series
     key: tuple[int, str, Limits, int]
     columns: Columns
-
-
-def _reach(x: Limits, width: int) -> float:
-    """About half a cell on the x axis."""
-    return (x.high - x.low) / width / 2
 
 
 def _cell(limits: Limits, value: float, dots: int, cells: int) -> int:

@@ -61,9 +61,8 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
         ]
     else:
         head = [[(f"{plot.x.title} {format_value(plot.cursor, plot.x.unit).strip()}", Ink.CURSOR)]]
-        values = read_out(plot, reach)
         forms = [
-            [_entry_at(plot, *item, values[item[1].label], longest) for item in labelled]
+            [_entry_at(plot, *item, plot.cursor, reach, longest) for item in labelled]
             for longest in (_LONGEST_LABEL, 0)
         ]
     for entries in forms:
@@ -86,8 +85,9 @@ def _entry(plot: Plot, index: int, curve: Curve, detail: _Detail) -> list[Piece]
 
 
 def _entry_at(
-    plot: Plot, index: int, curve: Curve, found: tuple[float, float] | None, longest: int
+    plot: Plot, index: int, curve: Curve, cursor: float, reach: float, longest: int
 ) -> list[Piece]:
+    found = curve.drawn.at(plot.x.column, cursor, reach)
     value = format_value(found[1], plot.y.unit) if found is not None else _ABSENT.rjust(6)
     return [*_name(index, curve, longest), (" " + value, Ink.PLAIN)]
 

@@ -57,6 +57,8 @@ class Picture:
     """(rows, width)"""
     canvas: Canvas | None
     """None when nothing but a text is shown."""
+    reach: float = 0.0
+    """How far from a place on the x axis a point is still read out there: about half a cell."""
 
     def text(self) -> list[str]:
         """The rows without colours."""

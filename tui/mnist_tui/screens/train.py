@@ -30,8 +30,7 @@ class TrainScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TRAIN)
     AUTO_FOCUS = "#loss"
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-short"), (32, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
 
     def __init__(
         self,
@@ -126,7 +125,7 @@ class TrainScreen(Screen[None]):
         if session.data_failure is not None and session.dataset is None:
             return f"{visible(session.data_failure.message)} Press r to try again."
         if isinstance(end, RunFailed) and not session.state.is_active:
-            return visible(end.message)
+            return visible(f"{end.message} {session.log_note}")
         if session.state is State.DIVERGED:
             return (
                 "The loss is no longer a finite number, so the run was given up. "

@@ -124,10 +124,8 @@ class Chart(Widget, can_focus=True):
 
     def read_out(self) -> dict[str, tuple[float, float] | None]:
         """Label -> (place, value) at the cursor; None for a curve that has not begun there."""
-        canvas = self._composed().canvas
-        if canvas is None:
-            return {}
-        return read_out(self._plot, (canvas.x.high - canvas.x.low) / canvas.width / 2)
+        picture = self._composed()
+        return {} if picture.canvas is None else read_out(self._plot, picture.reach)
 
     def render_line(self, y: int) -> Strip:
         self._composed()

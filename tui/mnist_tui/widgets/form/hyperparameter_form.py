@@ -184,11 +184,10 @@ class HyperparameterForm(Widget):
 
     def on_resize(self) -> None:
         width, height = self.size
-        wide = width >= 28
         for row in self._rows.values():
-            row.align_editor(16 if wide else 14)
+            row.align_editor(16 if width >= 28 else 14)
         # Preset names are longer than other values.
-        self._preset_row.align_editor(16 if wide else 7)
+        self._preset_row.align_editor(16 if width >= 34 else 7)
         self.set_class(height < len(self._all_rows) + 1 + _HELP_LINES, "-short")
         self._fields.styles.max_height = max(3, height - _HELP_LINES)
 
