@@ -1,66 +1,31 @@
 """The train screen with a scripted run: keys, dialogs, what is shown when."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from scripted import ScriptedLoader, ScriptedRuns, digits, loaded
-from textual.pilot import Pilot
+from bench import Bench
+from scripted import ScriptedLoader, digits, loaded
 from textual.widgets import Footer, Input, Static
 
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.loading import DatasetFailed, DatasetOffered, DatasetProgressed
-from mnist_tui.app import MnistApp
 from mnist_tui.screens.help import HelpScreen
 from mnist_tui.screens.question import Question
-from mnist_tui.session import Session, State
+from mnist_tui.session import State
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.form import HyperparameterForm
 from mnist_tui.widgets.sample_grid import SampleGrid
 from mnist_tui.widgets.status_line import StatusLine
 
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
+OpenBench = Callable[..., AbstractAsyncContextManager[Bench]]
 ESCAPE = "\x1b[31m"
 
 
-class Bench:
-    """The app under Pilot, with its scripted runs."""
-
-    def __init__(self, loader: ScriptedLoader, hyperparameters: Hyperparameters, log: Path) -> None:
-        self.loader = loader
-        self.runs = ScriptedRuns()
-        self.session = Session(self.runs, lambda: self.loader, lambda text: "It is logged.")
-        self.app = MnistApp(self.session, None, hyperparameters, "mlx-docs", log)
-        self.pilot: Pilot[None]
-
-    async def until(self, wanted: Callable[[], bool]) -> None:
-        """Let the app go on until `wanted`; its own timer does the work."""
-        for _ in range(600):
-            if wanted():
-                return
-            await self.pilot.pause(0.02)
-        pytest.fail(f"still {self.session.state}:\n{self.text()}")
-
-    async def until_state(self, state: State) -> None:
-        await self.until(lambda: self.session.state is state)
-        await self.pilot.pause()
-
-    def text(self) -> str:
-        """The whole screen as text."""
-        lines = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text for strip in lines)
-
-    def footer(self) -> str:
-        return " ".join(
-            str(binding.description)
-            for _, binding, enabled, _ in self.app.screen.active_bindings.values()
-            if binding.show and enabled
-        )
-
-
 @pytest.fixture
-def bench(tmp_path: Path) -> Callable[..., object]:
+def bench(tmp_path: Path) -> OpenBench:
     @asynccontextmanager
     async def open_bench(
         loader: ScriptedLoader | None = None,
@@ -70,8 +35,7 @@ def bench(tmp_path: Path) -> Callable[..., object]:
         made = Bench(loader or loaded(), hyperparameters, tmp_path / "log")
         async with made.app.run_test(size=size) as pilot:
             made.pilot = pilot
-            await made.until(lambda: made.loader.started > 0 and not made.loader.events)
-            await pilot.pause()
+            await made.until_loaded()
             try:
                 yield made
             finally:
@@ -93,7 +57,7 @@ async def hold_after_first_epoch(bench: Bench) -> None:
     )
 
 
-async def test_a_run_moves_charts_grid_and_status(bench: Callable[..., object]) -> None:
+async def test_a_run_moves_charts_grid_and_status(bench: OpenBench) -> None:
     async with bench() as lab:
         assert "Learning rate" in lab.text()
         assert "idle" in lab.text()
@@ -107,7 +71,7 @@ async def test_a_run_moves_charts_grid_and_status(bench: Callable[..., object]) 
         assert "right" in str(lab.app.screen.query_one(SampleGrid).border_title)
 
 
-async def test_keys_are_shown_only_when_they_work(bench: Callable[..., object]) -> None:
+async def test_keys_are_shown_only_when_they_work(bench: OpenBench) -> None:
     async with bench() as lab:
         assert "Pause" not in lab.footer()
         assert "Stop" not in lab.footer()
@@ -125,7 +89,7 @@ async def test_keys_are_shown_only_when_they_work(bench: Callable[..., object]) 
         await lab.until_state(State.COMPLETED)
 
 
-async def test_stop_keeps_the_run(bench: Callable[..., object]) -> None:
+async def test_stop_keeps_the_run(bench: OpenBench) -> None:
     async with bench() as lab:
         await hold_after_first_epoch(lab)
         await lab.pilot.press("s")
@@ -136,7 +100,7 @@ async def test_stop_keeps_the_run(bench: Callable[..., object]) -> None:
         assert len(lab.session.progress.train_loss) >= 4
 
 
-async def test_restart_asks_once_and_keeps_a_ghost(bench: Callable[..., object]) -> None:
+async def test_restart_asks_once_and_keeps_a_ghost(bench: OpenBench) -> None:
     async with bench() as lab:
         await hold_after_first_epoch(lab)
         await lab.pilot.press("r")
@@ -152,7 +116,7 @@ async def test_restart_asks_once_and_keeps_a_ghost(bench: Callable[..., object])
         assert "before: same values" in lab.text()
 
 
-async def test_edited_values_are_trained_with(bench: Callable[..., object]) -> None:
+async def test_edited_values_are_trained_with(bench: OpenBench) -> None:
     async with bench() as lab:
         form = lab.app.screen.query_one(HyperparameterForm)
         form.focus_field("learning_rate")
@@ -166,7 +130,7 @@ async def test_edited_values_are_trained_with(bench: Callable[..., object]) -> N
         assert lab.runs.made[0].learning_rate == 0.5
 
 
-async def test_letters_are_text_in_a_field_but_ctrl_r_runs(bench: Callable[..., object]) -> None:
+async def test_letters_are_text_in_a_field_but_ctrl_r_runs(bench: OpenBench) -> None:
     async with bench() as lab:
         lab.app.screen.query_one(HyperparameterForm).focus_field("seed")
         await lab.pilot.press("end", "r")
@@ -178,7 +142,7 @@ async def test_letters_are_text_in_a_field_but_ctrl_r_runs(bench: Callable[..., 
         assert len(lab.runs.made) == 1
 
 
-async def test_escape_leaves_the_form_for_the_charts(bench: Callable[..., object]) -> None:
+async def test_escape_leaves_the_form_for_the_charts(bench: OpenBench) -> None:
     async with bench() as lab:
         assert isinstance(lab.app.focused, Chart)
         await lab.pilot.press("e")
@@ -187,7 +151,7 @@ async def test_escape_leaves_the_form_for_the_charts(bench: Callable[..., object
         assert isinstance(lab.app.focused, Chart)
 
 
-async def test_a_bad_value_is_refused_with_the_field_in_focus(bench: Callable[..., object]) -> None:
+async def test_a_bad_value_is_refused_with_the_field_in_focus(bench: OpenBench) -> None:
     async with bench() as lab:
         form = lab.app.screen.query_one(HyperparameterForm)
         form.focus_field("dropout")
@@ -198,7 +162,7 @@ async def test_a_bad_value_is_refused_with_the_field_in_focus(bench: Callable[..
 
 
 async def test_quitting_while_training_asks_then_stops_and_keeps(
-    bench: Callable[..., object],
+    bench: OpenBench,
 ) -> None:
     async with bench() as lab:
         await hold_after_first_epoch(lab)
@@ -215,14 +179,14 @@ async def test_quitting_while_training_asks_then_stops_and_keeps(
         assert lab.session.state is State.STOPPED
 
 
-async def test_quitting_when_idle_needs_no_question(bench: Callable[..., object]) -> None:
+async def test_quitting_when_idle_needs_no_question(bench: OpenBench) -> None:
     async with bench() as lab:
         await lab.pilot.press("q")
         await lab.until(lambda: not lab.app.is_running)
         assert lab.app.return_code == 0
 
 
-async def test_one_more_epoch_after_the_end(bench: Callable[..., object]) -> None:
+async def test_one_more_epoch_after_the_end(bench: OpenBench) -> None:
     async with bench() as lab:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
@@ -230,7 +194,7 @@ async def test_one_more_epoch_after_the_end(bench: Callable[..., object]) -> Non
         await lab.until(lambda: "epoch 3/3" in lab.text() and lab.session.state is State.COMPLETED)
 
 
-async def test_help_lists_every_key_and_hyperparameter(bench: Callable[..., object]) -> None:
+async def test_help_lists_every_key_and_hyperparameter(bench: OpenBench) -> None:
     async with bench(size=(120, 80)) as lab:
         await lab.pilot.press("question_mark")
         assert isinstance(lab.app.screen, HelpScreen)
@@ -241,7 +205,7 @@ async def test_help_lists_every_key_and_hyperparameter(bench: Callable[..., obje
         assert not isinstance(lab.app.screen, HelpScreen)
 
 
-async def test_a_failed_run_says_why_without_a_traceback(bench: Callable[..., object]) -> None:
+async def test_a_failed_run_says_why_without_a_traceback(bench: OpenBench) -> None:
     async with bench() as lab:
         lab.runs.fail_with = ValueError("Validation asks for too much. Choose a smaller number.")
         await lab.pilot.press("r")
@@ -250,7 +214,7 @@ async def test_a_failed_run_says_why_without_a_traceback(bench: Callable[..., ob
         assert "Traceback" not in lab.text()
 
 
-async def test_data_that_cannot_be_had_are_told_and_retried(bench: Callable[..., object]) -> None:
+async def test_data_that_cannot_be_had_are_told_and_retried(bench: OpenBench) -> None:
     failed = ScriptedLoader(DatasetFailed("/nowhere is not a folder.", "Traceback"))
     async with bench(failed) as lab:
         await lab.until_state(State.FAILED)
@@ -260,7 +224,7 @@ async def test_data_that_cannot_be_had_are_told_and_retried(bench: Callable[...,
         await lab.until_state(State.COMPLETED)
 
 
-async def test_loading_shows_its_progress(bench: Callable[..., object]) -> None:
+async def test_loading_shows_its_progress(bench: OpenBench) -> None:
     half_way = DatasetProgressed("mnist", "Downloading train-images", 5_000_000, 9_900_000)
     async with bench(ScriptedLoader(half_way)) as lab:
         await lab.until(lambda: "Downloading train-images  5.0 of 9.9 MB" in lab.text())
@@ -268,7 +232,7 @@ async def test_loading_shows_its_progress(bench: Callable[..., object]) -> None:
 
 
 async def test_synthetic_digits_are_announced_and_better_data_offered(
-    bench: Callable[..., object],
+    bench: OpenBench,
 ) -> None:
     async with bench(loaded(reason="These digits are synthetic: no network.")) as lab:
         assert "These digits are synthetic: no network." in lab.text()
@@ -280,7 +244,7 @@ async def test_synthetic_digits_are_announced_and_better_data_offered(
         assert "synthetic" not in lab.text()
 
 
-async def test_names_from_outside_are_drawn_as_they_are(bench: Callable[..., object]) -> None:
+async def test_names_from_outside_are_drawn_as_they_are(bench: OpenBench) -> None:
     names = ("[/]", "[red]x", f"{ESCAPE}esc", "3", "4")
     async with bench(loaded(digits(names, name=f"[/]{ESCAPE}")), size=(200, 60)) as lab:
         await lab.pilot.press("r")
@@ -292,9 +256,7 @@ async def test_names_from_outside_are_drawn_as_they_are(bench: Callable[..., obj
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 20), (40, 12), (20, 6)])
-async def test_any_size_shows_state_and_epoch(
-    bench: Callable[..., object], size: tuple[int, int]
-) -> None:
+async def test_any_size_shows_state_and_epoch(bench: OpenBench, size: tuple[int, int]) -> None:
     async with bench(size=size) as lab:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
@@ -305,7 +267,7 @@ async def test_any_size_shows_state_and_epoch(
 
 
 async def test_resizing_while_training_changes_nothing_but_the_layout(
-    bench: Callable[..., object],
+    bench: OpenBench,
 ) -> None:
     async with bench() as lab:
         await hold_after_first_epoch(lab)
@@ -316,7 +278,7 @@ async def test_resizing_while_training_changes_nothing_but_the_layout(
         assert lab.app.screen.query_one("#charts").size.width > 20
 
 
-async def test_an_unchanged_screen_is_not_redrawn(bench: Callable[..., object]) -> None:
+async def test_an_unchanged_screen_is_not_redrawn(bench: OpenBench) -> None:
     async with bench() as lab:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
@@ -328,7 +290,7 @@ async def test_an_unchanged_screen_is_not_redrawn(bench: Callable[..., object]) 
         assert chart.compositions == drawn
 
 
-async def test_the_footer_and_notice_are_drawn(bench: Callable[..., object]) -> None:
+async def test_the_footer_and_notice_are_drawn(bench: OpenBench) -> None:
     async with bench() as lab:
         assert lab.app.screen.query_one(Footer).region.height == 1
         assert not lab.app.screen.query_one("#notice", Static).display

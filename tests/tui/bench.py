@@ -1,0 +1,51 @@
+"""The app under Pilot, with scripted runs."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from scripted import ScriptedLoader, ScriptedRuns
+from textual.pilot import Pilot
+
+from mnist_core.hyperparameters import Hyperparameters
+from mnist_tui.app import MnistApp
+from mnist_tui.session import Session, State
+
+
+class Bench:
+    """The app, its session and its scripted runs; `pilot` is there once the app runs."""
+
+    def __init__(self, loader: ScriptedLoader, hyperparameters: Hyperparameters, log: Path) -> None:
+        self.loader = loader
+        self.runs = ScriptedRuns()
+        self.session = Session(self.runs, lambda: self.loader, lambda text: "It is logged.")
+        self.app = MnistApp(self.session, None, hyperparameters, "mlx-docs", log)
+        self.pilot: Pilot[None]
+
+    async def until(self, wanted: Callable[[], bool]) -> None:
+        """Let the app go on until `wanted`; its own timer does the work."""
+        for _ in range(600):
+            if wanted():
+                return
+            await self.pilot.pause(0.02)
+        pytest.fail(f"still {self.session.state}:\n{self.text()}")
+
+    async def until_loaded(self) -> None:
+        await self.until(lambda: self.loader.started > 0 and not self.loader.events)
+        await self.pilot.pause()
+
+    async def until_state(self, state: State) -> None:
+        await self.until(lambda: self.session.state is state)
+        await self.pilot.pause()
+
+    def text(self) -> str:
+        """The whole screen as text."""
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+    def footer(self) -> str:
+        """The commands that the footer offers."""
+        return " ".join(
+            str(binding.description)
+            for _, binding, enabled, _ in self.app.screen.active_bindings.values()
+            if binding.show and enabled
+        )
