@@ -99,10 +99,11 @@ def test_after_mlx_it_is_too_late_and_the_reason_says_so() -> None:
 def test_without_a_usable_cache_mlx_still_computes(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    reason, blas, product = run_python(
+    reason, blas, advice, product = run_python(
         "from mnist_core.backend import configure, install_blas\n"
         "print(install_blas().reason)\n"
         "print(configure().blas)\n"
+        "print(configure().advice)\n"
         "from mnist_core.mlx import mx\n"
         "print(mx.matmul(mx.full((2, 3), 2.0), mx.full((3, 2), 5.0)).tolist())",
         XDG_CACHE_HOME=tmp_path / "file",
@@ -110,6 +111,7 @@ def test_without_a_usable_cache_mlx_still_computes(tmp_path: Path) -> None:
 
     assert "set XDG_CACHE_HOME" in reason
     assert blas == "reference BLAS"
+    assert advice == reason
     assert product == "[[30.0, 30.0], [30.0, 30.0]]"
 
 

@@ -65,6 +65,9 @@ def _train(
         except (RuntimeError, ValueError, OSError, MemoryError) as error:
             return _shown(failure(error, options.log_file), presenter)
 
+        if backend.advice:
+            write_error(backend.advice)
+
         def events_of(recipe: Hyperparameters) -> Events:
             return train(recipe, dataset, backend=backend)
 

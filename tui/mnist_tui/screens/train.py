@@ -134,7 +134,8 @@ class TrainScreen(Screen[None]):
         if session.offered is not None:
             name = visible(session.offered.name)
             return f"{name} has been downloaded. Press u to use it from the next run on."
-        return visible(session.data_reason or "")
+        advice = self._backend.advice if self._backend is not None else ""
+        return visible(session.data_reason or advice)
 
     # -- keys ------------------------------------------------------------------------------------
 
