@@ -76,6 +76,7 @@ def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Back
         blas=blas,
         threads=blas_threads,
         mlx_version=metadata.version("mlx"),
+        advice=install_blas().reason if blas == REFERENCE_BLAS else "",
     )
 
 

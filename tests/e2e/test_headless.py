@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -47,13 +48,14 @@ def running() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts `mnist-tui` with these arguments; what is left of it is killed at the end."""
     with ExitStack() as started:
 
-        def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        def start(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
             process = subprocess.Popen(
                 [*COMMAND, *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                env={**os.environ, **environment},
             )
             started.enter_context(process)
             started.callback(process.kill)
@@ -214,14 +216,16 @@ def test_a_signal_stops_and_keeps(
 
 
 def test_a_signal_while_loading_ends_without_a_run(
-    running: Callable[..., subprocess.Popen[str]], tmp_path: Path
+    running: Callable[..., subprocess.Popen[str]],
 ) -> None:
-    folder = tmp_path / "stuck"
-    write_idx_folder(folder)
-    images = folder / "train-images-idx3-ubyte.gz"
-    images.unlink()
-    os.mkfifo(images)  # nobody will ever write to it
-    process = running("train", "--data", folder, "--json")
+    # The kernel accepts connections to a listening socket, and nobody ever answers them.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = running("train", "--data", "mnist", "--json", HTTPS_PROXY=proxy)
+        interrupt_loading(process)
+
+
+def interrupt_loading(process: subprocess.Popen[str]) -> None:
     assert process.stderr is not None
     assert "Loading" in process.stderr.readline()
     process.send_signal(signal.SIGINT)

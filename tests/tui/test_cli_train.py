@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from scripted_events import training, whole_run
 
+from mnist_core.backend import Backend
 from mnist_core.dataset import Dataset, Examples
 from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
 from mnist_tui.cli import run
 
 EXAMPLES = Examples(np.zeros((3, 2, 2), np.uint8), np.zeros(3, np.uint16))
+ADVICE = "The BLAS is slow."
+BACKEND = Backend("cpu", "a CPU", "a BLAS", 1, "0.0", advice=ADVICE)
 DATASET = Dataset("digits", EXAMPLES, EXAMPLES, ("zero",), (0,))
 
 
@@ -48,9 +51,9 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
 
             return SimpleNamespace(drain=lambda: list(later), cancel=cancel)
 
-        def configure(*arguments: Any) -> str:
+        def configure(*arguments: Any) -> Backend:
             calls.device = arguments
-            return "the backend"
+            return BACKEND
 
         def train(recipe: Any, dataset: Dataset, *, backend: Any) -> Any:
             assert dataset is DATASET
@@ -76,11 +79,11 @@ def test_the_flags_reach_data_device_and_training(
     assert code == 0
     assert (calls.source, calls.device) == ("kmnist", ("cpu", 1))
     assert calls.seeds == [8, 9]
-    assert calls.backends == ["the backend"] * 2
+    assert calls.backends == [BACKEND] * 2
     assert calls.loader_cancelled
     output = capsys.readouterr()
     assert "2 runs, seeds 8 to 9" in output.out
-    assert output.err == ""
+    assert output.err == f"{ADVICE}\n"
 
 
 def test_synthetic_digits_in_place_of_mnist_are_said_on_stderr(
@@ -91,7 +94,7 @@ def test_synthetic_digits_in_place_of_mnist_are_said_on_stderr(
     assert code == 0
     assert calls.source is None
     output = capsys.readouterr()
-    assert output.err == reason + "\n"
+    assert output.err == f"{reason}\n{ADVICE}\n"
     assert reason not in output.out
 
 
