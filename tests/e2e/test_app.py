@@ -65,7 +65,7 @@ def train_edit_restart_and_quit(terminal: Terminal) -> None:
     terminal.wait_for(r"● running +epoch \d+/200")
 
     terminal.send("esc")
-    terminal.wait_for("r Run")
+    terminal.wait_for("^ r Run")
     terminal.send("q")
     terminal.wait_for("Stop and quit")
     terminal.send("enter")
