@@ -244,6 +244,16 @@ async def test_synthetic_digits_are_announced_and_better_data_offered(
         assert "synthetic" not in lab.text()
 
 
+async def test_data_that_only_stand_in_can_be_asked_for_again(bench: OpenBench) -> None:
+    async with bench(loaded(reason="These digits are synthetic: no network.")) as lab:
+        assert "Retry data" in lab.footer()
+        lab.loader = loaded(digits(name="mnist"))
+        await lab.pilot.press("u")
+        await lab.until(lambda: "mnist" in lab.session.dataset.name)
+        assert "synthetic" not in lab.text()
+        assert "Retry data" not in lab.footer()
+
+
 async def test_names_from_outside_are_drawn_as_they_are(bench: OpenBench) -> None:
     names = ("[/]", "[red]x", f"{ESCAPE}esc", "3", "4")
     async with bench(loaded(digits(names, name=f"[/]{ESCAPE}")), size=(200, 60)) as lab:

@@ -55,6 +55,8 @@ KEYS: tuple[Key, ...] = (
     Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts."),
     Key("use_offered_data", ("u",), "Use data", "Switch to the data set that has been "
         "downloaded."),
+    Key("retry_data", ("u",), "Retry data", "Try again to get the data set that could not be "
+        "had."),
     Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks or braille.",
         footer=False),
     Key("log_loss", ("y",), "Log", "Draw the loss on a logarithmic axis, or a linear one."),

@@ -119,6 +119,11 @@ class Session:
         return State.IDLE
 
     @property
+    def can_retry_data(self) -> bool:
+        """Whether other data than the ones wanted stand in, and nothing better is offered."""
+        return self.data_reason is not None and self.offered is None
+
+    @property
     def waiting(self) -> bool:
         """Whether a run was asked for that cannot start yet."""
         return self._next is not None
@@ -131,7 +136,11 @@ class Session:
         return self.progress is not None and self.progress.state is not None
 
     def load_data(self) -> None:
-        """Start loading, or try again after a failure."""
+        """Start loading, or try again: after a failure, or where synthetic digits stand in."""
+        if self._loader is not None:
+            self._loader.cancel()
+        if self.data_reason is not None:
+            self.data_reason = "Trying again to get the data."
         self.data_failure = None
         self._loader = self._make_loader()
         self._loader.start()

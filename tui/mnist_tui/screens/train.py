@@ -110,7 +110,12 @@ class TrainScreen(Screen[None]):
 
     def _draw_state(self) -> None:
         self.query_one(StatusLine).refresh()
-        now = (self._session.state, self._session.can_continue, self._notice())
+        now = (
+            self._session.state,
+            self._session.can_continue,
+            self._session.offered,
+            self._notice(),
+        )
         if now != self._drawn:
             self._drawn = now
             notice = self.query_one("#notice", Static)
@@ -135,7 +140,9 @@ class TrainScreen(Screen[None]):
             name = visible(session.offered.name)
             return f"{name} has been downloaded. Press u to use it from the next run on."
         advice = self._backend.advice if self._backend is not None else ""
-        return visible(session.data_reason or advice)
+        # Once a run has begun, the first line's "synthetic" has to do: curves need the room.
+        reason = session.data_reason if session.progress is None else None
+        return visible(reason or advice)
 
     # -- keys ------------------------------------------------------------------------------------
 
@@ -153,6 +160,8 @@ class TrainScreen(Screen[None]):
                 return session.can_continue
             case "use_offered_data":
                 return session.offered is not None
+            case "retry_data":
+                return session.can_retry_data
             case "leave":
                 return self.focused is not None and self.focused is not self.query_one("#loss")
             case _:
@@ -207,6 +216,10 @@ class TrainScreen(Screen[None]):
 
     def action_use_offered_data(self) -> None:
         self._session.use_offered_data()
+        self._draw()
+
+    def action_retry_data(self) -> None:
+        self._session.load_data()
         self._draw()
 
     def action_digit_style(self) -> None:
