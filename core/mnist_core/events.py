@@ -118,6 +118,15 @@ class DivergenceDetected:
 
 
 @dataclass(frozen=True, slots=True)
+class CompilationFailed:
+    """The run goes on with uncompiled steps: the same figures, a little slower."""
+
+    step: int
+    message: str
+    """Why and what to do, in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Ended:
     run_id: str
     epoch: int
@@ -164,7 +173,13 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
 
 RunEnded = RunCompleted | RunStopped | RunDiverged | RunFailed
 Event = (
-    RunStarted | BatchCompleted | SamplesPredicted | EpochCompleted | DivergenceDetected | RunEnded
+    RunStarted
+    | BatchCompleted
+    | SamplesPredicted
+    | EpochCompleted
+    | DivergenceDetected
+    | CompilationFailed
+    | RunEnded
 )
 
 

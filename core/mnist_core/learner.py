@@ -1,37 +1,59 @@
 """A network being trained: its MLX arrays, the step that updates them, and its answers."""
 
-from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core import models
 from mnist_core.dataset import Dataset, Examples
 from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.kernel_cache import compile_failure
 from mnist_core.mlx import mx
-from mnist_core.optimizers import OPTIMIZERS, Arrays, Settings
+from mnist_core.models import Arrays, forward
+from mnist_core.optimizers import OPTIMIZERS, Settings
+from mnist_core.step import Batch, Step, make_step, scale_pixels
 
 EVALUATION_BATCH = 1000
 """Examples in one forward pass: fast on a CPU, and small beside the weights in memory."""
-
-_Step = Callable[
-    [Arrays, Arrays, mx.array, mx.array, Settings, mx.array, mx.array],
-    tuple[Arrays, Arrays, mx.array, mx.array],
-]
 
 
 class Learner:
     """Holds parameters and optimizer state as MLX arrays of the calling thread."""
 
-    def __init__(self, hyperparameters: Hyperparameters, dataset: Dataset, train: Examples) -> None:
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        train: Examples,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        """`compiled` lets MLX compile the step at its first use; `compile_step` does it later."""
         self._hyperparameters = hyperparameters
         self._optimizer = OPTIMIZERS[hyperparameters.optimizer]
         self._images = mx.array(train.images.reshape(len(train), -1))
-        self._labels = mx.array(train.labels.astype(np.int32))
-        self._shift, self._scale = _pixel_scaling(hyperparameters, dataset)
-        self._step = self._make_step()
+        self._labels = train.labels.astype(np.int32)[:, None]
+        shift, divisor = pixel_scaling(hyperparameters, dataset)
+        self._pixel_shift, self._pixel_factor = mx.array(shift), mx.array(1 / divisor)
+        self._dropout = mx.array(hyperparameters.dropout)
+        self._momentum = mx.array(hyperparameters.momentum)
+        self._weight_decay = mx.array(hyperparameters.weight_decay)
+        # Most batches have the same size and the same learning rate.
+        self._scalar = lru_cache(maxsize=4)(mx.array)
+        self._uncompiled = make_step(hyperparameters, drops=hyperparameters.dropout > 0)
+        self._step: Step = mx.compile(self._uncompiled) if compiled else self._uncompiled
+        self._compile_failure: str | None = None
         self._parameters: Arrays = ()
         self._state: Arrays = ()
+
+    def compile_step(self) -> None:
+        """Compile the step from its next use on; the figures stay the same to the bit."""
+        self._step = mx.compile(self._uncompiled)
+
+    def take_compile_failure(self) -> str | None:
+        """Why the step could not be compiled, in sentences; None: it could, or it was told."""
+        failure, self._compile_failure = self._compile_failure, None
+        return failure
 
     def load(
         self,
@@ -59,26 +81,40 @@ class Learner:
         Returns the mean loss of the batch and the number of right predictions, both before the
         update.
         """
-        chosen = mx.array(rows)
-        hyperparameters = self._hyperparameters
+        batch = Batch(
+            pixels=self._images[mx.array(rows)],
+            labels=mx.array(self._labels[rows]),
+            weight=self._scalar(1 / len(rows)),
+            pixel_shift=self._pixel_shift,
+            pixel_factor=self._pixel_factor,
+            dropout=self._dropout,
+            # A threefry key is two 32-bit words: seed and step make dropout repeatable from any
+            # step on.
+            key=mx.array(np.array([self._hyperparameters.seed, step], np.uint32)),
+        )
         settings = Settings(
-            learning_rate=mx.array(learning_rate),
-            momentum=mx.array(hyperparameters.momentum),
-            weight_decay=mx.array(hyperparameters.weight_decay),
+            learning_rate=self._scalar(learning_rate),
+            momentum=self._momentum,
+            weight_decay=self._weight_decay,
             update=mx.array(float(step + 1)),
         )
-        # A threefry key is two 32-bit words: seed and step make dropout repeatable from any step.
-        key = mx.array([hyperparameters.seed, step], dtype=mx.uint32)
-        self._parameters, self._state, loss, correct = self._step(
-            self._parameters,
-            self._state,
-            self._images[chosen],
-            self._labels[chosen],
-            settings,
-            mx.array(hyperparameters.dropout),
-            key,
+        try:
+            return self._take(batch, settings)
+        except RuntimeError as error:
+            failure = compile_failure(error)
+            if failure is None or self._step is self._uncompiled:
+                raise
+            self._compile_failure = failure
+            self._step = self._uncompiled
+            return self._take(batch, settings)
+
+    def _take(self, batch: Batch, settings: Settings) -> tuple[float, int]:
+        parameters, state, loss, correct = self._step(
+            self._parameters, self._state, batch, settings
         )
-        mx.eval(self._parameters, self._state, loss, correct)
+        # A step that cannot be compiled fails here, and then what it returned cannot be used.
+        mx.eval(parameters, state, loss, correct)
+        self._parameters, self._state = parameters, state
         return float(loss), int(correct)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -86,50 +122,16 @@ class Learner:
         flat = images.reshape(len(images), -1)
         parts = []
         for start in range(0, len(flat), EVALUATION_BATCH):
-            inputs = self._scaled(mx.array(flat[start : start + EVALUATION_BATCH]))
+            pixels = mx.array(flat[start : start + EVALUATION_BATCH])
+            inputs = scale_pixels(pixels, self._pixel_shift, self._pixel_factor)
             parts.append(
-                np.array(models.forward(self._parameters, inputs, self._hyperparameters.activation))
+                np.array(forward(self._parameters, inputs, self._hyperparameters.activation))
             )
         return np.concatenate(parts)
 
-    def _scaled(self, pixels: mx.array) -> mx.array:
-        return (pixels.astype(mx.float32) - self._shift) / self._scale
 
-    def _make_step(self) -> _Step:
-        hyperparameters = self._hyperparameters
-        optimizer = self._optimizer
-        drops = hyperparameters.dropout > 0
-
-        def loss_and_correct(
-            parameters: Arrays, inputs: mx.array, labels: mx.array, share: mx.array, key: mx.array
-        ) -> tuple[mx.array, mx.array]:
-            logits = models.forward(
-                parameters, inputs, hyperparameters.activation, (share, key) if drops else None
-            )
-            return models.loss_and_correct(logits, labels, hyperparameters.label_smoothing)
-
-        value_and_gradients = mx.value_and_grad(loss_and_correct)
-
-        def step(
-            parameters: Arrays,
-            state: Arrays,
-            pixels: mx.array,
-            labels: mx.array,
-            settings: Settings,
-            share: mx.array,
-            key: mx.array,
-        ) -> tuple[Arrays, Arrays, mx.array, mx.array]:
-            (loss, correct), gradients = value_and_gradients(
-                parameters, self._scaled(pixels), labels, share, key
-            )
-            parameters, state = optimizer.update(parameters, gradients, state, settings)
-            return parameters, state, loss, correct
-
-        return step
-
-
-def _pixel_scaling(hyperparameters: Hyperparameters, dataset: Dataset) -> tuple[float, float]:
-    """What to subtract from a pixel, and what to divide it by."""
+def pixel_scaling(hyperparameters: Hyperparameters, dataset: Dataset) -> tuple[float, float]:
+    """What to subtract from a pixel, and what to divide it by then."""
     match hyperparameters.pixel_scaling:
         case "unit":
             return 0.0, 255.0

@@ -1,6 +1,7 @@
 """Training, as a generator of events: no thread, no I/O, nothing drawn."""
 
 import math
+import sys
 import time
 from collections.abc import Generator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from mnist_core.dataset import Dataset, Examples, split
 from mnist_core.evaluation import Evaluation, answer, evaluate
 from mnist_core.events import (
     BatchCompleted,
+    CompilationFailed,
     DivergenceDetected,
     EpochCompleted,
     Event,
@@ -27,6 +29,7 @@ from mnist_core.events import (
     TrainingState,
 )
 from mnist_core.hyperparameters import Hyperparameters, learning_rate_at
+from mnist_core.kernel_warmup import KernelWarmUp
 from mnist_core.learner import Learner
 from mnist_core.parameters import (
     batch_order,
@@ -73,17 +76,19 @@ def train(
         ValueError: a state or data set that does not fit the hyperparameters, as a sentence.
         BackendMissing: MLX cannot compute here, as a sentence.
     """
-    run = _Run(hyperparameters, dataset, state, run_id or uuid4().hex[:12])
+    backend = backend or configure("auto", None)
+    run = _Run(hyperparameters, dataset, state, backend, run_id or uuid4().hex[:12])
     last_epoch = until_epoch or hyperparameters.epochs
-    started = run.started(backend or configure("auto", None), last_epoch)
     try:
-        yield started
+        yield run.started(backend, last_epoch)
         if state is None:
             yield run.complete_epoch()
         next_look = 0.0
         while run.epoch < last_epoch:
             for event in run.batches():
                 yield event
+                if isinstance(event, CompilationFailed):
+                    continue
                 if not math.isfinite(event.loss) and not run.diverged:
                     run.diverged = True
                     yield DivergenceDetected(event.step, event.epoch, event.loss)
@@ -97,6 +102,8 @@ def train(
         yield run.ended(RunCompleted)
     except StopTraining:
         yield run.ended(RunStopped)
+    finally:
+        run.close()
 
 
 class _Run:
@@ -107,6 +114,7 @@ class _Run:
         hyperparameters: Hyperparameters,
         dataset: Dataset,
         state: TrainingState | None,
+        backend: Backend,
         run_id: str,
     ) -> None:
         self._hyperparameters = hyperparameters
@@ -120,7 +128,11 @@ class _Run:
             check_parameters(state.parameters, sizes)
         self._state = state or TrainingState(initial_parameters(sizes, hyperparameters.seed), None)
         """Where the run stands; its arrays are those it started from, the learner has the rest."""
-        self._learner = Learner(hyperparameters, dataset, self._split.train)
+        self._kernels = _kernels_to_make(hyperparameters, dataset, len(self._split.train), backend)
+        """What is compiled beside the first batches; None when the step is compiled at once."""
+        self._learner = Learner(
+            hyperparameters, dataset, self._split.train, compiled=self._kernels is None
+        )
         self._learner.load(self._state.parameters, self._state.optimizer_state)
         self._last_test: Evaluation | None = None
         self._started_at = self._epoch_started_at = self._state.seconds
@@ -133,6 +145,8 @@ class _Run:
         return self._state.epoch
 
     def started(self, backend: Backend, last_epoch: int) -> RunStarted:
+        if self._kernels is not None:
+            self._kernels.start()
         validation = self._split.validation
         return RunStarted(
             run_id=self._run_id,
@@ -151,7 +165,13 @@ class _Run:
             threads=backend.threads,
         )
 
-    def batches(self) -> Generator[BatchCompleted, None, None]:
+    def close(self) -> None:
+        """Stop compiling, if that still goes on."""
+        if self._kernels is not None:
+            self._kernels.close()
+            self._kernels = None
+
+    def batches(self) -> Generator[BatchCompleted | CompilationFailed, None, None]:
         """Train the rest of the epoch under way, a batch an event."""
         hyperparameters = self._hyperparameters
         size = hyperparameters.batch_size
@@ -165,6 +185,9 @@ class _Run:
             rows = order[batch * size : (batch + 1) * size]
             state = self._state
             learning_rate = learning_rate_at(hyperparameters, state.step, planned_steps)
+            if self._kernels is not None and self._kernels.finished:
+                self._learner.compile_step()
+                self.close()
             loss, correct = self._learner.update(rows, state.step, learning_rate)
             self._state = replace(
                 state,
@@ -184,6 +207,9 @@ class _Run:
                 learning_rate=learning_rate,
                 seconds=self._state.seconds,
             )
+            failure = self._learner.take_compile_failure()
+            if failure is not None:
+                yield CompilationFailed(self._state.step, failure)
 
     def complete_epoch(self) -> EpochCompleted:
         """Evaluate; after training, close the epoch under way."""
@@ -247,3 +273,13 @@ class _Run:
 
     def _evaluate(self, examples: Examples) -> Evaluation:
         return evaluate(self._learner.logits(examples.images), examples.labels)
+
+
+def _kernels_to_make(
+    hyperparameters: Hyperparameters, dataset: Dataset, examples: int, backend: Backend
+) -> KernelWarmUp | None:
+    """The kernels that would hold up the first batch for seconds; None if there are none."""
+    if sys.platform != "linux" or backend.device != "cpu":
+        return None
+    kernels = KernelWarmUp(hyperparameters, dataset, examples)
+    return kernels if kernels.possible and not kernels.ready else None
