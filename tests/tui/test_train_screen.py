@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from bench import Bench
 from scripted import ScriptedLoader, digits, loaded
+from textual import events
 from textual.widgets import Footer, Input, Static
 
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
@@ -192,6 +193,50 @@ async def test_one_more_epoch_after_the_end(bench: OpenBench) -> None:
         await lab.until_state(State.COMPLETED)
         await lab.pilot.press("full_stop")
         await lab.until(lambda: "epoch 3/3" in lab.text() and lab.session.state is State.COMPLETED)
+
+
+async def test_the_cursor_reads_both_charts_at_one_place(bench: OpenBench) -> None:
+    async with bench() as lab:
+        await lab.pilot.press("right_square_bracket")
+        charts = list(lab.app.screen.query(Chart))
+        assert [chart.cursor for chart in charts] == [None, None], "nothing to read yet"
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.press("left_square_bracket")
+        assert [chart.cursor for chart in charts] == [4.0, 4.0]
+        assert charts[0].read_out()["test"] == (4.0, 1.0)
+        assert "step 4" in lab.text()
+        await lab.pilot.press("left_square_bracket", "left_square_bracket")
+        assert charts[1].cursor == 0.0
+        await lab.pilot.press("right_square_bracket")
+        assert charts[1].cursor == 4.0
+        await lab.pilot.click("#accuracy", offset=(20, 8))
+        assert charts[0].cursor == charts[1].cursor not in (None, 4.0)
+        await lab.pilot.press("escape")
+        assert [chart.cursor for chart in charts] == [None, None]
+        assert "step 4" not in lab.text()
+
+
+async def test_the_palette_offers_what_works_now_and_does_it(bench: OpenBench) -> None:
+    async with bench() as lab:
+        commands = {
+            command.title.split("  ")[0]: command.callback
+            for command in lab.app.get_system_commands(lab.app.screen)
+        }
+        assert {"Run", "Edit", "Help", "Theme"} <= set(commands)
+        assert not {"Stop", "Pause", "Palette"} & set(commands)
+        await commands["Run"]()
+        await lab.until_state(State.COMPLETED)
+
+
+async def test_hasty_keys_do_not_crash_the_palette(bench: OpenBench) -> None:
+    async with bench() as lab:
+        for keys in (("ctrl+p", "pagedown"), ("ctrl+p", "y", "enter", "enter")):
+            for key in keys:
+                lab.app.post_message(events.Key(key, key if len(key) == 1 else None))
+            await lab.pilot.pause(0.3)
+        assert lab.app.is_running
+        assert lab.app.return_code is None
 
 
 async def test_help_lists_every_key_and_hyperparameter(bench: OpenBench) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -76,11 +77,12 @@ class MnistApp(App[None]):
         """Every command of the key table that works now, and Textual's themes."""
         for key in KEYS:
             owner = self if key.scope is Scope.EVERYWHERE else screen
-            action = getattr(owner, f"action_{key.action}", None)
-            if action is None or action == self.action_command_palette:
+            name = key.action.partition("(")[0]
+            if name == "command_palette" or not hasattr(owner, f"action_{name}"):
                 continue
-            if owner.check_action(key.action, ()):
-                yield SystemCommand(f"{key.label}  ({key.shown_keys})", key.help, action)
+            if owner.check_action(name, ()):
+                run = partial(self.run_action, key.action, owner)
+                yield SystemCommand(f"{key.label}  ({key.shown_keys})", key.help, run)
         yield SystemCommand("Theme", "Choose the colours.", self.action_change_theme)
 
 

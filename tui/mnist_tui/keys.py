@@ -52,7 +52,8 @@ KEYS: tuple[Key, ...] = (
     Key("one_more_epoch", ("full_stop",), "Epoch", "Train one more epoch: of a paused run, or "
         "after the end of a run."),
     Key("edit", ("e",), "Edit", "Go to the hyperparameters."),
-    Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts."),
+    Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts; there, "
+        "take their cursor away."),
     Key("use_offered_data", ("u",), "Use data", "Switch to the data set that has been "
         "downloaded."),
     Key("retry_data", ("u",), "Retry data", "Try again to get the data set that could not be "
@@ -60,6 +61,10 @@ KEYS: tuple[Key, ...] = (
     Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks or braille.",
         footer=False),
     Key("log_loss", ("y",), "Log", "Draw the loss on a logarithmic axis, or a linear one."),
+    Key("epoch_cursor(-1)", ("left_square_bracket",), "Back", "Move the charts' cursor back by an "
+        "epoch. A click on a chart sets it.", footer=False),
+    Key("epoch_cursor(1)", ("right_square_bracket",), "Forward", "Move the charts' cursor forward "
+        "by an epoch.", footer=False),
     Key("help", ("question_mark", "f1"), "Help", "Show this help.", Scope.EVERYWHERE),
     Key("command_palette", ("ctrl+p",), "Palette", "Find a command by its name.",
         Scope.EVERYWHERE, footer=False),

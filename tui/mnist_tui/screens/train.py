@@ -1,7 +1,10 @@
 """The train screen: hyperparameters, live charts, and digits as the network sees them."""
 
+import math
+from dataclasses import replace
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -45,6 +48,8 @@ class TrainScreen(Screen[None]):
         self._hyperparameters = hyperparameters
         self._preset = preset
         self._log_loss = False
+        self._cursor: float | None = None
+        """The step that both charts read out."""
         self._picture_style: PictureStyle = PICTURE_STYLES[0]
         self._drawn: object = None
         """What the footer and the notice were last made for."""
@@ -83,9 +88,10 @@ class TrainScreen(Screen[None]):
 
     def _draw(self) -> None:
         session = self._session
-        loss, accuracy = self.query_one("#loss", Chart), self.query_one("#accuracy", Chart)
-        loss.plot = metric_plot("loss", session.progress, session.ghost, log=self._log_loss)
-        accuracy.plot = metric_plot("accuracy", session.progress, session.ghost)
+        loss = metric_plot("loss", session.progress, session.ghost, log=self._log_loss)
+        accuracy = metric_plot("accuracy", session.progress, session.ghost)
+        self.query_one("#loss", Chart).plot = replace(loss, cursor=self._cursor)
+        self.query_one("#accuracy", Chart).plot = replace(accuracy, cursor=self._cursor)
         self._draw_samples()
         self._draw_state()
 
@@ -163,7 +169,9 @@ class TrainScreen(Screen[None]):
             case "retry_data":
                 return session.can_retry_data
             case "leave":
-                return self.focused is not None and self.focused is not self.query_one("#loss")
+                return self._cursor is not None or not isinstance(self.focused, Chart)
+            case "epoch_cursor":
+                return bool(session.progress and session.progress.steps_per_epoch)
             case _:
                 return True
 
@@ -212,7 +220,32 @@ class TrainScreen(Screen[None]):
         self.query_one(HyperparameterForm).focus_field()
 
     def action_leave(self) -> None:
-        self.query_one("#loss").focus()
+        if isinstance(self.focused, Chart):
+            self._show_cursor(None)
+        else:
+            self.query_one("#loss").focus()
+
+    def action_epoch_cursor(self, by: int) -> None:
+        """Move the cursor to the end of the next epoch or the one before; at first, the last."""
+        progress = self._session.progress
+        if progress is None or not progress.steps_per_epoch:
+            return
+        last = progress.step / progress.steps_per_epoch
+        here = last if self._cursor is None else self._cursor / progress.steps_per_epoch
+        epoch = math.floor(here + 1e-9) + 1 if by > 0 else math.ceil(here - 1e-9) - 1
+        epoch = max(0, min(epoch, math.floor(last)))
+        self._show_cursor(float(epoch * progress.steps_per_epoch))
+
+    @on(Chart.Pointed)
+    def _point(self, event: Chart.Pointed) -> None:
+        event.stop()
+        self._show_cursor(event.place)
+
+    def _show_cursor(self, step: float | None) -> None:
+        self._cursor = step
+        for chart in self.query(Chart):
+            chart.cursor = step
+        self.refresh_bindings()
 
     def action_use_offered_data(self) -> None:
         self._session.use_offered_data()

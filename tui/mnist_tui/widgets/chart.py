@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 from rich.style import Style
+from textual import events
 from textual.color import Color
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -46,6 +48,13 @@ class Chart(Widget, can_focus=True):
         & > .chart--gap { color: $error; }
     }
     """
+
+    class Pointed(Message):
+        """The user clicked a place on the x axis."""
+
+        def __init__(self, place: float) -> None:
+            super().__init__()
+            self.place = place
 
     def __init__(
         self,
@@ -126,6 +135,12 @@ class Chart(Widget, can_focus=True):
         """Label -> (place, value) at the cursor; None for a curve that has not begun there."""
         picture = self._composed()
         return {} if picture.canvas is None else read_out(self._plot, picture.reach)
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        place = self.place_at(offset.x) if offset is not None else None
+        if place is not None:
+            self.post_message(self.Pointed(place))
 
     def render_line(self, y: int) -> Strip:
         self._composed()
