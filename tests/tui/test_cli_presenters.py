@@ -18,7 +18,7 @@ from scripted_events import (
     whole_run,
 )
 
-from mnist_core.events import DivergenceDetected, Event, RunDiverged, RunFailed
+from mnist_core.events import CompilationFailed, DivergenceDetected, Event, RunDiverged, RunFailed
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters, presets
 from mnist_tui.lines import epoch_line, figure, reproducing_flags
 from mnist_tui.presenters import JsonLines, PlainLines, Presenter, TerminalLines
@@ -48,6 +48,14 @@ class Printed:
 @pytest.fixture
 def printed() -> Printed:
     return Printed()
+
+
+def test_a_step_that_cannot_be_compiled_is_told_beside_the_figures(printed: Printed) -> None:
+    failed = CompilationFailed(3, "MLX could not compile. Check that g++ works.")
+    assert printed.plain(failed) == []
+    assert printed.err == [failed.message]
+    (line,) = printed.json(failed)
+    assert json.loads(line)["event"] == "compilation_failed"
 
 
 def test_a_run_in_plain_lines(printed: Printed) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from mnist_core.events import (
     BatchCompleted,
+    CompilationFailed,
     DivergenceDetected,
     EpochCompleted,
     Event,
@@ -82,7 +83,7 @@ class JsonLines(_Closing):
         if isinstance(event, BatchCompleted) and not _is_logged(event, self._log_every):
             return
         self._write(json.dumps(event_to_json(event), allow_nan=False))
-        if isinstance(event, RunFailed):
+        if isinstance(event, RunFailed | CompilationFailed):
             self._write_error(visible(event.message))
 
     def show_repeat(self, summary: RepeatCompleted) -> None:
@@ -112,7 +113,7 @@ class PlainLines(_Closing):
                 self._write(divergence_line(event))
             case RunCompleted() | RunStopped() | RunDiverged():
                 self._write(ended_line(event))
-            case RunFailed():
+            case RunFailed() | CompilationFailed():
                 self._write_error(visible(event.message))
             case _:
                 pass

@@ -9,6 +9,7 @@ from mnist_core.dataset import Dataset, Examples
 from mnist_core.evaluation import Answers
 from mnist_core.events import (
     BatchCompleted,
+    CompilationFailed,
     EpochCompleted,
     Event,
     RunEnded,
@@ -56,6 +57,8 @@ class RunProgress:
         """What the model last said of the samples on show."""
         self.answers_epoch = 0
         """The epoch under way, or just completed, when it said so."""
+        self.compile_failure: str | None = None
+        """Why its steps are not compiled, in sentences."""
         self.end: RunEnded | None = None
 
     @property
@@ -128,6 +131,8 @@ class RunProgress:
                     self.answers, self.answers_epoch = event.answers, event.epoch
                 case EpochCompleted():
                     self._add_epoch(event)
+                case CompilationFailed():
+                    self.compile_failure = event.message
                 case _:
                     if isinstance(event, RunEnded):
                         self.end = event

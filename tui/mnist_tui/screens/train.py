@@ -145,6 +145,9 @@ class TrainScreen(Screen[None]):
         if session.offered is not None:
             name = visible(session.offered.name)
             return f"{name} has been downloaded. Press u to use it from the next run on."
+        progress = session.progress
+        if progress is not None and progress.compile_failure is not None:
+            return visible(progress.compile_failure)
         advice = self._backend.advice if self._backend is not None else ""
         # Once a run has begun, the first line's "synthetic" has to do: curves need the room.
         reason = session.data_reason if session.progress is None else None
