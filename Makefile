@@ -1,9 +1,10 @@
 # Two variables, both optional:
-#   ARGS="..."   arguments for the app (make run) or for pytest (make test, make soak)
+#   ARGS="..."   arguments for the app (make run), for pytest (make test, make soak) or for the
+#                benchmark (make bench)
 #   EXTRA=cuda12 the MLX back end or other extras to install, separated by commas
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint clean setup setup-dev
+.PHONY: help run test soak bench lint clean setup setup-dev
 
 SETUP = scripts/setup.sh $(if $(EXTRA),--extra '$(EXTRA)')
 
@@ -18,6 +19,13 @@ test: setup-dev ## run every test, repeated ones in their short form
 
 soak: setup-dev ## run every test, repeated ones in full; this takes long
 	.venv/bin/python -m pytest --soak --timeout 3600 $(ARGS)
+
+REAL_MNIST = ../shared/mnist
+BENCH_DATA = $(if $(wildcard $(REAL_MNIST)/train-images-idx3-ubyte.gz),$(REAL_MNIST),synthetic)
+BENCH = .venv/bin/mnist-tui bench --data $(BENCH_DATA)
+
+bench: setup ## compare training with other ways to do the same work
+	@$(BENCH) --preset mlx-docs,mlx-wide,torch-sigmoid --rounds 7 --stock-batches 100 $(ARGS)
 
 lint: setup-dev ## check style, types and the direction of imports
 	.venv/bin/ruff check

@@ -40,6 +40,8 @@ class Backend:
     mlx_version: str
     advice: str = ""
     """Why the CPU's matrix products are slow and what to do, in sentences; empty: they are not."""
+    gflops: float | None = None
+    """How fast the CPU multiplied matrices at the start, in GFLOP/s; None on a GPU."""
 
 
 def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Backend:
@@ -60,6 +62,7 @@ def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Back
         raise ValueError(f"{threads} threads cannot compute; use 1 or more.")
     # Importing MLX is slow and may raise BackendMissing, which callers take from this module.
     from mnist_core.mlx import mx
+    from mnist_core.product_speed import glance_gflops
 
     has_gpu = mx.is_available(mx.gpu)
     if device == "gpu" and not has_gpu:
@@ -77,6 +80,8 @@ def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Back
         threads=blas_threads,
         mlx_version=metadata.version("mlx"),
         advice=install_blas().reason if blas == REFERENCE_BLAS else "",
+        # A GPU's first product takes too long for this, and its speed is never in doubt.
+        gflops=None if use_gpu else glance_gflops(),
     )
 
 

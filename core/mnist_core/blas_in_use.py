@@ -1,10 +1,8 @@
 """Which library matrix products really go to, and the controls of it."""
 
 import ctypes
-import sys
+from importlib import import_module
 from pathlib import Path
-
-import numpy as np
 
 from mnist_core.mlx import mx
 
@@ -45,7 +43,7 @@ def serving_library(symbol: str = "cblas_sgemm", caller: str | None = None) -> P
 
 def numpy_library() -> Path | None:
     """The library that NumPy's matrix products go to; None where it cannot be told."""
-    caller = sys.modules[f"{np.__name__}._core._multiarray_umath"].__file__
+    caller = import_module("numpy._core._multiarray_umath").__file__
     found = (serving_library(symbol, caller) for symbol in _NUMPY_SYMBOLS)
     return next((library for library in found if library is not None), None)
 

@@ -14,7 +14,7 @@ HEAVY = {"mlx", "numpy", "textual", "plotext", "pooch", "requests"}
     ("arguments", "expected"),
     [
         (["trian"], "There is no command 'trian' here. Did you mean train? See mnist-tui --help."),
-        (["bench"], "There is no command 'bench' here. See mnist-tui --help."),
+        (["fly"], "There is no command 'fly' here. See mnist-tui --help."),
         (["--data", "x", "train"], "There is no command 'train' here."),
         (["train", "extra"], "'extra' is one value too many: every value follows its flag."),
         (["train", "--hidden-sizes", "32", "32"], "'32' is one value too many"),
@@ -43,7 +43,9 @@ def test_too_many_seeds_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> N
     assert "--repeat 2 counts the seed up too far." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["data"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["train", "--help"], ["bench", "--help"], ["data"]]
+)
 def test_help_and_version_wait_for_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"

@@ -86,6 +86,8 @@ def make_app() -> "App":
         result_action="return_value",
     )
     _add_training(app)
+    _add_bench(app)
+    _add_doctor(app)
     _add_data(app)
     return app
 
@@ -158,6 +160,53 @@ def _add_training(app: "App") -> None:
         from mnist_tui.commands.train import train_headless
 
         return train_headless(options, as_json=json, log_every=log_every, repeat=repeat)
+
+
+def _add_bench(app: "App") -> None:
+    from mnist_tui.bench.flags import BenchFlags, bench_options
+    from mnist_tui.log import log_uncaught_errors
+
+    @app.command
+    def bench(flags: BenchFlags | None = None) -> int:
+        """Measure how fast this machine trains, beside other ways to do the same work.
+
+        Ends with 0 when done, 1 when it failed, 2 for wrong usage, 130 when interrupted.
+        """
+        options = bench_options(flags or BenchFlags())
+        log_uncaught_errors(options.log_file)
+        from mnist_tui.commands.bench import bench
+
+        return bench(options)
+
+
+def _add_doctor(app: "App") -> None:
+    from cyclopts import Parameter
+
+    from mnist_tui.flags import OUTPUT, MachineFlags, data_source, home_folder, run_folder
+    from mnist_tui.log import log_path, log_uncaught_errors
+
+    @app.command
+    def doctor(
+        machine: MachineFlags | None = None,
+        *,
+        json: Annotated[
+            bool,
+            Parameter(group=OUTPUT, negative="", help="Write one JSON object.", show_default=False),
+        ] = False,
+    ) -> int:
+        """Say what this machine offers for training, how fast it is, and what to do about it.
+
+        Ends with 0 when training can work, 1 when it cannot, 2 for wrong usage.
+        """
+        flags = machine or MachineFlags()
+        source = data_source(flags.data)
+        log_file = log_path(home_folder(flags.home))
+        log_uncaught_errors(log_file)
+        from mnist_tui.commands.doctor import doctor
+
+        return doctor(
+            source, run_folder(flags.home), log_file, flags.device, flags.threads, as_json=json
+        )
 
 
 def _add_data(app: "App") -> None:

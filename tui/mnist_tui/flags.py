@@ -41,21 +41,24 @@ Home = Annotated[
 ]
 
 
+Data = Annotated[
+    str | None,
+    Parameter(
+        group=MACHINE,
+        metavar="NAME|DIR",
+        help="mnist, fashion_mnist, kmnist or synthetic, or a folder of IDX files. A name "
+        "wins over a folder called the same; write ./NAME for the folder.",
+        show_default="mnist, or synthetic digits while it cannot be had",
+    ),
+]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class LaunchFlags:
-    """The flags beside the hyperparameters that the app and training share."""
+class MachineFlags:
+    """The flags that say what to train on."""
 
-    data: Annotated[
-        str | None,
-        Parameter(
-            group=MACHINE,
-            metavar="NAME|DIR",
-            help="mnist, fashion_mnist, kmnist or synthetic, or a folder of IDX files. A name "
-            "wins over a folder called the same; write ./NAME for the folder.",
-            show_default="mnist, or synthetic digits while it cannot be had",
-        ),
-    ] = None
+    data: Data = None
     device: Annotated[
         Device,
         Parameter(group=MACHINE, metavar="NAME", help="What MLX computes on."),
@@ -71,6 +74,13 @@ class LaunchFlags:
         ),
     ] = None
     home: Home = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class LaunchFlags(MachineFlags):
+    """The flags beside the hyperparameters that the app and training share."""
+
     preset: Annotated[
         str,
         Parameter(
@@ -136,6 +146,25 @@ def home_folder(home: str | None) -> Path | None:
     return Path(home).absolute() if home else None
 
 
+def run_folder(home: str | None) -> Path:
+    """The folder of the runs: the one that is asked for, or the platform's for user data."""
+    # Only here: --help must not wait for it.
+    from platformdirs import user_data_path
+
+    return home_folder(home) or user_data_path("mnist-tui", appauthor=False)
+
+
+def data_source(data: str | None) -> str | None:
+    """What --data asks for; None if nothing.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if data == "":
+        raise UsageError("--data needs the name of a data set or a folder.")
+    return data
+
+
 def launch_options(flags: LaunchFlags, given: Mapping[str, Any]) -> LaunchOptions:
     """Check the flags together.
 
@@ -143,20 +172,13 @@ def launch_options(flags: LaunchFlags, given: Mapping[str, Any]) -> LaunchOption
         UsageError: a preset that does not exist, values that are refused, or a flag that would
             have no effect, as sentences.
     """
-    # Only here: --help must not wait for it.
-    from platformdirs import user_data_path
-
-    if flags.data == "":
-        raise UsageError("--data needs the name of a data set or a folder.")
-
-    asked_home = home_folder(flags.home)
     return LaunchOptions(
-        data=flags.data,
+        data=data_source(flags.data),
         hyperparameters=_hyperparameters(flags.preset, given),
         preset=flags.preset,
         given=frozenset(given),
-        home=asked_home or user_data_path("mnist-tui", appauthor=False),
-        log_file=log_path(asked_home),
+        home=run_folder(flags.home),
+        log_file=log_path(home_folder(flags.home)),
         device=flags.device,
         threads=flags.threads,
     )

@@ -55,21 +55,21 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
     labelled.sort(key=lambda item: item[1].dim)
     head: list[list[Piece]] = []
     if plot.cursor is None:
-        forms = [
+        forms = (
             [_entry(plot, *item, dim if item[1].dim else live) for item in labelled]
             for live, dim in _DETAILS
-        ]
+        )
     else:
         head = [[(f"{plot.x.title} {format_value(plot.cursor, plot.x.unit).strip()}", Ink.CURSOR)]]
-        forms = [
+        forms = (
             [_entry_at(plot, *item, plot.cursor, reach, longest) for item in labelled]
             for longest in (_LONGEST_LABEL, 0)
-        ]
+        )
     for entries in forms:
         filled = _fill(head + entries, width, rows)
         if filled is not None:
             return filled
-    return _fill_most(head + forms[-1], width, rows)
+    return _fill_most(head + entries, width, rows)
 
 
 def _entry(plot: Plot, index: int, curve: Curve, detail: _Detail) -> list[Piece]:

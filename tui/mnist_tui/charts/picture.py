@@ -65,13 +65,21 @@ class Picture:
         header = ["".join(text for text, _ in row) for row in self.header]
         return header + [_decode(row) for row in self.codes]
 
-    def rows(self, styles: Sequence[Style]) -> list[list[Segment]]:
-        """The rows in colour; `styles` holds one for each ink."""
-        header = [[Segment(text, styles[ink]) for text, ink in row] for row in self.header]
-        return header + [
-            _segments(codes, inks, styles)
-            for codes, inks in zip(self.codes, self.inks, strict=True)
-        ]
+    def row(self, y: int, styles: Sequence[Style]) -> list[Segment]:
+        """Row `y` in colour; `styles` holds one for each ink."""
+        if y < len(self.header):
+            return [Segment(text, styles[ink]) for text, ink in self.header[y]]
+        y -= len(self.header)
+        return _segments(self.codes[y], self.inks[y], styles)
+
+    def rows_unlike(self, other: "Picture") -> list[int]:
+        """The rows in which this picture differs from `other`, which has the same size."""
+        top = len(self.header)
+        if top != len(other.header):
+            return list(range(top + len(self.codes)))
+        heads = [y for y in range(top) if self.header[y] != other.header[y]]
+        differs = (self.codes != other.codes) | (self.inks != other.inks)
+        return heads + (top + np.flatnonzero(differs.any(axis=1))).tolist()
 
 
 def _segments(

@@ -106,13 +106,11 @@ class Chart(Widget, can_focus=True):
 
         Only lines that look different go to the terminal.
         """
-        before = self._strips
         if self._picture is None or self._drawn_size != self.size or not self.is_on_screen:
             self._picture = None
             self.refresh()
             return
-        self._compose_picture()
-        changed = [y for y, strip in enumerate(self._strips) if strip != before[y]]
+        changed = self._draw()
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
@@ -156,20 +154,27 @@ class Chart(Widget, can_focus=True):
 
     def _composed(self) -> Picture:
         if self._picture is None or self._drawn_size != self.size:
-            return self._compose_picture()
+            self._draw()
+        assert self._picture is not None, "it has just been drawn"
         return self._picture
 
-    def _compose_picture(self) -> Picture:
+    def _draw(self) -> list[int]:
+        """Compose the picture and bring the lines up to date; gives those that look different."""
         width, height = self.size
+        before = self._picture if self._drawn_size == self.size else None
+        styles_before = self._styles
         picture = self._figure.compose(self._plot, width, height)
         base, styles = self._palette()
-        self._strips = [
-            Strip(row, sum(segment.cell_length for segment in row)).adjust_cell_length(width, base)
-            for row in picture.rows(styles)
-        ]
+        if before is None or self._styles is not styles_before:
+            changed = list(range(height))
+            self._strips = [Strip.blank(width)] * height
+        else:
+            changed = picture.rows_unlike(before)
+        for y in changed:
+            self._strips[y] = Strip(picture.row(y, styles)).adjust_cell_length(width, base)
         self._picture, self._drawn_size = picture, self.size
         self.compositions += 1
-        return picture
+        return changed
 
     def _palette(self) -> tuple[Style, list[Style]]:
         """The style of blank cells, and one for each ink of the plot."""

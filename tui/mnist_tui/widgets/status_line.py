@@ -1,7 +1,8 @@
 """Two lines at the top: what this is and runs on, and how the run goes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
@@ -47,12 +48,21 @@ def heading(session: Session, backend: Backend | None, width: int) -> Content:
     elif session.data_progress is not None:
         left += _muted(f"  {visible(_loading(session.data_progress))}")
     if backend is not None:
-        threads = "1 thread" if backend.threads == 1 else f"{backend.threads} threads"
-        machine = _muted(f"MLX {backend.device} · {visible(backend.blas)} · {threads} ")
-        gap = width - left.cell_length - machine.cell_length
-        if gap >= 2:
-            left += Content(" " * gap) + machine
+        for words in _machine(backend):
+            gap = width - left.cell_length - cell_len(words)
+            if gap >= 2:
+                left += Content(" " * gap) + _muted(words)
+                break
     return left.truncate(width, ellipsis=True)
+
+
+def _machine(backend: Backend) -> Iterator[str]:
+    """What computes, and how fast; then the same in fewer words."""
+    parts = [f"MLX {backend.device}", visible(backend.blas)]
+    threads = "1 thread" if backend.threads == 1 else f"{backend.threads} threads"
+    if backend.gflops is not None:
+        yield " · ".join([*parts, f"{backend.gflops:.0f} GFLOP/s", threads]) + " "
+    yield " · ".join([*parts, threads]) + " "
 
 
 def _loading(progress: DatasetProgressed) -> str:

@@ -1,0 +1,1 @@
+"""The same work in MLX, NumPy and PyTorch, measured side by side."""

@@ -1,0 +1,84 @@
+"""One recipe on one data set: everything that engines must share to be compared."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.dataset import Dataset, Split, split
+from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.parameters import batch_order, initial_parameters, layer_sizes
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is learned and how; the start and the batches follow from the seed."""
+
+    hyperparameters: Hyperparameters
+    dataset: Dataset
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, as a sentence, for a recipe that not every engine knows."""
+        recipe = self.hyperparameters
+        known = {
+            "activation": ("relu", "sigmoid"),
+            "optimizer": ("sgd",),
+            "schedule": ("constant",),
+            "warmup_steps": (0,),
+            "dropout": (0,),
+            "label_smoothing": (0,),
+        }
+        for name, values in known.items():
+            value = getattr(recipe, name)
+            if value not in values:
+                raise ValueError(
+                    f"The engines cannot be compared with {name} {value}: hand-written ones know "
+                    f"{' and '.join(map(str, values))} only."
+                )
+
+    @cached_property
+    def split(self) -> Split:
+        """The examples to train on and those to test with."""
+        return split(self.dataset, self.hyperparameters.validation)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of each layer, input and output included."""
+        hidden = self.hyperparameters.hidden_sizes
+        return layer_sizes(self.dataset.input_size, hidden, self.dataset.class_count)
+
+    def initial_parameters(self) -> tuple[NDArray[np.float32], ...]:
+        """Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
+        return initial_parameters(self.sizes, self.hyperparameters.seed)
+
+    def order(self, epoch: int) -> NDArray[np.int32]:
+        """The order (examples,) in which epoch `epoch`, from 1, visits the training examples."""
+        recipe = self.hyperparameters
+        return batch_order(len(self.split.train), recipe.seed, epoch, shuffle=recipe.shuffle)
+
+    def batches(self, epoch: int) -> Iterator[NDArray[np.int32]]:
+        """The training rows (examples,) of each batch of epoch `epoch`."""
+        order, size = self.order(epoch), self.hyperparameters.batch_size
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
+
+    @property
+    def pixel_scaling(self) -> tuple[float, float]:
+        """(shift, divisor): the input of a pixel 0 to 255 is (pixel - shift) / divisor."""
+        match self.hyperparameters.pixel_scaling:
+            case "unit":
+                return 0.0, 255.0
+            case "standard":
+                return self.dataset.pixel_mean, self.dataset.pixel_deviation or 1.0
+            case "none":
+                return 0.0, 1.0
+
+    def inputs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Inputs (examples, pixels) of images (examples, height, width)."""
+        shift, divisor = self.pixel_scaling
+        inputs = images.reshape(len(images), -1).astype(np.float32)
+        inputs -= shift
+        inputs /= divisor
+        return inputs

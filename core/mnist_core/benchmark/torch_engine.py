@@ -1,0 +1,87 @@
+"""PyTorch on the CPU, in its usual form, with the whole data set resident as tensors."""
+
+import time
+from itertools import islice, pairwise
+
+import numpy as np
+import torch
+from torch import nn
+
+from mnist_core.benchmark.engine import WARM_UP_BATCHES, EpochTrained, thread_count
+from mnist_core.benchmark.problem import Problem
+from mnist_core.evaluation import evaluate
+
+
+class TorchEngine:
+    """Trains a problem with autograd; loss and accuracy of every batch are read, as ours are."""
+
+    def __init__(self, problem: Problem, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._problem = problem
+        train = problem.split.train
+        self._images = torch.from_numpy(problem.inputs(train.images))
+        self._labels = torch.from_numpy(train.labels.astype(np.int64))
+        self._epoch = 0
+        self._start()
+
+    @property
+    def description(self) -> str:
+        return f"PyTorch {torch.__version__} on the cpu, {thread_count(torch.get_num_threads())}"
+
+    def warm_up(self) -> None:
+        self._train(1, WARM_UP_BATCHES)
+        self._start()
+
+    def train_epoch(self) -> EpochTrained:
+        self._epoch += 1
+        began = time.perf_counter()
+        train_loss, train_accuracy = self._train(self._epoch)
+        seconds = time.perf_counter() - began
+        test = self._problem.split.test
+        with torch.inference_mode():
+            logits = self._model(torch.from_numpy(self._problem.inputs(test.images)))
+        evaluation = evaluate(logits.numpy(), test.labels)
+        return EpochTrained(
+            epoch=self._epoch,
+            examples=len(self._labels),
+            seconds=seconds,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            test_loss=evaluation.loss,
+            test_accuracy=evaluation.accuracy,
+        )
+
+    def _start(self) -> None:
+        recipe = self._problem.hyperparameters
+        activation = nn.ReLU if recipe.activation == "relu" else nn.Sigmoid
+        dense = [nn.Linear(inputs, outputs) for inputs, outputs in pairwise(self._problem.sizes)]
+        parameters = self._problem.initial_parameters()
+        with torch.no_grad():
+            for layer, weight, bias in zip(dense, parameters[::2], parameters[1::2], strict=True):
+                layer.weight.copy_(torch.from_numpy(weight.T))
+                layer.bias.copy_(torch.from_numpy(bias))
+        hidden = [layer for linear in dense[:-1] for layer in (linear, activation())]
+        self._model = nn.Sequential(*hidden, dense[-1])
+        self._optimizer = torch.optim.SGD(
+            self._model.parameters(),
+            lr=recipe.learning_rate,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+        )
+
+    def _train(self, epoch: int, batches: int | None = None) -> tuple[float, float]:
+        """Train on the first `batches` of an epoch, or on all; their mean loss and accuracy."""
+        criterion = nn.CrossEntropyLoss()
+        order = torch.from_numpy(self._problem.order(epoch))
+        examples, loss_sum, right = 0, 0.0, 0
+        for rows in islice(order.split(self._problem.hyperparameters.batch_size), batches):
+            images, labels = self._images[rows], self._labels[rows]
+            self._optimizer.zero_grad()
+            logits = self._model(images)
+            loss = criterion(logits, labels)
+            loss.backward()
+            self._optimizer.step()
+            examples += len(rows)
+            loss_sum += loss.item() * len(rows)
+            right += int((logits.argmax(dim=1) == labels).sum().item())
+        return loss_sum / examples, right / examples

@@ -1,0 +1,53 @@
+"""The process of one engine: it makes it, warms it up, and trains an epoch whenever it is asked.
+
+Between two epochs it waits on its connection and takes no time from the engine whose turn it is.
+"""
+
+import sys
+import time
+import traceback
+from multiprocessing.connection import Connection
+
+from mnist_core.benchmark.engines import make_engine
+from mnist_core.benchmark.messages import Assignment, EngineFailed, EngineReady
+from mnist_core.failures import failure_sentence
+
+
+def work(connection: Connection) -> None:
+    """Answer each message until the other side closes the connection."""
+    try:
+        assignment: Assignment = connection.recv()
+        engine = make_engine(
+            assignment.engine, assignment.problem, assignment.threads, assignment.stock_batches
+        )
+        engine.warm_up()
+        _settle()
+        connection.send(EngineReady(engine.description))
+        while True:
+            connection.recv()
+            trained = engine.train_epoch()
+            _settle()
+            connection.send(trained)
+    except (EOFError, BrokenPipeError, ConnectionResetError):  # nobody asks any more
+        return
+    except Exception as error:  # noqa: BLE001 - the process's edge: it goes on as a message
+        connection.send(EngineFailed(failure_sentence(error), traceback.format_exc()))
+
+
+def _settle() -> None:
+    """Wait until the threads of this process rest, at most a second.
+
+    Those of OpenBLAS look out for more work for a tenth of a second, in a loop that would slow down
+    the engine whose turn is next.
+    """
+    deadline = time.monotonic() + 1
+    busy = True
+    while busy and time.monotonic() < deadline:
+        before = time.process_time()
+        time.sleep(0.02)
+        busy = time.process_time() - before > 0.002
+
+
+if __name__ == "__main__":
+    with Connection(int(sys.argv[1])) as to_parent:
+        work(to_parent)

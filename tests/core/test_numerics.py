@@ -1,0 +1,39 @@
+"""What MLX trains is what hand-written NumPy trains."""
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_core.benchmark.numpy_engine import NumpyEngine
+from mnist_core.benchmark.problem import Problem
+from mnist_core.dataset import Dataset
+from mnist_core.datasets import SYNTHETIC, load_dataset
+from mnist_core.events import BatchCompleted
+from mnist_core.hyperparameters import presets
+from mnist_core.training import train
+
+BATCHES = 200
+
+
+@pytest.fixture(scope="module")
+def digits(real_mnist: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return load_dataset(real_mnist or SYNTHETIC, tmp_path_factory.mktemp("cache"))
+
+
+@pytest.mark.parametrize("preset", ["mlx-docs", "torch-sigmoid"])
+def test_the_first_losses_are_those_of_the_numpy_engine(preset: str, digits: Dataset) -> None:
+    recipe = presets()[preset].hyperparameters
+    events = train(recipe, digits)
+    ours = [
+        event.loss
+        for event in islice((e for e in events if isinstance(e, BatchCompleted)), BATCHES)
+    ]
+    events.close()
+
+    engine = NumpyEngine(Problem(recipe, digits), threads=1)
+
+    np.testing.assert_allclose(ours, list(islice(engine.batch_losses(), BATCHES)), atol=1e-4)
+    # They fell, or agreeing would say little.
+    assert np.mean(ours[-20:]) < np.mean(ours[:20]) - 0.01

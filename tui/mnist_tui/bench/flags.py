@@ -1,0 +1,187 @@
+"""The flags of `mnist-tui bench`, and what they ask for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter, validators
+
+from mnist_core.benchmark.engines import ENGINES, EngineName, is_importable
+from mnist_core.hyperparameters import DEFAULT_PRESET, presets
+from mnist_tui.flags import MACHINE, OUTPUT, Data, Home, data_source, home_folder
+from mnist_tui.log import log_path
+from mnist_tui.usage import UsageError
+
+BENCHMARK = Group("Benchmark", sort_key=0)
+
+Task = Literal["mlp"]
+
+_AT_LEAST_ONE = validators.Number(gte=1)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BenchFlags:
+    """As they are given."""
+
+    task: Annotated[
+        Task,
+        Parameter(
+            group=BENCHMARK,
+            metavar="NAME",
+            help="mlp trains the same network with each engine in turn.",
+        ),
+    ] = "mlp"
+    preset: Annotated[
+        list[str] | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="NAMES",
+            negative="",
+            help=f"Recipes to train, with commas between: {', '.join(presets())}.",
+            show_default=DEFAULT_PRESET,
+        ),
+    ] = None
+    engine: Annotated[
+        list[str] | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="NAMES",
+            negative="",
+            help=f"Engines to compare, with commas between: {', '.join(ENGINES)}. Times are also "
+            "given as multiples of the first one's. mlx-stock is the published MLX loop on the "
+            "BLAS that MLX brings.",
+            show_default="all that are installed",
+        ),
+    ] = None
+    rounds: Annotated[
+        int | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="How often each is measured.",
+            show_default="as the task needs",
+        ),
+    ] = None
+    epochs: Annotated[
+        int,
+        Parameter(group=BENCHMARK, metavar="N", validator=_AT_LEAST_ONE, help="Epochs in a round."),
+    ] = 1
+    stock_batches: Annotated[
+        int | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="Train only the first N batches of each epoch with mlx-stock, which can take a "
+            "minute for one, and scale its time up. The result says so.",
+            show_default="all",
+        ),
+    ] = None
+    data: Data = None
+    threads: Annotated[
+        int | None,
+        Parameter(
+            group=MACHINE,
+            metavar="N",
+            validator=validators.Number(gte=1, lte=1024),
+            help="CPU threads for the matrix products of every engine.",
+            show_default="all cores",
+        ),
+    ] = None
+    home: Home = None
+    json: Annotated[
+        bool,
+        Parameter(
+            group=OUTPUT,
+            negative="",
+            help="Write one JSON object a line: each measurement, then a summary.",
+            show_default=False,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """The flags, checked; each task takes what it can use."""
+
+    task: Task
+    presets: tuple[str, ...]
+    engines: tuple[EngineName, ...]
+    data: str | None
+    """A name or a folder, as typed; None when nothing was asked for."""
+    rounds: int | None
+    """How often each is measured; None for the task's own number."""
+    epochs: int
+    """Epochs in a round."""
+    stock_batches: int | None
+    """How many batches of each epoch mlx-stock trains; None for all."""
+    threads: int | None
+    """CPU threads of the matrix products; None for all cores."""
+    as_json: bool
+    home: Path | None
+    """The folder that was asked for; None for the platform's."""
+    log_file: Path
+
+
+def bench_options(flags: BenchFlags) -> BenchOptions:
+    """Check the flags together.
+
+    Raises:
+        UsageError: a preset or an engine that does not exist or is not installed, as a sentence.
+    """
+    home = home_folder(flags.home)
+    return BenchOptions(
+        task=flags.task,
+        presets=_presets(flags.preset),
+        engines=_engines(flags.engine),
+        data=data_source(flags.data),
+        rounds=flags.rounds,
+        epochs=flags.epochs,
+        stock_batches=flags.stock_batches,
+        threads=flags.threads,
+        as_json=flags.json,
+        home=home,
+        log_file=log_path(home),
+    )
+
+
+def _presets(names: list[str] | None) -> tuple[str, ...]:
+    """The presets of `--preset`, given more than once or with commas between.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    chosen = _parts(names or [DEFAULT_PRESET])
+    for name in chosen:
+        if name not in presets():
+            raise UsageError(f"There is no preset {name!r}; choose from {', '.join(presets())}.")
+    return chosen
+
+
+def _engines(names: list[str] | None) -> tuple[EngineName, ...]:
+    """The engines of `--engine`, in the order given; without it, those that are installed.
+
+    Raises:
+        UsageError: there is no such engine, or it is not installed.
+    """
+    if names is None:
+        return tuple(engine for engine in ENGINES if is_importable(engine))
+    chosen: list[EngineName] = []
+    for name in _parts(names):
+        engine = next((engine for engine in ENGINES if engine == name), None)
+        if engine is None:
+            raise UsageError(f"There is no engine {name!r}; choose from {', '.join(ENGINES)}.")
+        if not is_importable(engine):
+            raise UsageError(
+                f"The engine {engine} is not installed. Leave it out, or install it beside "
+                "mnist-tui; the README says how, under Devices."
+            )
+        chosen.append(engine)
+    return tuple(chosen)
+
+
+def _parts(names: list[str]) -> tuple[str, ...]:
+    """Each name once, those with commas taken apart."""
+    return tuple(dict.fromkeys(part.strip() for name in names for part in name.split(",")))

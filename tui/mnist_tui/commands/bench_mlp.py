@@ -1,0 +1,175 @@
+"""`mnist-tui bench --task mlp`: engines training the same recipe on the same data, in turns."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Protocol, TextIO
+
+from mnist_core.backend import available_cores
+from mnist_core.benchmark.problem import Problem
+from mnist_core.benchmark.processes import EngineError
+from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, run_race
+from mnist_core.benchmark.summary import EngineSummary, summarize
+from mnist_core.dataset import Dataset
+from mnist_core.datasets import default_cache_folder
+from mnist_core.hyperparameters import presets
+from mnist_core.loading import DatasetFailed, DatasetLoader
+from mnist_tui.bench.flags import BenchOptions
+from mnist_tui.bench.race_text import (
+    described_to_json,
+    engine_line,
+    heading,
+    measured_to_json,
+    summary_to_json,
+    table_lines,
+)
+from mnist_tui.dataset_progress import wait_for_dataset
+from mnist_tui.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from mnist_tui.log import write_log
+from mnist_tui.output import WriteLine, line_writer
+from mnist_tui.plain_text import visible
+from mnist_tui.signals import stop_signals
+
+ROUNDS = 5
+"""Rounds when none are asked for: quartiles begin to mean something."""
+
+
+def bench_mlp(options: BenchOptions) -> int:
+    """Race the engines on each preset; the exit code.
+
+    A table for each preset goes to stdout, or with `as_json` an object for each epoch and one for
+    each preset; everything else goes to stderr.
+    """
+    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
+    presenter: _Presenter = _JsonLines(write) if options.as_json else _Tables(write)
+    with stop_signals():
+        try:
+            dataset = _load(options, write_error)
+            if dataset is None:
+                return EXIT_FAILED
+            for preset in options.presets:
+                _measure(_race(preset, dataset, options), presenter)
+        except KeyboardInterrupt:
+            write_error("Stopped before the benchmark was complete.")
+            return EXIT_INTERRUPTED
+        except EngineError as error:
+            write_error(f"{visible(str(error))} {write_log(options.log_file, error.details)}")
+            return EXIT_FAILED
+    return EXIT_DONE
+
+
+def _load(options: BenchOptions, write_error: WriteLine) -> Dataset | None:
+    """The data set to train on; None when there is none, which is said then."""
+    loader = DatasetLoader(options.data, default_cache_folder())
+    try:
+        answer = wait_for_dataset(loader, sys.stderr)
+    finally:
+        loader.cancel()
+    if isinstance(answer, DatasetFailed):
+        write_log(options.log_file, answer.traceback)
+        write_error(visible(answer.message))
+        return None
+    if answer.reason is not None:
+        write_error(visible(answer.reason))
+    return answer.dataset
+
+
+def _race(preset: str, dataset: Dataset, options: BenchOptions) -> Race:
+    return Race(
+        recipe=preset,
+        problem=Problem(presets()[preset].hyperparameters, dataset),
+        engines=options.engines,
+        rounds=options.rounds or ROUNDS,
+        epochs=options.epochs,
+        threads=options.threads or available_cores(),
+        stock_batches=options.stock_batches,
+    )
+
+
+def _measure(race: Race, presenter: "_Presenter") -> None:
+    measurements = []
+    presenter.begin(race)
+    with _progress(race, sys.stderr) as advance, closing(run_race(race)) as events:
+        for event in events:
+            match event:
+                case EngineDescribed():
+                    presenter.described(event)
+                case EpochMeasured():
+                    measurements.append(event)
+                    presenter.measured(event)
+                    advance()
+    presenter.summarized(race, summarize(measurements))
+
+
+class _Presenter(Protocol):
+    def begin(self, race: Race) -> None: ...
+    def described(self, event: EngineDescribed) -> None: ...
+    def measured(self, event: EpochMeasured) -> None: ...
+    def summarized(self, race: Race, summaries: tuple[EngineSummary, ...]) -> None: ...
+
+
+class _Tables:
+    """Says once what is compared, then draws a table for each race."""
+
+    def __init__(self, write: WriteLine) -> None:
+        self._write = write
+        self._begun = False
+        self._described: set[str] = set()
+
+    def begin(self, race: Race) -> None:
+        if not self._begun:
+            self._write_all(heading(race))
+            self._begun = True
+
+    def described(self, event: EngineDescribed) -> None:
+        if event.engine not in self._described:
+            self._write(engine_line(event))
+            self._described.add(event.engine)
+
+    def measured(self, event: EpochMeasured) -> None:
+        pass
+
+    def summarized(self, race: Race, summaries: tuple[EngineSummary, ...]) -> None:
+        self._write_all(["", *table_lines(race, summaries)])
+
+    def _write_all(self, lines: list[str]) -> None:
+        for line in lines:
+            self._write(line)
+
+
+class _JsonLines:
+    """An object a line."""
+
+    def __init__(self, write: WriteLine) -> None:
+        self._write = write
+
+    def begin(self, race: Race) -> None:
+        pass
+
+    def described(self, event: EngineDescribed) -> None:
+        self._write_object(described_to_json(event))
+
+    def measured(self, event: EpochMeasured) -> None:
+        self._write_object(measured_to_json(event))
+
+    def summarized(self, race: Race, summaries: tuple[EngineSummary, ...]) -> None:
+        self._write_object(summary_to_json(race, summaries))
+
+    def _write_object(self, values: dict[str, Any]) -> None:
+        self._write(json.dumps(values, allow_nan=False))
+
+
+@contextmanager
+def _progress(race: Race, stream: TextIO) -> Iterator[Callable[[], None]]:
+    """Shows on a terminal how many epochs are measured; gives the function that counts one."""
+    if not stream.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+        task = bar.add_task(race.recipe, total=len(race.engines) * race.rounds * race.epochs)
+        yield lambda: bar.advance(task)
