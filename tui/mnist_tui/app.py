@@ -16,6 +16,7 @@ from mnist_core.datasets import default_cache_folder
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.loading import DatasetLoader
 from mnist_core.mlx_run import mlx_runs
+from mnist_tui.collector import release_collector
 from mnist_tui.keys import KEYS, Scope, bindings
 from mnist_tui.launch import LaunchOptions
 from mnist_tui.log import unexpected_error, write_log
@@ -26,6 +27,13 @@ from mnist_tui.screens.question import Question
 from mnist_tui.screens.train import TrainScreen
 from mnist_tui.session import Session
 from mnist_tui.themes import DARK, LIGHT
+
+SWITCH_INTERVAL = 1e-4
+"""Seconds that one thread may keep the interpreter from another that waits for it.
+
+A training step lets go of it several times. With Python's 5 ms each redraw would hold training up
+for most of its length.
+"""
 
 
 class MnistApp(App[None]):
@@ -50,6 +58,10 @@ class MnistApp(App[None]):
             self.register_theme(theme)
         self.theme = DARK.name
         self._train_screen = TrainScreen(session, backend, hyperparameters, preset)
+
+    def on_ready(self) -> None:
+        """The first frame is drawn."""
+        release_collector()
 
     def get_default_screen(self) -> Screen[None]:
         return self._train_screen
@@ -101,6 +113,7 @@ def run_app(options: LaunchOptions) -> int:
         lambda: DatasetLoader(options.data, cache),
         log=lambda text: write_log(options.log_file, text),
     )
+    sys.setswitchinterval(SWITCH_INTERVAL)
     app = MnistApp(session, backend, options.hyperparameters, options.preset, options.log_file)
     try:
         with stray_output_logged(options.log_file):

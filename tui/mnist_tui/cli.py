@@ -111,6 +111,9 @@ def _add_training(app: "App") -> None:
                 "mnist-tui train does.\n"
             )
             return train_headless(options)
+        from mnist_tui.collector import hold_collector
+
+        hold_collector()
         from mnist_tui.app import run_app
 
         return run_app(options)
