@@ -24,8 +24,9 @@ REAL_MNIST = ../shared/mnist
 BENCH_DATA = $(if $(wildcard $(REAL_MNIST)/train-images-idx3-ubyte.gz),$(REAL_MNIST),synthetic)
 BENCH = .venv/bin/mnist-tui bench --data $(BENCH_DATA)
 
-bench: setup ## compare training with other ways to do the same work
+bench: setup ## compare training with other engines, and measure what watching it costs
 	@$(BENCH) --preset mlx-docs,mlx-wide,torch-sigmoid --rounds 7 --stock-batches 100 $(ARGS)
+	@$(BENCH) --task monitor $(ARGS)
 
 lint: setup-dev ## check style, types and the direction of imports
 	.venv/bin/ruff check

@@ -239,7 +239,7 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--engine", "mlx,jax"], "There is no engine 'jax'; choose from mlx, mlx-stock, numpy,"),
         (["--engine", ""], "There is no engine ''"),
         (["--preset", "mlx"], "There is no preset 'mlx'; choose from mlx-docs, "),
-        (["--task", "cnn"], '"cnn" for --task. Choose from: "mlp".'),
+        (["--task", "cnn"], '"cnn" for --task. Choose from: "mlp", "monitor".'),
         (["--rounds", "0"], '"0" for --rounds'),
         (["--data", ""], "--data needs the name of a data set or a folder."),
         (["--learning-rate", "1"], "--learning-rate"),

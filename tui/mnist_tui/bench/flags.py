@@ -14,7 +14,7 @@ from mnist_tui.usage import UsageError
 
 BENCHMARK = Group("Benchmark", sort_key=0)
 
-Task = Literal["mlp"]
+Task = Literal["mlp", "monitor"]
 
 _AT_LEAST_ONE = validators.Number(gte=1)
 
@@ -29,7 +29,8 @@ class BenchFlags:
         Parameter(
             group=BENCHMARK,
             metavar="NAME",
-            help="mlp trains the same network with each engine in turn.",
+            help="mlp trains the same network with each engine in turn; monitor measures what "
+            "watching a run in the app costs.",
         ),
     ] = "mlp"
     preset: Annotated[

@@ -7,6 +7,7 @@ from mnist_tui.bench.flags import BenchOptions, Task
 
 _TASKS: Mapping[Task, str] = {
     "mlp": "mnist_tui.commands.bench_mlp:bench_mlp",
+    "monitor": "mnist_tui.commands.bench_monitor:bench_monitor",
 }
 """The function of each task, imported when it is asked for."""
 

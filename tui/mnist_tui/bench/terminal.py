@@ -1,0 +1,132 @@
+"""A program on a pseudo-terminal of its own, driven and timed from outside."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from mnist_tui.bench.output import Output
+
+COLUMNS, ROWS = 120, 40
+
+# Runs in the new process: the terminal becomes its controlling one, so that the program ends with
+# this process whatever happens. A preexec_fn would do that too, but needs a fork.
+_TAKE_TERMINAL = """\
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+_LAST_WORDS = 200
+_LONGEST_MATCH = 1000
+"""Characters of the output that are searched again when more comes."""
+
+
+class NotShownError(Exception):
+    """The program did not show what was waited for; the message says what, and its last words."""
+
+
+class Terminal:
+    """Output is read only inside the waiting methods; times are those of `time.perf_counter`."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
+        """Start `argv`, whose first item is a path, with `env` beside this process's variables."""
+        self.output = Output()
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.started = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *argv],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **(env or {})},
+            start_new_session=True,
+        )
+        os.close(slave)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        os.close(self._master)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, keys: str) -> float:
+        """Type `keys`, as a terminal encodes them; the time just before."""
+        now = time.perf_counter()
+        os.write(self._master, keys.encode())
+        return now
+
+    def wait_for(self, pattern: str, timeout: float, start: int = 0) -> re.Match[str]:
+        """Wait until a match of `pattern` is written, at `start` of the output or later.
+
+        Raises:
+            NotShownError: it was not in `timeout` seconds, or the program ended without it.
+        """
+        compiled = re.compile(pattern)
+        deadline = time.perf_counter() + timeout
+        while (match := compiled.search(self.output.text, start)) is None:
+            start = max(start, len(self.output.text) - _LONGEST_MATCH)
+            if not self._read(deadline):
+                words = " ".join(self.output.text[-_LAST_WORDS:].split())
+                raise NotShownError(
+                    f"It did not show {pattern!r} in {timeout:g} seconds, but: {words}"
+                )
+        return match
+
+    def time_of(self, match: re.Match[str]) -> float:
+        """When the last character of a match was read."""
+        return self.output.time_at(match.end() - 1)
+
+    def read_for(self, seconds: float) -> None:
+        """Take in what is written in the next `seconds`, or until the program ends."""
+        deadline = time.perf_counter() + seconds
+        while self._read(deadline):
+            pass
+
+    def ends_within(self, seconds: float) -> bool:
+        """Take in what is written until the program has ended; False: it has not by then."""
+        deadline = time.perf_counter() + seconds
+        while self._read(deadline):
+            pass
+        try:
+            self._process.wait(max(0.0, deadline - time.perf_counter()))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _read(self, deadline: float) -> bool:
+        """Take in some output; False: none came before the deadline, or the program has ended."""
+        remaining = max(0.0, deadline - time.perf_counter())
+        ready, _, _ = select.select([self._master], [], [], remaining)
+        if not ready:
+            return False
+        try:
+            data = os.read(self._master, 1 << 16)
+        except OSError:  # EIO: on Linux, nobody has the other side open any more
+            return False
+        self.output.feed(data, time.perf_counter())
+        return bool(data)
