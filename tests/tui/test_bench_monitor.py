@@ -1,16 +1,33 @@
 """The parts of the monitor benchmark: reading a terminal, figures, and the in-process measures."""
 
 import asyncio
+import json
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from inspect import isawaitable
 
 import pytest
 
+from mnist_tui.bench.app_on_terminal import AppOnTerminal
 from mnist_tui.bench.in_process import event_seconds, redraw_seconds
-from mnist_tui.bench.monitor import Measured
+from mnist_tui.bench.monitor import Measured, Monitored
 from mnist_tui.bench.monitor_text import FIGURES, summarize, table_lines
 from mnist_tui.bench.output import Output
 from mnist_tui.bench.terminal import NotShownError, Terminal
+from mnist_tui.cli import EXIT_FAILED, EXIT_USAGE, run
+from mnist_tui.commands import bench_monitor
+
+FLAGS = ["bench", "--task", "monitor"]
+Measure = Callable[[Monitored, int], Iterator[Measured]]
+
+# Draws frames as the app does, one a line of input, so that a test decides how far apart they are.
+PLAYED_APP = """\
+import sys
+for frame in sys.argv[1:]:
+    input()
+    print(f"\\x1b[2;1H\\x1b[1m {frame}\\x1b[0m", flush=True)
+"""
 
 
 def test_output_is_text_with_the_time_of_each_part() -> None:
@@ -57,3 +74,105 @@ def test_the_in_process_measures_do_their_work() -> None:
     seconds = asyncio.run(made) if isawaitable(made) else made
     assert len(seconds) == 3
     assert all(second > 0 for second in seconds)
+
+
+def play(*frames: str) -> Terminal:
+    return Terminal([sys.executable, "-c", PLAYED_APP, *frames])
+
+
+def status(epoch: int, batch: int) -> str:
+    return f"● running    epoch {epoch}/3  ███▌   31 %  batch {batch}/100  462k ex/s"
+
+
+def test_speed_is_that_between_the_first_and_the_last_frame_after_epoch_1() -> None:
+    frames = [status(1, 50), status(1, 100), status(2, 40), status(3, 90), "completed  epoch 3/3"]
+    with play(*frames) as terminal:
+        times = []
+        for frame in frames:
+            terminal.send("\r")
+            times.append(terminal.time_of(terminal.wait_for(frame, timeout=30)))
+        speed = AppOnTerminal(terminal).train_to_the_end()
+    assert speed == pytest.approx((290 - 100) / (times[3] - times[1]))
+
+
+@pytest.mark.parametrize(
+    ("frames", "sentence"),
+    [
+        (["diverged  epoch 1/3"], "ended as diverged"),
+        ([status(2, 1), "completed  epoch 3/3"], "before two frames"),
+    ],
+)
+def test_a_run_that_cannot_be_timed_is_a_sentence(frames: list[str], sentence: str) -> None:
+    with play(*frames) as terminal:
+        for _ in frames:
+            terminal.send("\r")
+        with pytest.raises(NotShownError, match=sentence):
+            AppOnTerminal(terminal).train_to_the_end()
+
+
+@pytest.fixture
+def measured_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Measure], None]:
+    # The command installs its own hooks; these put back those of the tests.
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+    def use(measure: Measure) -> None:
+        monkeypatch.setattr(bench_monitor, "measure", measure)
+
+    return use
+
+
+def frames_of_rounds(_monitored: Monitored, rounds: int) -> Iterator[Measured]:
+    for number in range(1, rounds + 1):
+        yield Measured(number, "first_frame", number / 10)
+
+
+def test_json_has_an_object_a_value_and_one_for_all(
+    measured_by: Callable[[Measure], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured_by(frames_of_rounds)
+    code = run([*FLAGS, "--rounds", "3", "--threads", "2", "--preset", "mlx-wide", "--json"])
+    assert code == 0
+    *values, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [(value["round"], value["figure"], value["value"]) for value in values] == [
+        (1, "first_frame", 0.1),
+        (2, "first_frame", 0.2),
+        (3, "first_frame", 0.3),
+    ]
+    assert {value["event"] for value in values} == {"figure_measured"}
+    assert summary["event"] == "monitor_completed"
+    assert (summary["recipe"], summary["threads"], summary["rounds"]) == ("mlx-wide", 2, 3)
+    (figure,) = summary["figures"]
+    assert figure["figure"] == "first_frame"
+    assert [figure[name] for name in ("lower", "median", "upper")] == pytest.approx(
+        [0.15, 0.2, 0.25]
+    )
+    assert (figure["at_most"], figure["at_least"], figure["met"]) == (0.8, None, True)
+
+
+def test_people_get_a_table_and_progress_beside_it(
+    measured_by: Callable[[Measure], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured_by(frames_of_rounds)
+    assert run([*FLAGS, "--rounds", "2", "--threads", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("mlx-docs, 1 thread, 2 rounds, in a terminal of 120x40\n")
+    assert "start to first frame" in out
+    assert err.splitlines() == ["round 1 of 2 is measured", "round 2 of 2 is measured"]
+
+
+def test_what_the_app_did_not_show_ends_the_benchmark(
+    measured_by: Callable[[Measure], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(_monitored: Monitored, _rounds: int) -> Iterator[Measured]:
+        yield Measured(1, "first_frame", 0.5)
+        raise NotShownError("It did not show 'idle' in 60 seconds.")
+
+    measured_by(measure)
+    assert run(FLAGS) == EXIT_FAILED
+    assert "could not go on. It did not show 'idle' in 60 seconds." in capsys.readouterr().err
+
+
+def test_the_monitor_watches_one_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*FLAGS, "--preset", "mlx-docs,mlx-wide"]) == EXIT_USAGE
+    assert "one --preset" in capsys.readouterr().err

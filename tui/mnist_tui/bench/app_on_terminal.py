@@ -25,7 +25,7 @@ _PATIENCE = 60.0
 _RUN_PATIENCE = 3600.0
 _QUITTING_PATIENCE = 10.0
 
-_DOWN, _CTRL_Q, _CTRL_U, _ENTER, _ESCAPE = "\x1b[B", "\x11", "\x15", "\r", "\x1b"
+_DOWN, _CTRL_Q, _CTRL_U, _ENTER = "\x1b[B", "\x11", "\x15", "\r"
 _LETTERS = [chr(code) for code in range(ord("а"), ord("я") + 1)]  # noqa: RUF001 - Cyrillic
 """Letters that stand nowhere in the app, so that one on the screen is the one just typed."""
 _LETTERS_IN_FIELD = 6

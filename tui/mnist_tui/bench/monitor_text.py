@@ -71,9 +71,9 @@ FIGURES = (
 
 NOTES = (
     "Medians and quartiles of the rounds. Training speed is wall time, evaluation included, from "
-    "the end of epoch 1 to the end of the run. A key is typed into a field and timed until its "
-    "letter is on the terminal: its way there, the checks of the value and the repaint are part "
-    "of it. So they are of the times from the key that runs to the first batch on the screen.",
+    "the end of epoch 1 to the end of the run. A key is a letter typed into a field; its time, and "
+    "that from pressing run to the first batch, end when the terminal has been written to: they "
+    "hold the handlers, what they do, and the repaint.",
 )
 
 
