@@ -114,6 +114,9 @@ def _add_training(app: "App") -> None:
         from mnist_tui.collector import hold_collector
 
         hold_collector()
+        # Textual reads this when it is imported. A key shows at the next repaint, and repaints
+        # that nothing asked for do not take place.
+        os.environ.setdefault("TEXTUAL_FPS", "120")
         from mnist_tui.app import run_app
 
         return run_app(options)

@@ -26,6 +26,9 @@ from mnist_tui.widgets.sample_grid import SampleGrid
 from mnist_tui.widgets.status_line import StatusLine
 
 REDRAWS_PER_SECOND = 10
+TICKS_PER_FIGURES = 2
+"""While a run goes on, the figures of the status line are drawn with every second redraw: faster
+they could not be read, and Textual composes every widget between what changed above and below."""
 
 
 class TrainScreen(Screen[None]):
@@ -55,6 +58,7 @@ class TrainScreen(Screen[None]):
         """What the footer and the notice were last made for."""
         self._samples: object = None
         self._leaving = False
+        self._ticks = 0
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self._session, self._backend)
@@ -79,21 +83,25 @@ class TrainScreen(Screen[None]):
     # -- drawing ---------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        if self._session.tick():
-            self._draw()
-        elif self._session.state.is_active:
-            self._draw_state()
-        if self._leaving and not self._session.state.is_active:
+        changed = self._session.tick()
+        active = self._session.state.is_active
+        self._ticks += 1
+        figures = not active or self._ticks % TICKS_PER_FIGURES == 0
+        if changed:
+            self._draw(figures=figures)
+        elif active:
+            self._draw_state(figures=figures)
+        if self._leaving and not active:
             self.app.exit()
 
-    def _draw(self) -> None:
+    def _draw(self, *, figures: bool = True) -> None:
         session = self._session
         loss = metric_plot("loss", session.progress, session.ghost, log=self._log_loss)
         accuracy = metric_plot("accuracy", session.progress, session.ghost)
         self.query_one("#loss", Chart).plot = replace(loss, cursor=self._cursor)
         self.query_one("#accuracy", Chart).plot = replace(accuracy, cursor=self._cursor)
         self._draw_samples()
-        self._draw_state()
+        self._draw_state(figures=figures)
 
     def _draw_samples(self) -> None:
         session = self._session
@@ -114,14 +122,18 @@ class TrainScreen(Screen[None]):
         answers = progress.answers
         grid.show_predictions(answers.predictions, answers.confidences, progress.answers_epoch)
 
-    def _draw_state(self) -> None:
-        self.query_one(StatusLine).refresh()
+    def _draw_state(self, *, figures: bool = True) -> None:
+        """Draw what follows from the state; the status line also when only `figures` changed."""
+        progress = self._session.progress
         now = (
             self._session.state,
+            progress is not None and progress.batch is not None,
             self._session.can_continue,
             self._session.offered,
             self._notice(),
         )
+        if figures or now != self._drawn:
+            self.query_one(StatusLine).refresh()
         if now != self._drawn:
             self._drawn = now
             notice = self.query_one("#notice", Static)
