@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,19 @@ def test_pixel_statistics_match_numpy(tiny: Dataset) -> None:
     assert tiny.pixel_mean == pytest.approx(pixels.mean())
     assert tiny.pixel_deviation == pytest.approx(pixels.std())
     assert not tiny.dark_on_light
+
+
+def test_pixel_statistics_need_little_memory() -> None:
+    images = np.arange(2_000_000, dtype=np.uint32).astype(np.uint8).reshape(2, 1000, 1000)
+    examples = Examples(images, np.zeros(2, np.uint16))
+    large = Dataset("large", examples, examples, ("0",), (0,))
+    tracemalloc.start()
+    try:
+        assert large.pixel_mean == pytest.approx(images.mean(dtype=np.float64))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < images.nbytes
 
 
 def test_images_and_labels_must_match() -> None:
