@@ -36,9 +36,14 @@ class TrainingState:
     """How many of those examples were predicted right."""
     best_test_accuracy: float | None = None
     """The best of the evaluated epochs; None before the first evaluation."""
+    best_validation_accuracy: float | None = None
+    """The same of the validation set; None also where there is none."""
     best_epoch: int = 0
+    """The one with the best validation accuracy, or test accuracy where nothing is held out."""
     seconds: float = 0.0
     """Training time so far, evaluation and pauses apart."""
+    epoch_began: float = 0.0
+    """What `seconds` was when the unfinished epoch began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,16 @@ class EpochCompleted:
     seconds: float
     """Training alone, evaluation apart."""
     test: Evaluation
+    state: TrainingState
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointReached:
+    """A while has passed in an epoch: here is what a run needs to go on from there."""
+
+    step: int
+    epoch: int
+    """The epoch under way, from 1."""
     state: TrainingState
 
 
@@ -177,6 +192,7 @@ Event = (
     | BatchCompleted
     | SamplesPredicted
     | EpochCompleted
+    | CheckpointReached
     | DivergenceDetected
     | CompilationFailed
     | RunEnded

@@ -16,6 +16,7 @@ from mnist_core.dataset import Dataset, Examples, split
 from mnist_core.evaluation import Evaluation, answer, evaluate
 from mnist_core.events import (
     BatchCompleted,
+    CheckpointReached,
     CompilationFailed,
     DivergenceDetected,
     EpochCompleted,
@@ -43,6 +44,8 @@ _Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
 
 SAMPLES_INTERVAL = 0.5
 """Seconds between two looks at the samples on show."""
+CHECKPOINT_INTERVAL = 30.0
+"""Seconds in an epoch after which the state is told, so that little is lost with the process."""
 
 
 def train(
@@ -85,6 +88,7 @@ def train(
             yield run.complete_epoch()
         next_look = 0.0
         while run.epoch < last_epoch:
+            next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL
             for event in run.batches():
                 yield event
                 if isinstance(event, CompilationFailed):
@@ -98,6 +102,9 @@ def train(
                 if samples is not None and time.monotonic() >= next_look:
                     yield run.look_at(samples)
                     next_look = time.monotonic() + SAMPLES_INTERVAL
+                if time.monotonic() >= next_checkpoint:
+                    yield run.checkpoint()
+                    next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL
             yield run.complete_epoch()
         yield run.ended(RunCompleted)
     except StopTraining:
@@ -135,7 +142,7 @@ class _Run:
         )
         self._learner.load(self._state.parameters, self._state.optimizer_state)
         self._last_test: Evaluation | None = None
-        self._started_at = self._epoch_started_at = self._state.seconds
+        self._started_at = self._state.seconds
         self._examples = 0
         self.diverged = False
 
@@ -219,19 +226,21 @@ class _Run:
         validation = self._evaluate(self._split.validation) if self._split.validation else None
         test = self._last_test = self._evaluate(self._split.test)
         epoch = state.epoch + 1 if trained else state.epoch
-        best_yet = state.best_test_accuracy
-        better = best_yet is None or test.accuracy > best_yet
+        best_test, better = _better(test, state.best_test_accuracy)
+        best_validation = None
+        if validation:
+            best_validation, better = _better(validation, state.best_validation_accuracy)
         self._state = replace(
             state,
             epoch=epoch,
             batch=0,
             loss_sum=0.0,
             correct=0,
-            best_test_accuracy=test.accuracy if better else best_yet,
+            best_test_accuracy=best_test,
+            best_validation_accuracy=best_validation,
             best_epoch=epoch if better else state.best_epoch,
+            epoch_began=state.seconds,
         )
-        seconds = state.seconds - self._epoch_started_at
-        self._epoch_started_at = state.seconds
         return EpochCompleted(
             epoch=epoch,
             step=state.step,
@@ -241,10 +250,14 @@ class _Run:
             validation_accuracy=validation.accuracy if validation else None,
             test_loss=test.loss,
             test_accuracy=test.accuracy,
-            seconds=seconds,
+            seconds=state.seconds - state.epoch_began,
             test=test,
             state=self._snapshot(),
         )
+
+    def checkpoint(self) -> CheckpointReached:
+        """The state in the middle of an epoch."""
+        return CheckpointReached(self._state.step, self._state.epoch + 1, self._snapshot())
 
     def look_at(self, samples: NDArray[np.uint8]) -> SamplesPredicted:
         """Predict images (samples, height, width) with the model as it is now."""
@@ -273,6 +286,13 @@ class _Run:
 
     def _evaluate(self, examples: Examples) -> Evaluation:
         return evaluate(self._learner.logits(examples.images), examples.labels)
+
+
+def _better(found: Evaluation, best: float | None) -> tuple[float, bool]:
+    """The best accuracy with this one, and whether this one is it."""
+    if best is None or found.accuracy > best:
+        return found.accuracy, True
+    return best, False
 
 
 def _kernels_to_make(

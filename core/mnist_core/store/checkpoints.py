@@ -1,0 +1,132 @@
+"""Checkpoints: training states as safetensors files, of which the last and the best are kept."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.events import TrainingState
+from mnist_core.store.files import write_whole
+
+_ARRAYS = ("parameters", "optimizer_state")
+_FORMAT = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A state that was read back."""
+
+    state: TrainingState
+    problem: str = ""
+    """Why a newer one could not be used, as a sentence; empty: this is the newest."""
+
+
+class Checkpoints:
+    """The checkpoints of one run, in a folder of their own.
+
+    A file is named after where the run stood; one at the end of an epoch stands for the model of
+    that epoch.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, state: TrainingState) -> None:
+        """Write `state` whole or not at all, then drop all but it and that of the best epoch.
+
+        Raises:
+            OSError: it could not be written; those before are still there.
+        """
+        path = self._path(state.epoch, state.batch)
+        write_whole(path, _to_bytes(state))
+        self._keep({path, self._path(state.best_epoch, 0)})
+
+    def last(self) -> Checkpoint | None:
+        """The newest state that can be read; None if there is none."""
+        problem = ""
+        for path in reversed(self._files()):
+            try:
+                return Checkpoint(_from_file(path), problem)
+            except (OSError, ValueError) as error:
+                problem = problem or f"The checkpoint {path} cannot be used ({error})."
+        return None
+
+    def epoch(self, epoch: int) -> TrainingState | None:
+        """The state at the end of `epoch`; None where it was not kept or cannot be read."""
+        try:
+            return _from_file(self._path(epoch, 0))
+        except (OSError, ValueError):
+            return None
+
+    def cut(self, state: TrainingState | None) -> None:
+        """Drop those past `state`, since the run goes on from there; None drops all."""
+        kept = {path for path in self._files() if state and path <= self._at(state)}
+        self._keep(kept)
+
+    def delete(self) -> None:
+        """Remove them all."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _at(self, state: TrainingState) -> Path:
+        return self._path(state.epoch, state.batch)
+
+    def _path(self, epoch: int, batch: int) -> Path:
+        # Sorted by name they are in the order of training.
+        return self._folder / f"epoch-{epoch:06}-batch-{batch:08}.safetensors"
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("epoch-*.safetensors"))
+
+    def _keep(self, kept: set[Path]) -> None:
+        # What a kill left half written goes too: only the owner of the run comes here.
+        for path in [*self._files(), *self._folder.glob(".*.part")]:
+            if path not in kept:
+                path.unlink(missing_ok=True)
+
+
+def _to_bytes(state: TrainingState) -> bytes:
+    from safetensors.numpy import save
+
+    arrays = {f"parameters.{index}": array for index, array in enumerate(state.parameters)}
+    for index, array in enumerate(state.optimizer_state or ()):
+        arrays[f"optimizer_state.{index}"] = array
+    bare = asdict(replace(state, parameters=(), optimizer_state=None))
+    rest = {name: value for name, value in bare.items() if name not in _ARRAYS}
+    rest["has_optimizer_state"] = state.optimizer_state is not None
+    # safetensors takes the memory as it lies, whatever the strides say.
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    # JSON writes a float so that it reads back as the same one.
+    return save(contiguous, {"format": _FORMAT, "state": json.dumps(rest)})
+
+
+def _from_file(path: Path) -> TrainingState:
+    """Raises OSError or ValueError when there is no whole state in the file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"damaged: {error}") from error
+    if metadata.get("format") != _FORMAT or "state" not in metadata:
+        raise ValueError("no checkpoint that this version can read")
+    rest: dict[str, Any] = json.loads(metadata["state"])
+    has_optimizer_state = rest.pop("has_optimizer_state")
+    return TrainingState(
+        parameters=_numbered(arrays, "parameters"),
+        optimizer_state=_numbered(arrays, "optimizer_state") if has_optimizer_state else None,
+        **rest,
+    )
+
+
+def _numbered(arrays: dict[str, NDArray[Any]], name: str) -> tuple[NDArray[np.float32], ...]:
+    names = sorted(
+        (key for key in arrays if key.startswith(f"{name}.")),
+        key=lambda key: int(key.rpartition(".")[2]),
+    )
+    return tuple(arrays[key] for key in names)

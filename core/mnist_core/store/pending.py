@@ -1,0 +1,120 @@
+"""Events of a run that wait to be written, brought into the form of rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.evaluation import Evaluation
+from mnist_core.events import (
+    BatchCompleted,
+    CheckpointReached,
+    EpochCompleted,
+    Event,
+    RunDiverged,
+    RunEnded,
+    RunFailed,
+    RunStarted,
+    TrainingState,
+)
+from mnist_core.store.records import BATCH_DTYPE
+
+
+@dataclass(slots=True)
+class AnswerRow:
+    """The answers of an epoch, as they are stored."""
+
+    epoch: int
+    predictions: bytes
+    losses: bytes
+    confidences: bytes
+    logits: bytes
+
+    @classmethod
+    def of(cls, epoch: int, test: Evaluation) -> "AnswerRow":
+        answers = test.answers
+        return cls(
+            epoch,
+            np.ascontiguousarray(answers.predictions).tobytes(),
+            _half(test.losses).tobytes(),
+            _half(answers.confidences).tobytes(),
+            np.ascontiguousarray(answers.logits, np.float32).tobytes(),
+        )
+
+
+class Pending:
+    """What has happened since the last write that succeeded."""
+
+    def __init__(self) -> None:
+        self.started: RunStarted | None = None
+        self.epochs: list[EpochCompleted] = []
+        self.answers: list[AnswerRow] = []
+        self.end: RunEnded | None = None
+        self.last_batch: BatchCompleted | None = None
+        self._batches: list[BatchCompleted] = []
+        self._states: dict[tuple[int, int], TrainingState] = {}
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take more events, in their order."""
+        for event in events:
+            match event:
+                case BatchCompleted():
+                    self._batches.append(event)
+                    self.last_batch = event
+                case EpochCompleted():
+                    self.epochs.append(event)
+                    self.answers.append(AnswerRow.of(event.epoch, event.test))
+                    self._keep_state(event.state)
+                case RunStarted():
+                    self.started = event
+                case CheckpointReached():
+                    self._keep_state(event.state)
+                case RunFailed():
+                    self.end = event
+                case _:
+                    if isinstance(event, RunEnded):
+                        self.end = event
+                        # What diverged cannot be gone on from; what came before it can.
+                        if not isinstance(event, RunDiverged) and event.state.parameters:
+                            self._keep_state(event.state)
+
+    def _keep_state(self, state: TrainingState) -> None:
+        """Of all states, the last and that of the best epoch will be asked for."""
+        self._states[state.epoch, state.batch] = state
+        best = state.best_epoch, 0
+        last = state.epoch, state.batch
+        self._states = {at: kept for at, kept in self._states.items() if at in (best, last)}
+
+    @property
+    def states(self) -> list[TrainingState]:
+        """Those to be saved, in the order of training."""
+        return [self._states[at] for at in sorted(self._states)]
+
+    def batch_rows(self) -> tuple[int, NDArray[np.void]] | None:
+        """The step before the first batch, and (batches,) of `BATCH_DTYPE`; None for no batch."""
+        if not self._batches:
+            return None
+        return self._batches[0].step - 1, batch_array(self._batches)
+
+    def written(self) -> None:
+        """Forget the rows, which are in the database now."""
+        self.started = self.last_batch = None
+        self.epochs, self.answers, self._batches = [], [], []
+
+    def saved(self, state: TrainingState) -> None:
+        """Forget a state, which is in a file now."""
+        self._states.pop((state.epoch, state.batch), None)
+
+
+def batch_array(batches: Sequence[BatchCompleted]) -> NDArray[np.void]:
+    """(batches,) of `BATCH_DTYPE`."""
+    rows = [(batch.loss, batch.accuracy, batch.learning_rate, batch.seconds) for batch in batches]
+    with np.errstate(over="ignore"):
+        return np.array(rows, BATCH_DTYPE)
+
+
+def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:
+    # A loss above 65 504 becomes infinite, which tells as much of it.
+    with np.errstate(over="ignore"):
+        return values.astype(np.float16)

@@ -1,0 +1,155 @@
+"""What the store keeps of a run, as plain values and NumPy arrays."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.hyperparameters import Hyperparameters
+
+
+class RunState(StrEnum):
+    """How a run stands; `INTERRUPTED` is read off its lock, never written."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a process is training it."""
+        return self in (RunState.RUNNING, RunState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a run was trained with."""
+
+    device: str
+    """cpu or gpu."""
+    blas: str
+    threads: int
+    host: str
+    platform: str
+    versions: dict[str, str]
+    """Of mnist-tui, mlx, numpy and python."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """An accuracy that runs are ranked by."""
+
+    value: float
+    measured_on: Literal["validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run without its curves. Times are seconds since 1970, `seconds` those spent training."""
+
+    id: str
+    name: str
+    """Text from the user, as are note and tags: draw it as plain text."""
+    note: str
+    tags: tuple[str, ...]
+    hyperparameters: Hyperparameters
+    dataset: str
+    data: str
+    """What --data takes to find the data set again: its name, or its folder."""
+    fingerprint: str
+    """Of the data set."""
+    environment: Environment
+    state: RunState
+    failure: str
+    """Why it failed, as a sentence; else empty."""
+    started: float
+    updated: float
+    """When it last told anything."""
+    ended: float | None
+    parameter_count: int
+    train_examples: int
+    validation_examples: int
+    test_examples: int
+    steps_per_epoch: int
+    epochs: int
+    """The epoch it is to end with; more than the hyperparameters plan if some were added."""
+    epoch: int
+    """Epochs completed."""
+    step: int
+    """Updates done."""
+    test_loss: float | None
+    test_accuracy: float | None
+    """Both after the last completed epoch, as are those of validation."""
+    validation_loss: float | None
+    validation_accuracy: float | None
+    best_test_accuracy: float | None
+    best_validation_accuracy: float | None
+    best_epoch: int
+    seconds: float
+    examples_per_second: float | None
+    pid: int
+    host: str
+    """Of the process that trains it, or did last."""
+
+    @property
+    def best(self) -> Score | None:
+        """What ranks it: the best validation accuracy, or the best test accuracy without one."""
+        if self.best_validation_accuracy is not None:
+            return Score(self.best_validation_accuracy, "validation")
+        if self.best_test_accuracy is not None:
+            return Score(self.best_test_accuracy, "test")
+        return None
+
+    @property
+    def last(self) -> Score | None:
+        """The accuracy after the last completed epoch, measured as `best` is."""
+        if self.validation_accuracy is not None:
+            return Score(self.validation_accuracy, "validation")
+        if self.test_accuracy is not None:
+            return Score(self.test_accuracy, "test")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """The figures of one epoch; see `mnist_core.events.EpochCompleted`."""
+
+    epoch: int
+    step: int
+    train_loss: float | None
+    train_accuracy: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+    test_loss: float
+    test_accuracy: float
+    seconds: float
+    """Training this epoch took."""
+    run_seconds: float
+    """Training the run took up to its end."""
+
+
+BATCH_DTYPE = np.dtype(
+    [("loss", "<f4"), ("accuracy", "<f4"), ("learning_rate", "<f4"), ("seconds", "<f8")]
+)
+"""One batch as it is stored; batch k of the array is that of update k + 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswers:
+    """What the model of one epoch said of every test sample, and how sure it was."""
+
+    epoch: int
+    predictions: NDArray[np.uint8] | NDArray[np.uint16]
+    """(examples,)."""
+    losses: NDArray[np.float16]
+    """(examples,), nats."""
+    confidences: NDArray[np.float16]
+    """(examples,), of the predicted class."""
+    logits: NDArray[np.float32] | None = field(default=None)
+    """(examples, classes); kept for the best and the last epoch only."""

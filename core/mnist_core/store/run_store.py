@@ -1,0 +1,382 @@
+"""The runs of a home folder: listed, read, renamed, deleted, resumed, and recorded."""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.dataset import Dataset
+from mnist_core.events import TrainingState
+from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.store.checkpoints import Checkpoints
+from mnist_core.store.database import open_database
+from mnist_core.store.errors import StoreError
+from mnist_core.store.ownership import Ownership, is_owned
+from mnist_core.store.recorder import RunRecorder
+from mnist_core.store.records import (
+    BATCH_DTYPE,
+    Environment,
+    EpochRecord,
+    RunRecord,
+    RunState,
+    StoredAnswers,
+)
+
+_COLUMNS = (
+    "id, name, note, tags, hyperparameters, dataset, data, fingerprint, environment, state, "
+    "failure, started, updated, ended, parameter_count, train_examples, validation_examples, "
+    "test_examples, steps_per_epoch, epochs, epoch, step, test_loss, test_accuracy, "
+    "validation_loss, validation_accuracy, best_test_accuracy, best_validation_accuracy, "
+    "best_epoch, seconds, examples_per_second, pid, host"
+)
+_FORGOTTEN_AFTER = 24 * 3600.0
+"""Seconds after which a deletion that nobody undid becomes final, should a process not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Where a run can be continued."""
+
+    record: RunRecord
+    state: TrainingState | None
+    """None: there is no checkpoint, so it starts again from its seed."""
+    notice: str
+    """What a person must know of that, as a sentence; empty: nothing."""
+
+
+class RunStore:
+    """Reads and edits the runs under a home folder; any number of processes may, at once.
+
+    It is used by the thread that made it, and opens the database at its first use. Every method may
+    raise `StoreError`, whose message is a sentence for the user.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.notice = ""
+        """What a person must know of how the database was opened; empty: nothing."""
+        self._connection: sqlite3.Connection | None = None
+        self._read_only = False
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    @property
+    def read_only(self) -> bool:
+        """Whether runs can be read but not kept or changed here."""
+        self._open()
+        return self._read_only
+
+    def changes(self) -> int:
+        """A number that is another one after any process has changed the runs."""
+        with self._reading() as connection:
+            (version,) = connection.execute("PRAGMA data_version").fetchone()
+            return int(version) * 1_000_003 + connection.total_changes
+
+    def runs(self) -> list[RunRecord]:
+        """Every run that is not deleted, the latest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM runs WHERE deleted IS NULL ORDER BY number DESC"
+            ).fetchall()
+        return [self._record(row) for row in rows]
+
+    def run(self, run_id: str) -> RunRecord:
+        """The run of this id, of an id that only begins so, or of this name."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM runs WHERE deleted IS NULL AND (id = ?1 OR name = ?1 "
+                "OR substr(id, 1, length(?1)) = ?1) ORDER BY id = ?1 DESC, name = ?1 DESC LIMIT 3",
+                (run_id,),
+            ).fetchall()
+        if not rows or not run_id:
+            raise StoreError(
+                f"There is no run {run_id!r} in {self.home}. mnist-tui runs list names them."
+            )
+        if len(rows) > 1 and rows[0][0] != run_id:
+            candidates = ", ".join(row[0] for row in rows[:2])
+            raise StoreError(f"{run_id!r} stands for several runs, such as {candidates}; name one.")
+        return self._record(rows[0])
+
+    def batches(self, run_id: str) -> NDArray[np.void]:
+        """The batches of a run: (batches,) of `BATCH_DTYPE`, batch k being that of update k + 1."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT data FROM batches WHERE run = ? ORDER BY first", (run_id,)
+            ).fetchall()
+        return np.frombuffer(b"".join(row[0] for row in rows), BATCH_DTYPE)
+
+    def epochs(self, run_id: str) -> list[EpochRecord]:
+        """The evaluated epochs of a run in their order, epoch 0 first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT epoch, step, train_loss, train_accuracy, validation_loss, "
+                "validation_accuracy, test_loss, test_accuracy, seconds, run_seconds "
+                "FROM epochs WHERE run = ? ORDER BY epoch",
+                (run_id,),
+            ).fetchall()
+        return [_epoch(row) for row in rows]
+
+    def answers(self, run_id: str, epoch: int) -> StoredAnswers | None:
+        """What the model of an epoch said of the test samples; None where it is not kept."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT predictions, losses, confidences, logits FROM answers "
+                "WHERE run = ? AND epoch = ?",
+                (run_id, epoch),
+            ).fetchone()
+        return None if row is None else _answers(epoch, row)
+
+    def all_answers(self, run_id: str) -> list[StoredAnswers]:
+        """What the model of each epoch said, without logits."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT epoch, predictions, losses, confidences FROM answers "
+                "WHERE run = ? ORDER BY epoch",
+                (run_id,),
+            ).fetchall()
+        return [_answers(row[0], (*row[1:], None)) for row in rows]
+
+    def model(self, run_id: str, epoch: int | None = None) -> TrainingState:
+        """The model of an epoch, that of the last checkpoint if None.
+
+        The best epoch's and the last one's are kept.
+        """
+        checkpoints = self._checkpoints(run_id)
+        if epoch is not None:
+            state = checkpoints.epoch(epoch)
+        else:
+            last = checkpoints.last()
+            state = last.state if last else None
+        if state is None:
+            of = "" if epoch is None else f" of epoch {epoch}"
+            raise StoreError(
+                f"The weights{of} of run {run_id} are not kept, or their file is damaged."
+            )
+        return state
+
+    # -- editing ---------------------------------------------------------------------------------
+
+    def rename(self, run_id: str, name: str) -> None:
+        self._edit("name", name, run_id)
+
+    def set_note(self, run_id: str, note: str) -> None:
+        self._edit("note", note, run_id)
+
+    def set_tags(self, run_id: str, tags: Sequence[str]) -> None:
+        self._edit("tags", json.dumps(list(tags)), run_id)
+
+    def delete(self, run_ids: Iterable[str]) -> None:
+        """Take runs out of the list until `restore`, or for good with `purge`.
+
+        Raises:
+            StoreError: one of them is being trained; none was deleted then.
+        """
+        ids = list(run_ids)
+        for run_id in ids:
+            if self._is_live(run_id):
+                raise StoreError(f"Run {run_id} is being trained. Stop it before you delete it.")
+        with self._writing() as connection:
+            for run_id in ids:
+                connection.execute(
+                    "UPDATE runs SET deleted = ? WHERE id = ?", (time.time(), run_id)
+                )
+
+    def restore(self, run_ids: Iterable[str]) -> None:
+        """Undo `delete`, unless it has become final."""
+        with self._writing() as connection:
+            for run_id in run_ids:
+                connection.execute("UPDATE runs SET deleted = NULL WHERE id = ?", (run_id,))
+
+    def purge(self, run_ids: Iterable[str] = ()) -> None:
+        """Make the deletion of these runs final, and of those that were forgotten a day ago."""
+        if self.read_only:
+            return
+        ids = list(run_ids)
+        with self._writing() as connection:
+            marks = ", ".join("?" * len(ids))
+            gone = connection.execute(
+                "SELECT id FROM runs WHERE deleted < ? "
+                f"OR (deleted IS NOT NULL AND id IN ({marks}))",
+                (time.time() - _FORGOTTEN_AFTER, *ids),
+            ).fetchall()
+            connection.executemany("DELETE FROM runs WHERE id = ?", gone)
+        for (run_id,) in gone:
+            self._checkpoints(run_id).delete()
+
+    # -- training --------------------------------------------------------------------------------
+
+    def record(self, dataset: Dataset, data: str, name: str = "") -> RunRecorder:
+        """A recorder for a new run, not started yet; it owns the run from now on.
+
+        Args:
+            dataset: what the run trains on.
+            data: what --data takes to find it again.
+            name: of the run; made up if empty.
+        """
+        return self._recorder(uuid4().hex[:8], name, dataset, data, is_new=True)
+
+    def resume_point(self, run_id: str) -> ResumePoint:
+        """Where `run_id` can be continued."""
+        record = self.run(run_id)
+        if record.state.is_live:
+            raise StoreError(f"{record.name} ({record.id}) is being trained at this moment.")
+        last = self._checkpoints(record.id).last()
+        if last is not None and last.state.step <= record.step:
+            return ResumePoint(record, last.state, last.problem)
+        why = last.problem if last is not None and last.problem else "It has no checkpoint."
+        notice = f"{why} {record.name} starts again from its seed." if record.step else ""
+        return ResumePoint(record, None, notice)
+
+    def record_again(self, point: ResumePoint, dataset: Dataset, data: str) -> RunRecorder:
+        """A recorder that continues a run from `point`, whose later metrics and states go."""
+        record = point.record
+        if dataset.fingerprint != record.fingerprint:
+            raise StoreError(
+                f"{record.name} was trained on other data than {dataset.name} from "
+                f"{dataset.source or data}. It used {record.data}; say with --data where that is."
+            )
+        recorder = self._recorder(record.id, record.name, dataset, data, is_new=False)
+        self._checkpoints(record.id).cut(point.state)
+        return recorder
+
+    def close(self) -> None:
+        """Close the database; the next use opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _recorder(
+        self, run_id: str, name: str, dataset: Dataset, data: str, *, is_new: bool
+    ) -> RunRecorder:
+        if self.read_only:
+            raise StoreError(self.notice or f"{self.home} cannot be written.")
+        ownership = Ownership(self._lock_path(run_id))
+        try:
+            ownership.claim(name or run_id)
+        except OSError as error:
+            raise StoreError(
+                f"Runs cannot be kept in {self.home}: {error.strerror or error}."
+            ) from error
+        return RunRecorder(self.home, run_id, name, data, dataset, ownership, is_new=is_new)
+
+    def _checkpoints(self, run_id: str) -> Checkpoints:
+        return Checkpoints(self.home / "checkpoints" / run_id)
+
+    def _lock_path(self, run_id: str) -> Path:
+        return self.home / "locks" / f"{run_id}.lock"
+
+    def _is_live(self, run_id: str) -> bool:
+        try:
+            return is_owned(self._lock_path(run_id))
+        except OSError:
+            return False
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            opened = open_database(self.home)
+            self._connection = opened.connection
+            self._read_only = opened.read_only
+            self.notice = opened.notice
+        return self._connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._open()
+        except sqlite3.Error as error:
+            raise StoreError(f"The runs in {self.home} cannot be read: {error}.") from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        connection = self._open()
+        if self._read_only:
+            raise StoreError(f"{self.home} cannot be written, so its runs cannot be changed.")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreError(f"The runs in {self.home} cannot be changed: {error}.") from error
+
+    def _edit(self, column: str, value: str, run_id: str) -> None:
+        with self._writing() as connection:
+            connection.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value, run_id))
+
+    def _record(self, row: Sequence[object]) -> RunRecord:
+        values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+        state = RunState(str(values["state"]))
+        if state.is_live and not self._lives(str(values["id"]), values["pid"], values["host"]):
+            state = RunState.INTERRUPTED
+        return RunRecord(
+            **{
+                **values,
+                "tags": tuple(json.loads(str(values["tags"]))),
+                "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
+                "environment": _environment(str(values["environment"])),
+                "state": state,
+            }  # type: ignore[arg-type]
+        )
+
+    def _lives(self, run_id: str, pid: object, host: object) -> bool:
+        try:
+            return is_owned(self._lock_path(run_id))
+        except OSError:
+            # Without the right to try its lock, a process of this number is the best guess.
+            return host == os.uname().nodename and Path(f"/proc/{pid}").exists()
+
+
+@lru_cache(maxsize=4096)
+def _hyperparameters(text: str) -> Hyperparameters:
+    return Hyperparameters.model_validate_json(text)
+
+
+@lru_cache(maxsize=256)
+def _environment(text: str) -> Environment:
+    return Environment(**json.loads(text))
+
+
+def _epoch(row: Sequence[object]) -> EpochRecord:
+    # SQLite has no NaN: it keeps NULL in its place. Only before training there is no loss.
+    epoch, step, train_loss, *rest = row
+    nan = float("nan")
+    validation_loss, test_loss = rest[1], rest[3]
+    if train_loss is None and rest[0] is not None:
+        train_loss = nan
+    if validation_loss is None and rest[2] is not None:
+        validation_loss = nan
+    rest[1] = validation_loss
+    rest[3] = nan if test_loss is None else test_loss
+    return EpochRecord(epoch, step, train_loss, *rest)  # type: ignore[arg-type]
+
+
+def _answers(epoch: int, row: Sequence[bytes | None]) -> StoredAnswers:
+    predictions, losses, confidences, logits = row
+    assert predictions is not None
+    assert losses is not None
+    assert confidences is not None
+    half = np.frombuffer(losses, np.float16)
+    wide = len(predictions) == 2 * len(half)
+    labels: NDArray[np.uint8] | NDArray[np.uint16]
+    labels = np.frombuffer(predictions, np.uint16) if wide else np.frombuffer(predictions, np.uint8)
+    return StoredAnswers(
+        epoch,
+        labels,
+        half,
+        np.frombuffer(confidences, np.float16),
+        None if logits is None else np.frombuffer(logits, np.float32).reshape(len(half), -1),
+    )
