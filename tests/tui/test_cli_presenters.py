@@ -19,8 +19,7 @@ from scripted_events import (
 )
 
 from mnist_core.events import CompilationFailed, DivergenceDetected, Event, RunDiverged, RunFailed
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters, presets
-from mnist_tui.lines import epoch_line, figure, reproducing_flags
+from mnist_tui.lines import epoch_line, figure
 from mnist_tui.presenters import JsonLines, PlainLines, Presenter, TerminalLines
 from mnist_tui.repeats import summarize
 
@@ -63,7 +62,7 @@ def test_a_run_in_plain_lines(printed: Printed) -> None:
         "digits: 60 000 training examples, 10 000 test examples; 26 506 parameters; "
         "2 epochs of 2 batches; seed 0",
         "MLX on cpu; OpenBLAS 0.3; 2 threads",
-        "flags: --epochs 2",
+        "flags: --preset mlx-docs --epochs 2",
         "epoch 0/2  test loss 2.3000 acc 0.1000",
         "epoch 1/2  train loss 0.5000 acc 0.8000  test loss 0.5000 acc 0.9600  1.50 s",
         "epoch 2/2  train loss 0.5000 acc 0.8000  test loss 0.5000 acc 0.9500  1.50 s",
@@ -197,19 +196,6 @@ def test_an_ordinary_epoch_fits_80_columns() -> None:
 )
 def test_figures(value: float | None, text: str) -> None:
     assert figure(value) == text
-
-
-def test_the_flags_in_the_output_reproduce_the_recipe() -> None:
-    recipe = make_hyperparameters(
-        {"hidden_sizes": "", "shuffle": False, "learning_rate": 0.05, "validation": "published"}
-    )
-    assert reproducing_flags(recipe) == (
-        "--hidden-sizes '' --learning-rate 0.05 --no-shuffle --validation published"
-    )
-    assert reproducing_flags(Hyperparameters()) == ""
-    assert "--hidden-sizes 512,256 " in reproducing_flags(
-        presets()["torch-sigmoid"].hyperparameters
-    )
 
 
 def test_the_summary_of_several_seeds(printed: Printed) -> None:

@@ -1,5 +1,7 @@
 """Events as plain lines for people: text in, text out, no colours."""
 
+import shlex
+
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -9,14 +11,9 @@ from mnist_core.events import (
     RunStarted,
     RunStopped,
 )
-from mnist_core.hyperparameters import (
-    DEFAULT_PRESET,
-    Hyperparameters,
-    hyperparameter_fields,
-    presets,
-)
 from mnist_tui import numbers
 from mnist_tui.plain_text import visible
+from mnist_tui.reproduce import recipe_flags
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -32,22 +29,6 @@ def figure(value: float | None) -> str:
     return f"{value:.3g}" if abs(value) >= 1000 else f"{value:.4f}"
 
 
-def reproducing_flags(hyperparameters: Hyperparameters) -> str:
-    """The flags that make the default preset into these hyperparameters; empty for itself."""
-    base = presets()[DEFAULT_PRESET].hyperparameters
-    flags = []
-    for name, field in hyperparameter_fields().items():
-        value = getattr(hyperparameters, name)
-        if value == getattr(base, name):
-            continue
-        if isinstance(value, bool):
-            flags.append(field.flag if value else "--no-" + field.flag.removeprefix("--"))
-        else:
-            text = field.format(value).replace(", ", ",")
-            flags.append(f"{field.flag} {text or repr(text)}")
-    return " ".join(flags)
-
-
 def started_lines(event: RunStarted) -> list[str]:
     """What is about to be trained, on what."""
     examples = count(event.train_examples, "training example")
@@ -60,8 +41,7 @@ def started_lines(event: RunStarted) -> list[str]:
         f"{count(event.epochs, 'epoch')} of {batches}; seed {event.hyperparameters.seed}",
         f"MLX on {event.device}; {event.blas}; {count(event.threads, 'thread')}",
     ]
-    if flags := reproducing_flags(event.hyperparameters):
-        lines.append(f"flags: {flags}")
+    lines.append(f"flags: {shlex.join(recipe_flags(event.hyperparameters))}")
     return lines
 
 

@@ -1,0 +1,103 @@
+"""A run as JSON lines: the events that `mnist-tui train --json --log-every 1` writes."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mnist_core.events import (
+    DivergenceDetected,
+    Event,
+    RunCompleted,
+    RunDiverged,
+    RunFailed,
+    RunStarted,
+    RunStopped,
+    TrainingState,
+    event_to_json,
+)
+from mnist_core.export.history import History
+from mnist_core.store import EpochRecord, RunRecord, RunState
+
+_ENDS: Mapping[RunState, type[RunCompleted] | type[RunStopped] | type[RunDiverged]] = {
+    RunState.COMPLETED: RunCompleted,
+    RunState.STOPPED: RunStopped,
+    RunState.DIVERGED: RunDiverged,
+}
+
+
+def to_jsonl(history: History) -> bytes:
+    """An object for each event in its order, numbers that are not finite as null.
+
+    A run that was continued is told as one. Checkpoints, and steps that could not be compiled, are
+    left out: the store does not keep when they were. A run that has not ended has no last event.
+    """
+    return "".join(json.dumps(each, allow_nan=False) + "\n" for each in _objects(history)).encode()
+
+
+def _objects(history: History) -> Iterator[dict[str, Any]]:
+    record, ends = history.record, history.epoch_ends
+    yield event_to_json(_started(record))
+    if 0 in ends:
+        yield _epoch_to_json(ends[0])
+    diverged = False
+    for batch in history.batches:
+        yield event_to_json(batch)
+        if not (diverged or math.isfinite(batch.loss)):
+            diverged = True
+            yield event_to_json(DivergenceDetected(batch.step, batch.epoch, batch.loss))
+        if batch.step in ends:
+            yield _epoch_to_json(ends[batch.step])
+    end = _end(record)
+    if end is not None:
+        yield event_to_json(end)
+
+
+def _started(record: RunRecord) -> RunStarted:
+    return RunStarted(
+        run_id=record.id,
+        dataset=record.dataset,
+        hyperparameters=record.hyperparameters,
+        parameter_count=record.parameter_count,
+        train_examples=record.train_examples,
+        validation_examples=record.validation_examples,
+        test_examples=record.test_examples,
+        epochs=record.epochs,
+        steps_per_epoch=record.steps_per_epoch,
+        epoch=0,
+        step=0,
+        device=record.environment.device,
+        blas=record.environment.blas,
+        threads=record.environment.threads,
+    )
+
+
+def _epoch_to_json(epoch: EpochRecord) -> dict[str, Any]:
+    """As `event_to_json` writes an EpochCompleted, whose answers and state are elsewhere."""
+    figures = asdict(epoch)
+    del figures["run_seconds"]
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in figures.items()
+    }
+    return {"event": "epoch_completed", **finite}
+
+
+def _end(record: RunRecord) -> Event | None:
+    if record.state is RunState.FAILED:
+        return RunFailed(record.failure, "")
+    if record.state not in _ENDS:
+        return None
+    return _ENDS[record.state](
+        run_id=record.id,
+        epoch=record.epoch,
+        step=record.step,
+        test_accuracy=record.test_accuracy,
+        best_test_accuracy=record.best_test_accuracy,
+        best_epoch=record.best_epoch,
+        test_loss=record.test_loss,
+        seconds=record.seconds,
+        examples_per_second=record.examples_per_second or 0.0,
+        state=TrainingState((), None),
+    )

@@ -1,0 +1,144 @@
+"""A run as a folder of event files for TensorBoard, written by its own package."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from mnist_core.export.errors import ExportError
+from mnist_core.export.history import History
+from mnist_core.hyperparameters import hyperparameter_fields
+from mnist_core.store import RunRecord
+
+_SUFFIX = ".mnist-tui"
+"""How the event files of this program end, so that no others are taken for an earlier export."""
+
+_Point = tuple[float, int, Mapping[str, float | None]]
+"""Seconds of training, update, and the figures by tag."""
+
+
+def write_tensorboard(history: History, folder: Path) -> None:
+    """Write `folder` whole, or leave what was there.
+
+    Of each batch there are train/loss, train/accuracy and train/learning_rate; of each epoch
+    train/epoch_loss and train/epoch_accuracy, and loss and accuracy under validation/ and test/.
+    The time of a point is when the run was started, plus the training up to there.
+
+    Raises:
+        ExportError: the folder holds something else, or the tensorboard package is missing.
+        OSError: it could not be written.
+    """
+    folder = folder.resolve()
+    earlier = _earlier_export(folder)
+    part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
+    part.mkdir(parents=True)
+    try:
+        _write_events(history, part)
+        if earlier is None:
+            part.replace(folder)
+            return
+        for path in part.iterdir():
+            path.replace(folder / path.name)
+        for path in earlier:
+            path.unlink()
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _earlier_export(folder: Path) -> list[Path] | None:
+    """The event files of an earlier export into `folder`; None where there is no such folder."""
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        raise ExportError(f"{folder} is a file; TensorBoard takes a folder. Choose another name.")
+    files = list(folder.iterdir())
+    if not all(path.name.startswith("events.") and path.name.endswith(_SUFFIX) for path in files):
+        raise ExportError(
+            f"{folder} holds other files, which TensorBoard would show as one run with this one. "
+            "Choose a new folder."
+        )
+    return files
+
+
+def _write_events(history: History, folder: Path) -> None:
+    try:
+        # Only here: it is an extra, and takes a quarter of a second.
+        from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped]
+            Event,
+        )
+        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+        from tensorboard.plugins.text.summary_v2 import text_pb  # type: ignore[import-untyped]
+        from tensorboard.summary.writer.event_file_writer import (  # type: ignore[import-untyped]
+            EventFileWriter,
+        )
+    except ImportError as error:
+        raise ExportError(
+            "Exporting for TensorBoard needs its package: pip install 'mnist-tui[tensorboard]'"
+        ) from error
+
+    started = history.record.started
+    writer: Any = EventFileWriter(str(folder), filename_suffix=_SUFFIX)
+    try:
+        text = text_pb("run/text_summary", _about(history.record))
+        writer.add_event(Event(wall_time=started, step=0, summary=text))
+        for seconds, step, figures in _points(history):
+            values = [
+                Summary.Value(tag=tag, simple_value=value)
+                for tag, value in figures.items()
+                if value is not None
+            ]
+            summary = Summary(value=values)
+            writer.add_event(Event(wall_time=started + seconds, step=step, summary=summary))
+    finally:
+        writer.close()
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _points(history: History) -> Iterator[_Point]:
+    ends = history.epoch_ends
+    batches = {batch.step: batch for batch in history.batches}
+    for step in sorted(batches.keys() | ends.keys()):
+        if step in batches:
+            batch = batches[step]
+            figures = {
+                "train/loss": batch.loss,
+                "train/accuracy": batch.accuracy,
+                "train/learning_rate": batch.learning_rate,
+            }
+            yield batch.seconds, step, figures
+        if step in ends:
+            epoch = ends[step]
+            yield (
+                epoch.run_seconds,
+                step,
+                {
+                    "train/epoch_loss": epoch.train_loss,
+                    "train/epoch_accuracy": epoch.train_accuracy,
+                    "validation/loss": epoch.validation_loss,
+                    "validation/accuracy": epoch.validation_accuracy,
+                    "test/loss": epoch.test_loss,
+                    "test/accuracy": epoch.test_accuracy,
+                },
+            )
+
+
+def _about(record: RunRecord) -> str:
+    """The hyperparameters, data and machine as a Markdown table."""
+    environment = record.environment
+    rows = {
+        "Run": record.id,
+        "Data": record.dataset,
+        **{
+            field.label: field.format(getattr(record.hyperparameters, name)) or "none"
+            for name, field in hyperparameter_fields().items()
+        },
+        "Device": environment.device,
+        "BLAS": environment.blas,
+        "Threads": str(environment.threads),
+        **environment.versions,
+    }
+    return "\n".join(["| | |", "|-|-|", *(f"| {name} | {text} |" for name, text in rows.items())])

@@ -1,0 +1,1 @@
+"""`mnist-tui runs`: the stored runs, without the app."""

@@ -1,0 +1,147 @@
+"""The subcommands of `mnist-tui runs` and their flags."""
+
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from cyclopts import App, Parameter
+
+from mnist_core.export.formats import Format, WeightFormat
+from mnist_tui.flags import OUTPUT, Home, home_folder, run_folder
+from mnist_tui.log import log_path, log_uncaught_errors
+from mnist_tui.usage import UsageError
+
+Run = Annotated[
+    str,
+    Parameter(name="ID", help="The run: its id, the beginning of its id, or its name."),
+]
+Runs = Annotated[
+    list[str],
+    Parameter(name="ID", help="The runs: each its id, the beginning of its id, or its name."),
+]
+Json = Annotated[
+    bool,
+    Parameter(group=OUTPUT, negative="", help="Write one JSON object a line.", show_default=False),
+]
+
+
+def runs_app() -> App:
+    """`mnist-tui runs` with its subcommands."""
+    runs = App(
+        name="runs",
+        help="List the stored runs; show, compare, export or delete them.",
+        version_flags=[],
+    )
+
+    @runs.command(name="list")
+    def list_runs(*, json: Json = False, home: Home = None) -> int:
+        """List the stored runs, the latest first."""
+        folder = _folder(home)
+        from mnist_tui.commands.runs.listing import list_runs
+
+        return list_runs(folder, as_json=json)
+
+    @runs.command
+    def show(run: Run, /, *, json: Json = False, home: Home = None) -> int:
+        """Show everything about a run, and the command line that reproduces it."""
+        folder = _folder(home)
+        from mnist_tui.commands.runs.show import show_run
+
+        return show_run(folder, run, as_json=json)
+
+    @runs.command(usage="Usage: mnist-tui runs plot [OPTIONS] ID [ID ...]")
+    def plot(
+        runs: Runs,
+        /,
+        *,
+        metric: Annotated[
+            Literal["loss", "accuracy"] | None,
+            Parameter(group=OUTPUT, help="Draw only this one.", show_default="both"),
+        ] = None,
+        log: Annotated[
+            bool,
+            Parameter(
+                group=OUTPUT,
+                negative="",
+                help="Draw the loss on a logarithmic scale.",
+                show_default=False,
+            ),
+        ] = False,
+        svg: Annotated[
+            str | None,
+            Parameter(group=OUTPUT, metavar="FILE", help="Save the chart as a picture too."),
+        ] = None,
+        home: Home = None,
+    ) -> int:
+        """Draw the loss and accuracy of runs in one chart, to compare them."""
+        if log and metric == "accuracy":
+            raise UsageError("--log has no effect here: only the loss has a logarithmic scale.")
+        picture = None if svg is None else _path("--svg", svg)
+        folder = _folder(home)
+        from mnist_tui.commands.runs.plot import plot_runs
+
+        return plot_runs(folder, runs, metric, log=log, svg=picture)
+
+    @runs.command
+    def export(
+        run: Run,
+        /,
+        *,
+        format: Annotated[  # noqa: A002 - the flag's name
+            Format,
+            Parameter(
+                group=OUTPUT,
+                help="csv, jsonl or tensorboard for the curves; safetensors or npz for the "
+                "weights after the last epoch.",
+            ),
+        ],
+        output: Annotated[
+            str,
+            Parameter(
+                group=OUTPUT,
+                metavar="PATH",
+                help="The file, or for tensorboard the folder. One that is there is replaced "
+                "when the new one is whole.",
+            ),
+        ],
+        best: Annotated[
+            bool,
+            Parameter(
+                group=OUTPUT,
+                negative="",
+                help="Take the weights of the best epoch instead.",
+                show_default=False,
+            ),
+        ] = False,
+        home: Home = None,
+    ) -> int:
+        """Write a run to a file that other tools read."""
+        if best and format not in get_args(WeightFormat):
+            raise UsageError(
+                f"--best has no effect here: {format} holds the curves of all epochs. Leave it out."
+            )
+        path = _path("--output", output)
+        folder = _folder(home)
+        from mnist_tui.commands.runs.export import export
+
+        return export(folder, run, format, path, best=best)
+
+    @runs.command(usage="Usage: mnist-tui runs delete [OPTIONS] ID [ID ...]")
+    def delete(runs: Runs, /, *, json: Json = False, home: Home = None) -> int:
+        """Delete runs for good, with their weights."""
+        folder = _folder(home)
+        from mnist_tui.commands.runs.delete import delete_runs
+
+        return delete_runs(folder, runs, as_json=json)
+
+    return runs
+
+
+def _folder(home: str | None) -> Path:
+    log_uncaught_errors(log_path(home_folder(home)))
+    return run_folder(home)
+
+
+def _path(flag: str, text: str) -> Path:
+    if not text:
+        raise UsageError(f"{flag} needs the name of a file.")
+    return Path(text)

@@ -1,0 +1,106 @@
+"""Stored runs laid over each other in one chart for each metric, as lines of segments."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from rich.segment import Segment
+from rich.style import Style
+
+from mnist_core.store import RunRecord, RunStore
+from mnist_tui.charts.figure import Figure
+from mnist_tui.charts.picture import Ink
+from mnist_tui.charts.plot import Plot
+from mnist_tui.commands.runs.columns import in_columns
+from mnist_tui.commands.runs.figures import score
+from mnist_tui.plain_text import shorten, visible
+from mnist_tui.plots import Metric
+from mnist_tui.run_curves import RunCurves
+from mnist_tui.runs.differences import short_difference, values
+from mnist_tui.runs.marks import MARKS, Look
+from mnist_tui.runs.overlay import Overlay, overlay_plot
+
+_DIM = Style(dim=True)
+_INKS = {
+    Ink.PLAIN: Style(),
+    Ink.AXIS: _DIM,
+    Ink.LABEL: Style(),
+    Ink.BOUNDARY: _DIM,
+    Ink.CURSOR: Style(),
+    Ink.GAP: Style(color="red"),
+}
+_LOWEST = 8
+"""Lines that a chart takes, however low the terminal is."""
+
+Drawn = list[list[Segment]]
+"""Lines from top to bottom, without line ends."""
+
+
+def read_overlays(store: RunStore, records: Sequence[RunRecord]) -> list[Overlay]:
+    """The runs with their curves, each with a look of its own and what sets it apart as label."""
+    overlays = []
+    for index, (record, differs) in enumerate(zip(records, _what_differs(records), strict=True)):
+        curves = RunCurves(record)
+        curves.update(store, record)
+        overlays.append(Overlay(curves, differs, _look(index)))
+    return overlays
+
+
+def _look(index: int) -> Look:
+    turn, place = divmod(index, len(MARKS))
+    # Where the colours begin again, the signs are others.
+    return Look(MARKS[place].color, MARKS[(place + turn) % len(MARKS)].sign)
+
+
+def _what_differs(records: Sequence[RunRecord]) -> list[str]:
+    """Of each run the values that not all of them share."""
+    every = [values(record) for record in records]
+    shared = {
+        name: value
+        for name, value in every[0].items()
+        if all(found[name] == value for found in every)
+    }
+    return [short_difference(found, shared) for found in every]
+
+
+def draw_comparison(
+    overlays: Sequence[Overlay], metrics: Sequence[Metric], width: int, height: int, *, log: bool
+) -> Drawn:
+    """A legend, and under it a chart for each metric.
+
+    They fill `width` x `height` cells, or more lines where `height` has no room for all runs.
+    `log` is for the loss alone.
+    """
+    lines = [*_legend(overlays, width), [Segment("")]]
+    room = height - len(lines)
+    # With other batch sizes a step is not the same amount of training.
+    lengths = {overlay.curves.record.steps_per_epoch for overlay in overlays}
+    axis = "step" if len(lengths) == 1 else "epoch"
+    for index, metric in enumerate(metrics):
+        rows = max(_LOWEST, room // (len(metrics) - index))
+        room -= rows
+        plot = overlay_plot(metric, overlays, axis, log=log and metric == "loss")
+        lines += _chart(plot, metric, width, rows)
+    return lines
+
+
+def _legend(overlays: Sequence[Overlay], width: int) -> Iterator[list[Segment]]:
+    rows = [
+        (visible(record.name), f"best {score(record.best)}", visible(overlay.label))
+        for overlay in overlays
+        for record in (overlay.curves.record,)
+    ]
+    for overlay, text in zip(overlays, in_columns(rows), strict=True):
+        sign = Segment(f"━{overlay.look.sign}", Style(color=overlay.look.color))
+        yield [sign, Segment(shorten(f" {text}", width - 2))]
+
+
+def _chart(plot: Plot, title: str, width: int, height: int) -> Iterator[list[Segment]]:
+    # The legend above says more than the chart's own, whose line goes to the title.
+    curves = [replace(curve, label="") for curve in plot.curves]
+    plot = replace(plot, curves=curves, empty="These runs have no figures yet.")
+    picture = Figure().compose(plot, width, height)
+    styles = [*_INKS.values(), *(Style(color=curve.color, dim=curve.dim) for curve in curves)]
+    note = "dotted: training, smoothed" if any(curve.dim for curve in curves) else ""
+    yield [Segment(title, Style(bold=True)), Segment(f"  {note}".rstrip(), _DIM)]
+    for y in range(1, len(picture.header) + len(picture.codes)):
+        yield picture.row(y, styles)

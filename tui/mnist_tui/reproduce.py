@@ -1,0 +1,65 @@
+"""The command line that trains a run again."""
+
+import shlex
+from typing import Any
+
+from mnist_core.hyperparameters import (
+    HyperparameterField,
+    Hyperparameters,
+    hyperparameter_fields,
+    presets,
+    unused_fields,
+)
+from mnist_core.store import RunRecord
+
+
+def command_line(record: RunRecord) -> str:
+    """The shell command that gives the run's figures again, on the same machine to the bit.
+
+    Values without effect, such as a momentum beside adam, are in it only where a preset has them,
+    since the flags refuse them. A run whose data had no name or folder takes the default data.
+    """
+    words = ["mnist-tui", "train"]
+    if record.data:
+        words += _with_value("--data", record.data)
+    words += recipe_flags(record.hyperparameters)
+    if record.epochs != record.hyperparameters.epochs:
+        words += ["--until-epoch", str(record.epochs)]
+    environment = record.environment
+    words += ["--device", environment.device, "--threads", str(environment.threads)]
+    return shlex.join(words)
+
+
+def recipe_flags(hyperparameters: Hyperparameters) -> list[str]:
+    """--preset and the flags that make that preset into `hyperparameters`, as few as can be."""
+    unused = unused_fields(hyperparameters)
+    candidates = []
+    for name, preset in presets().items():
+        differing = [
+            field
+            for field in hyperparameter_fields().values()
+            if getattr(hyperparameters, field.name) != getattr(preset.hyperparameters, field.name)
+        ]
+        flags = [
+            word
+            for field in differing
+            if field.name not in unused
+            for word in _flag(field, getattr(hyperparameters, field.name))
+        ]
+        unsaid = sum(field.name in unused for field in differing)
+        candidates.append((unsaid, len(flags), ["--preset", name, *flags]))
+    # Of equals the first is taken, and the default preset comes first.
+    return min(candidates, key=lambda candidate: candidate[:2])[2]
+
+
+def _flag(field: HyperparameterField, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [field.flag if value else "--no-" + field.flag.removeprefix("--")]
+    if isinstance(value, float):
+        # Unlike the text for people, this one reads back as the same number.
+        return [field.flag, repr(value)]
+    return [field.flag, field.format(value).replace(", ", ",")]
+
+
+def _with_value(flag: str, value: str) -> list[str]:
+    return [f"{flag}={value}"] if value.startswith("-") else [flag, value]
