@@ -12,6 +12,7 @@ class Scope(StrEnum):
 
     EVERYWHERE = "everywhere"
     TRAIN = "while training"
+    RUNS = "among runs"
     DIALOG = "in dialogs"
 
 
@@ -41,6 +42,7 @@ _KEY_NAMES = {
     "escape": "esc",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "slash": "/",
 }
 
 KEYS: tuple[Key, ...] = (
@@ -51,6 +53,10 @@ KEYS: tuple[Key, ...] = (
     Key("stop", ("s",), "Stop", "End the run and keep what it learned."),
     Key("one_more_epoch", ("full_stop",), "Epoch", "Train one more epoch: of a paused run, or "
         "after the end of a run."),
+    Key("resume_stored", ("R",), "Resume", "Go on with a run that has ended from its last "
+        "checkpoint; one that is complete gets one more epoch.", footer=False),
+    Key("show_command", ("Y",), "Command", "Show and copy the command line that reproduces this "
+        "run.", footer=False),
     Key("edit", ("e",), "Edit", "Go to the hyperparameters."),
     Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts; there, "
         "take their cursor away."),
@@ -65,6 +71,41 @@ KEYS: tuple[Key, ...] = (
         "epoch. A click on a chart sets it.", footer=False),
     Key("epoch_cursor(1)", ("right_square_bracket",), "Forward", "Move the charts' cursor forward "
         "by an epoch.", footer=False),
+    Key("show_screen('train')", ("1",), "Train", "Train, and watch.", Scope.EVERYWHERE),
+    Key("show_screen('runs')", ("3",), "Runs", "Compare all runs, and go on with one.",
+        Scope.EVERYWHERE),
+    Key("open_run", ("enter",), "Open", "Show the run under the cursor.", Scope.RUNS),
+    Key("mark_run", ("space",), "Mark", "Lay the curves of the run over the others, or take them "
+        "away again.", Scope.RUNS),
+    Key("pin_run", ("P",), "Pin", "Make the run the reference that all others are compared with.",
+        Scope.RUNS),
+    Key("filter_runs", ("slash",), "Filter", "Show only some runs: words, optimizer:adam, "
+        "lr>=0.01, acc>0.95, tag:wide, state:completed. All that is typed must hold.", Scope.RUNS),
+    Key("clear_filter", ("escape",), "Clear", "Take the filter away, or else the cursor of the "
+        "charts.", Scope.RUNS),
+    Key("sort_runs", ("o",), "Sort", "Sort the runs by the next column; a click on a heading does "
+        "it too.", Scope.RUNS),
+    Key("reverse_sorting", ("O",), "Reverse", "Turn the order of the runs round.", Scope.RUNS,
+        footer=False),
+    Key("fork_run", ("f",), "Fork", "Take the hyperparameters of the run into the form.",
+        Scope.RUNS),
+    Key("resume_run", ("R",), "Resume", "Go on with the run from its last checkpoint; one that is "
+        "complete gets one more epoch.", Scope.RUNS),
+    Key("rename_run", ("N",), "Rename", "Give the run another name.", Scope.RUNS,
+        footer=False),
+    Key("edit_note", ("m",), "Note", "Write down what the run is about.", Scope.RUNS,
+        footer=False),
+    Key("edit_tags", ("t",), "Tags", "Give the run tags, separated by commas.", Scope.RUNS,
+        footer=False),
+    Key("show_run_command", ("Y",), "Command", "Show the command line that reproduces the run.",
+        Scope.RUNS, footer=False),
+    Key("delete_run", ("ctrl+d",), "Delete", "Delete the run; u brings it back until the app is "
+        "closed.", Scope.RUNS),
+    Key("undo_delete", ("u",), "Undo", "Bring back the run that was deleted last.", Scope.RUNS),
+    Key("runs_axis", ("x",), "X axis", "Draw the curves of the runs over epochs, steps or time.",
+        Scope.RUNS, footer=False),
+    Key("log_curves", ("y",), "Log", "Draw the losses of the runs on a logarithmic axis, or a "
+        "linear one.", Scope.RUNS, footer=False),
     Key("help", ("question_mark", "f1"), "Help", "Show this help.", Scope.EVERYWHERE),
     Key("command_palette", ("ctrl+p",), "Palette", "Find a command by its name.",
         Scope.EVERYWHERE, footer=False),

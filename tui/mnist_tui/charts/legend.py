@@ -28,7 +28,7 @@ _DETAILS = (
     (_Detail(), _Detail(last=False)),
     (_Detail(), _Detail(8, last=False)),
 )
-"""Of live and of dim curves, the most detailed form first."""
+"""Of curves that matter most and of others, the most detailed form first."""
 
 
 def read_out(plot: Plot, reach: float) -> dict[str, tuple[float, float] | None]:
@@ -48,16 +48,16 @@ def read_out(plot: Plot, reach: float) -> dict[str, tuple[float, float] | None]:
 def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]:
     """At most `rows` rows of `width` cells; the most detailed form that fits.
 
-    Live curves come before dim ones, which give way first. What does not fit even in the shortest
+    Curves of other runs and dim ones come later and give way first. What does not fit even in the shortest
     form is counted.
     """
     labelled = [(index, curve) for index, curve in enumerate(plot.curves) if curve.label]
-    labelled.sort(key=lambda item: item[1].dim)
+    labelled.sort(key=lambda item: (item[1].dim, item[1].beside))
     head: list[list[Piece]] = []
     if plot.cursor is None:
         forms = (
-            [_entry(plot, *item, dim if item[1].dim else live) for item in labelled]
-            for live, dim in _DETAILS
+            [_entry(plot, *item, less if _gives_way(item[1]) else more) for item in labelled]
+            for more, less in _DETAILS
         )
     else:
         head = [[(f"{plot.x.title} {format_value(plot.cursor, plot.x.unit).strip()}", Ink.CURSOR)]]
@@ -70,6 +70,10 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
         if filled is not None:
             return filled
     return _fill_most(head + entries, width, rows)
+
+
+def _gives_way(curve: Curve) -> bool:
+    return curve.dim or curve.beside
 
 
 def _entry(plot: Plot, index: int, curve: Curve, detail: _Detail) -> list[Piece]:

@@ -35,6 +35,8 @@ class Curve:
     marker: str = ""
     """One character for each point, such as ●; empty for none."""
     dim: bool = False
+    beside: bool = False
+    """Of another run than the one at hand: in the legend it comes later and gives way first."""
     smoothing: float = 0.0
     """0 <= smoothing < 1."""
     best: Literal["low", "high"] | None = None

@@ -1,0 +1,163 @@
+"""The columns of the table of runs: what each says, and how it sorts."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mnist_core.store import RunState, Score
+from mnist_tui.numbers import duration, percent, rate
+from mnist_tui.plain_text import visible
+from mnist_tui.runs.ago import ago
+from mnist_tui.runs.row import RunRow
+from mnist_tui.runs.states import STATE_SIGNS
+
+ABSENT = "-"
+_TAGS = {"validation": "val", "test": "test"}
+_STATES = tuple(STATE_SIGNS)
+_NUMBER = re.compile(r"([0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    title: str
+    width: int
+    """In cells, at least; `grows` says whether more are of use."""
+    text: Callable[[RunRow, float], str]
+    """Of a row, at a moment in seconds since 1970."""
+    order: Callable[[RunRow], Any]
+    """What rows are sorted by; None comes last, whichever way."""
+    importance: int
+    """The least important columns give way where there is little room."""
+    descending: bool = False
+    """Whether the largest comes first at first."""
+    right: bool = False
+    """Whether its text ends where the column does."""
+    grows: bool = False
+
+
+def _natural(text: str) -> list[object]:
+    """So that run 2 comes before run 10."""
+    return [int(part) if part.isdecimal() else part for part in _NUMBER.split(text.lower())]
+
+
+def _state(row: RunRow, now: float) -> str:
+    return f"{STATE_SIGNS[row.record.state][0]} {row.record.state}"
+
+
+def _value(score: Score | None) -> float | None:
+    return None if score is None else score.value
+
+
+def _score(score: Score | None) -> str:
+    return ABSENT if score is None else percent(score.value, 2)
+
+
+def _best(row: RunRow, now: float) -> str:
+    best = row.record.best
+    return _score(best) + f" {_TAGS[best.measured_on] if best else '':<4}"
+
+
+def _last(row: RunRow, now: float) -> str:
+    return _score(row.record.last)
+
+
+def _speed(row: RunRow, now: float) -> str:
+    speed = row.record.examples_per_second
+    return ABSENT if speed is None else rate(speed).removesuffix(" ex/s")
+
+
+COLUMNS: Mapping[str, Column] = {
+    "state": Column("state", 13, _state, lambda row: _STATES.index(row.record.state), 9),
+    "name": Column("name", 8, lambda row, now: visible(row.record.name),
+                   lambda row: _natural(row.record.name), 10, grows=True),
+    "differs": Column("differs in", 18, lambda row, now: visible(row.differs) or "·",
+                      lambda row: _natural(row.differs) if row.differs else None, 6, grows=True),
+    "epochs": Column("epochs", 8, lambda row, now: f"{row.record.epoch}/{row.record.epochs}",
+                     lambda row: row.record.epoch, 7, descending=True, right=True),
+    "best": Column("best", 13, _best,
+                   lambda row: _value(row.record.best), 8, descending=True,
+                   right=True),
+    "last": Column("last", 8, _last,
+                   lambda row: _value(row.record.last), 4, descending=True,
+                   right=True),
+    "time": Column("time", 7, lambda row, now: duration(row.record.seconds),
+                   lambda row: row.record.seconds, 3, right=True),
+    "speed": Column("ex/s", 6, _speed, lambda row: row.record.examples_per_second, 2,
+                    descending=True, right=True),
+    "started": Column("started", 10, lambda row, now: ago(row.record.started, now),
+                      lambda row: row.record.started, 5, descending=True, right=True),
+}  # fmt: skip
+"""By key, from left to right."""
+
+GAP = 2
+"""Cells between two columns."""
+_NAME_CELLS = 24
+"""What a long name is given before what differs gets the rest."""
+
+_DIFFERS_CELLS = 64
+"""What is more would only move the figures away from the names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    column: str = "started"
+    descending: bool = True
+
+    @property
+    def arrow(self) -> str:
+        return "↓" if self.descending else "↑"
+
+    @property
+    def reversed(self) -> "Sorting":
+        return Sorting(self.column, not self.descending)
+
+    @property
+    def following(self) -> "Sorting":
+        """By the next column to the right."""
+        keys = list(COLUMNS)
+        return sorting_by(keys[(keys.index(self.column) + 1) % len(keys)])
+
+
+def sorting_by(column: str) -> Sorting:
+    return Sorting(column, COLUMNS[column].descending)
+
+
+def sort_rows(rows: Iterable[RunRow], sorting: Sorting) -> list[RunRow]:
+    """The rows in order; equal ones stay as they were."""
+    order = COLUMNS[sorting.column].order
+    keyed = [(order(row), row) for row in rows]
+    known = [item for item in keyed if item[0] is not None]
+    known.sort(key=lambda item: item[0], reverse=sorting.descending)
+    return [row for _, row in known] + [row for key, row in keyed if key is None]
+
+
+def fit_columns(room: int, longest_name: int) -> dict[str, int]:
+    """The columns that fit into `room` cells, with their widths; the most important ones stay."""
+    kept = sorted(COLUMNS, key=lambda key: -COLUMNS[key].importance)
+    while len(kept) > 1 and _least(kept) > room:
+        kept.pop()
+    widths = {key: column.width for key, column in COLUMNS.items() if key in kept}
+    spare = room - _least(kept)
+    if "name" in widths:
+        more = max(0, min(spare, min(longest_name, _NAME_CELLS) - widths["name"]))
+        # Where room is short, a long name takes half of it and leaves the rest to what differs.
+        more = more if spare - more > _NAME_CELLS else min(more, spare // 2)
+        widths["name"] += more
+        spare -= more
+    if "differs" in widths:
+        widths["differs"] += max(0, min(spare, _DIFFERS_CELLS - widths["differs"]))
+    elif "name" in widths:
+        widths["name"] += spare
+    return widths
+
+
+def _least(keys: Iterable[str]) -> int:
+    widths = [COLUMNS[key].width for key in keys]
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def tone(row: RunRow) -> str:
+    """good, warning or bad: how its state is coloured; quiet for what needs no eye."""
+    state = row.record.state
+    return "quiet" if state is RunState.COMPLETED else STATE_SIGNS[state][1]

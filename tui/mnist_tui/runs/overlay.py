@@ -1,0 +1,119 @@
+"""The curves of several runs in one chart."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mnist_tui.charts.plot import Curve, Line, Plot, XAxis, YAxis
+from mnist_tui.charts.scales import Scale
+from mnist_tui.charts.series import Series
+from mnist_tui.charts.ticks import Unit
+from mnist_tui.plots import MOST_MARKED_EPOCHS, SMOOTHING, Metric
+from mnist_tui.run_curves import RunCurves
+from mnist_tui.runs.marks import Look
+
+AXIS_UNITS = {"epoch": Unit.COUNT, "step": Unit.COUNT, "time": Unit.SECONDS}
+"""The x axes, in the order in which a key goes through them."""
+
+_MOST_TRAINING_CURVES = 3
+"""With more runs, training curves would bury those that runs are compared by."""
+_SHORT = 8
+"""Evaluations up to which every one is in view."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A run in the chart."""
+
+    curves: RunCurves
+    label: str
+    look: Look
+
+
+def overlay_plot(
+    metric: Metric,
+    overlays: Sequence[Overlay],
+    axis: str,
+    *,
+    log: bool = False,
+    cursor: float | None = None,
+) -> Plot:
+    """`metric` on held-out data, the last run uppermost; training dotted where few runs share it.
+
+    `axis` is one of `AXIS_UNITS`; `log` is for the loss.
+    """
+    # Of a long run the first epochs would press the others flat; a short one is mostly those.
+    long = any(len(overlay.curves.test_loss) > _SHORT for overlay in overlays)
+    y = (
+        YAxis(scale=Scale.LOG if log else Scale.LINEAR, ignore_outliers=long)
+        if metric == "loss"
+        else YAxis(unit=Unit.PERCENT, bounds=(0.0, 1.0), ignore_outliers=long)
+    )
+    many = len(overlays) > _MOST_TRAINING_CURVES
+    training = [curve for overlay in overlays for curve in _training(metric, overlay, many)]
+    held_out = [curve for overlay in overlays for curve in _held_out(metric, overlay)]
+    return Plot(
+        curves=training + held_out,
+        x=XAxis(axis, AXIS_UNITS[axis], axis, end=_end(overlays, axis)),
+        y=y,
+        cursor=cursor,
+        empty=f"The {metric} of the run in the table will be drawn here.",
+    )
+
+
+def with_overlays(plot: Plot, metric: Metric, overlays: Sequence[Overlay]) -> Plot:
+    """`plot` of a run, above what the `overlays` measured on held-out data."""
+    below = [
+        replace(curve, label=f"{curve.label} test" if data == "test" else curve.label, beside=True)
+        for overlay in overlays
+        for data in (_ranking(metric, overlay.curves)[1],)
+        for curve in _held_out(metric, overlay)
+    ]
+    return replace(plot, curves=[*below, *plot.curves]) if below else plot
+
+
+def _training(metric: Metric, overlay: Overlay, many: bool) -> Iterator[Curve]:
+    curves = overlay.curves
+    series = curves.train_loss if metric == "loss" else curves.train_accuracy
+    if len(series) and not (many and len(curves.test_loss) > 1):
+        yield Curve(series, overlay.look.color, line=Line.DOTTED, dim=True, smoothing=SMOOTHING)
+
+
+def measured_on(overlays: Sequence[Overlay]) -> str:
+    """What the curves are measured on, for the title: test, validation, or both."""
+    found = {_ranking("loss", overlay.curves)[1] for overlay in overlays}
+    return " and ".join(sorted(found))
+
+
+def _held_out(metric: Metric, overlay: Overlay) -> Iterator[Curve]:
+    curves, look = overlay.curves, overlay.look
+    series, data = _ranking(metric, curves)
+    if not len(series):
+        return
+    best: Literal["low", "high"] = "low" if metric == "loss" else "high"
+    marker = look.sign if len(series) <= MOST_MARKED_EPOCHS + 1 else ""
+    # Runs are measured on the test set unless they say otherwise; legends have little room.
+    label = overlay.label if data == "test" else f"{overlay.label} val"
+    yield Curve(series, look.color, label, look.line, marker, best=best)
+
+
+def _ranking(metric: Metric, curves: RunCurves) -> tuple[Series, str]:
+    """What runs are ranked by: validation where something is held out for it."""
+    loss = metric == "loss"
+    if len(curves.validation_loss):
+        return (curves.validation_loss if loss else curves.validation_accuracy), "validation"
+    return (curves.test_loss if loss else curves.test_accuracy), "test"
+
+
+def _end(overlays: Sequence[Overlay], axis: str) -> float | None:
+    """Where the longest run ends; a live one, where it is planned to."""
+    ends = [_end_of(overlay.curves, axis) for overlay in overlays]
+    return max((end for end in ends if end > 0), default=None)
+
+
+def _end_of(curves: RunCurves, axis: str) -> float:
+    record = curves.record
+    if record.state.is_live and axis != "time":
+        return float(record.epochs * (record.steps_per_epoch if axis == "step" else 1))
+    series = (curves.train_loss, curves.test_loss)
+    return max((float(one.x(axis)[-1]) for one in series if len(one)), default=0.0)
