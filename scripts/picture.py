@@ -9,12 +9,14 @@ import asyncio
 import re
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from mnist_core.backend import configure
+from mnist_core.backend import Backend, configure
 from mnist_core.datasets import default_cache_folder
 from mnist_core.hyperparameters import make_hyperparameters
 from mnist_core.loading import DatasetLoader
 from mnist_core.mlx_run import mlx_runs
+from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
 from mnist_tui.session import Session, State
 
@@ -27,10 +29,15 @@ STOP_AT_EPOCH = 4
 async def draw(target: Path, data: str) -> None:
     """Race a second run against a first one, and save the screen in the middle of it."""
     backend = configure("cpu", threads=1)
+    with TemporaryDirectory() as home:
+        await _draw(target, data, backend, RunStore(Path(home)))
+
+
+async def _draw(target: Path, data: str, backend: Backend, store: RunStore) -> None:
     session = Session(
-        mlx_runs(backend), lambda: DatasetLoader(data, default_cache_folder()), log=str
+        mlx_runs(backend), lambda: DatasetLoader(data, default_cache_folder()), log=str, store=store
     )
-    app = MnistApp(session, backend, SECOND, "mlx-docs", Path("picture.log"))
+    app = MnistApp(session, backend, SECOND, "mlx-docs", Path("picture.log"), store)
     async with app.run_test(size=SIZE) as pilot:
         while session.dataset is None:
             await pilot.pause(0.05)

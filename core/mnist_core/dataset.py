@@ -49,6 +49,8 @@ class Dataset:
     source: str = ""
     """Where it came from, for people: a folder, an address, or how it was made."""
     synthetic: bool = field(default=False, kw_only=True)
+    data: str = field(default="", kw_only=True)
+    """What --data takes to load it again: a name, or the absolute path of a folder."""
 
     @property
     def image_shape(self) -> tuple[int, int]:

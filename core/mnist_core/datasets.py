@@ -5,7 +5,7 @@ What is downloaded is checked by checksum; a folder of the user's is checked for
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from types import MappingProxyType
@@ -163,10 +163,10 @@ def load_dataset(
             # Only those who ask for drawn digits wait for what it takes to draw them.
             from mnist_core.synthetic import synthetic_dataset
 
-            return synthetic_dataset(cache_folder=cache)
+            return replace(synthetic_dataset(cache_folder=cache), data=SYNTHETIC)
         if isinstance(source, str) and source in PUBLISHED:
-            return _load_published(source, cache, progress, cancel)
-        return _load_folder(source)
+            return replace(_load_published(source, cache, progress, cancel), data=source)
+        return replace(_load_folder(source), data=str(Path(source).expanduser().resolve()))
     except IdxError as error:
         raise DatasetUnavailable(str(error)) from error
     except OSError as error:

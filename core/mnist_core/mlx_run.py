@@ -6,11 +6,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.backend import Backend
+from mnist_core.backend import Backend, configure
 from mnist_core.dataset import Dataset
 from mnist_core.events import Event, TrainingState
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.run import TrainingRun
+from mnist_core.store.recorder import RunRecorder, recorded_by
+from mnist_core.store.records import Environment
 
 
 class RunFactory(Protocol):
@@ -24,12 +26,19 @@ class RunFactory(Protocol):
         *,
         until_epoch: int,
         samples: NDArray[np.uint8],
+        recorder: RunRecorder | None = None,
+        environment: Environment | None = None,
     ) -> TrainingRun:
-        """See `mnist_core.training.train` for the arguments."""
+        """See `mnist_core.training.train` for the arguments.
+
+        What it tells goes to `recorder`. A run that is continued takes the device and the threads
+        of its `environment`, since other ones would give other figures.
+        """
 
 
 def mlx_runs(backend: Backend) -> RunFactory:
     """A factory of runs that train with MLX on `backend`, and give up when they diverge."""
+    in_force = backend
 
     def make_run(
         hyperparameters: Hyperparameters,
@@ -38,21 +47,37 @@ def mlx_runs(backend: Backend) -> RunFactory:
         *,
         until_epoch: int,
         samples: NDArray[np.uint8],
+        recorder: RunRecorder | None = None,
+        environment: Environment | None = None,
     ) -> TrainingRun:
         def events() -> Generator[Event, None, None]:
+            return recorded_by(recorder, trained())
+
+        def trained() -> Generator[Event, None, None]:
             from mnist_core.training import train
 
-            return train(
+            nonlocal in_force
+            device, threads = backend.device, backend.threads
+            if environment is not None:
+                device = "gpu" if environment.device == "gpu" else "cpu"
+                threads = environment.threads
+            if (device, threads) != (in_force.device, in_force.threads):
+                in_force = configure(device, threads)
+            yield from train(
                 hyperparameters,
                 dataset,
                 state,
-                backend=backend,
+                backend=in_force,
                 until_epoch=until_epoch,
                 samples=samples,
                 on_divergence="stop",
+                run_id=recorder.run_id if recorder is not None else None,
             )
 
-        return TrainingRun(events, at_thread_end=_clear_streams)
+        run = TrainingRun(events, at_thread_end=_clear_streams)
+        if recorder is not None:
+            recorder.is_paused = lambda: run.paused
+        return run
 
     return make_run
 

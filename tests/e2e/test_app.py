@@ -1,12 +1,15 @@
 """The whole main job on a real terminal: edit, run, watch, restart, quit."""
 
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from terminal import Terminal
+
+from mnist_core.store import RunState, RunStore
 
 OpenTerminal = Callable[..., Terminal]
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
@@ -123,3 +126,46 @@ def test_data_that_are_not_there_are_a_sentence_on_the_screen(
     assert "Traceback" not in terminal.screen()
     terminal.send("q")
     assert terminal.wait_exit() == 0
+
+
+def test_a_killed_run_is_offered_and_goes_on(
+    open_terminal: OpenTerminal, real_mnist: Path | None, tmp_path: Path
+) -> None:
+    data = real_mnist or "synthetic"
+    flags = ["--data", data, "--home", tmp_path / "home", "--epochs", "40"]
+    terminal = open_terminal([MNIST_TUI, *flags])
+    terminal.wait_for("idle")
+    terminal.send("r")
+    terminal.wait_for(r"● running +epoch [3-9]/40")
+    terminal.signal(signal.SIGKILL)
+    terminal.wait_exit()
+
+    terminal = open_terminal([MNIST_TUI, *flags])
+    terminal.wait_for(r"run 1 was interrupted in epoch \d+/40. Press R to go on with it")
+    terminal.send("R")
+    terminal.wait_for(r"● running +epoch \d+/40")
+    terminal.wait_for(lambda screen: len(curves(screen)) > 20)
+    terminal.send("s")
+    terminal.wait_for("stopped")
+    terminal.send("3")
+    terminal.wait_for(r"■ stopped +run 1 ")
+    terminal.send("1")
+    terminal.wait_for(r"■ stopped +epoch \d+/40")
+    terminal.send("q")
+    assert terminal.wait_exit() == 0
+    assert terminal.unrestored() == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_and_keeps_the_run(
+    open_terminal: OpenTerminal, app: list[str | Path], tmp_path: Path, number: int
+) -> None:
+    terminal = open_terminal([*app, "--home", tmp_path / "home"])
+    terminal.wait_for("idle")
+    terminal.send("r")
+    terminal.wait_for(r"● running +epoch [2-9]/200")
+    terminal.signal(number)
+    assert terminal.wait_exit() == 0
+    assert terminal.unrestored() == []
+    (run,) = RunStore(tmp_path / "home").runs()
+    assert run.state is RunState.STOPPED

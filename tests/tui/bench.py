@@ -8,6 +8,7 @@ from scripted import ScriptedLoader, ScriptedRuns
 from textual.pilot import Pilot
 
 from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
 from mnist_tui.session import Session, State
 
@@ -18,8 +19,11 @@ class Bench:
     def __init__(self, loader: ScriptedLoader, hyperparameters: Hyperparameters, log: Path) -> None:
         self.loader = loader
         self.runs = ScriptedRuns()
-        self.session = Session(self.runs, lambda: self.loader, lambda text: "It is logged.")
-        self.app = MnistApp(self.session, None, hyperparameters, "mlx-docs", log)
+        self.store = RunStore(log.parent / "home")
+        self.session = Session(
+            self.runs, lambda: self.loader, lambda text: "It is logged.", self.store
+        )
+        self.app = MnistApp(self.session, None, hyperparameters, "mlx-docs", log, self.store)
         self.pilot: Pilot[None]
 
     async def until(self, wanted: Callable[[], bool]) -> None:
@@ -49,3 +53,11 @@ class Bench:
             for _, binding, enabled, _ in self.app.screen.active_bindings.values()
             if binding.show and enabled
         )
+
+    def commands(self) -> set[str]:
+        """The commands that a key gives now, shown in the footer or not."""
+        return {
+            str(binding.description)
+            for _, binding, enabled, _ in self.app.screen.active_bindings.values()
+            if enabled
+        }

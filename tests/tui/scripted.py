@@ -22,6 +22,8 @@ from mnist_core.events import (
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.loading import DatasetEvent, DatasetLoaded
 from mnist_core.run import TrainingRun
+from mnist_core.store import Environment
+from mnist_core.store.recorder import RunRecorder, recorded_by
 
 STEPS = 4
 """Batches in a scripted epoch."""
@@ -86,9 +88,20 @@ class ScriptedRuns:
         *,
         until_epoch: int,
         samples: NDArray[np.uint8],
+        recorder: RunRecorder | None = None,
+        environment: Environment | None = None,
     ) -> TrainingRun:
         self.made.append(hyperparameters)
-        return TrainingRun(lambda: self._events(hyperparameters, dataset, state, until_epoch))
+        run_id = recorder.run_id if recorder is not None else "id"
+
+        def events() -> Generator[Event, None, None]:
+            story = self._events(hyperparameters, dataset, state, until_epoch, run_id)
+            return recorded_by(recorder, story)
+
+        run = TrainingRun(events)
+        if recorder is not None:
+            recorder.is_paused = lambda: run.paused
+        return run
 
     def _events(
         self,
@@ -96,6 +109,7 @@ class ScriptedRuns:
         dataset: Dataset,
         state: TrainingState | None,
         until_epoch: int,
+        run_id: str,
     ) -> Generator[Event, None, None]:
         if self.fail_with is not None:
             raise self.fail_with
@@ -103,7 +117,9 @@ class ScriptedRuns:
         step, first = state.step, state.epoch
         sizes = (len(dataset.train), 0, len(dataset.test))
         where = (until_epoch, STEPS, first, step)
-        yield RunStarted("id", dataset.name, hyperparameters, 10, *sizes, *where, "cpu", "BLAS", 1)
+        yield RunStarted(
+            run_id, dataset.name, hyperparameters, 10, *sizes, *where, "cpu", "BLAS", 1
+        )
         epoch = first
         try:
             if not step:
@@ -116,9 +132,9 @@ class ScriptedRuns:
                     yield BatchCompleted(step, epoch + 1, batch, 2 / step, 1 - 1 / step, 0.1,
                                          0.01 * step)  # fmt: skip
                 yield self._epoch(dataset, epoch + 1, step)
-            yield self._end(RunCompleted, until_epoch, step)
+            yield self._end(RunCompleted, until_epoch, step, run_id)
         except StopTraining:
-            yield self._end(RunStopped, epoch, step)
+            yield self._end(RunStopped, epoch, step, run_id)
 
     def _epoch(self, dataset: Dataset, epoch: int, step: int) -> EpochCompleted:
         labels = dataset.test.labels
@@ -126,11 +142,13 @@ class ScriptedRuns:
         said[::3] = (said[::3] + 1) % dataset.class_count
         test = evaluate(4 * np.eye(dataset.class_count, dtype=np.float32)[said], labels)
         share = 0.5 + epoch / 100
-        state = TrainingState((), None, step=step, epoch=epoch, seconds=0.01 * step)
+        state = TrainingState(
+            (), None, step, epoch, best_test_accuracy=share, best_epoch=epoch, seconds=0.01 * step
+        )
         return EpochCompleted(epoch, step, 1.0, share, None, None, 1.0, share, 0.04, test, state)
 
     def _end(
-        self, kind: type[RunCompleted] | type[RunStopped], epoch: int, step: int
+        self, kind: type[RunCompleted] | type[RunStopped], epoch: int, step: int, run_id: str
     ) -> RunCompleted | RunStopped:
         state = TrainingState((), None, step=step, epoch=epoch, seconds=0.01 * step)
-        return kind("id", epoch, step, 0.5, 0.5, epoch, 1.0, 0.01 * step, 1000.0, state)
+        return kind(run_id, epoch, step, 0.5, 0.5, epoch, 1.0, 0.01 * step, 1000.0, state)

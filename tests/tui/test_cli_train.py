@@ -55,7 +55,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
             calls.device = arguments
             return BACKEND
 
-        def train(recipe: Any, dataset: Dataset, *, backend: Any) -> Any:
+        def train(recipe: Any, dataset: Dataset, _state: object, *, backend: Any, **_: Any) -> Any:
             assert dataset is DATASET
             calls.seeds.append(recipe.seed)
             calls.backends.append(backend)

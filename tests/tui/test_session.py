@@ -2,13 +2,16 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from scripted import ScriptedLoader, ScriptedRuns, digits, loaded
+from scripted_events import run_started
 
 from mnist_core.events import RunFailed
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
+from mnist_core.store import RunRecord, RunState, RunStore, StoreError
 from mnist_tui.session import Loader, Session, State
 
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
@@ -17,11 +20,12 @@ TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 class Laboratory:
     """A session with scripted runs, and a way to wait for what it does."""
 
-    def __init__(self, loader: Loader | None = None) -> None:
+    def __init__(self, home: Path, loader: Loader | None = None) -> None:
         self.runs = ScriptedRuns()
         self.loaders = [loader or loaded()]
         self.logged: list[str] = []
-        self.session = Session(self.runs, lambda: self.loaders[-1], self.log)
+        self.store = RunStore(home)
+        self.session = Session(self.runs, lambda: self.loaders[-1], self.log, self.store)
 
     def log(self, text: str) -> str:
         self.logged.append(text)
@@ -46,8 +50,8 @@ class Laboratory:
 
 
 @pytest.fixture
-def laboratory() -> Laboratory:
-    made = Laboratory()
+def laboratory(tmp_path: Path) -> Laboratory:
+    made = Laboratory(tmp_path / "home")
     made.session.load_data()
     made.session.tick()
     return made
@@ -60,8 +64,8 @@ def run_to_first_epoch(laboratory: Laboratory, hyperparameters: Hyperparameters)
     laboratory.tick_until(lambda _: laboratory.epoch() == 1)
 
 
-def test_it_is_loading_until_there_are_data() -> None:
-    made = Laboratory()
+def test_it_is_loading_until_there_are_data(tmp_path: Path) -> None:
+    made = Laboratory(tmp_path / "home")
     made.session.load_data()
     assert made.session.state is State.LOADING
     made.session.tick()
@@ -69,9 +73,9 @@ def test_it_is_loading_until_there_are_data() -> None:
     assert made.session.samples is not None
 
 
-def test_a_run_asked_for_while_loading_starts_with_the_data() -> None:
+def test_a_run_asked_for_while_loading_starts_with_the_data(tmp_path: Path) -> None:
     loader = ScriptedLoader()
-    made = Laboratory(loader)
+    made = Laboratory(tmp_path / "home", loader)
     made.session.load_data()
     made.session.run(TWO_EPOCHS)
     made.session.tick()
@@ -162,8 +166,10 @@ def test_a_failed_run_is_told_and_logged(laboratory: Laboratory) -> None:
     assert not laboratory.session.can_continue
 
 
-def test_a_failed_load_can_be_tried_again() -> None:
-    made = Laboratory(ScriptedLoader(DatasetFailed("No such folder.", "Traceback ...")))
+def test_a_failed_load_can_be_tried_again(tmp_path: Path) -> None:
+    made = Laboratory(
+        tmp_path / "home", ScriptedLoader(DatasetFailed("No such folder.", "Traceback ..."))
+    )
     made.session.load_data()
     made.session.tick()
     assert made.session.state is State.FAILED
@@ -198,3 +204,114 @@ def test_closing_stops_and_joins_everything(laboratory: Laboratory) -> None:
     loader = laboratory.loaders[0]
     assert isinstance(loader, ScriptedLoader)
     assert loader.cancelled
+
+
+def only_run(laboratory: Laboratory) -> RunRecord:
+    (run,) = laboratory.store.runs()
+    return run
+
+
+def test_a_run_is_kept(laboratory: Laboratory) -> None:
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    run = only_run(laboratory)
+    assert (run.state, run.epoch, run.step) == (RunState.COMPLETED, 2, 8)
+    assert laboratory.session.progress is not None
+    assert laboratory.session.progress.run_id == run.id
+    assert laboratory.session.store_notice == ""
+
+
+def test_one_more_epoch_continues_the_kept_run(laboratory: Laboratory) -> None:
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    laboratory.session.one_more_epoch()
+    laboratory.tick_until_state(State.COMPLETED)
+    run = only_run(laboratory)
+    assert (run.epochs, run.epoch, run.step) == (3, 3, 12)
+    assert [epoch.epoch for epoch in laboratory.store.epochs(run.id)] == [0, 1, 2, 3]
+
+
+def test_a_stopped_run_goes_on_with_its_curves_after_a_restart(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    run_to_first_epoch(laboratory, make_hyperparameters({"epochs": 3}))
+    laboratory.session.stop()
+    laboratory.runs.gate.set()
+    laboratory.tick_until_state(State.STOPPED)
+    laboratory.session.close()
+
+    later = Laboratory(tmp_path / "home")
+    later.session.load_data()
+    later.session.tick()
+    left = only_run(later)
+    later.session.resume_stored(left.id)
+    later.tick_until_state(State.COMPLETED)
+    progress = later.session.progress
+    assert progress is not None
+    assert progress.train_loss.x("step").tolist() == list(range(1, 13))
+    assert progress.test_accuracy.x("epoch").tolist() == [0, 1, 2, 3]
+    assert only_run(later).state is RunState.COMPLETED
+
+
+def test_an_interrupted_run_is_offered(laboratory: Laboratory, tmp_path: Path) -> None:
+    dataset = laboratory.session.dataset
+    assert dataset is not None
+    recorder = laboratory.store.record(dataset, "synthetic")
+    recorder.start()
+    recorder.record(run_started())
+    recorder.finish()
+
+    laboratory.session.look_for_interrupted()
+    left = laboratory.session.interrupted
+    assert left is not None
+    assert left.state is RunState.INTERRUPTED
+    assert laboratory.session.resumable == left.id
+
+
+def test_data_that_differ_from_those_of_the_run_are_refused(laboratory: Laboratory) -> None:
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    laboratory.loaders.append(loaded(digits(tuple("abcde"), name="letters")))
+    laboratory.session.load_data()
+    laboratory.session.tick()
+    with pytest.raises(StoreError, match="was trained on scripted, and letters is loaded now"):
+        laboratory.session.resume_stored(only_run(laboratory).id)
+
+
+def test_only_one_run_at_a_time_is_resumed(laboratory: Laboratory) -> None:
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    run_to_first_epoch(laboratory, TWO_EPOCHS)
+    with pytest.raises(StoreError, match="Stop it before"):
+        laboratory.session.resume_stored(laboratory.store.runs()[-1].id)
+    laboratory.runs.gate.set()
+    laboratory.tick_until_state(State.COMPLETED)
+
+
+def test_training_goes_on_where_runs_cannot_be_kept(tmp_path: Path) -> None:
+    home = tmp_path / "a file"
+    home.write_text("not a folder")
+    made = Laboratory(home)
+    made.session.load_data()
+    made.session.tick()
+    made.session.run(TWO_EPOCHS)
+    assert "This run is not kept." in made.session.store_notice
+    assert str(home) in made.session.store_notice
+    made.tick_until_state(State.COMPLETED)
+
+
+def test_a_run_resumed_while_loading_goes_on_with_the_data(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    stored = only_run(laboratory).id
+    loader = ScriptedLoader()
+    later = Laboratory(tmp_path / "home", loader)
+    later.session.load_data()
+    later.session.resume_stored(stored)
+    assert later.session.waiting
+    assert later.session.state is State.LOADING
+    loader.events.append(DatasetLoaded(digits(), None))
+    later.tick_until_state(State.COMPLETED)
+    assert only_run(later).epoch == 3

@@ -1,11 +1,13 @@
 """The first line at the top: what computes, and how fast, where there is room."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scripted import ScriptedRuns, digits, loaded
 
 from mnist_core.backend import Backend
+from mnist_core.store import RunStore
 from mnist_tui.session import Session
 from mnist_tui.widgets.status_line import heading
 
@@ -13,8 +15,10 @@ BACKEND = Backend("cpu", "a CPU", "OpenBLAS 0.3.34", 1, "0.32.4", gflops=117.4)
 
 
 @pytest.fixture
-def session() -> Session:
-    made = Session(ScriptedRuns(), lambda: loaded(digits(name="mnist")), log=str)
+def session(tmp_path: Path) -> Session:
+    made = Session(
+        ScriptedRuns(), lambda: loaded(digits(name="mnist")), log=str, store=RunStore(tmp_path)
+    )
     made.load_data()
     made.tick()
     return made

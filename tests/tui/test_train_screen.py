@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 from bench import Bench
 from scripted import ScriptedLoader, digits, loaded
+from scripted_events import run_started
 from textual import events
 from textual.widgets import Footer, Input, Static
 
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.loading import DatasetFailed, DatasetOffered, DatasetProgressed
+from mnist_core.store import RunState
+from mnist_tui.screens.command import CommandScreen
 from mnist_tui.screens.help import HelpScreen
 from mnist_tui.screens.question import Question
+from mnist_tui.screens.train import TrainScreen
 from mnist_tui.session import State
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.form import HyperparameterForm
@@ -240,7 +244,7 @@ async def test_hasty_keys_do_not_crash_the_palette(bench: OpenBench) -> None:
 
 
 async def test_help_lists_every_key_and_hyperparameter(bench: OpenBench) -> None:
-    async with bench(size=(120, 80)) as lab:
+    async with bench(size=(120, 120)) as lab:
         await lab.pilot.press("question_mark")
         assert isinstance(lab.app.screen, HelpScreen)
         text = lab.text()
@@ -365,3 +369,107 @@ async def test_a_defect_becomes_a_sentence_and_a_log_entry(tmp_path: Path) -> No
     assert lab.app.return_code == 1
     assert "ZeroDivisionError" in log.read_text()
     lab.session.close()
+
+
+async def test_the_command_that_repeats_a_run_is_shown_and_copied(bench: OpenBench) -> None:
+    async with bench() as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.press("Y")
+        await lab.until(lambda: isinstance(lab.app.screen, CommandScreen))
+        await lab.pilot.pause()
+        assert "mnist-tui train --preset mlx-docs" in lab.text()
+        assert lab.app.clipboard.startswith("mnist-tui train --preset mlx-docs")
+        await lab.pilot.press("escape")
+        assert lab.app.screen is lab.app.get_default_screen()
+
+
+async def test_a_stopped_run_is_resumed_with_its_key(bench: OpenBench) -> None:
+    async with bench() as lab:
+        assert "Resume" not in lab.commands()
+        lab.runs.gate.clear()
+        await lab.pilot.press("r")
+        await lab.until(lambda: len(lab.store.runs()) == 1)
+        await lab.pilot.press("s")
+        lab.runs.gate.set()
+        await lab.until_state(State.STOPPED)
+        assert "Resume" in lab.commands()
+        await lab.pilot.press("R")
+        await lab.until_state(State.COMPLETED)
+        (run,) = lab.store.runs()
+        assert run.state is RunState.COMPLETED
+
+
+async def test_an_interrupted_run_is_told_at_the_start(bench: OpenBench) -> None:
+    async with bench() as lab:
+        recorder = lab.store.record(digits(), "synthetic")
+        recorder.start()
+        recorder.record(run_started(epochs=7))
+        recorder.finish()
+        lab.session.look_for_interrupted()
+        screen = lab.app.screen
+        assert isinstance(screen, TrainScreen)
+        screen.redraw()
+        await lab.until(lambda: "run 1 was interrupted in epoch 1/7. Press R" in lab.text())
+
+
+async def run_with(lab: Bench, **values: object) -> str:
+    """Train to the end with these hyperparameters; the id of the run."""
+    lab.session.run(make_hyperparameters({"epochs": 2, **values}))
+    await lab.until_state(State.COMPLETED)
+    return lab.store.runs()[0].id
+
+
+async def test_marked_runs_are_drawn_beside_the_run_at_hand(bench: OpenBench) -> None:
+    async with bench() as lab:
+        for seed in range(3):
+            await run_with(lab, seed=seed)
+        first = lab.store.runs()[-1]
+        assert "run 1 test" not in lab.text()
+        await lab.pilot.press("3", "end", "space", "1")
+        await lab.until(lambda: "run 1 test" in lab.text())
+        chart = lab.app.screen.query_one("#loss", Chart)
+        assert [curve.label for curve in chart.plot.curves if "run 1" in curve.label] == [
+            "run 1 test"
+        ]
+        await lab.pilot.press("3", "space", "1")
+        await lab.until(lambda: "run 1 test" not in lab.text())
+        assert lab.store.run(first.id) == first
+
+
+async def test_a_stored_run_is_opened_from_the_table(bench: OpenBench) -> None:
+    async with bench() as lab:
+        stored = await run_with(lab, seed=5)
+        await run_with(lab, seed=6)
+        await lab.pilot.press("3", "end", "enter")
+        await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
+        assert lab.session.progress is not None
+        assert lab.session.progress.run_id == stored
+        assert "epoch 2/2" in lab.text()
+        assert lab.session.progress.train_loss.x("step").tolist() == list(range(1, 9))
+        # One sample in three is wrong, as the scripted model said when it was trained.
+        assert "Samples · epoch 2 · " in lab.text()
+        await lab.pilot.press("R")
+        await lab.until_state(State.COMPLETED)
+        assert lab.store.run(stored).epoch == 3
+
+
+async def test_a_fork_takes_the_values_into_the_form(bench: OpenBench) -> None:
+    async with bench() as lab:
+        await run_with(lab, learning_rate=0.37)
+        await lab.pilot.press("3", "f")
+        await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
+        form = lab.app.screen.query_one(HyperparameterForm)
+        assert form.hyperparameters is not None
+        assert form.hyperparameters.learning_rate == 0.37
+
+
+async def test_deleted_runs_are_gone_after_the_app(bench: OpenBench) -> None:
+    async with bench() as lab:
+        kept = await run_with(lab)
+        deleted = await run_with(lab, seed=1)
+        await lab.pilot.press("3", "ctrl+d")
+        assert [run.id for run in lab.store.runs()] == [kept]
+        lab.app.purge_deleted()
+        lab.store.restore([deleted])
+        assert [run.id for run in lab.store.runs()] == [kept]

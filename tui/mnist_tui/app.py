@@ -1,12 +1,15 @@
 """The application: its screens, its theme, and how it starts and ends."""
 
+import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from types import FrameType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
+from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
@@ -16,17 +19,24 @@ from mnist_core.datasets import default_cache_folder
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.loading import DatasetLoader
 from mnist_core.mlx_run import mlx_runs
+from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.collector import release_collector
 from mnist_tui.keys import KEYS, Scope, bindings
 from mnist_tui.launch import LaunchOptions
 from mnist_tui.log import unexpected_error, write_log
 from mnist_tui.palette import Palette
+from mnist_tui.plain_text import visible
 from mnist_tui.quiet import stray_output_logged
+from mnist_tui.runs.marked_curves import MarkedCurves
+from mnist_tui.runs.marks import Marks
 from mnist_tui.screens.help import HelpScreen
 from mnist_tui.screens.question import Question
 from mnist_tui.screens.train import TrainScreen
 from mnist_tui.session import Session
 from mnist_tui.themes import DARK, LIGHT
+
+if TYPE_CHECKING:
+    from mnist_tui.screens.runs import RunsScreen
 
 SWITCH_INTERVAL = 1e-4
 """Seconds that one thread may keep the interpreter from another that waits for it.
@@ -51,17 +61,26 @@ class MnistApp(App[None]):
         hyperparameters: Hyperparameters,
         preset: str,
         log_file: Path,
+        store: RunStore,
     ) -> None:
         super().__init__()
+        self._session = session
+        self._store = store
         self._log_file = log_file
         for theme in (DARK, LIGHT):
             self.register_theme(theme)
         self.theme = DARK.name
-        self._train_screen = TrainScreen(session, backend, hyperparameters, preset)
+        self._marks = Marks()
+        self._runs_screen: RunsScreen | None = None
+        self._train_screen = TrainScreen(
+            session, backend, hyperparameters, preset, MarkedCurves(store, self._marks)
+        )
 
     def on_ready(self) -> None:
         """The first frame is drawn."""
         release_collector()
+        self._session.look_for_interrupted()
+        self._train_screen.redraw()
 
     def get_default_screen(self) -> Screen[None]:
         return self._train_screen
@@ -69,6 +88,97 @@ class MnistApp(App[None]):
     def action_help(self) -> None:
         if not isinstance(self.screen, HelpScreen | Question):
             self.push_screen(HelpScreen())
+
+    def action_show_screen(self, name: str) -> None:
+        """Go to one of the screens that fill the terminal; each is made when it is first shown."""
+        if name == "train":
+            while self.screen is not self._train_screen:
+                self.pop_screen()
+            return
+        if not self.is_screen_installed(name):
+            # Imported late, like what they draw with: the first frame must not wait for it.
+            from mnist_tui.screens.runs import RunsScreen
+
+            self._runs_screen = RunsScreen(self._store, self._marks)
+            self.install_screen(self._runs_screen, name)
+        if self.screen is self._train_screen:
+            self.push_screen(name)
+        else:
+            self.switch_screen(name)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the key of the screen that is shown, and all of them behind a dialog."""
+        if action == "show_screen":
+            return not self.screen.is_modal and self.screen is not self._screen_called(parameters)
+        return super().check_action(action, parameters)
+
+    def _screen_called(self, parameters: tuple[object, ...]) -> Screen[Any] | None:
+        if parameters == ("train",):
+            return self._train_screen
+        name = str(parameters[0])
+        return self.get_screen(name) if self.is_screen_installed(name) else None
+
+    def on_runs_screen_forked(self, event: "RunsScreen.Forked") -> None:
+        """Put a stored run's hyperparameters into the form, to race it."""
+        event.stop()
+        self.action_show_screen("train")
+        self._train_screen.fork(event.record)
+
+    def on_runs_screen_opened(self, event: "RunsScreen.Opened") -> None:
+        """Show a stored run where runs are trained."""
+        event.stop()
+        self._do(lambda: self._session.show_stored(event.record.id))
+
+    def on_runs_screen_resume_asked(self, event: "RunsScreen.ResumeAsked") -> None:
+        event.stop()
+        self.resume_run(event.record.id)
+
+    def on_runs_screen_command_asked(self, event: "RunsScreen.CommandAsked") -> None:
+        event.stop()
+        self.show_command(event.record)
+
+    def on_train_screen_resume_asked(self, event: TrainScreen.ResumeAsked) -> None:
+        event.stop()
+        self.resume_run(event.run_id)
+
+    def on_train_screen_command_asked(self, event: TrainScreen.CommandAsked) -> None:
+        event.stop()
+        try:
+            self.show_command(self._store.run(event.run_id))
+        except StoreError as error:
+            self.notify(visible(str(error)), severity="error", markup=False)
+
+    def resume_run(self, run_id: str) -> None:
+        """Continue a stored run, and show it."""
+        self._do(lambda: self._session.resume_stored(run_id))
+
+    def _do(self, wish: Callable[[], None]) -> None:
+        """Do what leads to the train screen, or say why it cannot be done."""
+        try:
+            wish()
+        except StoreError as error:
+            self.notify(visible(str(error)), severity="error", markup=False)
+            return
+        self.action_show_screen("train")
+        self._train_screen.redraw()
+
+    def purge_deleted(self) -> None:
+        """Make deletions final, since nobody can undo them any more."""
+        if self._runs_screen is not None:
+            self._runs_screen.deleted.purge(self._store)
+
+    def show_command(self, record: RunRecord) -> None:
+        """Show the command line that reproduces a run; the terminal may take it as a copy."""
+        from mnist_tui.reproduce import command_line
+        from mnist_tui.screens.command import CommandScreen
+
+        command = command_line(record)
+        self.copy_to_clipboard(command)
+        self.push_screen(CommandScreen(record.name, command))
+
+    def stop_and_exit(self) -> None:
+        """Leave without a question, as when the terminal is closed; the run is stopped and kept."""
+        self._train_screen.leave(ask=False)
 
     async def action_quit(self) -> None:
         """Quit, also from fields and dialogs; a question that is open stays the only one."""
@@ -89,10 +199,10 @@ class MnistApp(App[None]):
         """Every command of the key table that works now, and Textual's themes."""
         for key in KEYS:
             owner = self if key.scope is Scope.EVERYWHERE else screen
-            name = key.action.partition("(")[0]
+            _, name, parameters = parse(key.action)
             if name == "command_palette" or not hasattr(owner, f"action_{name}"):
                 continue
-            if owner.check_action(name, ()):
+            if owner.check_action(name, parameters):
                 run = partial(self.run_action, key.action, owner)
                 yield SystemCommand(f"{key.label}  ({key.shown_keys})", key.help, run)
         yield SystemCommand("Theme", "Choose the colours.", self.action_change_theme)
@@ -108,16 +218,28 @@ def run_app(options: LaunchOptions) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     cache = default_cache_folder()
+    store = RunStore(options.home)
     session = Session(
         mlx_runs(backend),
         lambda: DatasetLoader(options.data, cache),
         log=lambda text: write_log(options.log_file, text),
+        store=store,
     )
     sys.setswitchinterval(SWITCH_INTERVAL)
-    app = MnistApp(session, backend, options.hyperparameters, options.preset, options.log_file)
+    app = MnistApp(
+        session, backend, options.hyperparameters, options.preset, options.log_file, store
+    )
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        app.call_later(app.stop_and_exit)
+
+    # A terminal that is closed, or a machine that shuts down, must not cost a run.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
     try:
         with stray_output_logged(options.log_file):
             app.run()
     finally:
+        app.purge_deleted()
         session.close()
     return app.return_code or 0

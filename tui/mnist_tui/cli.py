@@ -89,13 +89,14 @@ def make_app() -> "App":
     _add_bench(app)
     _add_doctor(app)
     _add_data(app)
+    _add_runs(app)
     return app
 
 
 def _add_training(app: "App") -> None:
     from cyclopts import Parameter, validators
 
-    from mnist_tui.flags import OUTPUT, LaunchFlags, launch_options, takes_hyperparameters
+    from mnist_tui.flags import OUTPUT, RUN, LaunchFlags, launch_options, takes_hyperparameters
     from mnist_tui.log import log_uncaught_errors
 
     @app.default
@@ -155,6 +156,26 @@ def _add_training(app: "App") -> None:
                 "and the deviation of the test figures.",
             ),
         ] = 1,
+        resume: Annotated[
+            str | None,
+            Parameter(
+                group=RUN,
+                metavar="ID",
+                help="Continue this run from its last checkpoint, with everything as it was; "
+                "--epochs adds epochs, --data says where the same data lie now.",
+                show_default=False,
+            ),
+        ] = None,
+        until_epoch: Annotated[
+            int | None,
+            Parameter(
+                group=RUN,
+                metavar="N",
+                validator=validators.Number(gte=1),
+                help="End with epoch N; the schedule of the learning rate still follows --epochs.",
+                show_default="--epochs",
+            ),
+        ] = None,
         **given: Any,
     ) -> int:
         """Train without the app and print a line an epoch.
@@ -165,7 +186,14 @@ def _add_training(app: "App") -> None:
         log_uncaught_errors(options.log_file)
         from mnist_tui.commands.train import train_headless
 
-        return train_headless(options, as_json=json, log_every=log_every, repeat=repeat)
+        return train_headless(
+            options,
+            as_json=json,
+            log_every=log_every,
+            repeat=repeat,
+            resume=resume,
+            until_epoch=until_epoch,
+        )
 
 
 def _add_bench(app: "App") -> None:
@@ -244,6 +272,12 @@ def _add_data(app: "App") -> None:
         from mnist_tui.commands.data import fetch_dataset
 
         return fetch_dataset(name)
+
+
+def _add_runs(app: "App") -> None:
+    from mnist_tui.commands.runs.app import runs_app
+
+    app.command(runs_app())
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

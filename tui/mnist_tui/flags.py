@@ -24,7 +24,8 @@ from mnist_tui.usage import UsageError
 
 MACHINE = Group("Data and machine", sort_key=1)
 HYPERPARAMETERS = Group("Hyperparameters", sort_key=2)
-OUTPUT = Group("Output", sort_key=3)
+RUN = Group("Run", sort_key=3)
+OUTPUT = Group("Output", sort_key=4)
 
 Command = TypeVar("Command", bound=Callable[..., int])
 

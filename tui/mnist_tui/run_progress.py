@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.dataset import Dataset, Examples
-from mnist_core.evaluation import Answers
+from mnist_core.evaluation import Answers, answer
 from mnist_core.events import (
     BatchCompleted,
     CompilationFailed,
@@ -18,15 +18,14 @@ from mnist_core.events import (
     TrainingState,
 )
 from mnist_core.hyperparameters import Hyperparameters
-from mnist_tui.charts.series import Series
+from mnist_core.store import EpochRecord, RunRecord, StoredAnswers
+from mnist_tui.curves import Curves
 
 RATE_WINDOW = 1.0
 """Seconds of training time that the examples per second are averaged over."""
 
-AXES = ("step", "epoch", "time")
 
-
-class RunProgress:
+class RunProgress(Curves):
     """Curves and latest figures of a run; `apply` keeps them up to date."""
 
     def __init__(
@@ -37,16 +36,11 @@ class RunProgress:
         sample_rows: NDArray[np.intp],
     ) -> None:
         """`samples` are on show; `sample_rows` (samples,) are their places in the test set."""
+        super().__init__()
         self.hyperparameters = hyperparameters
         self.dataset = dataset
         self.samples = samples
         self._sample_rows = sample_rows
-        self.train_loss = Series(*AXES)
-        self.train_accuracy = Series(*AXES)
-        self.validation_loss = Series(*AXES)
-        self.validation_accuracy = Series(*AXES)
-        self.test_loss = Series(*AXES)
-        self.test_accuracy = Series(*AXES)
         self.started: RunStarted | None = None
         self.batch: BatchCompleted | None = None
         self.epoch: EpochCompleted | None = None
@@ -60,6 +54,11 @@ class RunProgress:
         self.compile_failure: str | None = None
         """Why its steps are not compiled, in sentences."""
         self.end: RunEnded | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Empty until it has begun."""
+        return self.started.run_id if self.started else ""
 
     @property
     def planned_epochs(self) -> int:
@@ -83,7 +82,8 @@ class RunProgress:
     @property
     def epoch_under_way(self) -> int:
         """From 1 while training; epochs completed once the run has ended; 0 before the first."""
-        done = self.epoch.epoch if self.epoch else 0
+        done = self.started.epoch if self.started else 0
+        done = self.epoch.epoch if self.epoch else done
         training = self.batch is not None and self.batch.epoch > done
         return self.batch.epoch if training and self.batch else done
 
@@ -138,6 +138,42 @@ class RunProgress:
                         self.end = event
         self._add_batches(batches)
 
+    def restore(
+        self, record: RunRecord, batches: NDArray[np.void], epochs: Sequence[EpochRecord]
+    ) -> None:
+        """Take what was kept of a run: `batches` are of `BATCH_DTYPE`, from the first one on."""
+        self.add_batches(
+            np.arange(1, len(batches) + 1),
+            batches["loss"],
+            batches["accuracy"],
+            batches["seconds"],
+            record.steps_per_epoch,
+        )
+        for epoch in epochs:
+            self.add_epoch(epoch, epoch.run_seconds)
+        self.started = RunStarted(
+            run_id=record.id,
+            dataset=record.dataset,
+            hyperparameters=record.hyperparameters,
+            parameter_count=record.parameter_count,
+            train_examples=record.train_examples,
+            validation_examples=record.validation_examples,
+            test_examples=record.test_examples,
+            epochs=record.epochs,
+            steps_per_epoch=record.steps_per_epoch,
+            epoch=epochs[-1].epoch if epochs else 0,
+            step=len(batches),
+            device=record.environment.device,
+            blas=record.environment.blas,
+            threads=record.environment.threads,
+        )
+
+    def show_answers(self, answers: StoredAnswers) -> None:
+        """Take what the model of an epoch said of the samples, if its logits were kept."""
+        if answers.logits is not None:
+            self.answers = answer(answers.logits[self._sample_rows])
+            self.answers_epoch = answers.epoch
+
     def continue_run(self) -> None:
         """The ended run goes on: forget its end."""
         self.end = None
@@ -146,14 +182,13 @@ class RunProgress:
         if not batches:
             return
         self.batch = batches[-1]
-        steps = np.array([batch.step for batch in batches], np.float64)
-        places = {
-            "step": steps,
-            "epoch": steps / max(1, self.steps_per_epoch),
-            "time": np.array([batch.seconds for batch in batches]),
-        }
-        self.train_loss.extend([batch.loss for batch in batches], **places)
-        self.train_accuracy.extend([batch.accuracy for batch in batches], **places)
+        self.add_batches(
+            [batch.step for batch in batches],
+            [batch.loss for batch in batches],
+            [batch.accuracy for batch in batches],
+            [batch.seconds for batch in batches],
+            self.steps_per_epoch,
+        )
 
     def _add_epoch(self, event: EpochCompleted) -> None:
         self.epoch = event
@@ -161,13 +196,4 @@ class RunProgress:
         self.answers_epoch = event.epoch
         if self.best is None or event.test_accuracy > self.best.test_accuracy:
             self.best = event
-        places = {
-            "step": float(event.step),
-            "epoch": float(event.epoch),
-            "time": event.state.seconds,
-        }
-        if event.validation_loss is not None and event.validation_accuracy is not None:
-            self.validation_loss.extend(event.validation_loss, **places)
-            self.validation_accuracy.extend(event.validation_accuracy, **places)
-        self.test_loss.extend(event.test_loss, **places)
-        self.test_accuracy.extend(event.test_accuracy, **places)
+        self.add_epoch(event, event.state.seconds)

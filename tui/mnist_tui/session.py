@@ -26,6 +26,16 @@ from mnist_core.loading import (
 )
 from mnist_core.mlx_run import RunFactory
 from mnist_core.run import TrainingRun
+from mnist_core.store import (
+    Environment,
+    ResumePoint,
+    RunRecord,
+    RunState,
+    RunStore,
+    StoreError,
+)
+from mnist_core.store.recorder import RunRecorder
+from mnist_tui.recording import begin_recording
 from mnist_tui.run_progress import RunProgress
 
 SAMPLES = 60
@@ -79,10 +89,23 @@ class Session:
     """The data set, the run under way, the run before it, and what was asked for next."""
 
     def __init__(
-        self, make_run: RunFactory, make_loader: LoaderFactory, log: Callable[[str], str]
+        self,
+        make_run: RunFactory,
+        make_loader: LoaderFactory,
+        log: Callable[[str], str],
+        store: RunStore,
     ) -> None:
-        """`log` takes the tracebacks that people are spared, and says where it put them."""
+        """`log` takes the tracebacks that people are spared, and says where it put them; runs are
+        kept in `store`.
+        """
         self._log = log
+        self._store = store
+        self._recorder: RunRecorder | None = None
+        self._logged_problem = ""
+        self.interrupted: RunRecord | None = None
+        """The latest run, if the process that trained it is gone."""
+        self.store_notice = ""
+        """Why runs are not kept as they should be, in sentences; empty: they are."""
         self.log_note = ""
         """Where the traceback of the last failure is, as a sentence."""
         self._make_run = make_run
@@ -91,6 +114,8 @@ class Session:
         self._run: TrainingRun | None = None
         self._next: Hyperparameters | None = None
         """To be trained as soon as data and a free thread allow."""
+        self._resume_next = ""
+        """The stored run to be continued as soon as there are data."""
         self.dataset: Dataset | None = None
         self.data_reason: str | None = None
         """Why these data are not the ones a person would expect, and what to do about it."""
@@ -119,6 +144,15 @@ class Session:
         return State.IDLE
 
     @property
+    def resumable(self) -> str:
+        """The run that `resume_stored` is meant for: the one shown, or one left behind; or ""."""
+        if self._run is not None or self.waiting:
+            return ""
+        if self.progress is not None:
+            return self.progress.run_id
+        return self.interrupted.id if self.interrupted is not None else ""
+
+    @property
     def can_retry_data(self) -> bool:
         """Whether other data than the ones wanted stand in, and nothing better is offered."""
         return self.data_reason is not None and self.offered is None
@@ -126,7 +160,7 @@ class Session:
     @property
     def waiting(self) -> bool:
         """Whether a run was asked for that cannot start yet."""
-        return self._next is not None
+        return self._next is not None or bool(self._resume_next)
 
     @property
     def can_continue(self) -> bool:
@@ -145,6 +179,19 @@ class Session:
         self._loader = self._make_loader()
         self._loader.start()
 
+    def look_for_interrupted(self) -> None:
+        """Find out whether the latest run was left unfinished by a process that is gone."""
+        if not self._store.exists:
+            return
+        try:
+            latest = self._store.latest()
+        except StoreError as error:
+            self.store_notice = str(error)
+            return
+        self.store_notice = self._store.notice
+        if latest is not None and latest.state is RunState.INTERRUPTED:
+            self.interrupted = latest
+
     def use_offered_data(self) -> None:
         """Train on the data set that was offered from the next run on."""
         if self.offered is not None:
@@ -161,6 +208,62 @@ class Session:
         elif self.data_failure is not None:
             self.load_data()
 
+    def resume_stored(self, run_id: str) -> None:
+        """Continue a run of the store from its checkpoint; one more epoch of one that is complete.
+
+        Where the data are still being loaded, it waits for them.
+
+        Raises:
+            StoreError: it cannot be continued now, as a sentence for the user.
+        """
+        if self._run is not None or self.waiting:
+            raise StoreError("A run is under way. Stop it before you resume another one.")
+        if self.dataset is None and self.data_failure is None:
+            self._resume_next = run_id
+            return
+        point = self._store.resume_point(run_id)
+        record = point.record
+        dataset = self._data_of(record)
+        done = point.state
+        progress = self._restored(record, dataset, done.step if done is not None else 0)
+        until_epoch = max(record.epochs, done.epoch + 1 if done is not None else 1)
+        self._start(progress, point.state, until_epoch, point, record.environment)
+        self.store_notice = point.notice or self.store_notice
+
+    def show_stored(self, run_id: str) -> None:
+        """Show a run of the store, with what its last model said of the samples.
+
+        Raises:
+            StoreError: it cannot be shown now, as a sentence for the user.
+        """
+        if self._run is not None or self.waiting:
+            raise StoreError("A run is under way. Stop it before you open another one.")
+        record = self._store.run(run_id)
+        progress = self._restored(record, self._data_of(record), record.step)
+        answers = self._store.answers(record.id, record.epoch)
+        if answers is not None:
+            progress.show_answers(answers)
+        self.progress, self.samples = progress, progress.samples
+
+    def _data_of(self, record: RunRecord) -> Dataset:
+        """The data that are loaded, which must be those of the run."""
+        dataset = self.dataset
+        if dataset is None:
+            raise StoreError("There are no data yet. Press r to try to get them again.")
+        if dataset.fingerprint != record.fingerprint:
+            raise StoreError(
+                f"{record.name} was trained on {record.dataset}, and {dataset.name} is loaded now. "
+                f"Start again with --data {record.data}."
+            )
+        return dataset
+
+    def _restored(self, record: RunRecord, dataset: Dataset, steps: int) -> RunProgress:
+        """A stored run as it was after `steps` updates."""
+        progress = self._progress_for(record.hyperparameters, dataset)
+        epochs = [epoch for epoch in self._store.epochs(record.id) if epoch.step <= steps]
+        progress.restore(record, self._store.batches(record.id)[:steps], epochs if steps else [])
+        return progress
+
     def pause(self) -> None:
         if self._run is not None:
             self._run.pause()
@@ -171,7 +274,7 @@ class Session:
 
     def stop(self) -> None:
         """End the run under way and keep it; forget a run that waits."""
-        self._next = None
+        self._next, self._resume_next = None, ""
         if self._run is not None:
             self._run.stop()
 
@@ -182,15 +285,24 @@ class Session:
         if self._run is not None:
             self._run.train_one_epoch()
         elif self.progress is not None and self.progress.state is not None:
-            state = self.progress.state
-            self.progress.continue_run()
-            self._start(self.progress, state, state.epoch + 1)
+            progress, state = self.progress, self.progress.state
+            point = None
+            if progress.run_id:
+                try:
+                    point = ResumePoint(self._store.run(progress.run_id), state, "")
+                except StoreError as error:
+                    self.store_notice = str(error)
+            progress.continue_run()
+            self._start(
+                progress, state, state.epoch + 1, point, point.record.environment if point else None
+            )
 
     def tick(self) -> bool:
         """Take what arrived since the last call; True if anything to be drawn changed."""
         changed = self._take_data_events()
         if self._run is None:
             return changed
+        changed |= self._look_at_recorder()
         # Asked before draining, so that no event can come between the two.
         ended = not self._run.alive
         events = self._run.drain()
@@ -199,6 +311,8 @@ class Session:
             changed = True
         if ended:
             self._run.join()
+            self._look_at_recorder()
+            self._recorder = None
             if self.progress is not None and isinstance(self.progress.end, RunFailed):
                 self.log_note = self._log(self.progress.end.traceback)
             self._run = None
@@ -216,6 +330,17 @@ class Session:
         if self._run is not None:
             self._run.stop()
             self._run.join()
+        self._store.close()
+
+    def _look_at_recorder(self) -> bool:
+        """Take over what the recorder cannot do; True if that is news."""
+        problem = self._recorder.problem if self._recorder is not None else ""
+        if problem == self._logged_problem:
+            return False
+        if problem and self._recorder is not None and self._recorder.details:
+            self._log(self._recorder.details)
+        self.store_notice = self._logged_problem = problem
+        return True
 
     def _take_data_events(self) -> bool:
         events = self._loader.drain() if self._loader is not None else []
@@ -232,7 +357,7 @@ class Session:
                 case DatasetFailed():
                     self.data_failure = event
                     self.log_note = self._log(event.traceback)
-                    self._next = None
+                    self._next, self._resume_next = None, ""
         return bool(events)
 
     def _use(self, dataset: Dataset, reason: str | None) -> None:
@@ -245,29 +370,51 @@ class Session:
             ]
             if self._next is not None:
                 self._start_next(dataset)
+            elif self._resume_next:
+                run_id, self._resume_next = self._resume_next, ""
+                try:
+                    self.resume_stored(run_id)
+                except StoreError as error:
+                    self.store_notice = str(error)
 
     def _start_next(self, dataset: Dataset) -> None:
         hyperparameters, self._next = self._next, None
         if hyperparameters is None:
             return
+        progress = self._progress_for(hyperparameters, dataset)
+        self._start(progress, None, hyperparameters.epochs)
+
+    def _progress_for(self, hyperparameters: Hyperparameters, dataset: Dataset) -> RunProgress:
         try:
             test = split(dataset, hyperparameters.validation).test
         except ValueError:
             # The run itself says what does not fit, as its failure.
             test = dataset.test
         rows = shown_samples(test.labels, dataset.class_count, SAMPLES)
-        if self.progress is not None and len(self.progress.train_loss):
-            self.ghost = self.progress
-        self.progress = RunProgress(hyperparameters, dataset, test[rows], rows)
-        self._start(self.progress, None, hyperparameters.epochs)
+        return RunProgress(hyperparameters, dataset, test[rows], rows)
 
-    def _start(self, progress: RunProgress, state: TrainingState | None, until_epoch: int) -> None:
+    def _start(
+        self,
+        progress: RunProgress,
+        state: TrainingState | None,
+        until_epoch: int,
+        point: ResumePoint | None = None,
+        environment: Environment | None = None,
+    ) -> None:
+        """Train `progress` from `state` on; the run shown before becomes the ghost."""
+        if self.progress is not None and self.progress is not progress:
+            self.ghost = self.progress if len(self.progress.train_loss) else self.ghost
+        self.progress = progress
         self.samples = progress.samples
+        self._recorder, self.store_notice = begin_recording(self._store, progress.dataset, point)
+        self._logged_problem = ""
         self._run = self._make_run(
             progress.hyperparameters,
             progress.dataset,
             state,
             until_epoch=until_epoch,
             samples=progress.samples.images,
+            recorder=self._recorder,
+            environment=environment,
         )
         self._run.start()

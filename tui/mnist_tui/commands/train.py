@@ -2,54 +2,131 @@
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TextIO
 
-from mnist_core.backend import configure
+from mnist_core.backend import DeviceChoice, configure
+from mnist_core.dataset import Dataset
 from mnist_core.datasets import default_cache_folder
 from mnist_core.events import RunEnded, RunFailed
-from mnist_core.hyperparameters import Hyperparameters, HyperparametersError, make_hyperparameters
+from mnist_core.hyperparameters import (
+    DEFAULT_PRESET,
+    Hyperparameters,
+    HyperparametersError,
+    make_hyperparameters,
+)
 from mnist_core.loading import DatasetFailed, DatasetLoader, DatasetOffered
+from mnist_core.store import ResumePoint, RunStore, StoreError
+from mnist_core.store.recorder import RunRecorder, recorded_by
 from mnist_tui.dataset_progress import wait_for_dataset
-from mnist_tui.headless import Events, RunSoFar, exit_code, failure, train_in_turn
+from mnist_tui.headless import EXIT_FAILED, Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.launch import LaunchOptions
 from mnist_tui.log import write_log
 from mnist_tui.output import WriteLine, line_writer
 from mnist_tui.plain_text import visible
 from mnist_tui.presenters import JsonLines, PlainLines, Presenter, TerminalLines
+from mnist_tui.recording import begin_recording
 from mnist_tui.signals import StopSignals, stop_signals
 from mnist_tui.usage import UsageError
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What to train, on what data, with what machine."""
+
+    data: str | None
+    recipes: list[Hyperparameters]
+    device: DeviceChoice
+    threads: int | None
+    until_epoch: int | None = None
+    """The last epoch, where that is not the one the recipe plans."""
+    point: ResumePoint | None = None
+    """Where the only recipe is continued; None: all start from their seeds."""
+
+
 def train_headless(
-    options: LaunchOptions, *, as_json: bool = False, log_every: int | None = None, repeat: int = 1
+    options: LaunchOptions,
+    *,
+    as_json: bool = False,
+    log_every: int | None = None,
+    repeat: int = 1,
+    resume: str | None = None,
+    until_epoch: int | None = None,
 ) -> int:
     """Load the data and train once for each of `repeat` seeds; the exit code.
 
-    Events go to stdout, everything else to stderr.
+    With `resume`, continue that run instead, to `until_epoch` if that is given. Events go to
+    stdout, everything else to stderr.
 
     Raises:
-        UsageError: the last seed would be out of bounds.
+        UsageError: the last seed would be out of bounds, or flags that do not go together.
     """
-    recipes = _recipes(options.hyperparameters, repeat)
     write_error = line_writer(sys.stderr)
+    store = RunStore(options.home)
+    try:
+        if resume is None:
+            recipes = _recipes(options.hyperparameters, repeat)
+            work = _Work(options.data, recipes, options.device, options.threads, until_epoch)
+        else:
+            work = _resumed_work(store, options, resume, repeat, until_epoch)
+    except StoreError as error:
+        write_error(visible(str(error)))
+        return EXIT_FAILED
     presenting = _presenter(sys.stdout, write_error, as_json, log_every)
     with stop_signals() as signals, presenting as presenter:
         try:
-            end = _train(options, recipes, presenter, signals, write_error)
+            end = _train(options, work, store, presenter, signals, write_error)
         except KeyboardInterrupt:
             end = RunSoFar().stopped()
             presenter.show(end)
     return exit_code(end)
 
 
+def _resumed_work(
+    store: RunStore, options: LaunchOptions, run: str, repeat: int, until_epoch: int | None
+) -> _Work:
+    """How to continue `run`: as it was, but for the place of its data and the number of epochs."""
+    what = [f"--{name.replace('_', '-')}" for name in sorted(options.given - {"epochs"})]
+    what += ["--repeat"] * (repeat > 1) + ["--device"] * (options.device != "auto")
+    what += ["--threads"] * (options.threads is not None)
+    what += ["--preset"] * (options.preset != DEFAULT_PRESET)
+    if what:
+        raise UsageError(
+            f"--resume takes everything from the run, so it cannot be given with "
+            f"{', '.join(what)}. Only --epochs, --data, --home and the output may be chosen."
+        )
+    point = store.resume_point(run)
+    record = point.record
+    until = until_epoch or record.epochs
+    if "epochs" in options.given:
+        until = options.hyperparameters.epochs
+    done = point.state.epoch if point.state is not None else 0
+    if until <= done:
+        raise UsageError(
+            f"{record.name} has {done} epochs already. Say with --epochs how many it is to have, "
+            f"such as --epochs {done + 1}."
+        )
+    environment = record.environment
+    return _Work(
+        options.data or record.data,
+        [record.hyperparameters],
+        "gpu" if environment.device == "gpu" else "cpu",
+        environment.threads,
+        until,
+        point,
+    )
+
+
 def _train(
     options: LaunchOptions,
-    recipes: list[Hyperparameters],
+    work: _Work,
+    store: RunStore,
     presenter: Presenter,
     signals: StopSignals,
     write_error: WriteLine,
 ) -> RunEnded:
-    loader = DatasetLoader(options.data, default_cache_folder())
+    loader = DatasetLoader(work.data, default_cache_folder())
     try:
         answer = wait_for_dataset(loader, sys.stderr)
         if isinstance(answer, DatasetFailed):
@@ -58,8 +135,10 @@ def _train(
         dataset = answer.dataset
         if answer.reason is not None:
             write_error(visible(answer.reason))
+        if work.point is not None and work.point.notice:
+            write_error(visible(work.point.notice))
         try:
-            backend = configure(options.device, options.threads)
+            backend = configure(work.device, work.threads)
             # It imports MLX, which is known to be usable only now.
             from mnist_core.training import train
         except (RuntimeError, ValueError, OSError, MemoryError) as error:
@@ -68,15 +147,82 @@ def _train(
         if backend.advice:
             write_error(backend.advice)
 
-        def events_of(recipe: Hyperparameters) -> Events:
-            return train(recipe, dataset, backend=backend)
+        recorders = _Recorders(store, dataset, work.point, write_error)
 
-        end = train_in_turn(recipes, events_of, presenter, signals, options.log_file)
+        def events_of(recipe: Hyperparameters) -> Events:
+            recorder = recorders.next()
+            return recorded_by(
+                recorder,
+                train(
+                    recipe,
+                    dataset,
+                    work.point.state if work.point is not None else None,
+                    backend=backend,
+                    until_epoch=work.until_epoch,
+                    run_id=recorder.run_id if recorder is not None else None,
+                ),
+            )
+
+        try:
+            end = train_in_turn(work.recipes, events_of, presenter, signals, options.log_file)
+        except _NotResumedError as error:
+            return _shown(RunFailed(str(error), ""), presenter)
+        finally:
+            recorders.finish(lambda text: write_log(options.log_file, text))
         if any(isinstance(event, DatasetOffered) for event in loader.drain()):
             write_error("MNIST has been downloaded meanwhile: the next run will use it.")
         return end
     finally:
         loader.cancel()
+
+
+class _NotResumedError(Exception):
+    """A run cannot be continued; the message is a sentence for the user."""
+
+
+class _Recorders:
+    """A recorder for each run in turn; what each could not do is said after it."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        dataset: Dataset,
+        point: ResumePoint | None,
+        write_error: WriteLine,
+    ) -> None:
+        self._store = store
+        self._dataset = dataset
+        self._point = point
+        self._write_error = write_error
+        self._told: set[str] = set()
+        self._all: list[RunRecorder] = []
+
+    def next(self) -> RunRecorder | None:
+        """A started recorder; None where runs cannot be kept.
+
+        Raises:
+            _NotResumedError: the run to be continued cannot be.
+        """
+        recorder, notice = begin_recording(self._store, self._dataset, self._point)
+        if recorder is None and self._point is not None:
+            raise _NotResumedError(notice.removeprefix("This run is not kept. "))
+        if recorder is not None:
+            self._all.append(recorder)
+        self._tell(notice)
+        return recorder
+
+    def finish(self, log: Callable[[str], str]) -> None:
+        """Wait for what is still to be written, and tell of what could not be."""
+        for recorder in self._all:
+            recorder.finish()
+            if recorder.problem:
+                where = log(recorder.details) if recorder.details else ""
+                self._tell(f"{recorder.problem} {where}")
+
+    def _tell(self, sentence: str) -> None:
+        if sentence and sentence not in self._told:
+            self._told.add(sentence)
+            self._write_error(visible(sentence))
 
 
 def _shown(end: RunEnded, presenter: Presenter) -> RunEnded:

@@ -8,16 +8,20 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from mnist_core.backend import Backend
 from mnist_core.events import RunFailed
 from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.store import RunRecord
 from mnist_tui.digits import PICTURE_STYLES, PictureStyle
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.plain_text import visible
 from mnist_tui.plots import metric_plot
+from mnist_tui.runs.marked_curves import MarkedCurves
+from mnist_tui.runs.overlay import with_overlays
 from mnist_tui.screens.question import Question
 from mnist_tui.session import Session, State
 from mnist_tui.widgets.chart import Chart
@@ -38,14 +42,31 @@ class TrainScreen(Screen[None]):
     AUTO_FOCUS = "#loss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
 
+    class ResumeAsked(Message):
+        """The user wants to go on with a stored run."""
+
+        def __init__(self, run_id: str) -> None:
+            super().__init__()
+            self.run_id = run_id
+
+    class CommandAsked(Message):
+        """The user wants the command line that reproduces a stored run."""
+
+        def __init__(self, run_id: str) -> None:
+            super().__init__()
+            self.run_id = run_id
+
     def __init__(
         self,
         session: Session,
         backend: Backend | None,
         hyperparameters: Hyperparameters,
         preset: str,
+        marked: MarkedCurves,
     ) -> None:
+        """`marked` are the runs to draw beside the one that is trained."""
         super().__init__()
+        self._marked = marked
         self._session = session
         self._backend = backend
         self._hyperparameters = hyperparameters
@@ -83,21 +104,42 @@ class TrainScreen(Screen[None]):
     # -- drawing ---------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        changed = self._session.tick()
+        changed = self._session.tick() | self._marked.update()
         active = self._session.state.is_active
         self._ticks += 1
         figures = not active or self._ticks % TICKS_PER_FIGURES == 0
-        if changed:
+        if self._is_covered:
+            pass
+        elif changed:
             self._draw(figures=figures)
         elif active:
             self._draw_state(figures=figures)
         if self._leaving and not active:
             self.app.exit()
 
+    @property
+    def _is_covered(self) -> bool:
+        """Whether another screen that fills the terminal is shown; behind a dialog, none is."""
+        stack = self.app.screen_stack
+        return any(not screen.is_modal for screen in stack[stack.index(self) + 1 :])
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was shown."""
+        self._marked.update()
+        self._draw()
+
+    def redraw(self) -> None:
+        """Draw what has changed in the session outside of a tick."""
+        self._draw()
+
     def _draw(self, *, figures: bool = True) -> None:
         session = self._session
+        shown = {run.run_id for run in (session.progress, session.ghost) if run is not None}
+        overlays = self._marked.overlays(but=shown)
         loss = metric_plot("loss", session.progress, session.ghost, log=self._log_loss)
+        loss = with_overlays(loss, "loss", overlays)
         accuracy = metric_plot("accuracy", session.progress, session.ghost)
+        accuracy = with_overlays(accuracy, "accuracy", overlays)
         self.query_one("#loss", Chart).plot = replace(loss, cursor=self._cursor)
         self.query_one("#accuracy", Chart).plot = replace(accuracy, cursor=self._cursor)
         self._draw_samples()
@@ -157,6 +199,14 @@ class TrainScreen(Screen[None]):
         if session.offered is not None:
             name = visible(session.offered.name)
             return f"{name} has been downloaded. Press u to use it from the next run on."
+        if session.store_notice:
+            return visible(session.store_notice)
+        if session.interrupted is not None and session.progress is None:
+            left = session.interrupted
+            return visible(
+                f"{left.name} was interrupted in epoch {min(left.epoch + 1, left.epochs)}/"
+                f"{left.epochs}. Press R to go on with it."
+            )
         progress = session.progress
         if progress is not None and progress.compile_failure is not None:
             return visible(progress.compile_failure)
@@ -179,6 +229,10 @@ class TrainScreen(Screen[None]):
                 return session.state in (State.RUNNING, State.PAUSED) or session.waiting
             case "one_more_epoch":
                 return session.can_continue
+            case "resume_stored":
+                return bool(session.resumable)
+            case "show_command":
+                return session.progress is not None and bool(session.progress.run_id)
             case "use_offered_data":
                 return session.offered is not None
             case "retry_data":
@@ -230,6 +284,24 @@ class TrainScreen(Screen[None]):
     def action_one_more_epoch(self) -> None:
         self._session.one_more_epoch()
         self._draw_state()
+
+    def action_resume_stored(self) -> None:
+        self.post_message(self.ResumeAsked(self._session.resumable))
+
+    def action_show_command(self) -> None:
+        progress = self._session.progress
+        if progress is not None:
+            self.post_message(self.CommandAsked(progress.run_id))
+
+    def fork(self, record: RunRecord) -> None:
+        """Put the hyperparameters of a stored run into the form."""
+        form = self.query_one(HyperparameterForm)
+        form.load(record.hyperparameters)
+        form.focus_field()
+        self.notify(
+            visible(f"The form has the values of {record.name}. Change some, and press Enter."),
+            markup=False,
+        )
 
     def action_edit(self) -> None:
         self.query_one(HyperparameterForm).focus_field()
@@ -287,10 +359,14 @@ class TrainScreen(Screen[None]):
 
     # -- leaving ---------------------------------------------------------------------------------
 
-    def leave(self) -> None:
+    def leave(self, *, ask: bool = True) -> None:
         """Exit, once a run under way has stopped; asks first if there is one."""
         if not self._session.state.is_active:
             self.app.exit()
+            return
+        if not ask:
+            self._leaving = True
+            self._session.stop()
             return
 
         def answered(stop: bool | None) -> None:

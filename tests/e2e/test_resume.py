@@ -1,0 +1,133 @@
+"""A run that was killed, and goes on: as processes, with real training."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from idx_folder import write_idx_folder
+
+from mnist_core.store import RunState, RunStore
+
+COMMAND = [sys.executable, "-c", "from mnist_tui.cli import main; main()"]
+RECIPE = ["--epochs=100", "--batch-size=32", "--hidden-sizes=8", "--optimizer=adam",
+          "--dropout=0.2", "--schedule=cosine", "--learning-rate=0.003", "--threads=1"]  # fmt: skip
+FIGURES = ("epoch", "step", "loss", "accuracy", "learning_rate", "train_loss", "train_accuracy",
+           "test_loss", "test_accuracy", "best_test_accuracy", "best_epoch")  # fmt: skip
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    return write_idx_folder(tmp_path / "digits")
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, "train", *map(str, arguments), "--json", "--log-every=1"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+
+
+def figures(event: dict[str, Any]) -> dict[str, Any]:
+    """What must not depend on whether a run was interrupted."""
+    return {name: event[name] for name in FIGURES if name in event}
+
+
+def whole_run(*arguments: str | Path) -> list[dict[str, Any]]:
+    process = start(*arguments)
+    output, _ = process.communicate(timeout=100)
+    assert process.returncode == 0
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def kill_at(step: int, *arguments: str | Path) -> None:
+    """Train, and kill the process once it has told of this update."""
+    with ExitStack() as stack:
+        process = stack.enter_context(start(*arguments))
+        stack.callback(process.kill)
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "batch_completed" and event["step"] >= step:
+                process.send_signal(signal.SIGKILL)
+                break
+        process.stdout.read()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_killed_run_ends_with_the_figures_of_one_that_was_not(
+    digits: Path, tmp_path: Path
+) -> None:
+    unbroken = whole_run("--data", digits, *RECIPE, "--home", tmp_path / "unbroken")
+    broken = tmp_path / "broken"
+    kill_at(600, "--data", digits, *RECIPE, "--home", broken)
+    (left,) = RunStore(broken).runs()
+    assert left.state is RunState.INTERRUPTED
+
+    # The same data, at another place.
+    moved = digits.rename(tmp_path / "moved")
+    resumed = whole_run("--resume", left.id, "--home", broken, "--data", moved)
+
+    assert resumed[0]["step"] > 0
+    first = resumed[0]["step"]
+    there = [e for e in unbroken if e.get("step", 0) > first and "seconds" in e]
+    again = [e for e in resumed if e.get("step", 0) > first and "seconds" in e]
+    assert [figures(event) for event in again] == [figures(event) for event in there]
+
+    stores = RunStore(tmp_path / "unbroken"), RunStore(broken)
+    (whole,), (mended,) = (store.runs() for store in stores)
+    assert mended.state is RunState.COMPLETED
+    curves = [store.batches(run.id) for store, run in zip(stores, (whole, mended), strict=True)]
+    for name in ("loss", "accuracy", "learning_rate"):
+        assert curves[0][name].tobytes() == curves[1][name].tobytes()
+
+
+def test_epochs_are_added_to_a_complete_run(digits: Path, tmp_path: Path) -> None:
+    flags = ("--data", digits, "--batch-size=100", "--home", tmp_path / "home")
+    six = whole_run(*flags, "--epochs=6")
+    whole_run(*flags, "--epochs=2", "--seed=0")
+    short = RunStore(tmp_path / "home").runs()[0]
+    longer = whole_run("--resume", short.id, "--epochs=6", "--home", tmp_path / "home")
+    assert figures(longer[-1]) == figures(six[-1])
+    assert RunStore(tmp_path / "home").run(short.id).epoch == 6
+
+
+def test_what_cannot_be_resumed_is_a_sentence(digits: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    whole_run("--data", digits, "--epochs=2", "--home", home)
+    (run,) = RunStore(home).runs()
+    other = write_idx_folder(tmp_path / "other", train=404)
+
+    def told(*arguments: str | Path) -> tuple[int, str]:
+        done = subprocess.run(
+            [*COMMAND, "train", "--home", str(home), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return done.returncode, done.stderr.splitlines()[-1]
+
+    assert told("--resume", "nothing") == (
+        1, f"There is no run 'nothing' in {home}. mnist-tui runs list names them."
+    )  # fmt: skip
+    code, words = told("--resume", run.id)
+    assert (code, words) == (
+        2, "run 1 has 2 epochs already. Say with --epochs how many it is to have, "
+        "such as --epochs 3."
+    )  # fmt: skip
+    code, words = told("--resume", run.id, "--seed", "3", "--preset", "mlx-wide")
+    assert code == 2
+    assert "cannot be given with --seed, --preset" in words
+    code, words = told("--resume", run.id, "--epochs", "3", "--data", other)
+    assert code == 1
+    assert "run 1 was trained on other data than other" in words
+    assert RunStore(home).run(run.id) == run
