@@ -1,7 +1,9 @@
 """Checkpoints: training states as safetensors files, of which the last and the best are kept."""
 
+import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,12 @@ _FORMAT = "1"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A state that was read back."""
+    """The newest state that could be read back."""
 
-    state: TrainingState
-    problem: str = ""
-    """Why a newer one could not be used, as a sentence; empty: this is the newest."""
+    state: TrainingState | None
+    """None: there is none."""
+    problem: str
+    """Why a newer one could not be used, as a sentence; empty: there is no newer one."""
 
 
 class Checkpoints:
@@ -41,19 +44,33 @@ class Checkpoints:
         Raises:
             OSError: it could not be written; those before are still there.
         """
-        path = self._path(state.epoch, state.batch)
+        path = self._at(state)
         write_whole(path, _to_bytes(state))
         self._keep({path, self._path(state.best_epoch, 0)})
 
-    def last(self) -> Checkpoint | None:
-        """The newest state that can be read; None if there is none."""
+    def last(self, *, up_to_step: int | None = None, finite: bool = False) -> Checkpoint:
+        """The newest state that can be used.
+
+        Args:
+            up_to_step: pass over states of later updates than this one.
+            finite: pass over states with parameters that are not finite numbers.
+        """
         problem = ""
         for path in reversed(self._files()):
             try:
-                return Checkpoint(_from_file(path), problem)
+                state = _from_file(path)
             except (OSError, ValueError) as error:
-                problem = problem or f"The checkpoint {path} cannot be used ({error})."
-        return None
+                reason = error.strerror if isinstance(error, OSError) else error
+                problem = problem or f"The checkpoint {path} cannot be used ({reason})."
+                continue
+            if up_to_step is not None and state.step > up_to_step:
+                problem = problem or f"The checkpoint {path} is ahead of the run's metrics."
+                continue
+            if finite and not _is_finite(state):
+                problem = problem or f"The checkpoint {path} holds numbers that are not finite."
+                continue
+            return Checkpoint(state, problem)
+        return Checkpoint(None, problem)
 
     def epoch(self, epoch: int) -> TrainingState | None:
         """The state at the end of `epoch`; None where it was not kept or cannot be read."""
@@ -88,19 +105,25 @@ class Checkpoints:
                 path.unlink(missing_ok=True)
 
 
+def _is_finite(state: TrainingState) -> bool:
+    arrays = (*state.parameters, *(state.optimizer_state or ()))
+    return all(bool(np.isfinite(array).all()) for array in arrays)
+
+
 def _to_bytes(state: TrainingState) -> bytes:
     from safetensors.numpy import save
 
-    arrays = {f"parameters.{index}": array for index, array in enumerate(state.parameters)}
+    named = {f"parameters.{index}": array for index, array in enumerate(state.parameters)}
     for index, array in enumerate(state.optimizer_state or ()):
-        arrays[f"optimizer_state.{index}"] = array
+        named[f"optimizer_state.{index}"] = array
     bare = asdict(replace(state, parameters=(), optimizer_state=None))
     rest = {name: value for name, value in bare.items() if name not in _ARRAYS}
     rest["has_optimizer_state"] = state.optimizer_state is not None
     # safetensors takes the memory as it lies, whatever the strides say.
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in named.items()}
     # JSON writes a float so that it reads back as the same one.
-    return save(contiguous, {"format": _FORMAT, "state": json.dumps(rest)})
+    text = json.dumps(rest)
+    return save(arrays, {"format": _FORMAT, "state": text, "digest": _digest(text, arrays)})
 
 
 def _from_file(path: Path) -> TrainingState:
@@ -112,16 +135,30 @@ def _from_file(path: Path) -> TrainingState:
             metadata: dict[str, str] = file.metadata() or {}
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"damaged: {error}") from error
+        raise ValueError(f"it is damaged: {error}") from error
     if metadata.get("format") != _FORMAT or "state" not in metadata:
-        raise ValueError("no checkpoint that this version can read")
-    rest: dict[str, Any] = json.loads(metadata["state"])
-    has_optimizer_state = rest.pop("has_optimizer_state")
-    return TrainingState(
-        parameters=_numbered(arrays, "parameters"),
-        optimizer_state=_numbered(arrays, "optimizer_state") if has_optimizer_state else None,
-        **rest,
-    )
+        raise ValueError("it was not made by this version of mnist-tui")
+    if metadata.get("digest") != _digest(metadata["state"], arrays):
+        raise ValueError("it is damaged: its checksum does not match")
+    try:
+        rest: dict[str, Any] = json.loads(metadata["state"])
+        has_optimizer_state = rest.pop("has_optimizer_state")
+        return TrainingState(
+            parameters=_numbered(arrays, "parameters"),
+            optimizer_state=_numbered(arrays, "optimizer_state") if has_optimizer_state else None,
+            **rest,
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError("it was not made by this version of mnist-tui") from error
+
+
+def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """A checksum: safetensors itself would not notice a changed byte in an array."""
+    digest = hashlib.blake2b(text.encode(), digest_size=16)
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()
 
 
 def _numbered(arrays: dict[str, NDArray[Any]], name: str) -> tuple[NDArray[np.float32], ...]:

@@ -7,13 +7,12 @@ import numpy as np
 from mnist_core.store.records import BATCH_DTYPE
 
 
-def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int) -> None:
+def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int | None) -> None:
     """Drop what `run` has past update `step` and completed epoch `epoch`.
 
-    With no epoch kept, epoch 0 goes too: a run from its seed evaluates it again. Call it within a
-    transaction.
+    None drops epoch 0 too: a run from its seed evaluates it again. Call it within a transaction.
     """
-    last_epoch = epoch if step else -1
+    last_epoch = -1 if epoch is None else epoch
     connection.execute("DELETE FROM batches WHERE run = ? AND first >= ?", (run, step))
     row = connection.execute(
         "SELECT first, data FROM batches WHERE run = ? AND first + count > ?", (run, step)

@@ -1,8 +1,10 @@
 """Opening the store's database: made when missing, set aside when damaged, read-only if need be."""
 
+import contextlib
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +12,20 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mnist_core.store.errors import StoreError
-from mnist_core.store.schema import check_version, migrate, version_of
+from mnist_core.store.files import sync_folder
+from mnist_core.store.salvage import salvage
+from mnist_core.store.schema import VERSION, check_version, migrate, version_of
 
 FILE = "runs.db"
+_SUSPECT = "runs.db.suspect"
+"""A file that says that somebody met damage, so that whoever opens next looks at every page."""
+_NEW = "runs.db.new"
+"""The database that is to take the place of a damaged one."""
 _PATIENCE = 5.0
 """Seconds to wait for another process that writes."""
 _SIDE_FILES = ("-wal", "-shm")
-# What SQLite says of files that are no database, or no longer one.
-_DAMAGED = ("not a database", "malformed")
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,15 @@ class Opened:
     """What a person must know of how it was opened, as a sentence; empty: nothing."""
 
 
+class _DamagedError(Exception):
+    """The database is not sound; the message says how."""
+
+
 def open_database(home: Path) -> Opened:
     """Open the database in `home`, making both if they are missing.
 
-    A damaged database is renamed, never deleted, and a new one takes its place. One that this user
-    may not write is opened for reading.
+    A damaged database is renamed, never deleted, and a new one with the runs that can still be read
+    takes its place. One that cannot be written is opened for reading.
 
     Raises:
         StoreError: there is no way to use it.
@@ -48,17 +60,24 @@ def open_database(home: Path) -> Opened:
             "Choose another one with --home."
         ) from error
     if not may_write(home, path):
-        return _open_to_read(path)
+        return _open_to_read(path, f"{home} cannot be written, so new runs are not kept there.")
     try:
         # Two processes that start together must not both make or set aside the database.
-        with FileLock(home / f".{FILE}.lock", timeout=_PATIENCE):
+        with FileLock(home / f".{FILE}.lock", timeout=_PATIENCE, fallback_to_soft=False):
             return _open_to_write(path)
     except Timeout as error:
         raise StoreError(
             f"{path} is being opened by another mnist-tui that does not finish. Close it."
         ) from error
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path} cannot be opened: {error}.") from error
+        what = (isinstance(error, OSError) and error.strerror) or str(error)
+        if path.exists() and not (isinstance(error, sqlite3.Error) and _code(error) in _BUSY):
+            # As on a full disk: what is there can still be looked at.
+            with contextlib.suppress(StoreError):
+                return _open_to_read(
+                    path, f"{path} can only be read now ({what}), so new runs are not kept there."
+                )
+        raise StoreError(f"{path} cannot be opened: {what}.") from error
 
 
 def may_write(home: Path, path: Path) -> bool:
@@ -68,45 +87,169 @@ def may_write(home: Path, path: Path) -> bool:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the error says that the file is no longer a sound database."""
-    return any(words in str(error) for words in _DAMAGED)
+    return _code(error) in _DAMAGE
+
+
+def mark_suspect(home: Path) -> None:
+    """Have every page of the database in `home` checked by whoever opens it next."""
+    with contextlib.suppress(OSError):
+        (home / _SUSPECT).touch()
+
+
+def file_identity(path: Path, *, content: bool = False) -> tuple[int, ...]:
+    """What tells the database from another one under its name, `content` from what it held before.
+
+    It is empty where there is no file.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    state = (found.st_size, found.st_mtime_ns) if content else ()
+    return (found.st_dev, found.st_ino, *state)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Another connection to a database that `open_database` has opened to write."""
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-    connection.execute("PRAGMA foreign_keys = ON")
-    # With the write-ahead log, whoever reads never waits for whoever writes.
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
+    """Another connection to a database that `open_database` has opened to write.
+
+    Raises:
+        sqlite3.Error: it is missing, damaged, or cannot be written; nothing was changed.
+    """
+    return _connect(path, "mode=rw")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is done within is written as a whole or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself when the disk is full, for instance.
+        if connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        raise
+
+
+def check_integrity(home: Path) -> str:
+    """What SQLite says of the whole database in `home`: "ok" or what is wrong."""
+    with closing(sqlite3.connect(_uri(home / FILE, "mode=rw"), uri=True)) as connection:
+        return "\n".join(row[0] for row in connection.execute("PRAGMA integrity_check"))
+
+
+def _code(error: sqlite3.Error) -> int:
+    # The lower byte is the kind of error, the others say more of it. Errors of the module itself
+    # have none.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _uri(path: Path, how: str) -> str:
+    return f"{path.absolute().as_uri()}?{how}"
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(_uri(path, how), uri=True, timeout=_PATIENCE, isolation_level=None)
+    try:
+        connection.text_factory = _text
+        connection.execute("PRAGMA foreign_keys = ON")
+        # With the write-ahead log, whoever reads never waits for whoever writes.
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A checkpoint is a file of its own. For it never to be ahead of its curves, also after a
+        # power cut, a commit must be on the disk; at two a second that costs little.
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
+def _text(value: bytes) -> str:
+    # A text that was damaged must not hide the other rows.
+    return value.decode(errors="replace")
+
+
 def _open_to_write(path: Path) -> Opened:
-    notice = ""
+    new = path.with_name(_NEW)
+    if new.exists() and not path.exists():
+        # A kill came between setting the damaged one aside and putting the new one in its place.
+        new.replace(path)
     try:
-        connection = _sound(path)
+        return Opened(_sound(path), read_only=False)
+    except _DamagedError as error:
+        why = str(error)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        aside = _set_aside(path)
-        notice = (
-            f"{path} was damaged ({error}). It was renamed to {aside.name}, and a new one was made."
-        )
-        connection = _sound(path)
-    return Opened(connection, read_only=False, notice=notice)
+        why = str(error)
+    copied, found = _make_new(path, new)
+    aside = _set_aside(path)
+    new.replace(path)
+    sync_folder(path.parent)
+    copies = f", with {copied} of its {found} runs" if found else ""
+    return Opened(
+        _sound(path),
+        read_only=False,
+        notice=f"{path} was damaged ({why}). It was renamed to {aside.name}, and a new one was "
+        f"made{copies}.",
+    )
+
+
+def _make_new(path: Path, new: Path) -> tuple[int, int]:
+    """Make the database `new` with the runs of `path` that can be read.
+
+    Returns how many were copied, and how many were found.
+    """
+    new.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(new, isolation_level=None)) as target:
+            migrate(target)
+            # An empty file can have nothing to copy, but SQLite would delete its log.
+            if not path.exists() or not path.stat().st_size:
+                return 0, 0
+            with closing(
+                sqlite3.connect(_uri(path, "mode=ro"), uri=True, isolation_level=None)
+            ) as damaged:
+                damaged.text_factory = _text
+                return salvage(damaged, target)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _sound(path: Path) -> sqlite3.Connection:
-    connection = connect(path)
+    _check_emptiness(path)
+    connection = _connect(path, "mode=rwc")
     try:
         check_version(connection, str(path))
         migrate(connection)
         # Reads every page that lists the runs, so that damage there shows now and not later.
         connection.execute("SELECT count(*), sum(length(hyperparameters)) FROM runs").fetchone()
+        suspect = path.with_name(_SUSPECT)
+        if suspect.exists():
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise _DamagedError(found.removeprefix("*** in database main ***\n"))
+            suspect.unlink(missing_ok=True)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_emptiness(path: Path) -> None:
+    """Raises _DamagedError if an empty or missing file held runs once.
+
+    SQLite takes it for a new database, and deletes the log that belonged to the old one.
+    """
+    if path.exists() and path.stat().st_size:
+        return
+    log = path.with_name(path.name + "-wal")
+    checkpoints = path.parent / "checkpoints"
+    kept_runs = path.exists() and checkpoints.is_dir() and any(checkpoints.iterdir())
+    if kept_runs or (log.exists() and log.stat().st_size):
+        raise _DamagedError("it is empty")
 
 
 def _set_aside(path: Path) -> Path:
@@ -114,42 +257,64 @@ def _set_aside(path: Path) -> Path:
     moment = datetime.now().strftime("%Y%m%d-%H%M%S")
     aside = path.with_name(f"{path.stem}.damaged-{moment}{path.suffix}")
     count = 1
-    while aside.exists():
+    while any(path.parent.glob(f"{aside.name}*")):
         count += 1
         aside = path.with_name(f"{path.stem}.damaged-{moment}-{count}{path.suffix}")
     # Its log first: without it the new database would take the old one's log for its own.
-    for suffix in _SIDE_FILES:
-        log = path.with_name(path.name + suffix)
-        if log.exists():
-            log.replace(aside.with_name(aside.name + suffix))
-    path.replace(aside)
+    for suffix in (*_SIDE_FILES, ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + suffix))
+    path.with_name(_SUSPECT).unlink(missing_ok=True)
+    sync_folder(path.parent)
     return aside
 
 
-def _open_to_read(path: Path) -> Opened:
-    notice = f"{path.parent} cannot be written, so new runs are not kept there."
+def _open_to_read(path: Path, notice: str) -> Opened:
     if not path.exists():
         empty = sqlite3.connect(":memory:", isolation_level=None)
         migrate(empty)
         return Opened(empty, read_only=True, notice=notice)
     # In a folder that cannot be written SQLite cannot make the files that WAL needs; a database
-    # declared immutable needs none.
-    problem: sqlite3.Error | None = None
+    # declared immutable needs none, and passes over what is still in the log.
+    log = path.with_name(path.name + "-wal")
+    unseen = log.exists() and log.stat().st_size > 0
+    problem = "it holds no runs"
     for how in ("mode=ro", "immutable=1"):
         try:
-            connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True,
-                                         timeout=_PATIENCE, isolation_level=None)  # fmt: skip
-            check_version(connection, str(path))
-            if version_of(connection) > 0:
-                connection.execute("SELECT count(*) FROM runs").fetchone()
-                return Opened(connection, read_only=True, notice=notice)
-            connection.close()
+            connection = sqlite3.connect(
+                _uri(path, how), uri=True, timeout=_PATIENCE, isolation_level=None
+            )
         except sqlite3.Error as error:
-            problem = error
-    raise StoreError(f"{path} cannot be read: {problem or 'it holds no runs'}.")
+            problem = str(error)
+            continue
+        usable = None
+        try:
+            connection.text_factory = _text
+            usable = _usable_to_read(connection, path)
+        except sqlite3.Error as error:
+            problem = str(error)
+        finally:
+            if usable is not connection:
+                connection.close()
+        if usable is not None:
+            if how == "immutable=1" and unseen:
+                notice += " What was written last cannot be read there."
+            return Opened(usable, read_only=True, notice=notice)
+    raise StoreError(f"{path} cannot be read: {problem}.")
 
 
-def check_integrity(home: Path) -> str:
-    """What SQLite says of the whole database in `home`: "ok" or what is wrong."""
-    with closing(sqlite3.connect(home / FILE)) as connection:
-        return "\n".join(row[0] for row in connection.execute("PRAGMA integrity_check"))
+def _usable_to_read(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection | None:
+    """The connection, or a copy in memory in the present version; None: there are no tables."""
+    check_version(connection, str(path))
+    version = version_of(connection)
+    if version == 0:
+        return None
+    connection.execute("SELECT count(*) FROM runs").fetchone()
+    if version == VERSION:
+        return connection
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    copy.text_factory = _text
+    connection.backup(copy)
+    migrate(copy)
+    return copy

@@ -1,5 +1,6 @@
 """Who trains a run: an operating system's lock on a file, which even kill -9 releases."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -7,8 +8,10 @@ from filelock import FileLock, Timeout
 
 from mnist_core.store.errors import StoreError
 
-_PROBED = 0.5
+_PATIENCE = 1.0
 """Seconds to wait for a lock: somebody who only looks whether it is held, holds it for a moment."""
+_POLL = 0.01
+"""Seconds between two tries, so that a moment's look never makes all of them fail."""
 
 
 class Ownership:
@@ -16,7 +19,8 @@ class Ownership:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = FileLock(path, thread_local=False)
+        # The files that stand in for locks where a file system has none outlive kill -9.
+        self._lock = FileLock(path, thread_local=False, fallback_to_soft=False)
 
     def claim(self, run: str) -> None:
         """Take the lock of `run`, as the message names it.
@@ -27,7 +31,7 @@ class Ownership:
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire(timeout=_PROBED)
+            self._lock.acquire(timeout=_PATIENCE, poll_interval=_POLL)
         except Timeout:
             raise StoreError(
                 f"{run} is being trained at this moment, here or by another mnist-tui. "
@@ -49,19 +53,28 @@ class Ownership:
         """Give it up; nothing happens if it is not held."""
         self._lock.release()
 
+    def discard(self) -> None:
+        """Remove the file of a lock that is held, then give it up: the run is gone for good."""
+        if self.held:
+            self._path.unlink(missing_ok=True)
+        self.release()
+
 
 def is_owned(path: Path) -> bool:
-    """Whether somebody holds the lock at `path` now.
+    """Whether somebody holds the lock at `path` now; works in folders that may only be read.
 
     Raises:
-        OSError: that cannot be found out, as in a folder that may not be written.
+        OSError: that cannot be found out.
     """
-    if not path.exists():
-        return False
-    lock = FileLock(path, thread_local=False)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared, so that those who look do not take each other for the owner.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    lock.release()
+    finally:
+        os.close(descriptor)
     return False

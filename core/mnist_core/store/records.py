@@ -153,3 +153,8 @@ class StoredAnswers:
     """(examples,), of the predicted class."""
     logits: NDArray[np.float32] | None = field(default=None)
     """(examples, classes); kept for the best and the last epoch only."""
+
+
+def storable(text: str) -> str:
+    """`text` as SQLite takes it: bytes of a path or argument that are no UTF-8 become \\udcXX."""
+    return text.encode(errors="backslashreplace").decode()

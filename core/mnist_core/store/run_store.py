@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,14 @@ from mnist_core.dataset import Dataset
 from mnist_core.events import TrainingState
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.store.checkpoints import Checkpoints
-from mnist_core.store.database import open_database
+from mnist_core.store.database import (
+    FILE,
+    file_identity,
+    is_damage,
+    mark_suspect,
+    open_database,
+    transaction,
+)
 from mnist_core.store.errors import StoreError
 from mnist_core.store.ownership import Ownership, is_owned
 from mnist_core.store.recorder import RunRecorder
@@ -29,6 +37,7 @@ from mnist_core.store.records import (
     RunRecord,
     RunState,
     StoredAnswers,
+    storable,
 )
 
 _COLUMNS = (
@@ -64,8 +73,14 @@ class RunStore:
         self.home = home
         self.notice = ""
         """What a person must know of how the database was opened; empty: nothing."""
+        self.unreadable = ""
+        """Which runs `runs` had to leave out and why, as a sentence; empty: none."""
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, ...] = ()
+        """What tells the file that is open from one that has taken its place."""
+        self._opened_count = 0
         self._read_only = False
+        self._live_ids: tuple[object, list[str]] = (None, [])
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -75,44 +90,87 @@ class RunStore:
         self._open()
         return self._read_only
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a database; the first use makes one."""
+        return (self.home / FILE).exists()
+
     def changes(self) -> int:
-        """A number that is another one after any process has changed the runs."""
+        """A number that is another one after any process has changed the runs, or has died."""
         with self._reading() as connection:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
-            return int(version) * 1_000_003 + connection.total_changes
+            now = (self._opened_count, version, connection.total_changes)
+            if self._live_ids[0] != now:
+                rows = connection.execute(
+                    "SELECT id FROM runs WHERE state IN (?, ?)",
+                    [state for state in RunState if state.is_live],
+                ).fetchall()
+                self._live_ids = (now, [row[0] for row in rows])
+        # The death of an owner writes nothing.
+        return hash((now, tuple(self._is_live(run_id) for run_id in self._live_ids[1])))
 
     def runs(self) -> list[RunRecord]:
-        """Every run that is not deleted, the latest first."""
+        """Every run that is not deleted, the latest first.
+
+        One that cannot be read, as from another version, is left out; `unreadable` tells.
+        """
         with self._reading() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM runs WHERE deleted IS NULL ORDER BY number DESC"
             ).fetchall()
-        return [self._record(row) for row in rows]
+        records: list[RunRecord] = []
+        problems: list[str] = []
+        for row in rows:
+            try:
+                records.append(self._record(row))
+            except StoreError as error:
+                problems.append(str(error))
+        others = f" So it is with {len(problems) - 1} more." if len(problems) > 1 else ""
+        self.unreadable = f"{problems[0]}{others}" if problems else ""
+        return records
+
+    def latest(self) -> RunRecord | None:
+        """The run that began last; None if there is none."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM runs WHERE deleted IS NULL ORDER BY number DESC LIMIT 1"
+            ).fetchall()
+        return self._record(rows[0]) if rows else None
 
     def run(self, run_id: str) -> RunRecord:
-        """The run of this id, of an id that only begins so, or of this name."""
+        """The run of this id, or else of this name, or else the one whose id begins so."""
         with self._reading() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM runs WHERE deleted IS NULL AND (id = ?1 OR name = ?1 "
-                "OR substr(id, 1, length(?1)) = ?1) ORDER BY id = ?1 DESC, name = ?1 DESC LIMIT 3",
-                (run_id,),
+                "OR substr(id, 1, length(?1)) = ?1)",
+                (storable(run_id),),
             ).fetchall()
-        if not rows or not run_id:
+        by_id = [row for row in rows if row[0] == run_id]
+        by_name = [row for row in rows if row[1] == run_id]
+        found = by_id or by_name or rows
+        if not found or not run_id:
             raise StoreError(
                 f"There is no run {run_id!r} in {self.home}. mnist-tui runs list names them."
             )
-        if len(rows) > 1 and rows[0][0] != run_id:
-            candidates = ", ".join(row[0] for row in rows[:2])
+        if len(found) > 1:
+            candidates = ", ".join(row[0] for row in found[:2])
             raise StoreError(f"{run_id!r} stands for several runs, such as {candidates}; name one.")
-        return self._record(rows[0])
+        return self._record(found[0])
 
     def batches(self, run_id: str) -> NDArray[np.void]:
         """The batches of a run: (batches,) of `BATCH_DTYPE`, batch k being that of update k + 1."""
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT data FROM batches WHERE run = ? ORDER BY first", (run_id,)
+                "SELECT first, data FROM batches WHERE run = ? ORDER BY first", (run_id,)
             ).fetchall()
-        return np.frombuffer(b"".join(row[0] for row in rows), BATCH_DTYPE)
+            parts: list[NDArray[np.void]] = []
+            step = 0
+            for first, data in rows:
+                if first != step:
+                    break
+                parts.append(np.frombuffer(data, BATCH_DTYPE))
+                step += len(parts[-1])
+        return np.concatenate(parts) if parts else np.empty(0, BATCH_DTYPE)
 
     def epochs(self, run_id: str) -> list[EpochRecord]:
         """The evaluated epochs of a run in their order, epoch 0 first."""
@@ -123,7 +181,7 @@ class RunStore:
                 "FROM epochs WHERE run = ? ORDER BY epoch",
                 (run_id,),
             ).fetchall()
-        return [_epoch(row) for row in rows]
+            return [_epoch(row) for row in rows]
 
     def answers(self, run_id: str, epoch: int) -> StoredAnswers | None:
         """What the model of an epoch said of the test samples; None where it is not kept."""
@@ -133,7 +191,7 @@ class RunStore:
                 "WHERE run = ? AND epoch = ?",
                 (run_id, epoch),
             ).fetchone()
-        return None if row is None else _answers(epoch, row)
+            return None if row is None else _answers(epoch, row)
 
     def all_answers(self, run_id: str) -> list[StoredAnswers]:
         """What the model of each epoch said, without logits."""
@@ -143,7 +201,7 @@ class RunStore:
                 "WHERE run = ? ORDER BY epoch",
                 (run_id,),
             ).fetchall()
-        return [_answers(row[0], (*row[1:], None)) for row in rows]
+            return [_answers(row[0], (*row[1:], None)) for row in rows]
 
     def model(self, run_id: str, epoch: int | None = None) -> TrainingState:
         """The model of an epoch, that of the last checkpoint if None.
@@ -151,15 +209,18 @@ class RunStore:
         The best epoch's and the last one's are kept.
         """
         checkpoints = self._checkpoints(run_id)
+        problem = ""
         if epoch is not None:
             state = checkpoints.epoch(epoch)
         else:
             last = checkpoints.last()
-            state = last.state if last else None
+            # An older one would pass for the last.
+            state, problem = (None if last.problem else last.state), last.problem
         if state is None:
             of = "" if epoch is None else f" of epoch {epoch}"
             raise StoreError(
-                f"The weights{of} of run {run_id} are not kept, or their file is damaged."
+                problem
+                or f"The weights{of} of run {run_id} are not kept, or their file is damaged."
             )
         return state
 
@@ -181,11 +242,12 @@ class RunStore:
             StoreError: one of them is being trained; none was deleted then.
         """
         ids = list(run_ids)
-        for run_id in ids:
-            if self._is_live(run_id):
-                raise StoreError(f"Run {run_id} is being trained. Stop it before you delete it.")
         with self._writing() as connection:
             for run_id in ids:
+                if self._is_live(run_id):
+                    raise StoreError(
+                        f"Run {run_id} is being trained. Stop it before you delete it."
+                    )
                 connection.execute(
                     "UPDATE runs SET deleted = ? WHERE id = ?", (time.time(), run_id)
                 )
@@ -208,9 +270,17 @@ class RunStore:
                 f"OR (deleted IS NOT NULL AND id IN ({marks}))",
                 (time.time() - _FORGOTTEN_AFTER, *ids),
             ).fetchall()
-            connection.executemany("DELETE FROM runs WHERE id = ?", gone)
-        for (run_id,) in gone:
-            self._checkpoints(run_id).delete()
+            for (run_id,) in gone:
+                ownership = Ownership(self._lock_path(run_id))
+                try:
+                    ownership.claim(run_id)
+                except (StoreError, OSError):
+                    # Somebody still writes it: the next time.
+                    continue
+                # Files first: what a kill leaves is a deleted run, which the next purge finds.
+                self._checkpoints(run_id).delete()
+                connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+                ownership.discard()
 
     # -- training --------------------------------------------------------------------------------
 
@@ -225,40 +295,65 @@ class RunStore:
         return self._recorder(uuid4().hex[:8], name, dataset, data, is_new=True)
 
     def resume_point(self, run_id: str) -> ResumePoint:
-        """Where `run_id` can be continued."""
+        """Where `run_id` can be continued.
+
+        That is its last checkpoint, or for a run that diverged the last one with finite numbers.
+        """
         record = self.run(run_id)
         if record.state.is_live:
             raise StoreError(f"{record.name} ({record.id}) is being trained at this moment.")
-        last = self._checkpoints(record.id).last()
-        if last is not None and last.state.step <= record.step:
+        last = self._checkpoints(record.id).last(
+            up_to_step=record.step, finite=record.state is RunState.DIVERGED
+        )
+        # A run that has done no update is at its seed, and begins with evaluating it.
+        if last.state is not None and last.state.step:
             return ResumePoint(record, last.state, last.problem)
-        why = last.problem if last is not None and last.problem else "It has no checkpoint."
+        why = last.problem or "It has no checkpoint."
         notice = f"{why} {record.name} starts again from its seed." if record.step else ""
         return ResumePoint(record, None, notice)
 
     def record_again(self, point: ResumePoint, dataset: Dataset, data: str) -> RunRecorder:
-        """A recorder that continues a run from `point`, whose later metrics and states go."""
+        """A recorder that continues a run from `point`.
+
+        Its metrics and states past that go when it starts.
+        """
         record = point.record
         if dataset.fingerprint != record.fingerprint:
             raise StoreError(
                 f"{record.name} was trained on other data than {dataset.name} from "
                 f"{dataset.source or data}. It used {record.data}; say with --data where that is."
             )
-        recorder = self._recorder(record.id, record.name, dataset, data, is_new=False)
-        self._checkpoints(record.id).cut(point.state)
+        recorder = self._recorder(
+            record.id, record.name, dataset, data, is_new=False, resumed_from=point.state
+        )
+        try:
+            self._check_point(point)
+        except StoreError:
+            recorder.finish()
+            raise
         return recorder
 
     def close(self) -> None:
         """Close the database; the next use opens it again."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     # -- inside ----------------------------------------------------------------------------------
 
     def _recorder(
-        self, run_id: str, name: str, dataset: Dataset, data: str, *, is_new: bool
+        self,
+        run_id: str,
+        name: str,
+        dataset: Dataset,
+        data: str,
+        *,
+        is_new: bool,
+        resumed_from: TrainingState | None = None,
     ) -> RunRecorder:
+        if self.read_only:
+            # What kept it from being written may be over, as a full disk.
+            self.close()
         if self.read_only:
             raise StoreError(self.notice or f"{self.home} cannot be written.")
         ownership = Ownership(self._lock_path(run_id))
@@ -268,7 +363,22 @@ class RunStore:
             raise StoreError(
                 f"Runs cannot be kept in {self.home}: {error.strerror or error}."
             ) from error
-        return RunRecorder(self.home, run_id, name, data, dataset, ownership, is_new=is_new)
+        return RunRecorder(
+            self.home, run_id, name, data, dataset, ownership,
+            is_new=is_new, resumed_from=resumed_from,
+        )  # fmt: skip
+
+    def _check_point(self, point: ResumePoint) -> None:
+        """Raises StoreError if the run, which is ours now, cannot go on from there any more."""
+        record = point.record
+        now = self.run(record.id)
+        if (now.step, now.updated) != (record.step, record.updated):
+            raise StoreError(f"{record.name} has been continued meanwhile. Resume it once more.")
+        if point.state is not None and point.state.step > record.step:
+            raise StoreError(
+                f"The last part of {record.name} could not be kept, so it cannot be continued from "
+                "there. Resume it from its checkpoint."
+            )
 
     def _checkpoints(self, run_id: str) -> Checkpoints:
         return Checkpoints(self.home / "checkpoints" / run_id)
@@ -283,10 +393,19 @@ class RunStore:
             return False
 
     def _open(self) -> sqlite3.Connection:
+        path = self.home / FILE
+        # Another process may have set a damaged database aside. One that is only read never tells
+        # by itself that it has changed.
+        if self._connection is not None and self._opened != file_identity(
+            path, content=self._read_only
+        ):
+            self.close()
         if self._connection is None:
             opened = open_database(self.home)
             self._connection = opened.connection
             self._read_only = opened.read_only
+            self._opened = file_identity(path, content=opened.read_only)
+            self._opened_count += 1
             self.notice = opened.notice
         return self._connection
 
@@ -294,50 +413,74 @@ class RunStore:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
             yield self._open()
-        except sqlite3.Error as error:
-            raise StoreError(f"The runs in {self.home} cannot be read: {error}.") from error
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise self._failure("read", error) from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        connection = self._open()
-        if self._read_only:
-            raise StoreError(f"{self.home} cannot be written, so its runs cannot be changed.")
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            connection = self._open()
+            if self._read_only:
+                raise StoreError(f"{self.home} cannot be written, so its runs cannot be changed.")
+            with transaction(connection):
                 yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise StoreError(f"The runs in {self.home} cannot be changed: {error}.") from error
+            raise self._failure("changed", error) from error
+
+    def _failure(self, what: str, error: Exception) -> StoreError:
+        if not isinstance(error, sqlite3.Error) or is_damage(error):
+            mark_suspect(self.home)
+            return StoreError(
+                f"The runs in {self.home} cannot be {what}, since the database is damaged "
+                f"({error}). End every mnist-tui and start it again: it sets the damaged one aside "
+                "and keeps the runs that can be read."
+            )
+        return StoreError(f"The runs in {self.home} cannot be {what}: {error}.")
 
     def _edit(self, column: str, value: str, run_id: str) -> None:
         with self._writing() as connection:
-            connection.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (value, run_id))
+            connection.execute(
+                f"UPDATE runs SET {column} = ? WHERE id = ?", (storable(value), run_id)
+            )
 
     def _record(self, row: Sequence[object]) -> RunRecord:
+        """Raises StoreError when another version wrote it in a way that this one cannot read."""
         values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-        state = RunState(str(values["state"]))
-        if state.is_live and not self._lives(str(values["id"]), values["pid"], values["host"]):
-            state = RunState.INTERRUPTED
-        return RunRecord(
-            **{
-                **values,
-                "tags": tuple(json.loads(str(values["tags"]))),
-                "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
-                "environment": _environment(str(values["environment"])),
-                "state": state,
-            }  # type: ignore[arg-type]
-        )
+        try:
+            state = RunState(str(values["state"]))
+            if state.is_live and not self._lives(str(values["id"]), values["pid"], values["host"]):
+                state = RunState.INTERRUPTED
+            return RunRecord(
+                **{
+                    **values,
+                    "tags": tuple(json.loads(str(values["tags"]))),
+                    "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
+                    "environment": _environment(str(values["environment"])),
+                    "state": state,
+                }  # type: ignore[arg-type]
+            )
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                f"Run {values['id']} in {self.home} cannot be shown: it was kept by another "
+                "version of mnist-tui, or is damaged."
+            ) from error
 
     def _lives(self, run_id: str, pid: object, host: object) -> bool:
         try:
             return is_owned(self._lock_path(run_id))
         except OSError:
-            # Without the right to try its lock, a process of this number is the best guess.
-            return host == os.uname().nodename and Path(f"/proc/{pid}").exists()
+            # Without the right to look at its lock, a process of this number is the best guess.
+            return host == socket.gethostname() and _is_process(pid)
+
+
+def _is_process(pid: object) -> bool:
+    try:
+        os.kill(int(str(pid)), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=4096)
@@ -366,9 +509,8 @@ def _epoch(row: Sequence[object]) -> EpochRecord:
 
 def _answers(epoch: int, row: Sequence[bytes | None]) -> StoredAnswers:
     predictions, losses, confidences, logits = row
-    assert predictions is not None
-    assert losses is not None
-    assert confidences is not None
+    if predictions is None or losses is None or confidences is None:
+        raise ValueError("an answer is missing")
     half = np.frombuffer(losses, np.float16)
     wide = len(predictions) == 2 * len(half)
     labels: NDArray[np.uint8] | NDArray[np.uint16]

@@ -97,8 +97,18 @@ def check_version(connection: sqlite3.Connection, name: str) -> None:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the tables to the present version, each step whole or not at all."""
+    """Bring the tables to the present version, each step whole or not at all.
+
+    Raises:
+        sqlite3.Error: a step failed; the version before it is still there.
+    """
     for version in range(version_of(connection), VERSION):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA user_version = {version + 1}; COMMIT;"
-        )
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {MIGRATIONS[version]} "
+                f"PRAGMA user_version = {version + 1}; COMMIT;"
+            )
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -140,7 +140,7 @@ class RunsScreen(Screen[None]):
             self._changes = self._store.changes()
             records = self._store.runs()
             self._read_only = self._store.read_only
-            self._problem = self._store.notice
+            self._problem = self._store.notice or self._store.unreadable
         except StoreError as error:
             self._changes = None
             self._problem = str(error)

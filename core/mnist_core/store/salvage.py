@@ -1,0 +1,87 @@
+"""Copying what can still be read of a damaged database into a new one."""
+
+import contextlib
+import sqlite3
+
+_TABLES = {"runs": "id", "batches": "run", "epochs": "run", "answers": "run"}
+"""Each table with the column that names the run."""
+
+_MOST_RUNS = 100_000
+"""More runs than anybody has: a number above comes from garbage."""
+
+_Row = tuple[object, ...]
+
+
+def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[int, int]:
+    """Copy every run that can be read as a whole into `target`, whose tables are there.
+
+    A run of which a part cannot be read stays behind, since curves with holes would mislead.
+
+    Returns how many were copied, and how many were found.
+
+    Raises:
+        sqlite3.Error: `target` cannot be written.
+    """
+    columns = {
+        table: [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+        for table in _TABLES
+    }
+    copied = found = 0
+    for number in range(1, _highest(damaged) + 1):
+        try:
+            # One by one, since a scan would end at the first damage.
+            row = damaged.execute("SELECT id FROM runs WHERE number = ?", (number,)).fetchone()
+        except sqlite3.DatabaseError:
+            found += 1
+            continue
+        if row is not None:
+            found += 1
+            rows = _rows(damaged, columns, row[0])
+            copied += rows is not None and _stored(target, columns, rows)
+    return copied, found
+
+
+def _highest(damaged: sqlite3.Connection) -> int:
+    """The highest number of a run, from whichever place can be read; 0: from none."""
+    for query in (
+        "SELECT seq FROM sqlite_sequence WHERE name = 'runs'",
+        "SELECT max(number) FROM runs",
+    ):
+        with contextlib.suppress(sqlite3.DatabaseError):
+            row = damaged.execute(query).fetchone()
+            if row is not None and isinstance(row[0], int):
+                return min(row[0], _MOST_RUNS)
+    return 0
+
+
+def _rows(
+    damaged: sqlite3.Connection, columns: dict[str, list[str]], run_id: object
+) -> dict[str, list[_Row]] | None:
+    try:
+        rows = {
+            table: damaged.execute(
+                f"SELECT {', '.join(columns[table])} FROM {table} WHERE {key} = ?", (run_id,)
+            ).fetchall()
+            for table, key in _TABLES.items()
+        }
+    except sqlite3.DatabaseError:
+        return None
+    return rows if len(rows["runs"]) == 1 else None
+
+
+def _stored(
+    target: sqlite3.Connection, columns: dict[str, list[str]], rows: dict[str, list[_Row]]
+) -> bool:
+    target.execute("BEGIN")
+    try:
+        for table, names in columns.items():
+            marks = ", ".join("?" * len(names))
+            target.executemany(
+                f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows[table]
+            )
+    except sqlite3.IntegrityError:
+        # Garbage in the place of a value.
+        target.execute("ROLLBACK")
+        return False
+    target.execute("COMMIT")
+    return True
