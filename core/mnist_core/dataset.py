@@ -133,13 +133,18 @@ def split(dataset: Dataset, validation: Literal["none", "published"] | int) -> S
                 f"Validation “published” needs more than {kept} test images; "
                 f"{dataset.name} has {len(test)}. Choose none or a number."
             )
-        return Split(train, test[:-kept], test[-kept:])
+        return Split(train, test[:-kept], test[tested(validation)])
     if validation >= len(train):
         raise ValueError(
             f"Validation asks for {validation} of the training examples, but {dataset.name} has "
             f"{len(train)}. Choose a smaller number, so that some are left to train on."
         )
     return Split(train[:-validation], train[-validation:], test)
+
+
+def tested(validation: Literal["none", "published"] | int) -> slice:
+    """Which of a data set's test examples a run is tested on, as `split` takes them."""
+    return slice(-PUBLISHED_TEST_SIZE, None) if validation == "published" else slice(None)
 
 
 def shown_samples(labels: NDArray[np.uint16], class_count: int, count: int) -> NDArray[np.intp]:

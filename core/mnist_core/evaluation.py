@@ -61,3 +61,45 @@ def evaluate(logits: NDArray[np.float32], labels: NDArray[np.uint16]) -> Evaluat
         loss=float(losses.mean(dtype=np.float64)),
         accuracy=float((answers.predictions == labels).mean()),
     )
+
+
+def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(examples, classes) softmax: p[k] = exp(logits[k]) / sum over j of exp(logits[j]).
+
+    The largest logit is subtracted first, so nothing overflows. A row with a logit that is NaN or
+    +inf is NaN as a whole.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+
+
+def margins(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(examples,) the largest softmax probability minus the second largest: 0 is undecided, 1 sure.
+
+    With one class there is no second one, and the margin is the probability itself, 1. It is NaN
+    where `probabilities` is.
+    """
+    shares = probabilities(logits)
+    if shares.shape[1] == 1:
+        return shares[:, 0]
+    highest = np.partition(shares, -2, axis=1)
+    return np.asarray(highest[:, -1] - highest[:, -2])
+
+
+def second_guesses(logits: NDArray[np.float32]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """(examples,) the class with the largest logit but for the predicted one, the first of equals.
+
+    Of the type of `Answers.predictions`. It is never the predicted class, except that with one
+    class it is that one, 0. Where logits are NaN it means as little as the prediction.
+    """
+    examples, classes = logits.shape
+    if classes == 1:
+        return np.zeros(examples, np.uint8)
+    predicted = logits.argmax(axis=1)
+    others = np.ones(logits.shape, np.bool_)
+    others[np.arange(examples), predicted] = False
+    second: NDArray[np.intp] = logits[others].reshape(examples, classes - 1).argmax(axis=1)
+    # The predicted class is missing in that row: those behind it have moved up by one.
+    second += second >= predicted
+    return second.astype(np.uint8) if classes <= 256 else second.astype(np.uint16)

@@ -300,12 +300,12 @@ def test_changes_are_seen_whoever_made_them(tiny: Dataset, store: RunStore) -> N
 # -- versions ------------------------------------------------------------------------------------
 
 
-def test_a_new_database_has_the_first_version(store: RunStore) -> None:
+def test_a_new_database_has_the_present_version(store: RunStore) -> None:
     assert not store.exists
     assert store.runs() == []
     assert store.exists
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert schema.version_of(connection) == schema.VERSION == 1
+        assert schema.version_of(connection) == schema.VERSION == 2
     assert check_integrity(store.home) == "ok"
 
 
@@ -330,8 +330,9 @@ def test_a_database_of_a_newer_version_is_left_alone(store: RunStore) -> None:
 
 def next_version(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, script))
-    monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setattr("mnist_core.store.database.VERSION", 2)
+    version = len(schema.MIGRATIONS)
+    monkeypatch.setattr(schema, "VERSION", version)
+    monkeypatch.setattr("mnist_core.store.database.VERSION", version)
 
 
 def test_an_older_database_is_brought_to_the_present_version(
@@ -343,7 +344,7 @@ def test_an_older_database_is_brought_to_the_present_version(
     next_version(monkeypatch, "ALTER TABLE runs ADD COLUMN colour TEXT; CREATE TABLE more (x);")
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert schema.version_of(connection) == 2
+        assert schema.version_of(connection) == 3
         assert connection.execute("SELECT colour FROM runs").fetchall() == [(None,)]
 
 
@@ -360,9 +361,83 @@ def test_a_migration_that_fails_leaves_the_version_before_it(
     monkeypatch.undo()
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert schema.version_of(connection) == 1
+        assert schema.version_of(connection) == 2
         columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
     assert "colour" not in columns
+
+
+def without_labels(home: Path) -> None:
+    """Make the database of the first version, which had no table of labels."""
+    change(home, "DROP TABLE labels")
+    change(home, "PRAGMA user_version = 1")
+
+
+def test_a_run_of_the_first_version_gets_its_labels_when_it_goes_on(
+    tiny: Dataset, store: RunStore
+) -> None:
+    events = list(train(hyperparameters(), tiny))
+    first = record_until(store, tiny, train(hyperparameters(), tiny), 7)
+    store.close()
+    without_labels(store.home)
+    assert store.labels(tiny.fingerprint) is None
+    assert store.tested_labels(store.run(first)) is None
+    assert store.answers(first, 1) is not None
+    resume(store, first, tiny)
+    labels = store.labels(tiny.fingerprint)
+    assert labels is not None
+    np.testing.assert_array_equal(labels.test, tiny.test.labels)
+    assert_stored(store, first, events)
+
+
+# -- labels --------------------------------------------------------------------------------------
+
+
+def test_the_labels_of_the_test_set_are_kept_once_for_all_runs(
+    tiny: Dataset, store: RunStore
+) -> None:
+    first = record(store, tiny, train(hyperparameters(epochs=1), tiny))
+    renamed = replace(tiny, class_names=("[red]", "\x1b", "\udcff", "é"), class_labels=(0, 7, 8, 9))
+    second = record(store, renamed, train(hyperparameters(epochs=1), renamed))
+    labels = store.labels(tiny.fingerprint)
+    assert labels is not None
+    assert labels.test.dtype == np.uint16
+    np.testing.assert_array_equal(labels.test, tiny.test.labels)
+    # The names are those of the latest run.
+    assert labels.class_names == renamed.class_names
+    assert labels.class_labels == renamed.class_labels
+    assert (labels.name(3), labels.name(4)) == ("é", "4")
+    with closing(sqlite3.connect(store.home / FILE)) as connection:
+        assert connection.execute("SELECT count(*) FROM labels").fetchone() == (1,)
+    # They go with the last run that needs them.
+    for run_id, kept in ((first, True), (second, False)):
+        store.delete([run_id])
+        store.purge([run_id])
+        assert (store.labels(tiny.fingerprint) is not None) == kept
+
+
+@pytest.mark.parametrize(("validation", "tested"), [("none", 30), ("20", 30), ("published", 10)])
+def test_a_run_has_the_labels_of_what_it_was_tested_on(
+    tiny: Dataset, store: RunStore, validation: str, tested: int
+) -> None:
+    run = store.run(
+        record(store, tiny, train(hyperparameters(epochs=1, validation=validation), tiny))
+    )
+    labels = store.tested_labels(run)
+    assert labels is not None
+    np.testing.assert_array_equal(labels.test, tiny.test.labels[-tested:])
+    answers = store.answers(run.id, 1)
+    assert answers is not None
+    assert (answers.predictions == labels.test).mean() == run.test_accuracy
+
+
+def test_labels_that_were_damaged_are_told_of(tiny: Dataset, store: RunStore) -> None:
+    record(store, tiny, train(hyperparameters(epochs=1), tiny))
+    for column, value in (("test", b"odd"), ("class_names", "{"), ("class_labels", "7")):
+        change(store.home, f"UPDATE labels SET {column} = ?", value)
+        with pytest.raises(StoreError, match="damaged"):
+            store.labels(tiny.fingerprint)
+        record(store, tiny, train(hyperparameters(epochs=1), tiny))
+        assert store.labels(tiny.fingerprint) is not None
 
 
 # -- going on ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from stored import assert_stored, hyperparameters, leave, record, resume, wait_until
 
@@ -91,12 +92,32 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_made(
         assert "with 5 of its 6 runs" in store.notice
     for run in runs:
         assert_stored(store, run.id, events)
+        labels = store.tested_labels(run)
+        assert labels is not None
+        np.testing.assert_array_equal(labels.test, tiny.test.labels)
     assert check_integrity(home) == "ok"
     assert_stored(store, record(store, tiny, events), events)
     # Once.
     assert RunStore(home).runs()[1:] == runs
     assert set_aside(home) == [aside]
     assert not (home / "runs.db.new").exists()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["DROP TABLE labels; PRAGMA user_version = 1",
+     "ALTER TABLE labels RENAME TO old; CREATE TABLE labels (fingerprint, test, class_names, "
+     "class_labels); INSERT INTO labels SELECT fingerprint, NULL, '', '' FROM old; DROP TABLE old"],
+)  # fmt: skip
+def test_runs_are_copied_without_labels_that_cannot_be(home: Path, loss: str) -> None:
+    with closing(sqlite3.connect(home / FILE)) as connection:
+        connection.executescript(loss)
+    listing(home)
+    store = RunStore(home)
+    runs = store.runs()
+    assert len(runs) == 5
+    assert [store.labels(run.fingerprint) for run in runs] == [None] * 5
+    assert check_integrity(home) == "ok"
 
 
 def test_a_log_without_its_database_is_set_aside(home: Path) -> None:
@@ -281,8 +302,8 @@ def test_an_older_database_is_read_without_being_changed(
     from mnist_core.store import schema
 
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE more (x);"))
-    monkeypatch.setattr(schema, "VERSION", 2)
-    monkeypatch.setattr(database, "VERSION", 2)
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
+    monkeypatch.setattr(database, "VERSION", schema.VERSION)
     monkeypatch.setattr(database, "may_write", lambda home, path: False)
     store = RunStore(home)
     for run in store.runs():

@@ -6,9 +6,11 @@ from mnist_tui.digits import (
     ASCII_RAMP,
     PICTURE_STYLES,
     PictureStyle,
+    drawn_size,
     fit,
     render,
     resample,
+    shared_box,
     without_shared_margin,
 )
 
@@ -113,6 +115,53 @@ def test_half_blocks_show_the_exact_pixels_where_there_are_enough_cells() -> Non
     assert pictures.lines[0][0] == "▀" * 28
 
 
+@pytest.mark.parametrize(
+    ("shape", "room", "covered"),
+    [
+        ((28, 28), (28, 14), (28, 14)),
+        ((28, 28), (55, 27), (28, 14)),
+        ((28, 28), (60, 28), (56, 28)),
+        ((33, 33), (40, 17), (33, 17)),
+        ((8, 6), (20, 12), (18, 12)),
+        ((50, 50), (49, 60), (49, 24)),
+        ((28, 28), (28, 13), (26, 13)),
+    ],
+)
+def test_half_blocks_are_whole_pixels_wherever_there_is_a_cell_for_each(
+    shape: tuple[int, int], room: tuple[int, int], covered: tuple[int, int]
+) -> None:
+    assert drawn_size(*shape, *room, "half-block") == covered
+    assert drawn_size(*shape, *room, "ascii") == fit(*shape, *room)
+    shades = render(solid(*shape), *room, "half-block").shades
+    assert shades is not None
+    inked = shades[0].any(axis=2)
+    assert (inked.any(axis=0).sum(), inked.any(axis=1).sum()) == covered
+
+
+def test_enlarged_half_blocks_repeat_the_pixels() -> None:
+    images = noise(28, 28)
+    shades = render(images, 60, 30, "half-block").shades
+    assert shades is not None
+    halves = shades[:, 1:29, 2:58].swapaxes(2, 3).reshape(3, 56, 56)
+    assert np.array_equal(halves, images.repeat(2, axis=1).repeat(2, axis=2))
+
+
+def test_an_odd_height_has_a_blank_half_below_the_last_row() -> None:
+    shades = render(noise(33, 33), 33, 17, "half-block").shades
+    assert shades is not None
+    halves = shades.swapaxes(2, 3).reshape(3, 34, 33)
+    assert np.array_equal(halves[:, :33], noise(33, 33))
+    assert not halves[:, 33].any()
+
+
+def test_ink_is_as_dense_wherever_the_background_is_dark_or_light() -> None:
+    levels = np.array([[[0, 0, 60, 60, 128, 128, 255, 255]]], np.uint8).repeat(2, axis=1)
+    dense = [ASCII_RAMP.index(character) for character in render(levels, 8, 1).lines[0][0]]
+    assert dense == sorted(dense)
+    assert len(set(dense)) == 4
+    assert (dense[0], dense[-1]) == (0, len(ASCII_RAMP) - 1)
+
+
 def test_braille_dots_are_the_pixels_where_there_are_enough_cells() -> None:
     image = np.zeros((1, 4, 4), np.uint8)
     image[0, :, 0] = image[0, 0, :] = image[0, 3, 3] = 255
@@ -148,3 +197,12 @@ def test_only_the_margin_that_all_images_share_is_left_out() -> None:
     assert trimmed.shape == (2, 6, 3)
     assert trimmed.sum() == images.sum()
     assert without_shared_margin(images[:, :2]).shape == (2, 2, 10)
+
+
+def test_the_box_of_dark_on_light_images_is_that_of_their_negatives() -> None:
+    images = np.zeros((2, 10, 10), np.uint8)
+    images[0, 2, 3] = 255
+    images[1, 7, 5] = 1
+    assert shared_box(images) == (slice(2, 8), slice(3, 6))
+    assert shared_box(255 - images, dark_on_light=True) == (slice(2, 8), slice(3, 6))
+    assert images[0][shared_box(images[:0])].shape == (10, 10)

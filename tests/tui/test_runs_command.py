@@ -426,7 +426,7 @@ def test_one_metric_has_all_the_room(home: Path, ask: Callable[..., Answer], met
     lines = out.splitlines()
     assert len(lines) == 30
     assert [line.split()[0] for line in lines if line[:1].isalpha()] == [metric]
-    assert ("75%" in out) == (metric == "accuracy")
+    assert ("90%┤" in out) == (metric == "accuracy")
 
 
 def test_the_loss_may_be_drawn_on_a_log_scale(home: Path, ask: Callable[..., Answer]) -> None:

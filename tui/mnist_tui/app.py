@@ -96,15 +96,23 @@ class MnistApp(App[None]):
                 self.pop_screen()
             return
         if not self.is_screen_installed(name):
-            # Imported late, like what they draw with: the first frame must not wait for it.
-            from mnist_tui.screens.runs import RunsScreen
-
-            self._runs_screen = RunsScreen(self._store, self._marks)
-            self.install_screen(self._runs_screen, name)
+            self.install_screen(self._made(name), name)
         if self.screen is self._train_screen:
             self.push_screen(name)
         else:
             self.switch_screen(name)
+
+    def _made(self, name: str) -> Screen[None]:
+        # Imported late, like what they draw with: the first frame must not wait for it.
+        if name == "mistakes":
+            from mnist_tui.mistakes.sources import Sources
+            from mnist_tui.screens.mistakes import MistakesScreen
+
+            return MistakesScreen(Sources(self._session, self._store, self._marks))
+        from mnist_tui.screens.runs import RunsScreen
+
+        self._runs_screen = RunsScreen(self._store, self._marks)
+        return self._runs_screen
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the key of the screen that is shown, and all of them behind a dialog."""

@@ -39,16 +39,23 @@ def ink(images: NDArray[np.uint8], dark_on_light: bool) -> NDArray[np.uint8]:
     return 255 - images if dark_on_light else images
 
 
-def without_shared_margin(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The images (n, height, width) less the border that is 0 in every one of them.
+def shared_box(images: NDArray[np.uint8], dark_on_light: bool = False) -> tuple[slice, slice]:
+    """(rows, columns) of the smallest box that holds the ink of all images (n, height, width).
 
-    Nothing that has ink is cut, and all keep one shape, so that small pictures gain size.
+    Pictures of this part of each image keep one shape and gain size, and no ink is cut.
     """
-    strongest = images.max(axis=0, initial=0)
+    extreme = images.min(axis=0, initial=255) if dark_on_light else images.max(axis=0, initial=0)
+    strongest = ink(extreme, dark_on_light)
     rows, columns = np.flatnonzero(strongest.max(axis=1)), np.flatnonzero(strongest.max(axis=0))
     if not rows.size:
-        return images
-    return images[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return slice(None), slice(None)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def without_shared_margin(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The images (n, height, width), full ink = 255, less the border that is 0 in all of them."""
+    rows, columns = shared_box(images)
+    return images[:, rows, columns]
 
 
 def fit(height: int, width: int, columns: int, rows: int) -> tuple[int, int]:
@@ -58,6 +65,17 @@ def fit(height: int, width: int, columns: int, rows: int) -> tuple[int, int]:
         min(columns, max(1, round(width * scale))),
         min(rows, max(1, round(height * scale / 2))),
     )
+
+
+def drawn_size(
+    height: int, width: int, columns: int, rows: int, style: PictureStyle
+) -> tuple[int, int]:
+    """(columns, rows) that `render` covers of the cells it is given, as large as the style allows.
+
+    Half-blocks are as large as whole pixels can be where there is a cell for each.
+    """
+    zoom = _zoom(height, width, columns, rows, style)
+    return (width * zoom, -(-height * zoom // 2)) if zoom else fit(height, width, columns, rows)
 
 
 def resample(images: NDArray[np.uint8], height: int, width: int) -> Levels:
@@ -82,6 +100,9 @@ def render(
 ) -> Pictures:
     """Draw each of `images` (n, height, width), whole and centred, into rows x columns cells.
 
+    Half-blocks show the pixels themselves, each as a square of equal halves of cells, wherever
+    there are as many as pixels: 28 x 28 pixels in 28 x 14 cells, and again in 56 x 28.
+
     Raises:
         ValueError: if there is not at least one cell.
     """
@@ -89,7 +110,9 @@ def render(
         raise ValueError(f"A picture needs at least one cell, not {columns} x {rows}.")
     images = ink(images, dark_on_light)
     count, height, width = images.shape
-    across, down = fit(height, width, columns, rows)
+    across, down = drawn_size(height, width, columns, rows, style)
+    if zoom := _zoom(height, width, columns, rows, style):
+        images = _whole_pixels(images, zoom)
     left, top = (columns - across) // 2, (rows - down) // 2
     box = np.s_[:, top : top + down, left : left + across]
 
@@ -120,6 +143,17 @@ def _weights(old: int, new: int) -> Levels:
     edges = np.arange(new + 1)[:, None] * old / new
     overlap = np.minimum(edges[1:], old_samples + 1) - np.maximum(edges[:-1], old_samples)
     return np.maximum(overlap * new / old, 0, dtype=np.float32)
+
+
+def _zoom(height: int, width: int, columns: int, rows: int, style: PictureStyle) -> int:
+    """How many half-blocks a pixel has to either side; 0: it is resampled."""
+    return min(columns // width, 2 * rows // height) if style == "half-block" else 0
+
+
+def _whole_pixels(images: NDArray[np.uint8], zoom: int) -> NDArray[np.uint8]:
+    """Each pixel as zoom x zoom equal ones; a blank row below where the height would be odd."""
+    larger = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    return np.pad(larger, ((0, 0), (0, larger.shape[1] % 2), (0, 0)))
 
 
 def _sharpened(images: NDArray[np.uint8], height: int, width: int) -> Levels:

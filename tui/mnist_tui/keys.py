@@ -13,6 +13,7 @@ class Scope(StrEnum):
     EVERYWHERE = "everywhere"
     TRAIN = "while training"
     RUNS = "among runs"
+    MISTAKES = "among samples"
     DIALOG = "in dialogs"
 
 
@@ -72,6 +73,8 @@ KEYS: tuple[Key, ...] = (
     Key("epoch_cursor(1)", ("right_square_bracket",), "Forward", "Move the charts' cursor forward "
         "by an epoch.", footer=False),
     Key("show_screen('train')", ("1",), "Train", "Train, and watch.", Scope.EVERYWHERE),
+    Key("show_screen('mistakes')", ("2",), "Mistakes", "See what the model gets wrong.",
+        Scope.EVERYWHERE),
     Key("show_screen('runs')", ("3",), "Runs", "Compare all runs, and go on with one.",
         Scope.EVERYWHERE),
     Key("open_run", ("enter",), "Open", "Show the run under the cursor.", Scope.RUNS),
@@ -106,6 +109,28 @@ KEYS: tuple[Key, ...] = (
         Scope.RUNS, footer=False),
     Key("log_curves", ("y",), "Log", "Draw the losses of the runs on a logarithmic axis, or a "
         "linear one.", Scope.RUNS, footer=False),
+    Key("filter_samples", ("slash",), "Filter", "Show the samples that match, such as true:4 "
+        "pred:9, conf>0.9, loss>3, class:7 or index:947.", Scope.MISTAKES),
+    Key("next_kind", ("w",), "What", "Show the mistakes, all samples, those that were fixed, newly "
+        "broken, always or never wrong, or those that another run sees differently.",
+        Scope.MISTAKES),
+    Key("next_order", ("o",), "Sort", "Sort the samples by loss, confidence, margin or index.",
+        Scope.MISTAKES),
+    Key("reverse_order", ("O",), "Reverse", "Turn the order of the samples round.",
+        Scope.MISTAKES, footer=False),
+    Key("move_epoch(-1)", ("left_square_bracket",), "Back", "See what the model said an epoch "
+        "before; the charts' cursor moves too.", Scope.MISTAKES),
+    Key("move_epoch(1)", ("right_square_bracket",), "Forward", "See what the model said an epoch "
+        "later.", Scope.MISTAKES),
+    Key("set_since", ("b",), "Base", "Count fixed and newly broken samples from this epoch.",
+        Scope.MISTAKES, footer=False),
+    Key("show_matrix", ("m",), "Matrix", "Go to the confusion matrix. Enter shows what is in a "
+        "cell.", Scope.MISTAKES),
+    Key("switch_samples", ("T",), "Train/test", "Look at the training samples, or at the test "
+        "samples again.", Scope.MISTAKES, footer=False),
+    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks or braille.",
+        Scope.MISTAKES, footer=False),
+    Key("clear_samples", ("escape",), "Clear", "Back to all mistakes.", Scope.MISTAKES),
     Key("help", ("question_mark", "f1"), "Help", "Show this help.", Scope.EVERYWHERE),
     Key("command_palette", ("ctrl+p",), "Palette", "Find a command by its name.",
         Scope.EVERYWHERE, footer=False),

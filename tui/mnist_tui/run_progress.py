@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.answer_history import AnswerHistory
 from mnist_core.dataset import Dataset, Examples
 from mnist_core.evaluation import Answers, answer
 from mnist_core.events import (
@@ -18,7 +19,7 @@ from mnist_core.events import (
     TrainingState,
 )
 from mnist_core.hyperparameters import Hyperparameters
-from mnist_core.store import EpochRecord, RunRecord, StoredAnswers
+from mnist_core.store import EpochRecord, RunRecord
 from mnist_tui.curves import Curves
 
 RATE_WINDOW = 1.0
@@ -32,14 +33,15 @@ class RunProgress(Curves):
         self,
         hyperparameters: Hyperparameters,
         dataset: Dataset,
-        samples: Examples,
+        test: Examples,
         sample_rows: NDArray[np.intp],
     ) -> None:
-        """`samples` are on show; `sample_rows` (samples,) are their places in the test set."""
+        """`test` is what it is tested on; `sample_rows` (samples,) of those are on show."""
         super().__init__()
         self.hyperparameters = hyperparameters
         self.dataset = dataset
-        self.samples = samples
+        self.test = test
+        self.samples = test[sample_rows]
         self._sample_rows = sample_rows
         self.started: RunStarted | None = None
         self.batch: BatchCompleted | None = None
@@ -49,6 +51,8 @@ class RunProgress(Curves):
         """The one with the highest test accuracy."""
         self.answers: Answers | None = None
         """What the model last said of the samples on show."""
+        self.history = AnswerHistory()
+        """What the model of each epoch said of the test samples."""
         self.answers_epoch = 0
         """The epoch under way, or just completed, when it said so."""
         self.compile_failure: str | None = None
@@ -168,11 +172,13 @@ class RunProgress(Curves):
             threads=record.environment.threads,
         )
 
-    def show_answers(self, answers: StoredAnswers) -> None:
-        """Take what the model of an epoch said of the samples, if its logits were kept."""
-        if answers.logits is not None:
-            self.answers = answer(answers.logits[self._sample_rows])
-            self.answers_epoch = answers.epoch
+    def restore_answers(self, history: AnswerHistory) -> None:
+        """Take what the models of its epochs said."""
+        self.history = history
+        latest = self.history.latest
+        if latest is not None and latest.logits is not None:
+            self.answers = answer(latest.logits[self._sample_rows])
+            self.answers_epoch = latest.epoch
 
     def continue_run(self) -> None:
         """The ended run goes on: forget its end."""
@@ -194,6 +200,9 @@ class RunProgress(Curves):
         self.epoch = event
         self.answers = event.test.answers.of(self._sample_rows)
         self.answers_epoch = event.epoch
+        self.history.add(
+            AnswerHistory.of_evaluation(event.epoch, event.test), event.state.best_epoch
+        )
         if self.best is None or event.test_accuracy > self.best.test_accuracy:
             self.best = event
         self.add_epoch(event, event.state.seconds)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
+from mnist_core.answer_history import AnswerHistory
 from mnist_core.dataset import Dataset, Examples, shown_samples, split
 from mnist_core.events import (
     RunCompleted,
@@ -126,6 +127,8 @@ class Session:
         self.samples: Examples | None = None
         """The test samples on show."""
         self.progress: RunProgress | None = None
+        self.cursor: float | None = None
+        """The step that charts read out, and at whose epoch mistakes are looked at."""
         self.ghost: RunProgress | None = None
         """The run before, to race against."""
 
@@ -240,9 +243,6 @@ class Session:
             raise StoreError("A run is under way. Stop it before you open another one.")
         record = self._store.run(run_id)
         progress = self._restored(record, self._data_of(record), record.step)
-        answers = self._store.answers(record.id, record.epoch)
-        if answers is not None:
-            progress.show_answers(answers)
         self.progress, self.samples = progress, progress.samples
 
     def _data_of(self, record: RunRecord) -> Dataset:
@@ -262,6 +262,9 @@ class Session:
         progress = self._progress_for(record.hyperparameters, dataset)
         epochs = [epoch for epoch in self._store.epochs(record.id) if epoch.step <= steps]
         progress.restore(record, self._store.batches(record.id)[:steps], epochs if steps else [])
+        if steps:
+            last = epochs[-1].epoch
+            progress.restore_answers(AnswerHistory.stored(self._store, record, last))
         return progress
 
     def pause(self) -> None:
@@ -391,7 +394,7 @@ class Session:
             # The run itself says what does not fit, as its failure.
             test = dataset.test
         rows = shown_samples(test.labels, dataset.class_count, SAMPLES)
-        return RunProgress(hyperparameters, dataset, test[rows], rows)
+        return RunProgress(hyperparameters, dataset, test, rows)
 
     def _start(
         self,

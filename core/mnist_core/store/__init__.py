@@ -9,6 +9,7 @@ from mnist_core.store.records import (
     RunState,
     Score,
     StoredAnswers,
+    StoredLabels,
 )
 from mnist_core.store.run_store import ResumePoint, RunStore
 
@@ -23,4 +24,5 @@ __all__ = [
     "Score",
     "StoreError",
     "StoredAnswers",
+    "StoredLabels",
 ]

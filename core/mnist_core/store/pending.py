@@ -21,7 +21,7 @@ from mnist_core.events import (
     RunStarted,
     TrainingState,
 )
-from mnist_core.store.records import BATCH_DTYPE
+from mnist_core.store.records import BATCH_DTYPE, StoredAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,13 @@ class AnswerRow:
 
     @classmethod
     def of(cls, epoch: int, test: Evaluation) -> "AnswerRow":
-        answers = test.answers
+        answers = StoredAnswers.of(epoch, test)
         return cls(
             epoch,
-            np.ascontiguousarray(answers.predictions).tobytes(),
-            _half(test.losses).tobytes(),
-            _half(answers.confidences).tobytes(),
-            np.ascontiguousarray(answers.logits, np.float32).tobytes(),
+            answers.predictions.tobytes(),
+            answers.losses.tobytes(),
+            answers.confidences.tobytes(),
+            test.answers.logits.astype(np.float32, copy=False).tobytes(),
         )
 
 
@@ -157,9 +157,3 @@ def batch_array(batches: Sequence[BatchCompleted]) -> NDArray[np.void]:
     rows = [(batch.loss, batch.accuracy, batch.learning_rate, batch.seconds) for batch in batches]
     with np.errstate(over="ignore"):
         return np.array(rows, BATCH_DTYPE)
-
-
-def _half(values: NDArray[np.float32]) -> NDArray[np.float16]:
-    # A loss above 65 504 becomes infinite, which tells as much of it.
-    with np.errstate(over="ignore"):
-        return values.astype(np.float16)

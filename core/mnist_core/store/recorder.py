@@ -345,6 +345,7 @@ class RunRecorder:
             "pid": getpid(),
             "host": socket.gethostname(),
         }
+        self._write_labels(connection)
         if self._is_new:
             values = {
                 "id": self.run_id,
@@ -379,6 +380,14 @@ class RunRecorder:
         )
         if changed.rowcount == 0:
             raise _RunLostError("This run has been deleted, so it is no longer kept.")
+
+    def _write_labels(self, connection: sqlite3.Connection) -> None:
+        dataset = self._dataset
+        connection.execute(
+            "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
+            (dataset.fingerprint, dataset.test.labels.astype("<u2").tobytes(),
+             json.dumps(dataset.class_names), json.dumps(dataset.class_labels)),
+        )  # fmt: skip
 
     def _check_ours(self, connection: sqlite3.Connection) -> None:
         row = connection.execute(

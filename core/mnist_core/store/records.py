@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.evaluation import Evaluation
 from mnist_core.hyperparameters import Hyperparameters
 
 
@@ -153,6 +154,31 @@ class StoredAnswers:
     """(examples,), of the predicted class."""
     logits: NDArray[np.float32] | None = field(default=None)
     """(examples, classes); kept for the best and the last epoch only."""
+
+    @classmethod
+    def of(cls, epoch: int, test: Evaluation) -> "StoredAnswers":
+        """What is kept of an evaluation; a loss above 65 504 becomes infinite."""
+        answers = test.answers
+        with np.errstate(over="ignore"):
+            losses = test.losses.astype(np.float16)
+        confidences = answers.confidences.astype(np.float16)
+        return cls(epoch, answers.predictions, losses, confidences, answers.logits)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLabels:
+    """What the test samples of a data set really are."""
+
+    test: NDArray[np.uint16]
+    """(examples,), a class for each of the whole test set, in the order of its file."""
+    class_names: tuple[str, ...]
+    """Text from outside, as the latest run on these data had it: draw it as plain text."""
+    class_labels: tuple[int, ...]
+    """The label that the files use for each class."""
+
+    def name(self, index: int) -> str:
+        """The name of a class; its number where there is none."""
+        return self.class_names[index] if index < len(self.class_names) else str(index)
 
 
 def storable(text: str) -> str:

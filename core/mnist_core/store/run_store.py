@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
@@ -15,7 +15,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.dataset import Dataset
+from mnist_core.dataset import Dataset, tested
 from mnist_core.events import TrainingState
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.store.checkpoints import Checkpoints
@@ -37,6 +37,7 @@ from mnist_core.store.records import (
     RunRecord,
     RunState,
     StoredAnswers,
+    StoredLabels,
     storable,
 )
 
@@ -203,6 +204,30 @@ class RunStore:
             ).fetchall()
             return [_answers(row[0], (*row[1:], None)) for row in rows]
 
+    def labels(self, fingerprint: str) -> StoredLabels | None:
+        """The test labels of a data set; None where an earlier version kept only its runs."""
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT test, class_names, class_labels FROM labels WHERE fingerprint = ?",
+                (fingerprint,),
+            ).fetchone()
+            if row is None:
+                return None
+            test, names, labels = row
+            return StoredLabels(
+                np.frombuffer(test, "<u2"), tuple(json.loads(names)), tuple(json.loads(labels))
+            )
+
+    def tested_labels(self, record: RunRecord) -> StoredLabels | None:
+        """The same with `test` as the answers of `record` have it: only what it was tested on.
+
+        That is the whole test set, or with validation “published” its last ten samples.
+        """
+        labels = self.labels(record.fingerprint)
+        if labels is None:
+            return None
+        return replace(labels, test=labels.test[tested(record.hyperparameters.validation)])
+
     def model(self, run_id: str, epoch: int | None = None) -> TrainingState:
         """The model of an epoch, that of the last checkpoint if None.
 
@@ -281,6 +306,10 @@ class RunStore:
                 self._checkpoints(run_id).delete()
                 connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
                 ownership.discard()
+            if gone:
+                connection.execute(
+                    "DELETE FROM labels WHERE fingerprint NOT IN (SELECT fingerprint FROM runs)"
+                )
 
     # -- training --------------------------------------------------------------------------------
 

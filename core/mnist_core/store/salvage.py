@@ -38,7 +38,24 @@ def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[in
             found += 1
             rows = _rows(damaged, columns, row[0])
             copied += rows is not None and _stored(target, columns, rows)
+    _copy_labels(damaged, target)
     return copied, found
+
+
+def _copy_labels(damaged: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy what can be read of the labels: a run without them is worth keeping too."""
+    for (fingerprint,) in target.execute("SELECT DISTINCT fingerprint FROM runs").fetchall():
+        try:
+            row = damaged.execute(
+                "SELECT fingerprint, test, class_names, class_labels FROM labels "
+                "WHERE fingerprint = ?",
+                (fingerprint,),
+            ).fetchone()
+        except sqlite3.DatabaseError:
+            continue
+        if row is not None:
+            # Garbage in the place of a value is passed over.
+            target.execute("INSERT OR IGNORE INTO labels VALUES (?, ?, ?, ?)", row)
 
 
 def _highest(damaged: sqlite3.Connection) -> int:

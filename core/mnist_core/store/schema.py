@@ -75,6 +75,14 @@ MIGRATIONS = (
         PRIMARY KEY (run, epoch)
     );
     """,
+    """
+    CREATE TABLE labels (
+        fingerprint TEXT PRIMARY KEY NOT NULL,
+        test BLOB NOT NULL,
+        class_names TEXT NOT NULL,
+        class_labels TEXT NOT NULL
+    );
+    """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released."""
 

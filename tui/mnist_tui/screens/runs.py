@@ -448,7 +448,7 @@ class RunsScreen(Screen[None]):
 
     def action_filter_runs(self) -> None:
         self.query_one("#filter-line").display = True
-        self.query_one("#filter", Input).focus()
+        self.set_focus(self.query_one("#filter", Input))
         self._show_keys()
 
     def on_key(self, event: events.Key) -> None:
@@ -486,7 +486,7 @@ class RunsScreen(Screen[None]):
 
     def _leave_filter(self) -> None:
         self.query_one("#filter-line").display = bool(self._listing.run_filter.text.strip())
-        self.query_one(RunsTable).focus()
+        self.set_focus(self.query_one(RunsTable))
         self._show_keys()
 
 

@@ -72,8 +72,6 @@ class TrainScreen(Screen[None]):
         self._hyperparameters = hyperparameters
         self._preset = preset
         self._log_loss = False
-        self._cursor: float | None = None
-        """The step that both charts read out."""
         self._picture_style: PictureStyle = PICTURE_STYLES[0]
         self._drawn: object = None
         """What the footer and the notice were last made for."""
@@ -140,8 +138,8 @@ class TrainScreen(Screen[None]):
         loss = with_overlays(loss, "loss", overlays)
         accuracy = metric_plot("accuracy", session.progress, session.ghost)
         accuracy = with_overlays(accuracy, "accuracy", overlays)
-        self.query_one("#loss", Chart).plot = replace(loss, cursor=self._cursor)
-        self.query_one("#accuracy", Chart).plot = replace(accuracy, cursor=self._cursor)
+        self.query_one("#loss", Chart).plot = replace(loss, cursor=self._session.cursor)
+        self.query_one("#accuracy", Chart).plot = replace(accuracy, cursor=self._session.cursor)
         self._draw_samples()
         self._draw_state(figures=figures)
 
@@ -238,7 +236,7 @@ class TrainScreen(Screen[None]):
             case "retry_data":
                 return session.can_retry_data
             case "leave":
-                return self._cursor is not None or not isinstance(self.focused, Chart)
+                return self._session.cursor is not None or not isinstance(self.focused, Chart)
             case "epoch_cursor":
                 return bool(session.progress and session.progress.steps_per_epoch)
             case _:
@@ -310,7 +308,7 @@ class TrainScreen(Screen[None]):
         if isinstance(self.focused, Chart):
             self._show_cursor(None)
         else:
-            self.query_one("#loss").focus()
+            self.set_focus(self.query_one("#loss"))
 
     def action_epoch_cursor(self, by: int) -> None:
         """Move the cursor to the end of the next epoch or the one before; at first, the last."""
@@ -318,7 +316,8 @@ class TrainScreen(Screen[None]):
         if progress is None or not progress.steps_per_epoch:
             return
         last = progress.step / progress.steps_per_epoch
-        here = last if self._cursor is None else self._cursor / progress.steps_per_epoch
+        cursor = self._session.cursor
+        here = last if cursor is None else cursor / progress.steps_per_epoch
         epoch = math.floor(here + 1e-9) + 1 if by > 0 else math.ceil(here - 1e-9) - 1
         epoch = max(0, min(epoch, math.floor(last)))
         self._show_cursor(float(epoch * progress.steps_per_epoch))
@@ -329,7 +328,7 @@ class TrainScreen(Screen[None]):
         self._show_cursor(event.place)
 
     def _show_cursor(self, step: float | None) -> None:
-        self._cursor = step
+        self._session.cursor = step
         for chart in self.query(Chart):
             chart.cursor = step
         self.refresh_bindings()

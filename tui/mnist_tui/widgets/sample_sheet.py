@@ -20,7 +20,8 @@ from mnist_tui.plain_text import shorten
 
 Predictions = NDArray[np.uint8] | NDArray[np.uint16]
 
-_TRADE = ((4, 6), (5, 12), (7, 10_000))
+Trade = tuple[tuple[int, int], ...]
+_TRADE: Trade = ((4, 6), (5, 12), (7, 10_000))
 """(lines, digits): pictures may be as small as so many lines until so many digits fit.
 
 Below 4 lines a handwritten digit is a smudge; from 7 on more room means more digits.
@@ -30,6 +31,7 @@ _SHORT_NAME = 2
 """Cells of a class name up to which both labels stand on one line: 6 → 5 ✗."""
 _SHORT_SIGNS = " →  ✗"
 _LONG_SIGNS = "→  ✗"
+_CONFIDENCE = " 100 %"
 _NAME_COLUMNS = 9
 """Cells that a longer class name is given before it is shortened."""
 
@@ -101,18 +103,26 @@ class SheetStyles:
 
 
 def arrange(
-    width: int, height: int, image_shape: tuple[int, int], count: int, longest_name: int = 1
+    width: int,
+    height: int,
+    image_shape: tuple[int, int],
+    count: int,
+    longest_name: int = 1,
+    *,
+    confidences: bool = False,
+    trade: Trade = _TRADE,
 ) -> Sheet | None:
     """Spread at most `count` pictures over width x height cells.
 
-    Small pictures are traded for more of them as `_TRADE` says; then all grow into the room that
+    Small pictures are traded for more of them as `trade` says; then all grow into the room that
     is left. None when not even one fits. `image_shape` is (height, width) in pixels,
-    `longest_name` in cells.
+    `longest_name` in cells; with `confidences` there is room for one beside each label.
     """
+    longer = len(_CONFIDENCE) if confidences else 0
     sheets = [
         sheet
         for rows in range(1, height)
-        if (sheet := _sheet_of(rows, width, height, image_shape, count, longest_name))
+        if (sheet := _sheet_of(rows, width, height, image_shape, count, longest_name, longer))
     ]
     if not sheets:
         return None
@@ -120,24 +130,33 @@ def arrange(
     def places(rows: int) -> int:
         return max((sheet.count for sheet in sheets if sheet.rows >= rows), default=0)
 
-    wanted = min(count, max(min(digits, places(rows)) for rows, digits in _TRADE))
+    wanted = min(count, max(min(digits, places(rows)) for rows, digits in trade))
     enough = (sheet for sheet in sheets if sheet.count >= wanted)
     return max(enough, key=lambda sheet: sheet.rows)
 
 
 def _sheet_of(
-    rows: int, width: int, height: int, image_shape: tuple[int, int], count: int, longest_name: int
+    rows: int,
+    width: int,
+    height: int,
+    image_shape: tuple[int, int],
+    count: int,
+    longest_name: int,
+    longer: int,
 ) -> Sheet | None:
-    """The sheet with pictures `rows` tall, or None when not one of them fits."""
+    """The sheet with pictures `rows` tall, or None when not one of them fits.
+
+    Labels have `longer` more cells than the names need.
+    """
     pixels_down, pixels_across = image_shape
     columns = max(1, round(2 * rows * pixels_across / pixels_down))
     if longest_name <= _SHORT_NAME:
         label_rows, row_gap = 1, 1
-        label_columns = 2 * longest_name + len(_SHORT_SIGNS)
+        label_columns = 2 * longest_name + len(_SHORT_SIGNS) + longer
     else:
         # The second line is blank under right digits and sets the rows apart by itself.
         label_rows, row_gap = 2, 0
-        label_columns = min(longest_name, _NAME_COLUMNS) + len(_LONG_SIGNS)
+        label_columns = min(longest_name, _NAME_COLUMNS) + len(_LONG_SIGNS) + longer
     across = (width + _COLUMN_GAP) // (max(columns, label_columns) + _COLUMN_GAP)
     down = (height + row_gap) // (rows + label_rows + row_gap)
     used = min(count, across * down)
@@ -184,27 +203,47 @@ def _tile(
     true = int(samples.true_labels[index])
     predicted = true if predictions is None else int(predictions[index])
     ink, label = (styles.ink, styles.label) if predicted == true else (styles.wrong, styles.wrong)
+    for segments in picture_lines(pictures, index, ink, styles.ink):
+        yield centred(segments, sheet.columns, width)
+    room = width - 1 if sheet.across > 1 else width
+    for text in label_lines(samples.name(true), samples.name(predicted), sheet.label_rows, room):
+        yield centred([Segment(text, label)], cell_len(text), width)
+
+
+def picture_lines(
+    pictures: Pictures, index: int, ink: Style, paper: Style
+) -> Iterator[list[Segment]]:
+    """The rows of one picture; half-blocks blend from paper's background to ink's foreground."""
     for row, text in enumerate(pictures.lines[index]):
         if pictures.shades is None:
-            segments = [Segment(text, ink)]
+            yield [Segment(text, ink)]
         else:
-            segments = _half_blocks(pictures.shades[index, row], ink, styles.ink)
-        yield _centred(segments, sheet.columns, width)
-    room = width - 1 if sheet.across > 1 else width
-    for text in label_lines(samples.name(true), samples.name(predicted), sheet, room):
-        yield _centred([Segment(text, label)], cell_len(text), width)
+            yield _half_blocks(pictures.shades[index, row], ink, paper)
 
 
-def label_lines(true: str, predicted: str, sheet: Sheet, width: int) -> list[str]:
-    """What stands under a picture: the true name, and when it differs the predicted one."""
+def label_lines(
+    true: str, predicted: str, rows: int, width: int, confidence: str = ""
+) -> list[str]:
+    """What stands in `rows` (1 or 2) lines under a picture, none wider than `width` cells.
+
+    The true name, when it differs the predicted one, and, where it fits, the confidence.
+    """
     wrong = predicted != true
-    if sheet.label_rows == 1:
-        return [shorten(f"{true} → {predicted} ✗" if wrong else true, width)]
-    second = f"→ {shorten(predicted, width - len(_LONG_SIGNS))} ✗" if wrong else ""
-    return [shorten(true, width), second]
+    if rows == 1:
+        label = shorten(f"{true} → {predicted} ✗" if wrong else true, width)
+        return [_joined(label, " " if wrong else " · ", confidence, width)]
+    signs = cell_len(_LONG_SIGNS) + (cell_len(confidence) + 1 if confidence else 0)
+    second = f"→ {shorten(predicted, max(width - signs, 1))} ✗" if wrong else ""
+    return [shorten(true, width), _joined(second, " " if second else "", confidence, width)]
 
 
-def _centred(segments: list[Segment], columns: int, width: int) -> list[Segment]:
+def _joined(label: str, gap: str, confidence: str, width: int) -> str:
+    whole = f"{label}{gap}{confidence}" if confidence else label
+    return whole if cell_len(whole) <= width else shorten(label, width)
+
+
+def centred(segments: list[Segment], columns: int, width: int) -> list[Segment]:
+    """`segments`, `columns` cells wide together, with blanks on both sides up to `width`."""
     left = max(0, (width - columns) // 2)
     right = max(0, width - columns - left)
     return [Segment(" " * left), *segments, Segment(" " * right)]

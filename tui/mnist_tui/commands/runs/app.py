@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from mnist_core.export.formats import Format, WeightFormat
 from mnist_tui.flags import OUTPUT, Home, home_folder, run_folder
@@ -28,7 +28,7 @@ def runs_app() -> App:
     """`mnist-tui runs` with its subcommands."""
     runs = App(
         name="runs",
-        help="List the stored runs; show, compare, export or delete them.",
+        help="List the stored runs; show, compare, export or delete them, or list their mistakes.",
         version_flags=[],
     )
 
@@ -125,6 +125,45 @@ def runs_app() -> App:
 
         return export(folder, run, format, path, best=best)
 
+    @runs.command
+    def mistakes(
+        run: Run,
+        /,
+        *,
+        epoch: Annotated[
+            str | None,
+            Parameter(
+                group=OUTPUT,
+                metavar="N|best",
+                help="Of the model after this epoch, or after the best one; 0 is the untrained.",
+                show_default="the last completed epoch",
+            ),
+        ] = None,
+        top: Annotated[
+            int | None,
+            Parameter(
+                group=OUTPUT,
+                metavar="K",
+                validator=validators.Number(gte=1),
+                help="Only the K mistakes with the largest loss.",
+                show_default="all",
+            ),
+        ] = None,
+        json: Json = False,
+        home: Home = None,
+    ) -> int:
+        """List the test samples that a model gets wrong, the largest loss first.
+
+        An index counts from 0 in the order of the file. A run with --validation
+        published was tested on the last ten test images alone: there index 0 is
+        the first of the ten.
+        """
+        number = _epoch(epoch)
+        folder = _folder(home)
+        from mnist_tui.commands.runs.mistakes import list_mistakes
+
+        return list_mistakes(folder, run, number, top, as_json=json)
+
     @runs.command(usage="Usage: mnist-tui runs delete [OPTIONS] ID [ID ...]")
     def delete(runs: Runs, /, *, json: Json = False, home: Home = None) -> int:
         """Delete runs for good, with their weights."""
@@ -139,6 +178,20 @@ def runs_app() -> App:
 def _folder(home: str | None) -> Path:
     log_uncaught_errors(log_path(home_folder(home)))
     return run_folder(home)
+
+
+def _epoch(text: str | None) -> int | Literal["best"] | None:
+    if text is None:
+        return None
+    if text == "best":
+        return "best"
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise UsageError(f'"{text}" for --epoch is neither the number of an epoch nor best.')
+    return number
 
 
 def _path(flag: str, text: str) -> Path:

@@ -1,0 +1,203 @@
+"""`mnist-tui runs mistakes`."""
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mnist_core.answer_history import measured
+from mnist_core.evaluation import probabilities
+from mnist_core.mistakes import mistakes
+from mnist_core.store import RunRecord, RunStore, StoredAnswers, StoredLabels, StoreError
+from mnist_tui.commands.runs.columns import in_columns
+from mnist_tui.commands.runs.edge import stored_runs, with_store
+from mnist_tui.lines import count, figure
+from mnist_tui.numbers import percent
+from mnist_tui.output import line_writer
+from mnist_tui.plain_text import visible
+
+_HEADER = ("index", "true", "predicted", "confidence", "loss")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    """A test sample that the model takes for another class."""
+
+    index: int
+    """Counted from 0 in the samples that the run was tested on, in the order of their file."""
+    true: int
+    predicted: int
+    true_name: str
+    """Text from outside, as is the other name."""
+    predicted_name: str
+    confidence: float
+    loss: float
+    probabilities: list[float] | None
+    """One for each class; None where they are not kept."""
+
+
+def list_mistakes(
+    home: Path,
+    run: str,
+    epoch: int | Literal["best"] | None,
+    top: int | None,
+    *,
+    as_json: bool = False,
+) -> int:
+    """Print a line for each mistake of a run's model, the largest loss first; the exit code.
+
+    Args:
+        home: the folder with the runs.
+        run: an id, the beginning of one, or a name.
+        epoch: of the model; None for the last completed one.
+        top: how many to print; None for all.
+        as_json: print objects instead of a table.
+    """
+    write = line_writer(sys.stdout)
+
+    def work(store: RunStore) -> None:
+        (record,) = stored_runs(store, [run])
+        answers = _answers(store, record, epoch)
+        labels = _labels(store, record, answers)
+        wrong, shown = _worst(answers, labels, top)
+        if as_json:
+            for mistake in shown:
+                write(json.dumps(_to_json(mistake), allow_nan=False))
+            return
+        for line in _about(record, answers, wrong, len(shown)):
+            write(visible(line))
+        if shown:
+            write("")
+            rows = [_HEADER, *map(_row, shown)]
+            for line in in_columns(rows, numbers=frozenset({0, 3, 4})):
+                write(line)
+
+    return with_store(home, work)
+
+
+def _answers(
+    store: RunStore, record: RunRecord, epoch: int | Literal["best"] | None
+) -> StoredAnswers:
+    """Raises StoreError when those of the epoch are not kept."""
+    wanted = record.epoch if epoch is None else record.best_epoch if epoch == "best" else epoch
+    found = store.answers(record.id, wanted) if wanted <= record.epoch else None
+    if found is not None:
+        return found
+    kept = [answers.epoch for answers in store.all_answers(record.id)]
+    if not kept:
+        raise StoreError(
+            f"{record.name} ({record.id}) has not completed an evaluation yet, so nothing is known "
+            "of its mistakes."
+        )
+    raise StoreError(
+        f"The answers of epoch {wanted} of {record.name} ({record.id}) are not kept; those of "
+        f"{_epochs_in_words(kept)} are."
+    )
+
+
+def _labels(store: RunStore, record: RunRecord, answers: StoredAnswers) -> StoredLabels:
+    """Raises StoreError when they are not kept, or do not fit the answers."""
+    labels = store.tested_labels(record)
+    if labels is None:
+        raise StoreError(
+            f"{record.name} ({record.id}) is of an earlier version of mnist-tui, which did not "
+            f"keep the true labels. Any new run on {record.data or record.dataset} adds them."
+        )
+    if len(labels.test) != len(answers.predictions):
+        raise StoreError(
+            f"The labels that are kept for {record.name} ({record.id}) do not fit its answers: "
+            f"{len(labels.test)} and {len(answers.predictions)} samples. The database is damaged."
+        )
+    return labels
+
+
+def _worst(
+    answers: StoredAnswers, labels: StoredLabels, top: int | None
+) -> tuple[int, list[_Mistake]]:
+    """How many mistakes there are, and `top` of them, or all, the largest loss first."""
+    losses, confidences = measured(answers, labels.test)
+    found = mistakes(labels.test, answers.predictions, losses)
+    shown = found[:top]
+    shares = None if answers.logits is None else probabilities(answers.logits[shown]).tolist()
+    listed = []
+    for row, index in enumerate(shown.tolist()):
+        true, predicted = int(labels.test[index]), int(answers.predictions[index])
+        listed.append(
+            _Mistake(
+                index=index,
+                true=true,
+                predicted=predicted,
+                true_name=labels.name(true),
+                predicted_name=labels.name(predicted),
+                confidence=float(confidences[index]),
+                loss=float(losses[index]),
+                probabilities=None if shares is None else shares[row],
+            )
+        )
+    return len(found), listed
+
+
+def _about(record: RunRecord, answers: StoredAnswers, wrong: int, shown: int) -> Iterator[str]:
+    samples = len(answers.predictions)
+    right = percent((samples - wrong) / samples, 2)
+    line = (
+        f"{record.name} ({record.id}) after epoch {answers.epoch}: "
+        f"{count(wrong, 'mistake')} in {count(samples, 'test sample')}, {right} right"
+    )
+    largest = "the largest loss" if shown == 1 else f"the {shown} largest losses"
+    yield f"{line}; {largest}" if shown < wrong else line
+    if record.hyperparameters.validation == "published":
+        yield (
+            f"It was tested on the last {samples} test images of {record.dataset}; index 0 is the "
+            "first of them."
+        )
+    if wrong and answers.logits is None:
+        yield (
+            "Probabilities are kept for the best and the last epoch only; here confidence and loss "
+            "are rounded to three digits."
+        )
+
+
+def _row(mistake: _Mistake) -> tuple[str, ...]:
+    return (
+        str(mistake.index),
+        visible(mistake.true_name),
+        visible(mistake.predicted_name),
+        figure(mistake.confidence),
+        figure(mistake.loss),
+    )
+
+
+def _to_json(mistake: _Mistake) -> dict[str, Any]:
+    shares = mistake.probabilities
+    return {
+        "index": mistake.index,
+        "true": mistake.true,
+        "predicted": mistake.predicted,
+        "true_name": mistake.true_name,
+        "predicted_name": mistake.predicted_name,
+        "confidence": _finite(mistake.confidence),
+        "loss": _finite(mistake.loss),
+        "probabilities": None if shares is None else [_finite(share) for share in shares],
+    }
+
+
+def _finite(value: float) -> float | None:
+    """JSON has no word for numbers that are not finite: they become None."""
+    return value if math.isfinite(value) else None
+
+
+def _epochs_in_words(epochs: Sequence[int]) -> str:
+    """[0, 1, 2, 5] as "epochs 0 to 2 and 5"; ascending, at least one."""
+    spans: list[list[int]] = []
+    for epoch in epochs:
+        if spans and epoch == spans[-1][-1] + 1:
+            spans[-1] = [spans[-1][0], epoch]
+        else:
+            spans.append([epoch])
+    words = [" to ".join(map(str, span)) for span in spans]
+    listed = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return f"epoch{'s' * (len(epochs) > 1)} {listed}"

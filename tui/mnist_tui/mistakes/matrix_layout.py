@@ -1,0 +1,190 @@
+"""Where the parts of a confusion matrix stand in a number of terminal cells."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+HEADER_LINES = 2
+"""What the axes are, and the names of the columns."""
+READ_OUT_LINES = 1
+
+_LEAST_NAME = 6
+"""Cells of `true ↓` and `prec.%`."""
+_MOST_NAME = 12
+_LEAST_DIGITS = 3
+"""Cells of a precision of 100."""
+_LEAST_TOTAL = 5
+"""Cells of `total`."""
+_RECALL = 6
+"""Cells of `recall`, `100.0%`."""
+_ENOUGH_WITH_TOTALS = 6
+_ENOUGH_WITH_SHARES = 4
+"""Classes in view below which the totals, and then the shares, make room for more."""
+_ONE_LINE_OF_HIDING = 84
+"""Cells from which one line says what is hidden on both axes."""
+
+
+class Part(Enum):
+    """What a line of the widget is."""
+
+    AXES = auto()
+    NAMES = auto()
+    CLASS = auto()
+    TOTALS = auto()
+    PRECISION = auto()
+    HIDDEN = auto()
+    READ_OUT = auto()
+    BLANK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixLayout:
+    """How much of a matrix is in view and how wide its parts are; not where it is scrolled to.
+
+    A line is a gap of one cell, the name of the row, and for each number a gap and the number.
+    """
+
+    classes: int
+    name: int
+    """Cells of a row's name."""
+    digits: int
+    """Cells of a number, without the gap before it."""
+    total: int
+    """Cells of a row's total; 0 when it is not shown."""
+    recall: int
+    """Cells of a row's recall; 0 when it is not shown."""
+    columns: int
+    """Classes in view from left to right."""
+    rows: int
+    """Classes in view from top to bottom."""
+    footer: tuple[Part, ...]
+    """The lines below the classes."""
+
+    @property
+    def pitch(self) -> int:
+        """Cells from one column to the next."""
+        return self.digits + 1
+
+    @property
+    def with_all_totals(self) -> bool:
+        """Whether totals, recall and precision are in view."""
+        return bool(self.total and self.recall) and Part.TOTALS in self.footer
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is in view."""
+        return self.with_all_totals and self.columns == self.rows == self.classes
+
+    @property
+    def furthest_left(self) -> int:
+        """The largest number of columns that can be scrolled away to the left."""
+        return self.classes - self.columns
+
+    @property
+    def furthest_top(self) -> int:
+        return self.classes - self.rows
+
+    def part(self, y: int) -> Part:
+        """What line `y` is."""
+        if y < HEADER_LINES:
+            return Part.AXES if y == 0 else Part.NAMES
+        y -= HEADER_LINES
+        if y < self.rows:
+            return Part.CLASS
+        y -= self.rows
+        return self.footer[y] if y < len(self.footer) else Part.BLANK
+
+    def line(self, part: Part) -> int | None:
+        """The first line that is `part`, if there is one below the classes."""
+        if part not in self.footer:
+            return None
+        return HEADER_LINES + self.rows + self.footer.index(part)
+
+    def position(self, x: int, y: int) -> tuple[int, int] | None:
+        """The (row, column) in view at a cell; -1 for headers and totals, None for neither."""
+        part = self.part(y)
+        if part not in (Part.NAMES, Part.CLASS, Part.TOTALS, Part.PRECISION):
+            return None
+        row = y - HEADER_LINES if part is Part.CLASS else -1
+        x -= 1 + self.name
+        if x < 0:
+            return row, -1
+        if x < self.columns * self.pitch:
+            return row, x // self.pitch
+        extra = (self.total and self.total + 1) + (self.recall and self.recall + 1)
+        return (row, -1) if x < self.columns * self.pitch + extra else None
+
+
+def minimum_width(
+    class_count: int, largest: int, total: int = 99_999, longest_name: int = _LEAST_NAME
+) -> int:
+    """Cells that a matrix needs to show every column, with the totals and the recall.
+
+    `largest` is the largest number in a cell or in a total of a class, `total` the sum of all
+    counts, `longest_name` the cells of the longest class name, which is shortened beyond 12.
+    """
+    name = min(_MOST_NAME, max(_LEAST_NAME, longest_name))
+    pitch = max(_LEAST_DIGITS, len(str(largest))) + 1
+    totals = max(_LEAST_TOTAL, len(str(total))) + 1 + _RECALL + 1
+    return 1 + name + class_count * pitch + totals + 1
+
+
+def minimum_height(class_count: int) -> int:
+    """Lines that a matrix needs to show every row, with the totals and the precision."""
+    return HEADER_LINES + class_count + 2 + READ_OUT_LINES
+
+
+def arrange(
+    width: int, height: int, class_count: int, largest: int, total: int, longest_name: int
+) -> MatrixLayout | None:
+    """Fit a matrix into width x height cells; None when not even one count fits.
+
+    Totals and shares make room where all classes fit without them, or else few would fit beside
+    them. The other arguments are those of `minimum_width`.
+    """
+    name = max(_LEAST_NAME, min(longest_name, _MOST_NAME, width // 4))
+    digits = max(_LEAST_DIGITS, len(str(largest)))
+    total_cells = max(_LEAST_TOTAL, len(str(total)))
+    extras = (total_cells + 1 + _RECALL + 1, _RECALL + 1, 0)
+    room = width - 1 - name - 1
+    columns, extra = _fit(room, class_count, digits + 1, extras)
+    if columns == class_count and extra == 0:
+        # Names of columns are read whole where there is room for all of them.
+        spare = (room - extras[0]) // class_count - 1
+        digits = max(digits, min(spare, longest_name, _MOST_NAME))
+
+    def with_lines(saying: int) -> MatrixLayout:
+        lines = height - HEADER_LINES - READ_OUT_LINES - saying
+        rows, folded = _fit(lines, class_count, 1, (2, 1, 0))
+        footer = [(Part.TOTALS, Part.PRECISION), (Part.PRECISION,), ()][folded]
+        blank = (Part.BLANK,) * (lines > rows + len(footer))
+        return MatrixLayout(
+            classes=class_count,
+            name=name,
+            digits=digits,
+            total=total_cells if extra == 0 else 0,
+            recall=_RECALL if extra < 2 else 0,
+            columns=columns,
+            rows=rows,
+            footer=(*footer, *(Part.HIDDEN,) * saying, *blank, Part.READ_OUT),
+        )
+
+    layout = with_lines(0)
+    if not layout.complete:
+        both = layout.columns < class_count and layout.rows < class_count
+        layout = with_lines(2 if both and width < _ONE_LINE_OF_HIDING and height >= 14 else 1)
+    return layout if layout.columns > 0 and layout.rows > 0 else None
+
+
+def _fit(room: int, count: int, item: int, extras: tuple[int, int, int]) -> tuple[int, int]:
+    """How many of `count` items fit, and which of the `extras`, largest first, fits beside.
+
+    To see all items is worth more than an extra; to see a few more of them is not.
+    """
+    items = [min(count, (room - extra) // item) for extra in extras]
+    if count in items:
+        return count, items.index(count)
+    least = (_ENOUGH_WITH_TOTALS, _ENOUGH_WITH_SHARES, 0)
+    for place, enough in enumerate(least):
+        if items[place] >= enough:
+            return items[place], place
+    return 0, len(extras) - 1

@@ -1,0 +1,100 @@
+"""A bar for the probability of each class, and an honest line for those without room."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+
+from mnist_tui import numbers
+from mnist_tui.mistakes.sample_detail import SampleDetail
+from mnist_tui.mistakes.spans import Line, Tone, padded
+from mnist_tui.plain_text import shorten
+
+FEWEST = 3
+"""Lines below which nothing true can be said: the true class, the predicted one, the rest."""
+_SIGN = len("✓ ")
+_NAME = 12
+_PERCENT = len("100.0 %")
+_LONGEST_BAR = 40
+_LEAST = 0.001
+"""The probability below which there is no bar, and no more than "<0.1 %" is said."""
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def probability_bars(detail: SampleDetail, width: int, height: int) -> list[Line]:
+    """At most `height` lines, at least `FEWEST` asked for.
+
+    In the order of the classes when all have room; otherwise the true class, the predicted one
+    and the most probable others, the most probable first, and a line on what is hidden. Without
+    probabilities the predicted class alone, if its confidence is known.
+    """
+    if detail.probabilities is None:
+        if detail.predicted is None or detail.confidence is None:
+            return []
+        name_width = _name_width(detail, [detail.predicted], width)
+        return [_bar(detail, detail.predicted, detail.confidence, name_width, width)]
+    probabilities = detail.probabilities
+    classes = list(range(len(probabilities)))
+    hidden: list[int] = []
+    if len(classes) > height:
+        classes, hidden = _foremost(detail, probabilities, height - 1)
+    name_width = _name_width(detail, classes, width)
+    lines = [_bar(detail, c, float(probabilities[c]), name_width, width) for c in classes]
+    if hidden:
+        # NaN when there is one among them: nothing is then said of the largest.
+        largest = float(probabilities[hidden].max())
+        lines.append([(shorten(f"+{len(hidden)} more{_below(largest)}", width), Tone.QUIET)])
+    return lines
+
+
+def _foremost(
+    detail: SampleDetail, probabilities: NDArray[np.float32], count: int
+) -> tuple[list[int], list[int]]:
+    """(the classes to show, the others), each from the most to the least probable."""
+    # NaN compares with nothing; sorted as the least, it leaves the order defined.
+    order = [int(c) for c in np.argsort(-np.nan_to_num(probabilities, nan=-1.0), kind="stable")]
+    musts = {detail.true, detail.predicted} & set(order)
+    others = [c for c in order if c not in musts]
+    shown = musts | set(others[: max(0, count - len(musts))])
+    return [c for c in order if c in shown], [c for c in order if c not in shown]
+
+
+def _below(largest: float) -> str:
+    """The least multiple of 0.1 % above `largest`, in words; nothing when there is none."""
+    if not math.isfinite(largest):
+        return ""
+    return f" below {(math.floor(largest * 1000) + 1) / 10:.1f} %"
+
+
+def _name_width(detail: SampleDetail, classes: list[int], width: int) -> int:
+    longest = max(cell_len(detail.name(label)) for label in classes)
+    return max(1, min(longest, _NAME, width - _SIGN - _PERCENT - 2))
+
+
+def _bar(detail: SampleDetail, label: int, probability: float, name_width: int, width: int) -> Line:
+    """Sign, name, bar and percent."""
+    sign, tone = " ", Tone.PLAIN
+    if label == detail.true:
+        sign, tone = "✓", Tone.RIGHT
+    elif label == detail.predicted:
+        sign, tone = "✗", Tone.WRONG
+    room = min(_LONGEST_BAR, width - _SIGN - name_width - _PERCENT - 2)
+    parts: Line = [(f"{sign} {padded(detail.name(label), name_width)} ", tone)]
+    if room > 0:
+        parts.append((_blocks(probability, room) + " ", tone))
+    percent = _percent(probability).rjust(_PERCENT)
+    return [*parts, (percent, Tone.QUIET if tone is Tone.PLAIN else tone)]
+
+
+def _percent(probability: float) -> str:
+    return "<0.1 %" if 0 < probability < _LEAST else numbers.percent(probability, 1)
+
+
+def _blocks(share: float, width: int) -> str:
+    """`share` of `width` cells to an eighth of a cell, at least one eighth from 0.1 % on."""
+    if not share >= _LEAST:
+        return " " * width
+    eighths = min(8 * width, max(1, round(share * 8 * width)))
+    whole, rest = divmod(eighths, 8)
+    return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(width)
