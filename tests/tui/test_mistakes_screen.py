@@ -209,19 +209,22 @@ async def test_one_class_only(bench: OpenBench) -> None:
         assert title(screen).startswith("All · 30 of 30")
 
 
-async def test_many_classes_and_other_pixels(bench: OpenBench) -> None:
+@pytest.mark.parametrize("classes", [2, 16, 63])
+async def test_other_classes_and_pixels(bench: OpenBench, classes: int) -> None:
     images = np.full((126, 50, 50), 240, np.uint8)
-    labels = (np.arange(126) % 63).astype(np.uint16)
+    labels = (np.arange(126) % classes).astype(np.uint16)
     images[np.arange(126), 10:30, labels // 2 + 5] = 10
     examples = Examples(images, labels)
-    names = tuple(f"class [{number}]" for number in range(63))
-    dataset = Dataset("paper", examples, examples, names, tuple(range(0, 630, 10)))
+    names = tuple(f"class [{number}]" for number in range(classes))
+    # Labels in files may have gaps.
+    dataset = Dataset("paper", examples, examples, names, tuple(range(0, 10 * classes, 10)))
     async with bench(loaded(dataset)) as lab:
         screen = await trained(lab)
         assert title(screen).startswith("Wrong · 42 of 126")
         assert "class [0]" in lab.text()
-        await lab.pilot.press("slash", *"true:12", "enter")
-        assert title(screen).startswith("Wrong · 2 of 126")
+        wrong = (labels == 1) & (np.arange(126) % 3 == 0)
+        await lab.pilot.press("slash", *"true:1", "enter")
+        assert title(screen).startswith(f"Wrong · {wrong.sum()} of 126")
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 24), (200, 60)])
@@ -234,3 +237,34 @@ async def test_other_sizes(bench: OpenBench, size: tuple[int, int]) -> None:
         assert "Confusion · epoch 3" in lab.text()
         await lab.pilot.press("enter")
         assert lab.app.focused is screen.query_one(Gallery)
+
+
+async def test_the_mouse_chooses_cells_pairs_and_samples(bench: OpenBench) -> None:
+    async with bench() as lab:
+        screen = await trained(lab)
+        lines = lab.text().splitlines()
+
+        def place(text: str) -> tuple[int, int]:
+            y = next(y for y, line in enumerate(lines) if text in line)
+            return lines[y].index(text), y
+
+        x, y = place("▸")  # the pair at the top of the list
+        await lab.pilot.click(offset=(x + 2, y))
+        await lab.until(lambda: " as " in title(screen))
+        assert title(screen).startswith("Wrong · 0 as 1 · 1 of 30")
+        await lab.pilot.press("escape")
+
+        gallery = screen.query_one(Gallery)
+        first = gallery.current
+        region = gallery.region
+        await lab.pilot.click(offset=(region.right - 8, region.y + 3))
+        await lab.until(lambda: gallery.current != first)
+        assert f"Sample {gallery.current}" in lab.text()
+
+        matrix = screen.query_one(ConfusionMatrix)
+        header = next(y for y, line in enumerate(lines) if "true ↓" in line)
+        column = lines[header].index("4", lines[header].index("true ↓"))
+        await lab.pilot.click(offset=(column, header + 1 + 3))  # the row of class 3
+        await lab.until(lambda: "3 as 4" in title(screen))
+        assert matrix.selected == (3, 4)
+        assert gallery.current == 3
