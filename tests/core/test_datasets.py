@@ -351,7 +351,9 @@ def test_synthetic_digits_are_had_by_name(
 
     monkeypatch.setattr("mnist_core.synthetic.synthetic_dataset", draw)
 
-    assert load_dataset("synthetic", tmp_path) is drawn
+    loaded = load_dataset("synthetic", tmp_path)
+    assert loaded.train is drawn.train
+    assert loaded.data == "synthetic"
     assert asked == [tmp_path]
 
 

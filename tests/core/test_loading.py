@@ -308,7 +308,9 @@ def test_the_process_ends_while_an_address_is_looked_up(tmp_path: Path) -> None:
     code = """
 import socket, sys, threading
 from pathlib import Path
+import numpy as np
 from mnist_core import synthetic
+from mnist_core.dataset import Dataset, Examples
 from mnist_core.loading import DatasetLoaded, DatasetLoader
 
 looked_up = threading.Event()
@@ -318,14 +320,16 @@ def hang(*_, **__):
     threading.Event().wait()
 
 socket.getaddrinfo = hang
-synthetic.synthetic_dataset = lambda cache_folder: "drawn digits"
+examples = Examples(np.zeros((1, 1, 1), np.uint8), np.zeros(1, np.uint16))
+drawn = Dataset("drawn digits", examples, examples, ("zero",), (0,))
+synthetic.synthetic_dataset = lambda cache_folder: drawn
 loader = DatasetLoader(None, Path(sys.argv[1]), deadline=0.0)
 loader.start()
 assert looked_up.wait()
 while loader.wait():
     for event in loader.drain():
         if isinstance(event, DatasetLoaded):
-            print(event.dataset)
+            print(event.dataset.name)
             sys.exit(0)
 """
     run = subprocess.run(

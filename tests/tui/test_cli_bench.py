@@ -11,8 +11,21 @@ import numpy as np
 import pytest
 
 from mnist_core.benchmark.engines import EngineName
+from mnist_core.benchmark.evaluation_frequency import (
+    EvaluationRace,
+    LazilyTrained,
+    Schedule,
+    ScheduleMeasured,
+)
 from mnist_core.benchmark.processes import EngineError
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, RaceEvent
+from mnist_core.benchmark.regression import FORMS, RegressionForm
+from mnist_core.benchmark.regression_race import (
+    FormDescribed,
+    FormMeasured,
+    RegressionRace,
+    RegressionTrained,
+)
 from mnist_core.dataset import Dataset, Examples
 from mnist_core.loading import DatasetFailed, DatasetLoaded
 from mnist_tui.bench.flags import BenchOptions
@@ -68,8 +81,9 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     ) -> int:
         loaded = answer or DatasetLoaded(DATASET, None)
         loader = SimpleNamespace(cancel=lambda: None)
-        monkeypatch.setattr(f"{module}.DatasetLoader", lambda _source, _cache: loader)
-        monkeypatch.setattr(f"{module}.wait_for_dataset", lambda _loader, _stream: loaded)
+        load = "mnist_tui.bench.load"
+        monkeypatch.setattr(f"{load}.DatasetLoader", lambda _source, _cache: loader)
+        monkeypatch.setattr(f"{load}.wait_for_dataset", lambda _loader, _stream: loaded)
         if run_race is not None:
             monkeypatch.setattr(f"{module}.run_race", run_race)
         return run(["bench", *arguments])
@@ -239,7 +253,15 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--engine", "mlx,jax"], "There is no engine 'jax'; choose from mlx, mlx-stock, numpy,"),
         (["--engine", ""], "There is no engine ''"),
         (["--preset", "mlx"], "There is no preset 'mlx'; choose from mlx-docs, "),
-        (["--task", "cnn"], '"cnn" for --task. Choose from: "mlp", "monitor".'),
+        (["--task", "cnn"], '"cnn" for --task. Choose from: "mlp", "linear", "logistic",'),
+        (["--task", "linear", "--preset", "mlx-docs"], "--task linear takes no --preset; leave it"),
+        (["--task", "logistic", "--data", "kmnist"], "--task logistic takes no --data; leave it"),
+        (["--task", "linear", "--epochs", "2"], "or choose from: mlp, evaluations."),
+        (["--task", "linear", "--stock-batches", "2"], "takes no --stock-batches;"),
+        (["--task", "evaluations", "--engine", "numpy"], "--task evaluations takes no --engine;"),
+        (["--iterations-per-call", "5"], "--task mlp takes no --iterations-per-call; leave it"),
+        (["--task", "linear", "--iterations-per-call", "0"], '"0" for --iterations-per-call'),
+        (["--task", "linear", "--engine", "mlx,jax"], "There is no engine 'jax';"),
         (["--rounds", "0"], '"0" for --rounds'),
         (["--data", ""], "--data needs the name of a data set or a folder."),
         (["--learning-rate", "1"], "--learning-rate"),
@@ -261,3 +283,168 @@ def test_an_engine_that_is_not_installed_says_where_to_look(
     monkeypatch.setattr("mnist_tui.bench.flags.is_importable", lambda engine: engine != "torch")
     assert run(["bench", "--engine", "torch"]) == EXIT_USAGE
     assert "The engine torch is not installed. Leave it out" in capsys.readouterr().err
+
+
+def scripted_regression(race: RegressionRace) -> Iterator[FormDescribed | FormMeasured]:
+    """Rates of 200, 100 and 400 iterations per second; the second form never stops early."""
+    for form in race.forms:
+        yield FormDescribed(form, f"{form} 1.0")
+    for round_ in range(1, race.rounds + 1):
+        for form, seconds in zip(race.forms, (1.0, 2.0, 0.5), strict=True):
+            if race.problem.task == "linear":
+                trained = RegressionTrained(200, 1, seconds, 5e-5, 1.2e-5, None, None, 2e-7)
+            else:
+                accuracy = 0.95 if seconds == 2.0 else 0.951
+                trained = RegressionTrained(200, 1, seconds, 0.35, None, accuracy, 0.9, None)
+            yield FormMeasured(form, round_, trained)
+
+
+FORMS_RACED: tuple[RegressionForm, ...] = ("mlx-fast", "mlx-published", "numpy-float64")
+
+
+@pytest.fixture
+def regress(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs a regression task on a scripted race of three forms."""
+    module = "mnist_tui.commands.bench_regression"
+    monkeypatch.setattr(
+        f"{module}.FORMS", {form: FORMS[form] for form in FORMS if form in FORMS_RACED}
+    )
+    monkeypatch.setattr(f"{module}.run_regression_race", scripted_regression)
+    flags = ("--engine", "mlx,numpy", "--rounds", "3", "--threads", "2")
+    return lambda task, *others: run(["bench", "--task", task, *flags, *others])
+
+
+def test_a_linear_race_says_where_mlx_loses(
+    regress: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert regress("linear", "--iterations-per-call", "7") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "3 rounds, the forms in turn; 2 threads; mlx-fast does 7 iterations a call"
+    assert lines[10:19] == [
+        "form           iterations/s   quartiles  published (M1)  x numpy-float64     quartiles",
+        "mlx-fast                200  200 to 200                             0.50  0.50 to 0.50",
+        "mlx-published           100  100 to 100          10 348             0.25  0.25 to 0.25",
+        "numpy-float64           400  400 to 400           8 320                1",
+        "",
+        "form           iterations  initial test error  test error  train loss",
+        "mlx-fast              200               101.3   1.200e-05   5.000e-05",
+        "mlx-published         200               101.3   1.200e-05   5.000e-05",
+        "numpy-float64         200               101.3   1.200e-05   5.000e-05",
+    ]
+    assert lines[20] == (
+        "Against numpy-float64: mlx-fast loses (0.50), mlx-published loses (0.25)."
+    )
+    assert lines[-1].endswith("differ by at most 2.0e-07 of the largest component.")
+
+
+def test_a_logistic_race_says_who_never_stopped(
+    regress: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert regress("logistic") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[15:18] == [
+        "form           stopped at iteration    loss  training accuracy  test accuracy",
+        "mlx-fast                        200  0.3500             0.9510         0.9000",
+        "mlx-published       never, 200 done  0.3500             0.9500         0.9000",
+    ]
+
+
+def test_json_of_a_regression(
+    regress: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert regress("logistic", "--json") == 0
+    objects = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["event"] for each in objects] == [
+        *["engine_described"] * 3, *["regression_measured"] * 9, "race_completed",
+    ]  # fmt: skip
+    assert objects[4] == {
+        "event": "regression_measured",
+        "task": "logistic",
+        "engine": "mlx",
+        "form": "mlx-published",
+        "round": 1,
+        "iterations_per_second": 100.0,
+        "iterations": 200,
+        "trainings": 1,
+        "seconds": 2.0,
+        "train_loss": 0.35,
+        "test_error": None,
+        "train_accuracy": 0.95,
+        "test_accuracy": 0.9,
+        "gradient_difference": None,
+    }
+    summary = objects[-1]
+    assert (summary["task"], summary["rounds"], summary["threads"]) == ("logistic", 3, 2)
+    assert (summary["examples"], summary["features"], summary["seed"]) == (1000, 100, 0)
+    assert summary["initial"]["train_loss"] == pytest.approx(np.log(2))
+    fast, published, numpy_ = summary["forms"]
+    assert fast["iterations_per_second"] == {"lower": 200.0, "median": 200.0, "upper": 200.0}
+    assert fast["ratios"]["numpy-float64"]["median"] == 0.5
+    assert (fast["published"], published["published"], numpy_["published"]) == (None, 1628, 3858)
+    assert (fast["stopped"], published["stopped"]) == (True, False)
+
+
+def test_a_regression_that_fails_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    def failing(_race: RegressionRace) -> Iterator[FormDescribed | FormMeasured]:
+        raise EngineError("mlx-fast", "There is not enough memory.", "the traceback")
+        yield
+
+    monkeypatch.setattr("mnist_tui.commands.bench_regression.run_regression_race", failing)
+    assert run(["bench", "--task", "linear", "--engine", "mlx", "--home", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith(
+        "The engine mlx-fast failed. There is not enough memory. The details are in "
+    )
+
+
+def scripted_evaluations(race: EvaluationRace) -> Iterator[ScheduleMeasured]:
+    times: dict[Schedule, float] = {"batch": 2.0, "epoch": 3.0, "end": 4.0}
+    for round_ in range(1, race.rounds + 1):
+        for schedule, seconds in times.items():
+            trained = LazilyTrained(seconds, int(seconds * 1e6), 50_000_000, 0.25, 0.9)
+            yield ScheduleMeasured(schedule, "MLX 1.0", round_, trained)
+
+
+def test_evaluations_in_a_table_and_in_json(
+    bench: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        "mnist_tui.commands.bench_evaluations.run_evaluation_race", scripted_evaluations
+    )
+    assert bench("--task", "evaluations", "--rounds", "2") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("; 2 rounds of 2 epochs, each in a process of its own")
+    assert lines[4:8] == [
+        "mx.eval            s/epoch       quartiles  x batch     quartiles  memory growth  "
+        "MLX arrays  test accuracy",
+        "after every batch    1.000  1.000 to 1.000        1                         2 MB  "
+        "     50 MB         0.9000",
+        "after every epoch    1.500  1.500 to 1.500     1.50  1.50 to 1.50           3 MB  "
+        "     50 MB         0.9000",
+        "once, at the end     2.000  2.000 to 2.000     2.00  2.00 to 2.00           4 MB  "
+        "     50 MB         0.9000",
+    ]
+
+    assert bench("--task", "evaluations", "--rounds", "1", "--epochs", "4", "--json") == 0
+    *measured, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [each["schedule"] for each in measured] == ["batch", "epoch", "end"]
+    assert measured[1] == {
+        "event": "evaluations_measured",
+        "task": "evaluations",
+        "recipe": "mlx-docs",
+        "schedule": "epoch",
+        "description": "MLX 1.0",
+        "round": 1,
+        "epochs": 4,
+        "seconds": 3.0,
+        "peak_growth": 3_000_000,
+        "mlx_peak": 50_000_000,
+        "test_loss": 0.25,
+        "test_accuracy": 0.9,
+    }
+    assert (summary["event"], summary["task"]) == ("race_completed", "evaluations")
+    assert summary["schedules"][2]["seconds"]["median"] == 1.0
+    assert summary["schedules"][2]["ratio"]["median"] == 2.0

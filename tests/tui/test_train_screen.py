@@ -244,7 +244,7 @@ async def test_hasty_keys_do_not_crash_the_palette(bench: OpenBench) -> None:
 
 
 async def test_help_lists_every_key_and_hyperparameter(bench: OpenBench) -> None:
-    async with bench(size=(120, 120)) as lab:
+    async with bench(size=(120, 200)) as lab:
         await lab.pilot.press("question_mark")
         assert isinstance(lab.app.screen, HelpScreen)
         text = lab.text()

@@ -87,6 +87,7 @@ def make_app() -> "App":
     )
     _add_training(app)
     _add_bench(app)
+    _add_check(app)
     _add_doctor(app)
     _add_data(app)
     _add_runs(app)
@@ -211,6 +212,41 @@ def _add_bench(app: "App") -> None:
         from mnist_tui.commands.bench import bench
 
         return bench(options)
+
+
+def _add_check(app: "App") -> None:
+    from cyclopts import Parameter
+
+    from mnist_tui.flags import OUTPUT, MachineFlags, data_source, home_folder
+    from mnist_tui.log import log_path, log_uncaught_errors
+
+    @app.command
+    def check(
+        machine: MachineFlags | None = None,
+        *,
+        json: Annotated[
+            bool,
+            Parameter(
+                group=OUTPUT,
+                negative="",
+                help="Write one JSON object a line: each check, then a summary.",
+                show_default=False,
+            ),
+        ] = False,
+    ) -> int:
+        """Check what this program computes against independent references, with figures.
+
+        Downloads nothing: without --data it takes MNIST where it is, else synthetic digits.
+
+        Ends with 0 when all passed, 1 when one failed, 2 for wrong usage, 130 when interrupted.
+        """
+        flags = machine or MachineFlags()
+        source = data_source(flags.data)
+        log_file = log_path(home_folder(flags.home))
+        log_uncaught_errors(log_file)
+        from mnist_tui.commands.check import check
+
+        return check(source, log_file, flags.device, flags.threads, as_json=json)
 
 
 def _add_doctor(app: "App") -> None:

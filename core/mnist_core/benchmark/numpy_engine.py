@@ -8,9 +8,16 @@ from typing import Any
 import numpy as np
 
 from mnist_core.benchmark.engine import WARM_UP_BATCHES, EpochTrained, thread_count
-from mnist_core.benchmark.numpy_network import NumpyNetwork, Sgd
+from mnist_core.benchmark.numpy_network import Floats, NumpyNetwork, Sgd
 from mnist_core.benchmark.problem import Problem
 from mnist_core.evaluation import evaluate
+
+
+def numpy_description() -> str:
+    """NumPy and its BLAS, each with its version."""
+    build: Any = np.show_config(mode="dicts")
+    blas = build["Build Dependencies"]["blas"]
+    return f"NumPy {np.__version__}, {blas['name']} {blas['version']}"
 
 
 class NumpyEngine:
@@ -28,10 +35,7 @@ class NumpyEngine:
 
     @property
     def description(self) -> str:
-        build: Any = np.show_config(mode="dicts")
-        blas = build["Build Dependencies"]["blas"]
-        library = f"{blas['name']} {blas['version']}"
-        return f"NumPy {np.__version__}, {library}, {thread_count(self._threads)}"
+        return f"{numpy_description()}, {thread_count(self._threads)}"
 
     def warm_up(self) -> None:
         for _ in islice(self._train(1), WARM_UP_BATCHES):
@@ -66,6 +70,11 @@ class NumpyEngine:
         for epoch in count(1):
             for _, loss, _ in self._train(epoch):
                 yield loss
+
+    @property
+    def parameters(self) -> list[Floats]:
+        """Weight (inputs, outputs) and bias (outputs,) of each layer as they are now; views."""
+        return self._network.parameters
 
     def _start(self) -> None:
         recipe = self._problem.hyperparameters

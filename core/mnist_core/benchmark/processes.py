@@ -7,17 +7,18 @@ import sys
 import tempfile
 from multiprocessing import Pipe
 from types import TracebackType
-from typing import Self
+from typing import Any, Generic, Self
 
 from mnist_core.benchmark import worker
 from mnist_core.benchmark.engine import EpochTrained
 from mnist_core.benchmark.engines import EngineName
 from mnist_core.benchmark.messages import (
+    Answer,
     Assignment,
     EngineFailed,
     EngineReady,
-    Reply,
-    TrainEpoch,
+    Job,
+    Measure,
 )
 
 THREAD_VARIABLES = (
@@ -35,18 +36,18 @@ _LAST_WORDS = 2000
 class EngineError(Exception):
     """An engine could not be made or did not survive: a sentence that names it."""
 
-    def __init__(self, engine: EngineName, sentence: str, details: str) -> None:
+    def __init__(self, engine: str, sentence: str, details: str) -> None:
         """`details` are for the log file."""
         super().__init__(f"The engine {engine} failed. {sentence}")
         self.details = details
 
 
-class EngineProcess:
+class JobProcess(Generic[Answer]):
     """One engine's process, from its start to the end of the block."""
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, job: Job[Answer]) -> None:
         """Start the process; it loads its library while this one goes on."""
-        self.engine = assignment.engine
+        self._engine = job.engine
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the block's end
         self._connection, theirs = Pipe()
         with theirs:
@@ -57,10 +58,10 @@ class EngineProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(assignment.threads)),
+                env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(job.threads)),
                 start_new_session=True,  # Ctrl-C is for this process, which ends that one
             )
-        self._send(assignment)
+        self._send(job)
 
     def __enter__(self) -> Self:
         return self
@@ -86,29 +87,28 @@ class EngineProcess:
         assert isinstance(reply, EngineReady)
         return reply.description
 
-    def train_epoch(self) -> EpochTrained:
-        """Train the next epoch.
+    def measure(self) -> Answer:
+        """Measure once more.
 
         Raises:
             EngineError: it failed or its process died.
         """
-        self._send(TrainEpoch())
-        reply = self._receive()
-        assert isinstance(reply, EpochTrained)
-        return reply
+        self._send(Measure())
+        answer: Answer = self._receive()
+        return answer
 
-    def _send(self, message: Assignment | TrainEpoch) -> None:
+    def _send(self, message: Job[Any] | Measure) -> None:
         # A process that has died is found out, and explained, by receiving.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send(message)
 
-    def _receive(self) -> Reply:
+    def _receive(self) -> Any:
         try:
-            reply: Reply = self._connection.recv()
+            reply = self._connection.recv()
         except (EOFError, ConnectionResetError) as error:
             raise self._died() from error
         if isinstance(reply, EngineFailed):
-            raise EngineError(self.engine, reply.message, reply.traceback)
+            raise EngineError(self._engine, reply.message, reply.traceback)
         return reply
 
     def _died(self) -> EngineError:
@@ -116,4 +116,16 @@ class EngineProcess:
         self._output.seek(0)
         last_words = self._output.read().decode(errors="replace")[-_LAST_WORDS:]
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return EngineError(self.engine, f"Its process ended with {how}.", last_words)
+        return EngineError(self._engine, f"Its process ended with {how}.", last_words)
+
+
+class EngineProcess(JobProcess[EpochTrained]):
+    """The process of an engine that trains epoch by epoch."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        super().__init__(assignment)
+        self.engine: EngineName = assignment.engine
+
+    def train_epoch(self) -> EpochTrained:
+        """Train the next epoch; raises as :meth:`measure` does."""
+        return self.measure()

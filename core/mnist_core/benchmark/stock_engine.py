@@ -1,7 +1,7 @@
-"""The training loop of MLX's own examples, on the BLAS that MLX's wheel brings.
+"""The training loop of MLX's own examples, by itself on the BLAS that MLX's wheel brings.
 
-It is the only module besides `mnist_core.mlx` that imports MLX, and the two must never meet in one
-process: that one puts a fast BLAS in place first, and this one measures what people have without.
+It is the only module besides `mnist_core.mlx` that imports MLX. A process that imports that one
+first gets the loop on the fast BLAS it puts in place; one that does not measures what people have.
 """
 
 import time
@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.benchmark.engine import WARM_UP_BATCHES, EpochTrained
+from mnist_core.benchmark.evaluation_frequency import Schedule
 from mnist_core.benchmark.problem import Problem
-from mnist_core.evaluation import evaluate
+from mnist_core.evaluation import Evaluation, evaluate
 from mnist_core.kernel_cache import install_kernel_cache
 
 _EVALUATION_BATCH = 1000
@@ -58,7 +59,7 @@ class StockEngine:
         began = time.perf_counter()
         examples = self._train(self._epoch, self._batches)
         seconds = time.perf_counter() - began
-        evaluation = evaluate(self._test_logits(), self._problem.split.test.labels)
+        evaluation = self.test_evaluation()
         return EpochTrained(
             epoch=self._epoch,
             examples=examples,
@@ -81,7 +82,23 @@ class StockEngine:
         mx.eval(self._model.parameters())
         self._optimizer = optim.SGD(recipe.learning_rate, recipe.momentum, recipe.weight_decay)
 
-    def _train(self, epoch: int, batches: int | None) -> int:
+    def train_lazily(self, epochs: int, evaluate: Schedule) -> None:
+        """Train the first epochs, forgetting what was trained before, with so few evaluations."""
+        self._start()
+        for epoch in range(1, epochs + 1):
+            self._train(epoch, self._batches, evaluate_each=evaluate == "batch")
+            if evaluate == "epoch":
+                self._evaluate()
+        self._evaluate()
+
+    def test_evaluation(self) -> Evaluation:
+        """Loss and accuracy on the test examples."""
+        return evaluate(self._test_logits(), self._problem.split.test.labels)
+
+    def _evaluate(self) -> None:
+        mx.eval(self._model.parameters(), self._optimizer.state)
+
+    def _train(self, epoch: int, batches: int | None, *, evaluate_each: bool = True) -> int:
         """Train on the first `batches` of an epoch; how many examples these are."""
         model, optimizer = self._model, self._optimizer
         loss_and_gradients = nn.value_and_grad(model, partial(_loss, model))
@@ -89,7 +106,8 @@ class StockEngine:
         for images, labels in islice(self._batch_iterate(epoch), batches):
             _, gradients = loss_and_gradients(images, labels)
             optimizer.update(model, gradients)
-            mx.eval(model.parameters(), optimizer.state)
+            if evaluate_each:
+                mx.eval(model.parameters(), optimizer.state)
             examples += len(labels)
         return examples
 

@@ -1,10 +1,12 @@
 """PyTorch on the CPU, in its usual form, with the whole data set resident as tensors."""
 
 import time
-from itertools import islice, pairwise
+from collections.abc import Iterator
+from itertools import count, islice, pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from mnist_core.benchmark.engine import WARM_UP_BATCHES, EpochTrained, thread_count
@@ -51,6 +53,18 @@ class TorchEngine:
             test_accuracy=evaluation.accuracy,
         )
 
+    def batch_losses(self) -> Iterator[float]:
+        """Train from the start, batch after batch without end, telling the mean loss of each."""
+        self._start()
+        for epoch in count(1):
+            for _, loss, _ in self._batches(epoch):
+                yield loss
+
+    @property
+    def parameters(self) -> list[NDArray[np.float32]]:
+        """Weight (inputs, outputs) and bias (outputs,) of each layer as they are now."""
+        return [array.detach().numpy().T for array in self._model.parameters()]
+
     def _start(self) -> None:
         recipe = self._problem.hyperparameters
         activation = nn.ReLU if recipe.activation == "relu" else nn.Sigmoid
@@ -71,17 +85,22 @@ class TorchEngine:
 
     def _train(self, epoch: int, batches: int | None = None) -> tuple[float, float]:
         """Train on the first `batches` of an epoch, or on all; their mean loss and accuracy."""
+        examples, loss_sum, right = 0, 0.0, 0
+        for batch, loss, correct in islice(self._batches(epoch), batches):
+            examples += batch
+            loss_sum += loss * batch
+            right += correct
+        return loss_sum / examples, right / examples
+
+    def _batches(self, epoch: int) -> Iterator[tuple[int, float, int]]:
+        """Train on each batch of an epoch; how many examples, their mean loss, how many right."""
         criterion = nn.CrossEntropyLoss()
         order = torch.from_numpy(self._problem.order(epoch))
-        examples, loss_sum, right = 0, 0.0, 0
-        for rows in islice(order.split(self._problem.hyperparameters.batch_size), batches):
+        for rows in order.split(self._problem.hyperparameters.batch_size):
             images, labels = self._images[rows], self._labels[rows]
             self._optimizer.zero_grad()
             logits = self._model(images)
             loss = criterion(logits, labels)
             loss.backward()
             self._optimizer.step()
-            examples += len(rows)
-            loss_sum += loss.item() * len(rows)
-            right += int((logits.argmax(dim=1) == labels).sum().item())
-        return loss_sum / examples, right / examples
+            yield len(rows), loss.item(), int((logits.argmax(dim=1) == labels).sum().item())

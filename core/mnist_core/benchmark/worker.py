@@ -1,33 +1,31 @@
-"""The process of one engine: it makes it, warms it up, and trains an epoch whenever it is asked.
+"""The process of one engine: it makes it, warms it up, and measures it whenever it is asked.
 
-Between two epochs it waits on its connection and takes no time from the engine whose turn it is.
+Between two measurements it waits on its connection and takes no time from the engine whose turn it
+is.
 """
 
 import sys
 import time
 import traceback
 from multiprocessing.connection import Connection
+from typing import Any
 
-from mnist_core.benchmark.engines import make_engine
-from mnist_core.benchmark.messages import Assignment, EngineFailed, EngineReady
+from mnist_core.benchmark.messages import EngineFailed, EngineReady, Job
 from mnist_core.failures import failure_sentence
 
 
 def work(connection: Connection) -> None:
     """Answer each message until the other side closes the connection."""
     try:
-        assignment: Assignment = connection.recv()
-        engine = make_engine(
-            assignment.engine, assignment.problem, assignment.threads, assignment.stock_batches
-        )
-        engine.warm_up()
+        job: Job[Any] = connection.recv()
+        begun = job.begin()
         _settle()
-        connection.send(EngineReady(engine.description))
+        connection.send(EngineReady(begun.description))
         while True:
             connection.recv()
-            trained = engine.train_epoch()
+            answer = begun.measure()
             _settle()
-            connection.send(trained)
+            connection.send(answer)
     except (EOFError, BrokenPipeError, ConnectionResetError):  # nobody asks any more
         return
     except Exception as error:  # noqa: BLE001 - the process's edge: it goes on as a message

@@ -1,5 +1,6 @@
 """The flags of `mnist-tui bench`, and what they ask for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +15,18 @@ from mnist_tui.usage import UsageError
 
 BENCHMARK = Group("Benchmark", sort_key=0)
 
-Task = Literal["mlp", "monitor"]
+Task = Literal["mlp", "linear", "logistic", "evaluations", "monitor"]
+
+ITERATIONS_PER_CALL = 10
+
+_TAKEN: Mapping[Task, frozenset[str]] = {
+    "mlp": frozenset({"preset", "engine", "epochs", "stock_batches", "data"}),
+    "linear": frozenset({"engine", "iterations_per_call"}),
+    "logistic": frozenset({"engine", "iterations_per_call"}),
+    "evaluations": frozenset({"preset", "epochs", "data"}),
+    "monitor": frozenset({"preset", "data"}),
+}
+"""The flags that a task takes of those that not every task does."""
 
 _AT_LEAST_ONE = validators.Number(gte=1)
 
@@ -29,8 +41,9 @@ class BenchFlags:
         Parameter(
             group=BENCHMARK,
             metavar="NAME",
-            help="mlp trains the same network with each engine in turn; monitor measures what "
-            "watching a run in the app costs.",
+            help="mlp trains the same network with each engine in turn; linear and logistic do "
+            "regressions in several forms of each; evaluations asks how often MLX should evaluate; "
+            "monitor measures what watching a run in the app costs.",
         ),
     ] = "mlp"
     preset: Annotated[
@@ -66,9 +79,25 @@ class BenchFlags:
         ),
     ] = None
     epochs: Annotated[
-        int,
-        Parameter(group=BENCHMARK, metavar="N", validator=_AT_LEAST_ONE, help="Epochs in a round."),
-    ] = 1
+        int | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="Epochs in a round.",
+            show_default="1, or 2 for evaluations",
+        ),
+    ] = None
+    iterations_per_call: Annotated[
+        int | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="N",
+            validator=validators.Number(gte=1, lte=1000),
+            help="How many iterations of a regression mlx-fast compiles into one call.",
+            show_default=str(ITERATIONS_PER_CALL),
+        ),
+    ] = None
     stock_batches: Annotated[
         int | None,
         Parameter(
@@ -114,10 +143,12 @@ class BenchOptions:
     """A name or a folder, as typed; None when nothing was asked for."""
     rounds: int | None
     """How often each is measured; None for the task's own number."""
-    epochs: int
-    """Epochs in a round."""
+    epochs: int | None
+    """Epochs in a round; None for the task's own number."""
     stock_batches: int | None
     """How many batches of each epoch mlx-stock trains; None for all."""
+    iterations_per_call: int
+    """Of a regression, that mlx-fast compiles into one call."""
     threads: int | None
     """CPU threads of the matrix products; None for all cores."""
     as_json: bool
@@ -130,8 +161,10 @@ def bench_options(flags: BenchFlags) -> BenchOptions:
     """Check the flags together.
 
     Raises:
-        UsageError: a preset or an engine that does not exist or is not installed, as a sentence.
+        UsageError: a preset or an engine that does not exist or is not installed, or a flag that
+            the task would ignore, as a sentence.
     """
+    _refuse_ignored(flags)
     home = home_folder(flags.home)
     return BenchOptions(
         task=flags.task,
@@ -141,11 +174,23 @@ def bench_options(flags: BenchFlags) -> BenchOptions:
         rounds=flags.rounds,
         epochs=flags.epochs,
         stock_batches=flags.stock_batches,
+        iterations_per_call=flags.iterations_per_call or ITERATIONS_PER_CALL,
         threads=flags.threads,
         as_json=flags.json,
         home=home,
         log_file=log_path(home),
     )
+
+
+def _refuse_ignored(flags: BenchFlags) -> None:
+    """Raise UsageError for a flag that the task would ignore."""
+    for name in sorted(frozenset[str]().union(*_TAKEN.values()) - _TAKEN[flags.task]):
+        if getattr(flags, name) is not None:
+            flag = "--" + name.replace("_", "-")
+            taken = ", ".join(task for task, names in _TAKEN.items() if name in names)
+            raise UsageError(
+                f"--task {flags.task} takes no {flag}; leave it out, or choose from: {taken}."
+            )
 
 
 def _presets(names: list[str] | None) -> tuple[str, ...]:

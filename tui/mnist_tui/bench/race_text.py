@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race
-from mnist_core.benchmark.summary import EngineSummary, Quartiles
+from mnist_core.benchmark.summary import EngineSummary
+from mnist_tui.bench.table import aligned, spread
 from mnist_tui.lines import count
 from mnist_tui.plain_text import visible
 
@@ -35,20 +37,15 @@ def table_lines(race: Race, summaries: Sequence[EngineSummary]) -> list[str]:
         ("engine", "s/epoch", "quartiles", f"x {baseline}", "quartiles", "test accuracy")
     ]
     rows += [_row(summary) for summary in summaries]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [_recipe_line(race), ""]
-    for first, *others in rows:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return lines + _notes(race, summaries)
+    return [recipe_line(race.recipe, race.problem), "", *aligned(rows), *_notes(race, summaries)]
 
 
-def _recipe_line(race: Race) -> str:
-    recipe = race.problem.hyperparameters
+def recipe_line(name: str, problem: Problem) -> str:
+    """The network and how it is trained."""
+    recipe = problem.hyperparameters
     momentum = f", momentum {recipe.momentum:g}" if recipe.momentum else ""
     return (
-        f"{race.recipe}: {'-'.join(map(str, race.problem.sizes))} {recipe.activation}, "
+        f"{name}: {'-'.join(map(str, problem.sizes))} {recipe.activation}, "
         f"{recipe.optimizer} {recipe.learning_rate:g}{momentum}, batch {recipe.batch_size}"
     )
 
@@ -58,15 +55,11 @@ def _row(summary: EngineSummary) -> tuple[str, ...]:
     return (
         summary.engine + ("" if summary.timed_share == 1 else "*"),
         f"{summary.seconds.median:.3f}",
-        _spread(summary.seconds, 3),
+        spread(summary.seconds, 3),
         f"{ratio.median:.2f}" if ratio else "1",
-        _spread(ratio, 2) if ratio else "",
+        spread(ratio, 2) if ratio else "",
         f"{summary.test_accuracy:.4f}",
     )
-
-
-def _spread(values: Quartiles, digits: int) -> str:
-    return f"{values.lower:.{digits}f} to {values.upper:.{digits}f}"
 
 
 def _notes(race: Race, summaries: Sequence[EngineSummary]) -> list[str]:

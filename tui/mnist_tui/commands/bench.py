@@ -7,6 +7,9 @@ from mnist_tui.bench.flags import BenchOptions, Task
 
 _TASKS: Mapping[Task, str] = {
     "mlp": "mnist_tui.commands.bench_mlp:bench_mlp",
+    "linear": "mnist_tui.commands.bench_regression:bench_regression",
+    "logistic": "mnist_tui.commands.bench_regression:bench_regression",
+    "evaluations": "mnist_tui.commands.bench_evaluations:bench_evaluations",
     "monitor": "mnist_tui.commands.bench_monitor:bench_monitor",
 }
 """The function of each task, imported when it is asked for."""

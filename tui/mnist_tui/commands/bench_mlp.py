@@ -2,9 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from typing import Any, Protocol, TextIO
+from contextlib import closing
+from typing import Any, Protocol
 
 from mnist_core.backend import available_cores
 from mnist_core.benchmark.problem import Problem
@@ -12,10 +11,10 @@ from mnist_core.benchmark.processes import EngineError
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, run_race
 from mnist_core.benchmark.summary import EngineSummary, summarize
 from mnist_core.dataset import Dataset
-from mnist_core.datasets import default_cache_folder
 from mnist_core.hyperparameters import presets
-from mnist_core.loading import DatasetFailed, DatasetLoader
 from mnist_tui.bench.flags import BenchOptions
+from mnist_tui.bench.load import load_dataset
+from mnist_tui.bench.progress import progress
 from mnist_tui.bench.race_text import (
     described_to_json,
     engine_line,
@@ -24,7 +23,6 @@ from mnist_tui.bench.race_text import (
     summary_to_json,
     table_lines,
 )
-from mnist_tui.dataset_progress import wait_for_dataset
 from mnist_tui.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.log import write_log
 from mnist_tui.output import WriteLine, line_writer
@@ -45,7 +43,7 @@ def bench_mlp(options: BenchOptions) -> int:
     presenter: _Presenter = _JsonLines(write) if options.as_json else _Tables(write)
     with stop_signals():
         try:
-            dataset = _load(options, write_error)
+            dataset = load_dataset(options, write_error)
             if dataset is None:
                 return EXIT_FAILED
             for preset in options.presets:
@@ -59,29 +57,13 @@ def bench_mlp(options: BenchOptions) -> int:
     return EXIT_DONE
 
 
-def _load(options: BenchOptions, write_error: WriteLine) -> Dataset | None:
-    """The data set to train on; None when there is none, which is said then."""
-    loader = DatasetLoader(options.data, default_cache_folder())
-    try:
-        answer = wait_for_dataset(loader, sys.stderr)
-    finally:
-        loader.cancel()
-    if isinstance(answer, DatasetFailed):
-        write_log(options.log_file, answer.traceback)
-        write_error(visible(answer.message))
-        return None
-    if answer.reason is not None:
-        write_error(visible(answer.reason))
-    return answer.dataset
-
-
 def _race(preset: str, dataset: Dataset, options: BenchOptions) -> Race:
     return Race(
         recipe=preset,
         problem=Problem(presets()[preset].hyperparameters, dataset),
         engines=options.engines,
         rounds=options.rounds or ROUNDS,
-        epochs=options.epochs,
+        epochs=options.epochs or 1,
         threads=options.threads or available_cores(),
         stock_batches=options.stock_batches,
     )
@@ -90,7 +72,11 @@ def _race(preset: str, dataset: Dataset, options: BenchOptions) -> Race:
 def _measure(race: Race, presenter: "_Presenter") -> None:
     measurements = []
     presenter.begin(race)
-    with _progress(race, sys.stderr) as advance, closing(run_race(race)) as events:
+    total = len(race.engines) * race.rounds * race.epochs
+    with (
+        progress(race.recipe, total, sys.stderr) as advance,
+        closing(run_race(race)) as events,
+    ):
         for event in events:
             match event:
                 case EngineDescribed():
@@ -158,18 +144,3 @@ class _JsonLines:
 
     def _write_object(self, values: dict[str, Any]) -> None:
         self._write(json.dumps(values, allow_nan=False))
-
-
-@contextmanager
-def _progress(race: Race, stream: TextIO) -> Iterator[Callable[[], None]]:
-    """Shows on a terminal how many epochs are measured; gives the function that counts one."""
-    if not stream.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
-        task = bar.add_task(race.recipe, total=len(race.engines) * race.rounds * race.epochs)
-        yield lambda: bar.advance(task)
