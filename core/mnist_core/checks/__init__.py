@@ -1,0 +1,1 @@
+"""Numerical self-checks: what this program computes, against references that share no code."""

@@ -1,0 +1,46 @@
+"""All checks, in the order in which they are made: what others rest on comes first."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mnist_core.backend import Backend
+from mnist_core.checks import (
+    batches,
+    compiled,
+    cross_entropy,
+    dropout,
+    gradients,
+    optimizers,
+    recount,
+    resume,
+    trajectory,
+)
+from mnist_core.checks.check import Bench, Check, CheckResult, run_check
+from mnist_core.dataset import Dataset
+
+CHECKS: tuple[Check, ...] = (
+    *cross_entropy.CHECKS,
+    *gradients.CHECKS,
+    *optimizers.CHECKS,
+    *dropout.CHECKS,
+    *compiled.CHECKS,
+    *batches.CHECKS,
+    *resume.CHECKS,
+    *recount.CHECKS,
+    *trajectory.CHECKS,
+)
+
+
+def run_checks(
+    dataset: Dataset, backend: Backend, checks: Sequence[Check] = CHECKS
+) -> Iterator[CheckResult]:
+    """Make the checks one by one, each told as it is done; files go to a temporary folder.
+
+    Raises:
+        BackendMissing: MLX cannot compute here.
+    """
+    with tempfile.TemporaryDirectory(prefix="mnist-tui-check-") as folder:
+        bench = Bench(dataset, backend, Path(folder))
+        for check in checks:
+            yield run_check(check, bench)
