@@ -31,6 +31,9 @@ TERMINAL_VARIABLES = (
 )
 """What a user may have set about the terminal or about colour: the tests set their own."""
 
+SNAPSHOTS_OF_WORKERS = "TEXTUAL_SNAPSHOT_TEMPDIR"
+"""Where workers leave their snapshots for the process that started them."""
+
 SESSION_FOLDER = pytest.StashKey[Path]()
 
 
@@ -51,7 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION_FOLDER] = Path(folder.name)
     _use_folders_in(Path(folder.name), environment)
     for variable in list(os.environ):
-        if variable in TERMINAL_VARIABLES or variable.startswith("TEXTUAL"):
+        of_terminal = variable in TERMINAL_VARIABLES or variable.startswith("TEXTUAL")
+        if of_terminal and variable != SNAPSHOTS_OF_WORKERS:
             environment.delenv(variable)
     _blas_folder(Path(folder.name)).mkdir(mode=0o700, parents=True)
 
