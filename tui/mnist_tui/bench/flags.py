@@ -187,9 +187,10 @@ def _refuse_ignored(flags: BenchFlags) -> None:
     for name in sorted(frozenset[str]().union(*_TAKEN.values()) - _TAKEN[flags.task]):
         if getattr(flags, name) is not None:
             flag = "--" + name.replace("_", "-")
-            taken = ", ".join(task for task, names in _TAKEN.items() if name in names)
+            takers = [task for task, names in _TAKEN.items() if name in names]
+            tasks = " and ".join([", ".join(takers[:-1]), takers[-1]] if takers[1:] else takers)
             raise UsageError(
-                f"--task {flags.task} takes no {flag}; leave it out, or choose from: {taken}."
+                f"--task {flags.task} takes no {flag}, which is for {tasks}; leave it out."
             )
 
 

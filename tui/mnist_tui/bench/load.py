@@ -1,0 +1,28 @@
+"""The data set of a benchmark."""
+
+import sys
+
+from mnist_core.dataset import Dataset
+from mnist_core.datasets import default_cache_folder
+from mnist_core.loading import DatasetFailed, DatasetLoader
+from mnist_tui.bench.flags import BenchOptions
+from mnist_tui.dataset_progress import wait_for_dataset
+from mnist_tui.log import write_log
+from mnist_tui.output import WriteLine
+from mnist_tui.plain_text import visible
+
+
+def load_dataset(options: BenchOptions, write_error: WriteLine) -> Dataset | None:
+    """The data set to train on; None when there is none, which is said then."""
+    loader = DatasetLoader(options.data, default_cache_folder())
+    try:
+        answer = wait_for_dataset(loader, sys.stderr)
+    finally:
+        loader.cancel()
+    if isinstance(answer, DatasetFailed):
+        write_log(options.log_file, answer.traceback)
+        write_error(visible(answer.message))
+        return None
+    if answer.reason is not None:
+        write_error(visible(answer.reason))
+    return answer.dataset
