@@ -79,8 +79,14 @@ class MnistApp(App[None]):
     def on_ready(self) -> None:
         """The first frame is drawn."""
         release_collector()
-        self._session.look_for_interrupted()
-        self._train_screen.redraw()
+        # The database is opened once that frame is on the terminal.
+        self.set_timer(0.1, self._look_for_interrupted)
+
+    def _look_for_interrupted(self) -> None:
+        session = self._session
+        session.look_for_interrupted()
+        if session.interrupted is not None or session.store_notice:
+            self._train_screen.redraw()
 
     def get_default_screen(self) -> Screen[None]:
         return self._train_screen
