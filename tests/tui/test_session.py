@@ -231,6 +231,18 @@ def test_one_more_epoch_continues_the_kept_run(laboratory: Laboratory) -> None:
     assert [epoch.epoch for epoch in laboratory.store.epochs(run.id)] == [0, 1, 2, 3]
 
 
+def test_a_run_that_goes_on_does_not_race_itself(laboratory: Laboratory) -> None:
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    stored = only_run(laboratory).id
+    laboratory.session.resume_stored(stored)
+    laboratory.tick_until_state(State.COMPLETED)
+    laboratory.session.one_more_epoch()
+    laboratory.tick_until_state(State.COMPLETED)
+    assert only_run(laboratory).epoch == 4
+    assert laboratory.session.ghost is None
+
+
 def test_a_stopped_run_goes_on_with_its_curves_after_a_restart(
     laboratory: Laboratory, tmp_path: Path
 ) -> None:

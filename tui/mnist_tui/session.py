@@ -404,9 +404,11 @@ class Session:
         point: ResumePoint | None = None,
         environment: Environment | None = None,
     ) -> None:
-        """Train `progress` from `state` on; the run shown before becomes the ghost."""
-        if self.progress is not None and self.progress is not progress:
-            self.ghost = self.progress if len(self.progress.train_loss) else self.ghost
+        """Train `progress` from `state` on; another run that was shown before becomes the ghost."""
+        before = self.progress
+        continued = point is not None and before is not None and before.run_id == point.record.id
+        if before is not None and len(before.train_loss) and not continued:
+            self.ghost = before
         self.progress = progress
         self.samples = progress.samples
         self._recorder, self.store_notice = begin_recording(self._store, progress.dataset, point)
