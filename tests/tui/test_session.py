@@ -310,6 +310,10 @@ def test_training_goes_on_where_runs_cannot_be_kept(tmp_path: Path) -> None:
     assert "This run is not kept." in made.session.store_notice
     assert str(home) in made.session.store_notice
     made.tick_until_state(State.COMPLETED)
+    made.session.one_more_epoch()
+    made.tick_until_state(State.COMPLETED)
+    assert made.epoch() == 3
+    assert made.session.ghost is None
 
 
 def test_a_run_resumed_while_loading_goes_on_with_the_data(

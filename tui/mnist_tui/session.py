@@ -406,8 +406,10 @@ class Session:
     ) -> None:
         """Train `progress` from `state` on; another run that was shown before becomes the ghost."""
         before = self.progress
-        continued = point is not None and before is not None and before.run_id == point.record.id
-        if before is not None and len(before.train_loss) and not continued:
+        same = before is progress or (
+            point is not None and before is not None and before.run_id == point.record.id
+        )
+        if before is not None and len(before.train_loss) and not same:
             self.ghost = before
         self.progress = progress
         self.samples = progress.samples
