@@ -248,3 +248,13 @@ def test_a_window_shows_a_part() -> None:
     canvas = compose(plot, 60, 12).canvas
     assert canvas is not None
     assert (canvas.x.low, canvas.x.high, canvas.y.low, canvas.y.high) == (20, 40, 0.2, 1.0)
+
+
+def test_where_there_is_room_for_little_the_cursor_reads_out_a_value() -> None:
+    series = Series("step")
+    series.extend([0.25] * 10, step=list(range(10)))
+    curves = [Curve(series, "red", name) for name in ("train", "test", "before")]
+    narrow = compose(Plot(curves, cursor=5.0), 23, 8).text()[0]
+    assert "0.2500" in narrow
+    assert narrow.rstrip().endswith("+2")
+    assert "step 5" in compose(Plot(curves, cursor=5.0), 60, 8).text()[0]

@@ -69,7 +69,13 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
         filled = _fill(head + entries, width, rows)
         if filled is not None:
             return filled
-    return _fill_most(head + entries, width, rows)
+    most = _fill_most(head + entries, width, rows)
+    # The cursor is seen on the canvas too, its values are not.
+    return _fill_most(entries, width, rows) if head and not _has_values(most) else most
+
+
+def _has_values(filled: list[list[Piece]]) -> bool:
+    return any(ink == Ink.PLAIN and text != _BETWEEN for row in filled for text, ink in row)
 
 
 def _gives_way(curve: Curve) -> bool:
