@@ -73,6 +73,10 @@ class AnswerHistory:
         ]
         self._answers.append(answers)
 
+    def cut(self, epoch: int) -> None:
+        """Forget the answers of later epochs than `epoch`."""
+        self._answers = [kept for kept in self._answers if kept.epoch <= epoch]
+
     @property
     def epochs(self) -> list[int]:
         """Those with answers, ascending; 0 is the model before training."""

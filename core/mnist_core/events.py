@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.changes import Change, Value
+from mnist_core.divergence import DivergenceReason
 from mnist_core.evaluation import Answers, Evaluation
 from mnist_core.hyperparameters import Hyperparameters, to_json
 
@@ -68,6 +70,8 @@ class RunStarted:
     """The library behind MLX's matrix products, in words."""
     threads: int
     """Threads of that library."""
+    changes: tuple[Change, ...] = ()
+    """Those of the run so far that hold on, and those known for later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class BatchCompleted:
     learning_rate: float
     seconds: float = field(default=0.0, compare=False)
     """Training time of the run so far, evaluation and pauses apart; no part of what was learned."""
+    gradient_norm: float | None = None
+    """Euclidean norm of all gradients of this batch; measured up to ten times an epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,28 @@ class SamplesPredicted:
     step: int
     epoch: int
     answers: Answers
+    parameters: tuple[NDArray[np.float32], ...] = ()
+    """Weight (inputs, outputs) and bias (outputs,) of each layer in turn, as they answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class HyperparameterChanged:
+    """A hyperparameter has another value from the next update on."""
+
+    step: int
+    """Updates done before."""
+    epoch: int
+    """The epoch of the next update, from 1."""
+    field: str
+    """The name, as in `Hyperparameters`."""
+    value: Value
+    previous: Value
+    epochs: int
+    """The epoch the run is to end with now."""
+    steps_per_epoch: int
+    """Updates in each epoch from now on."""
+    changes: tuple[Change, ...] = ()
+    """All of the run so far, this one included, and those known for later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +153,33 @@ class CheckpointReached:
 
 @dataclass(frozen=True, slots=True)
 class DivergenceDetected:
-    """The loss stopped being a finite number."""
+    """The run no longer learns. Who is told decides: see `HalveLearningRate` and `GiveUp`."""
 
     step: int
     epoch: int
+    """The epoch of that update, from 1."""
     loss: float
+    """Of the batch; of the whole epoch where it was the epoch's accuracy that told."""
+    reason: DivergenceReason
+    healthy_step: int
+    """Updates done in the last healthy state, which the run can go back to."""
+    cause: str
+    """The likely cause and what would help, in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRewound:
+    """The run went back to its last healthy state: what came after it is as if it never was."""
+
+    step: int
+    """Updates done there."""
+    epoch: int
+    """Epochs completed there."""
+    diverged_step: int
+    """Updates that had been done."""
+    state: TrainingState
+    changes: tuple[Change, ...]
+    """Those of the run up to there, and those known for later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +221,7 @@ class RunStopped(_Ended):
 
 @dataclass(frozen=True, slots=True)
 class RunDiverged(_Ended):
-    """It was given up because its loss is no longer a finite number."""
+    """It was given up because it no longer learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +236,27 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
     """Thrown into the training generator to ask for the end now: it answers with RunStopped."""
 
 
+class GiveUp(Exception):  # noqa: N818 - a request, not an error
+    """Thrown into the training generator at DivergenceDetected: it answers with RunDiverged."""
+
+
+class HalveLearningRate(Exception):  # noqa: N818 - a request, not an error
+    """Thrown into the training generator at DivergenceDetected: it answers with RunRewound.
+
+    The run goes on from its last healthy state with half the learning rate.
+    """
+
+
 RunEnded = RunCompleted | RunStopped | RunDiverged | RunFailed
 Event = (
     RunStarted
     | BatchCompleted
     | SamplesPredicted
     | EpochCompleted
+    | HyperparameterChanged
     | CheckpointReached
     | DivergenceDetected
+    | RunRewound
     | CompilationFailed
     | RunEnded
 )

@@ -1,20 +1,29 @@
 """A network being trained: its MLX arrays, the step that updates them, and its answers."""
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.dataset import Dataset, Examples
+from mnist_core.forward_pass import pixel_scaling
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.kernel_cache import compile_failure
 from mnist_core.mlx import mx
 from mnist_core.models import Arrays, forward
 from mnist_core.optimizers import OPTIMIZERS, Settings
-from mnist_core.step import Batch, Step, make_step, scale_pixels
+from mnist_core.step import Batch, GradientNorm, Step, make_gradient_norm, make_step, scale_pixels
 
 EVALUATION_BATCH = 1000
 """Examples in one forward pass: fast on a CPU, and small beside the weights in memory."""
+
+
+class Mark(NamedTuple):
+    """The arrays of a learner at some moment."""
+
+    parameters: Arrays
+    state: Arrays
 
 
 class Learner:
@@ -29,26 +38,50 @@ class Learner:
         compiled: bool = False,
     ) -> None:
         """`compiled` lets MLX compile the step at its first use; `compile_step` does it later."""
-        self._hyperparameters = hyperparameters
         self._optimizer = OPTIMIZERS[hyperparameters.optimizer]
         self._images = mx.array(train.images.reshape(len(train), -1))
         self._labels = train.labels.astype(np.int32)[:, None]
         shift, divisor = pixel_scaling(hyperparameters, dataset)
         self._pixel_shift, self._pixel_factor = mx.array(shift), mx.array(1 / divisor)
-        self._dropout = mx.array(hyperparameters.dropout)
-        self._momentum = mx.array(hyperparameters.momentum)
-        self._weight_decay = mx.array(hyperparameters.weight_decay)
         # Most batches have the same size and the same learning rate.
         self._scalar = lru_cache(maxsize=4)(mx.array)
-        self._uncompiled = make_step(hyperparameters, drops=hyperparameters.dropout > 0)
-        self._step: Step = mx.compile(self._uncompiled) if compiled else self._uncompiled
         self._compile_failure: str | None = None
+        self._cannot_compile = False
+        self._drops: bool | None = None
+        self._uncompiled: Step
+        self._gradient_norm: GradientNorm
+        self._step: Step
+        self.follow(hyperparameters)
+        if compiled:
+            self.compile_step()
         self._parameters: Arrays = ()
         self._state: Arrays = ()
 
+    def follow(self, hyperparameters: Hyperparameters) -> None:
+        """Take the settings that may change during a run.
+
+        They enter the step as arrays, so it stays compiled; but dropout that begins or ends takes
+        another step, which is not compiled before `compile_step`.
+        """
+        self._hyperparameters = hyperparameters
+        self._dropout = mx.array(hyperparameters.dropout)
+        self._momentum = mx.array(hyperparameters.momentum)
+        self._weight_decay = mx.array(hyperparameters.weight_decay)
+        drops = hyperparameters.dropout > 0
+        if drops is not self._drops:
+            self._drops = drops
+            self._uncompiled = make_step(hyperparameters, drops=drops)
+            self._gradient_norm = make_gradient_norm(hyperparameters, drops=drops)
+            self._step = self._uncompiled
+
+    def run_uncompiled(self) -> None:
+        """Leave the step uncompiled until `compile_step`."""
+        self._step = self._uncompiled
+
     def compile_step(self) -> None:
         """Compile the step from its next use on; the figures stay the same to the bit."""
-        self._step = mx.compile(self._uncompiled)
+        if not self._cannot_compile:
+            self._step = mx.compile(self._uncompiled)
 
     def take_compile_failure(self) -> str | None:
         """Why the step could not be compiled, in sentences; None: it could, or it was told."""
@@ -70,10 +103,19 @@ class Learner:
 
     def arrays(self) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
         """Copies of the parameters and the optimizer state."""
-        return (
-            tuple(np.array(array) for array in self._parameters),
-            tuple(np.array(array) for array in self._state),
-        )
+        return self.parameters(), tuple(np.array(array) for array in self._state)
+
+    def parameters(self) -> tuple[NDArray[np.float32], ...]:
+        """Copies of the weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
+        return tuple(np.array(array) for array in self._parameters)
+
+    def mark(self) -> "Mark":
+        """Where the learner stands, to go back to; free, since MLX never changes an array."""
+        return Mark(self._parameters, self._state)
+
+    def go_back(self, mark: "Mark") -> None:
+        """Continue from a mark of this learner."""
+        self._parameters, self._state = mark.parameters, mark.state
 
     def update(self, rows: NDArray[np.int32], step: int, learning_rate: float) -> tuple[float, int]:
         """Train on one batch of training rows; `step` is the number of updates done before.
@@ -81,17 +123,7 @@ class Learner:
         Returns the mean loss of the batch and the number of right predictions, both before the
         update.
         """
-        batch = Batch(
-            pixels=self._images[mx.array(rows)],
-            labels=mx.array(self._labels[rows]),
-            weight=self._scalar(1 / len(rows)),
-            pixel_shift=self._pixel_shift,
-            pixel_factor=self._pixel_factor,
-            dropout=self._dropout,
-            # A threefry key is two 32-bit words: seed and step make dropout repeatable from any
-            # step on.
-            key=mx.array(np.array([self._hyperparameters.seed, step], np.uint32)),
-        )
+        batch = self._batch(rows, step)
         settings = Settings(
             learning_rate=self._scalar(learning_rate),
             momentum=self._momentum,
@@ -105,8 +137,26 @@ class Learner:
             if failure is None or self._step is self._uncompiled:
                 raise
             self._compile_failure = failure
+            self._cannot_compile = True
             self._step = self._uncompiled
             return self._take(batch, settings)
+
+    def gradient_norm(self, rows: NDArray[np.int32], step: int) -> float:
+        """The Euclidean norm of the gradients that `update` would take of this batch now."""
+        return float(self._gradient_norm(self._parameters, self._batch(rows, step)))
+
+    def _batch(self, rows: NDArray[np.int32], step: int) -> Batch:
+        return Batch(
+            pixels=self._images[mx.array(rows)],
+            labels=mx.array(self._labels[rows]),
+            weight=self._scalar(1 / len(rows)),
+            pixel_shift=self._pixel_shift,
+            pixel_factor=self._pixel_factor,
+            dropout=self._dropout,
+            # A threefry key is two 32-bit words: seed and step make dropout repeatable from any
+            # step on.
+            key=mx.array(np.array([self._hyperparameters.seed, step], np.uint32)),
+        )
 
     def _take(self, batch: Batch, settings: Settings) -> tuple[float, int]:
         parameters, state, loss, correct = self._step(
@@ -128,15 +178,3 @@ class Learner:
                 np.array(forward(self._parameters, inputs, self._hyperparameters.activation))
             )
         return np.concatenate(parts)
-
-
-def pixel_scaling(hyperparameters: Hyperparameters, dataset: Dataset) -> tuple[float, float]:
-    """What to subtract from a pixel, and what to divide it by then."""
-    match hyperparameters.pixel_scaling:
-        case "unit":
-            return 0.0, 255.0
-        case "standard":
-            # A set of blank images has no deviation; 1 keeps them blank instead of dividing by 0.
-            return dataset.pixel_mean, dataset.pixel_deviation or 1.0
-        case "none":
-            return 0.0, 1.0

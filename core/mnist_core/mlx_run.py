@@ -1,12 +1,13 @@
 """The `TrainingRun` that trains with MLX, which is imported only once such a run starts."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend import Backend, configure
+from mnist_core.changes import Change, Changes
 from mnist_core.dataset import Dataset
 from mnist_core.events import Event, TrainingState
 from mnist_core.hyperparameters import Hyperparameters
@@ -28,16 +29,21 @@ class RunFactory(Protocol):
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
+        changes: Sequence[Change] = (),
     ) -> TrainingRun:
         """See `mnist_core.training.train` for the arguments.
 
-        What it tells goes to `recorder`. A run that is continued takes the device and the threads
+        `changes` are those that are known before; the run takes more. What it tells goes to
+        `recorder`. A run that is continued takes the device and the threads
         of its `environment`, since other ones would give other figures.
         """
 
 
-def mlx_runs(backend: Backend) -> RunFactory:
-    """A factory of runs that train with MLX on `backend`, and give up when they diverge."""
+def mlx_runs(backend: Backend, *, hold: bool = False) -> RunFactory:
+    """A factory of runs that train with MLX on `backend`.
+
+    When one diverges, it gives up; with `hold` it waits for `TrainingRun.decide` instead.
+    """
     in_force = backend
 
     def make_run(
@@ -49,7 +55,10 @@ def mlx_runs(backend: Backend) -> RunFactory:
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
+        changes: Sequence[Change] = (),
     ) -> TrainingRun:
+        asked = Changes(changes)
+
         def events() -> Generator[Event, None, None]:
             return recorded_by(recorder, trained())
 
@@ -70,11 +79,12 @@ def mlx_runs(backend: Backend) -> RunFactory:
                 backend=in_force,
                 until_epoch=until_epoch,
                 samples=samples,
-                on_divergence="stop",
+                changes=asked,
+                on_divergence="continue" if hold else "stop",
                 run_id=recorder.run_id if recorder is not None else None,
             )
 
-        run = TrainingRun(events, at_thread_end=_clear_streams)
+        run = TrainingRun(events, at_thread_end=_clear_streams, changes=asked, hold=hold)
         if recorder is not None:
             recorder.is_paused = lambda: run.paused
         return run

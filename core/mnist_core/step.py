@@ -1,7 +1,7 @@
 """One update of a network, as a function from arrays to arrays that MLX can compile."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.mlx import mx
@@ -38,6 +38,13 @@ def scale_pixels(pixels: mx.array, shift: mx.array, factor: mx.array) -> mx.arra
     return (pixels.astype(mx.float32) - shift) * factor
 
 
+GradientNorm = Callable[[Arrays, Batch], mx.array]
+"""(parameters, batch) -> the Euclidean norm of all gradients of the mean loss, a scalar."""
+
+_Gradients = Callable[[Arrays, mx.array, Batch], tuple[tuple[mx.array, mx.array], Arrays]]
+"""(parameters, inputs, batch) -> (mean loss, number of right predictions), gradients."""
+
+
 def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
     """The step of this recipe; only one that `drops` units spends time on choosing them.
 
@@ -45,17 +52,7 @@ def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
     and the label smoothing.
     """
     optimizer = OPTIMIZERS[hyperparameters.optimizer]
-    cross_entropy = CrossEntropy(hyperparameters.label_smoothing)
-
-    def loss_and_correct(
-        parameters: Arrays, inputs: mx.array, batch: Batch
-    ) -> tuple[mx.array, mx.array]:
-        dropout = (batch.dropout, batch.key) if drops else None
-        logits = forward(parameters, inputs, hyperparameters.activation, dropout)
-        correct = mx.sum(mx.argmax(logits, axis=1, keepdims=True) == batch.labels)
-        return cross_entropy(logits, batch.labels, batch.weight), correct
-
-    value_and_gradients = mx.value_and_grad(loss_and_correct)
+    value_and_gradients = _value_and_gradients(hyperparameters, drops)
 
     def step(
         parameters: Arrays, state: Arrays, batch: Batch, settings: Settings
@@ -66,3 +63,30 @@ def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
         return parameters, state, loss, correct
 
     return step
+
+
+def make_gradient_norm(hyperparameters: Hyperparameters, *, drops: bool) -> GradientNorm:
+    """The norm of the gradients that the step of this recipe updates with."""
+    value_and_gradients = _value_and_gradients(hyperparameters, drops)
+
+    def gradient_norm(parameters: Arrays, batch: Batch) -> mx.array:
+        inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
+        _, gradients = value_and_gradients(parameters, inputs, batch)
+        squares = [mx.sum(mx.square(gradient)) for gradient in gradients]
+        return mx.sqrt(mx.sum(mx.stack(squares)))
+
+    return gradient_norm
+
+
+def _value_and_gradients(hyperparameters: Hyperparameters, drops: bool) -> _Gradients:
+    cross_entropy = CrossEntropy(hyperparameters.label_smoothing)
+
+    def loss_and_correct(
+        parameters: Arrays, inputs: mx.array, batch: Batch
+    ) -> tuple[mx.array, mx.array]:
+        dropout = (batch.dropout, batch.key) if drops else None
+        logits = forward(parameters, inputs, hyperparameters.activation, dropout)
+        correct = mx.sum(mx.argmax(logits, axis=1, keepdims=True) == batch.labels)
+        return cross_entropy(logits, batch.labels, batch.weight), correct
+
+    return cast(_Gradients, mx.value_and_grad(loss_and_correct))

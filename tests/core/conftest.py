@@ -6,7 +6,6 @@ import pytest
 from blobs import blobs
 
 from mnist_core.dataset import Dataset
-from mnist_core.mlx import mx
 
 
 @pytest.fixture
@@ -19,7 +18,10 @@ def tiny() -> Dataset:
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Train with uncompiled steps, which give the same figures: no g++ runs beside the test."""
-    monkeypatch.setattr("mnist_core.training._kernels_to_make", lambda *_: None)
+    # Not before the folder of its kernels has been set, which is when MLX takes it up.
+    from mnist_core.mlx import mx
+
+    monkeypatch.setattr("mnist_core.under_way._kernels_to_make", lambda *_: None)
     mx.disable_compile()
     yield
     mx.enable_compile()

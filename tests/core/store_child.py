@@ -198,9 +198,9 @@ def _told_again(story: list[Any]) -> Generator[Any, None, None]:
 
 
 def _trained(hyperparameters: Any, dataset: Any, state: Any) -> Generator[Any, None, None]:
-    from mnist_core import training
+    from mnist_core import training, under_way
 
-    training._kernels_to_make = lambda *_: None  # type: ignore[assignment]
+    under_way._kernels_to_make = lambda *_: None  # type: ignore[assignment]
     return training.train(hyperparameters, dataset, state)
 
 

@@ -2,20 +2,29 @@
 
 import threading
 from collections.abc import Generator
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from stored import wait_until
 
+from mnist_core.changes import ChangeError, Changes
+from mnist_core.divergence import DivergenceReason
 from mnist_core.events import (
     BatchCompleted,
+    DivergenceDetected,
     Event,
+    GiveUp,
+    HalveLearningRate,
+    RunDiverged,
     RunEnded,
     RunFailed,
     RunStopped,
     StopTraining,
     TrainingState,
 )
-from mnist_core.run import TrainingRun
+from mnist_core.hyperparameters import TakesEffect
+from mnist_core.run import Decision, TrainingRun
 
 Events = Generator[Event, None, None]
 
@@ -169,3 +178,118 @@ def test_many_events_pass_the_mailbox_without_loss() -> None:
     events += run.drain()
     steps = [event.step for event in events if isinstance(event, BatchCompleted)]
     assert steps == list(range(1, 20_001))
+
+
+def test_a_run_pauses_after_so_many_batches_and_epoch_ends_do_not_count() -> None:
+    asked: list[int] = []
+
+    def script() -> Events:
+        for step in range(1, 8):
+            asked.append(step)
+            yield batch(step)
+            yield DivergenceDetected(
+                step, 1, 9.0, DivergenceReason.LOSS_NOT_FINITE, 0, "It is told, and no batch."
+            )
+        yield stopped(7)
+
+    run = TrainingRun(script)
+    run.train_batches(3)
+    run.start()
+    assert run.wait_until_paused(10)
+    assert asked == [1, 2, 3]
+    run.train_batches(1)
+    wait_until(lambda: len(asked) == 4)
+    assert run.wait_until_paused(10)
+    run.resume()
+    finish(run)
+    assert asked == list(range(1, 8))
+
+
+def test_what_is_asked_for_reaches_the_training() -> None:
+    changes = Changes()
+
+    def script() -> Events:
+        yield batch(1)
+        rates = [value for _, value in changes.take(TakesEffect.NOW)]
+        yield replace(batch(2), learning_rate=rates[0])
+        yield stopped(2)
+
+    run = TrainingRun(script, changes=changes)
+    run.pause()
+    run.start()
+    assert run.wait_until_paused(10)
+    run.change("learning-rate", "0.25")
+    with pytest.raises(ChangeError, match="Seed cannot change during a run"):
+        run.change("seed", 1)
+    run.resume()
+    told = finish(run)[1]
+    assert isinstance(told, BatchCompleted)
+    assert told.learning_rate == 0.25
+
+
+DIVERGED = DivergenceDetected(2, 1, 9.0, DivergenceReason.LOSS_NOT_FINITE, 1, "Too fast.")
+
+
+def diverging() -> Events:
+    """Tells of a divergence after two batches, and how it was answered."""
+    yield batch(1)
+    yield batch(2)
+    try:
+        yield DIVERGED
+        yield batch(3)
+    except HalveLearningRate:
+        yield batch(1)
+    except GiveUp:
+        yield replace_end(RunDiverged)
+        return
+    except StopTraining:
+        yield stopped(2)
+        return
+    yield stopped(4)
+
+
+def replace_end(kind: type[RunDiverged]) -> RunDiverged:
+    end = stopped(2)
+    return kind(*(getattr(end, each.name) for each in fields(end)))
+
+
+@pytest.mark.parametrize(
+    ("decision", "kind", "step"),
+    [
+        (Decision.GO_ON, BatchCompleted, 3),
+        (Decision.HALVE_LEARNING_RATE, BatchCompleted, 1),
+        (Decision.GIVE_UP, RunDiverged, 2),
+    ],
+)
+def test_a_run_that_diverged_waits_for_a_decision(
+    decision: Decision, kind: type[BatchCompleted | RunDiverged], step: int
+) -> None:
+    run = TrainingRun(diverging, hold=True)
+    run.decide(Decision.GIVE_UP)  # too early: nothing to decide yet
+    run.start()
+    assert run.wait_until_paused(10)
+    assert run.undecided
+    assert run.drain()[-1] == DIVERGED
+    run.decide(decision)
+    after = finish(run)[0]
+    assert isinstance(after, kind)
+    assert after.step == step
+    assert not run.undecided
+
+
+def test_a_run_that_waits_for_a_decision_can_be_stopped_or_resumed() -> None:
+    for act, last in ((TrainingRun.stop, 2), (TrainingRun.resume, 4)):
+        run = TrainingRun(diverging, hold=True)
+        run.start()
+        assert run.wait_until_paused(10)
+        act(run)
+        end = finish(run)[-1]
+        assert isinstance(end, RunStopped)
+        assert end.step == last
+
+
+def test_without_hold_nobody_is_asked() -> None:
+    run = TrainingRun(diverging)
+    run.start()
+    events = finish(run)
+    assert [event.step for event in events if isinstance(event, BatchCompleted)] == [1, 2, 3]

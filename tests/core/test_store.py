@@ -21,6 +21,7 @@ from stored import (
 )
 
 from mnist_core.dataset import Dataset
+from mnist_core.divergence import DivergenceReason
 from mnist_core.evaluation import evaluate
 from mnist_core.events import (
     BatchCompleted,
@@ -305,7 +306,7 @@ def test_a_new_database_has_the_present_version(store: RunStore) -> None:
     assert store.runs() == []
     assert store.exists
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert schema.version_of(connection) == schema.VERSION == 2
+        assert schema.version_of(connection) == schema.VERSION == 3
     assert check_integrity(store.home) == "ok"
 
 
@@ -344,7 +345,7 @@ def test_an_older_database_is_brought_to_the_present_version(
     next_version(monkeypatch, "ALTER TABLE runs ADD COLUMN colour TEXT; CREATE TABLE more (x);")
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert schema.version_of(connection) == 3
+        assert schema.version_of(connection) == 4
         assert connection.execute("SELECT colour FROM runs").fetchall() == [(None,)]
 
 
@@ -361,14 +362,15 @@ def test_a_migration_that_fails_leaves_the_version_before_it(
     monkeypatch.undo()
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert schema.version_of(connection) == 2
+        assert schema.version_of(connection) == 3
         columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
     assert "colour" not in columns
 
 
 def without_labels(home: Path) -> None:
-    """Make the database of the first version, which had no table of labels."""
-    change(home, "DROP TABLE labels")
+    """Make the database of the first version, which had none of the later tables."""
+    for table in ("labels", "races", "changes", "gradient_norms"):
+        change(home, f"DROP TABLE {table}")
     change(home, "PRAGMA user_version = 1")
 
 
@@ -662,7 +664,8 @@ def test_a_diverged_run_goes_on_from_its_last_healthy_state(tiny: Dataset, store
     story = events[: events.index(epochs[2])]
     story.append(replace(epochs[2], state=spoilt, test_loss=float("nan")))
     story.append(replace(batch(events, 11), loss=float("nan")))
-    story.append(DivergenceDetected(11, 3, float("nan")))
+    reason = DivergenceReason.LOSS_NOT_FINITE
+    story.append(DivergenceDetected(11, 3, float("nan"), reason, 0, "Too fast."))
     story.append(
         RunDiverged("x", 2, 11, None, None, spoilt.best_epoch, None, 1.0, 1.0,
                     replace(spoilt, step=11, batch=1))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_core.dataset import Dataset, Examples
+from mnist_core.divergence import DivergenceReason
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -178,7 +179,8 @@ def test_divergence_is_reported_once_and_the_recipe_ends_as_published(tiny: Data
     events = list(train(wild, tiny))
     reports = [event for event in events if isinstance(event, DivergenceDetected)]
     assert len(reports) == 1
-    assert not np.isfinite(reports[0].loss)
+    assert (reports[0].step, reports[0].reason) == (5, DivergenceReason.ACCURACY_AT_CHANCE)
+    assert not np.isfinite(batches(events)[-1].loss)
     assert isinstance(events[-1], RunCompleted)
     assert len(batches(events)) == 10
 

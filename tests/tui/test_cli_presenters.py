@@ -18,10 +18,23 @@ from scripted_events import (
     whole_run,
 )
 
-from mnist_core.events import CompilationFailed, DivergenceDetected, Event, RunDiverged, RunFailed
+from mnist_core.changes import Change
+from mnist_core.divergence import DivergenceReason
+from mnist_core.events import (
+    CompilationFailed,
+    DivergenceDetected,
+    Event,
+    HyperparameterChanged,
+    RunDiverged,
+    RunFailed,
+    RunRewound,
+)
+from mnist_core.training import OnDivergence
 from mnist_tui.lines import epoch_line, figure
 from mnist_tui.presenters import JsonLines, PlainLines, Presenter, TerminalLines
 from mnist_tui.repeats import summarize
+
+NOT_FINITE = DivergenceDetected(3, 1, math.inf, DivergenceReason.LOSS_NOT_FINITE, 2, "Too fast.")
 
 
 class Printed:
@@ -88,10 +101,50 @@ def test_a_validation_set_gets_its_figures(printed: Printed) -> None:
 
 
 def test_figures_that_are_not_finite_are_words_for_people(printed: Printed) -> None:
-    lines = printed.plain(*diverged_run(), DivergenceDetected(3, 1, math.inf))
+    lines = printed.plain(*diverged_run(), NOT_FINITE)
     assert "test loss nan acc 0.1000" in lines[-3]
     assert "test loss nan" in lines[-2]
-    assert lines[-1].startswith("diverged: the loss became inf in epoch 1, step 3;")
+    assert lines[-1].startswith("diverged: the loss became inf in epoch 1, step 3. Too fast. The ")
+
+
+@pytest.mark.parametrize("policy", ["continue", "stop", "halve"])
+def test_a_divergence_says_what_could_be_done_only_where_nothing_is(
+    printed: Printed, policy: OnDivergence
+) -> None:
+    dead = replace(NOT_FINITE, reason=DivergenceReason.ACCURACY_AT_CHANCE)
+    lines = PlainLines(printed.out.append, printed.err.append, None, policy)
+    lines.show(dead)
+    (line,) = printed.out
+    assert line.startswith("diverged: epoch 1 ended at step 3 with an accuracy as by chance, after")
+    assert ("--on-divergence halve would go back to step 2" in line) is (policy == "continue")
+
+
+def test_a_change_and_a_return_are_told(printed: Printed) -> None:
+    started = run_started()
+    changed = HyperparameterChanged(
+        2, 2, "batch_size", 20_000, 30_000, 5, 3, (Change(2, "batch_size", 20_000),)
+    )
+    lines = printed.plain(
+        started,
+        changed,
+        epoch_completed(2),
+        RunRewound(1, 0, 3, STATE, ()),
+        replace(changed, field="learning_rate", value=0.05, previous=0.1),
+    )
+    assert lines[3:] == [
+        "changed after step 2: batch size 20000, was 30000",
+        "epoch 2/5  train loss 0.5000 acc 0.8000  test loss 0.5000 acc 0.9000  1.50 s",
+        "went back from step 3 to step 1, which was healthy",
+        "changed after step 2: learning rate 0.05, was 0.1",
+    ]
+
+
+def test_the_flags_name_the_changes_that_are_known_before(printed: Printed) -> None:
+    changes = (Change(5, "learning_rate", 0.05), Change(7, "epochs", 3))
+    lines = printed.plain(replace(run_started(), changes=changes))
+    assert lines[2] == (
+        "flags: --preset mlx-docs --epochs 2 --change 5:learning_rate=0.05 --change 7:epochs=3"
+    )
 
 
 def test_every_end_has_its_word(printed: Printed) -> None:
@@ -206,8 +259,11 @@ def test_the_summary_of_several_seeds(printed: Printed) -> None:
         "3 runs, seeds 4 to 6",
         "test accuracy: mean 0.9300, deviation 0.0265, median 0.9400, lowest 0.9000, "
         "highest 0.9500",
-        "test loss: mean nan, deviation nan, median nan, lowest nan, highest nan",
         "1 of 3 runs ended with a test loss that is not a finite number",
+        "test accuracy without them: mean 0.9200, deviation 0.0283, median 0.9200, "
+        "lowest 0.9000, highest 0.9400",
+        "test loss without them: mean 0.4000, deviation 0.1414, median 0.4000, lowest 0.3000, "
+        "highest 0.5000",
     ]
     printed.out.clear()
     JsonLines(printed.out.append, printed.err.append, None).show_repeat(summary)
@@ -216,5 +272,29 @@ def test_the_summary_of_several_seeds(printed: Printed) -> None:
     assert repeat["seeds"] == [4, 5, 6]
     assert repeat["test_accuracy_mean"] == pytest.approx(0.93)
     assert repeat["test_accuracy_deviation"] == pytest.approx(0.0264575)
-    assert repeat["test_loss_mean"] is None
+    assert repeat["test_loss_mean"] == pytest.approx(0.4)
+    assert repeat["test_accuracy_of_finite_mean"] == pytest.approx(0.92)
     assert repeat["losses_not_finite"] == 1
+
+
+def test_a_summary_of_nothing_but_failures_names_no_mean_loss(printed: Printed) -> None:
+    summary = summarize([4, 5], [run_completed(0.1, math.nan), run_completed(0.1, math.inf)])
+    PlainLines(printed.out.append, printed.err.append, None).show_repeat(summary)
+    assert printed.out == [
+        "2 runs, seeds 4 to 5",
+        "test accuracy: mean 0.1000, deviation 0.0000, median 0.1000, lowest 0.1000, "
+        "highest 0.1000",
+        "2 of 2 runs ended with a test loss that is not a finite number",
+    ]
+    printed.out.clear()
+    JsonLines(printed.out.append, printed.err.append, None).show_repeat(summary)
+    (repeat,) = map(json.loads, printed.out)
+    assert (repeat["test_loss_mean"], repeat["test_accuracy_of_finite_median"]) == (None, None)
+
+
+def test_the_summary_of_a_single_run_has_no_deviation(printed: Printed) -> None:
+    summary = summarize([4], [run_completed(0.9, 0.5)])
+    PlainLines(printed.out.append, printed.err.append, None).show_repeat(summary)
+    assert printed.out[1] == (
+        "test accuracy: mean 0.9000, median 0.9000, lowest 0.9000, highest 0.9000"
+    )

@@ -11,6 +11,7 @@ import pytest
 from scripted_events import training, whole_run
 
 from mnist_core.backend import Backend
+from mnist_core.changes import Change, Changes
 from mnist_core.dataset import Dataset, Examples
 from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
 from mnist_tui.cli import run
@@ -29,6 +30,8 @@ class Calls:
         self.device: tuple[Any, ...] = ()
         self.seeds: list[int] = []
         self.backends: list[Any] = []
+        self.changes: list[Any] = []
+        self.policies: list[str] = []
         self.loader_cancelled = False
 
 
@@ -55,10 +58,21 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
             calls.device = arguments
             return BACKEND
 
-        def train(recipe: Any, dataset: Dataset, _state: object, *, backend: Any, **_: Any) -> Any:
+        def train(
+            recipe: Any,
+            dataset: Dataset,
+            _state: object,
+            *,
+            backend: Any,
+            changes: Changes,
+            on_divergence: str,
+            **_: Any,
+        ) -> Any:
             assert dataset is DATASET
             calls.seeds.append(recipe.seed)
             calls.backends.append(backend)
+            calls.changes.append(changes)
+            calls.policies.append(on_divergence)
             return training(whole_run())
 
         module = "mnist_tui.commands.train"
@@ -114,3 +128,25 @@ def test_data_that_cannot_be_had_trains_nothing(
     assert calls.seeds == []
     output = capsys.readouterr()
     assert (output.out, output.err) == ("", "No such data.\n")
+
+
+def test_changes_and_what_to_do_on_divergence_reach_every_run(
+    train: Callable[..., tuple[int, Calls]],
+) -> None:
+    flags = ["--change", "9:learning-rate=0.05", "--change", "4:batch_size=64"]
+    code, calls = train(
+        DatasetLoaded(DATASET, None), *flags, "--on-divergence", "halve", "--repeat", "2"
+    )
+    assert code == 0
+    wanted = (Change(4, "batch_size", 64), Change(9, "learning_rate", 0.05))
+    assert [changes.scheduled for changes in calls.changes] == [wanted, wanted]
+    # Each run has a place of its own for what else is asked for.
+    assert calls.changes[0] is not calls.changes[1]
+    assert calls.policies == ["halve", "halve"]
+
+
+def test_without_flags_nothing_changes_and_the_recipe_ends_as_published(
+    train: Callable[..., tuple[int, Calls]],
+) -> None:
+    _, calls = train(DatasetLoaded(DATASET, None))
+    assert ([c.scheduled for c in calls.changes], calls.policies) == ([()], ["continue"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from stored_runs import put_run
 
+from mnist_core.changes import Change, parse_change
 from mnist_core.hyperparameters import (
     Hyperparameters,
     hyperparameter_fields,
@@ -156,3 +157,41 @@ def test_it_reads_well(record: RunRecord) -> None:
     )
     linear = make_hyperparameters({"hidden_sizes": ""})
     assert "--hidden-sizes '' " in command_line(replace(record, hyperparameters=linear))
+
+
+def test_changes_are_in_the_command_and_are_read_back(
+    record: RunRecord, read_back: Callable[[str], Launch]
+) -> None:
+    changes = (
+        Change(0, "learning_rate", 0.1 + 0.2),
+        Change(4, "batch_size", 20_000),
+        Change(4, "epochs", 3),
+        Change(9_999, "dropout", 0.5),
+    )
+    changed = replace(record, changes=changes, epochs=3, step=9)
+    command = command_line(changed)
+    assert "--change 4:batch_size=20000 --change 4:epochs=3" in command
+    assert "--until-epoch" not in command
+    _, rest = read_back(command)
+    assert tuple(parse_change(text) for text in rest["changes"]) == changes
+    assert rest["until_epoch"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "epochs", "said"),
+    [
+        (12, 4, 12, None),
+        # Fewer than had been done when it changed: it ended there.
+        (1, 12, 3, None),
+        # One more epoch after that.
+        (2, 8, 4, 4),
+        # Not reached yet: the recipe's still hold.
+        (12, 4_000, 10, None),
+    ],
+)
+def test_epochs_that_were_changed_and_then_added_to_are_told_apart(
+    record: RunRecord, value: int, step: int, epochs: int, said: int | None,
+    read_back: Callable[[str], Launch],
+) -> None:  # fmt: skip
+    changed = replace(record, changes=(Change(step, "epochs", value),), epochs=epochs, step=40)
+    assert read_back(command_line(changed))[1]["until_epoch"] == said

@@ -333,7 +333,10 @@ def test_a_run_whose_labels_were_never_kept_says_what_to_do(
 ) -> None:
     record = keep(home, digits(), told(digits()))
     with closing(sqlite3.connect(home / "runs.db")) as connection:
-        connection.executescript("DROP TABLE labels; PRAGMA user_version = 1")
+        connection.executescript(
+            "DROP TABLE labels; DROP TABLE races; DROP TABLE changes; DROP TABLE gradient_norms; "
+            "PRAGMA user_version = 1"
+        )
     code, out, err = ask("mistakes", "run 1")
     assert (code, out) == (1, "")
     assert err == (

@@ -11,6 +11,7 @@ from mnist_core.events import (
     RunCompleted,
     RunEnded,
     RunFailed,
+    RunRewound,
     RunStarted,
     RunStopped,
     StopTraining,
@@ -49,6 +50,11 @@ class RunSoFar:
                 self._last = event
                 if self._best is None or event.test_accuracy > self._best.test_accuracy:
                     self._best = event
+            case RunRewound():
+                # What came after that is gone, and what came before it is not known any more.
+                self._batch = None
+                self._last = _up_to(event.epoch, self._last)
+                self._best = _up_to(event.epoch, self._best)
             case _:
                 pass
 
@@ -72,6 +78,10 @@ class RunSoFar:
             examples_per_second=examples / seconds if seconds else 0.0,
             state=last.state if last else TrainingState((), None),
         )
+
+
+def _up_to(epoch: int, event: EpochCompleted | None) -> EpochCompleted | None:
+    return event if event is not None and event.epoch <= epoch else None
 
 
 def failure(error: Exception, log_file: Path) -> RunFailed:

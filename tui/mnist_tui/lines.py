@@ -1,19 +1,27 @@
 """Events as plain lines for people: text in, text out, no colours."""
 
 import shlex
+from typing import TYPE_CHECKING
 
+from mnist_core.divergence import DivergenceReason
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
     EpochCompleted,
+    HyperparameterChanged,
     RunCompleted,
     RunDiverged,
+    RunRewound,
     RunStarted,
     RunStopped,
 )
+from mnist_core.hyperparameters import hyperparameter_fields
 from mnist_tui import numbers
 from mnist_tui.plain_text import visible
-from mnist_tui.reproduce import recipe_flags
+from mnist_tui.reproduce import change_flags, recipe_flags
+
+if TYPE_CHECKING:
+    from mnist_core.training import OnDivergence
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
@@ -41,7 +49,8 @@ def started_lines(event: RunStarted) -> list[str]:
         f"{count(event.epochs, 'epoch')} of {batches}; seed {event.hyperparameters.seed}",
         f"MLX on {event.device}; {event.blas}; {count(event.threads, 'thread')}",
     ]
-    lines.append(f"flags: {shlex.join(recipe_flags(event.hyperparameters))}")
+    flags = [*recipe_flags(event.hyperparameters), *change_flags(event.changes)]
+    lines.append(f"flags: {shlex.join(flags)}")
     return lines
 
 
@@ -68,11 +77,35 @@ def epoch_line(event: EpochCompleted, epochs: int) -> str:
     return "  ".join(parts)
 
 
-def divergence_line(event: DivergenceDetected) -> str:
+def change_line(event: HyperparameterChanged) -> str:
+    field = hyperparameter_fields()[event.field]
     return (
-        f"diverged: the loss became {event.loss} in epoch {event.epoch}, step {event.step}; "
-        "the run goes on to its end as the recipe says"
+        f"changed after step {event.step}: {field.label.lower()} {field.format(event.value)}, "
+        f"was {field.format(event.previous)}"
     )
+
+
+def divergence_line(event: DivergenceDetected, on_divergence: "OnDivergence") -> str:
+    """What happened, the likely cause, and where the recipe goes on, what could be done."""
+    match event.reason:
+        case DivergenceReason.LOSS_NOT_FINITE:
+            what = f"the loss became {event.loss} in epoch {event.epoch}, step {event.step}"
+        case DivergenceReason.ACCURACY_AT_CHANCE:
+            what = (
+                f"epoch {event.epoch} ended at step {event.step} with an accuracy as by chance, "
+                "after a huge loss"
+            )
+    line = f"diverged: {what}. {event.cause}"
+    if on_divergence == "continue":
+        line += (
+            " The run goes on to its end as the recipe says; --on-divergence halve would go back "
+            f"to step {event.healthy_step} with half the learning rate."
+        )
+    return line
+
+
+def rewound_line(event: RunRewound) -> str:
+    return f"went back from step {event.diverged_step} to step {event.step}, which was healthy"
 
 
 def ended_line(event: RunCompleted | RunStopped | RunDiverged) -> str:

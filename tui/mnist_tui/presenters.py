@@ -2,29 +2,35 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from mnist_core.changes import Change
 from mnist_core.events import (
     BatchCompleted,
     CompilationFailed,
     DivergenceDetected,
     EpochCompleted,
     Event,
+    HyperparameterChanged,
     RunCompleted,
     RunDiverged,
     RunEnded,
     RunFailed,
+    RunRewound,
     RunStarted,
     RunStopped,
     event_to_json,
 )
+from mnist_core.in_force import InForce
 from mnist_tui.lines import (
     batch_line,
+    change_line,
     divergence_line,
     ended_line,
     epoch_line,
+    rewound_line,
     started_lines,
 )
 from mnist_tui.output import WriteLine
@@ -34,6 +40,8 @@ from mnist_tui.repeats import RepeatCompleted, repeat_lines, repeat_to_json
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+    from mnist_core.training import OnDivergence
 
 REFRESH_INTERVAL = 0.1
 """Seconds between two drawings of the progress bar."""
@@ -93,10 +101,17 @@ class JsonLines(_Closing):
 class PlainLines(_Closing):
     """A line an epoch, without colours or cursor movements."""
 
-    def __init__(self, write: WriteLine, write_error: WriteLine, log_every: int | None) -> None:
+    def __init__(
+        self,
+        write: WriteLine,
+        write_error: WriteLine,
+        log_every: int | None,
+        on_divergence: "OnDivergence" = "continue",
+    ) -> None:
         self._write = write
         self._write_error = write_error
         self._log_every = log_every
+        self._on_divergence = on_divergence
         self._epochs = 0
 
     def show(self, event: Event) -> None:
@@ -110,7 +125,12 @@ class PlainLines(_Closing):
             case EpochCompleted():
                 self._write(epoch_line(event, self._epochs))
             case DivergenceDetected():
-                self._write(divergence_line(event))
+                self._write(divergence_line(event, self._on_divergence))
+            case RunRewound():
+                self._write(rewound_line(event))
+            case HyperparameterChanged():
+                self._epochs = event.epochs
+                self._write(change_line(event))
             case RunCompleted() | RunStopped() | RunDiverged():
                 self._write(ended_line(event))
             case RunFailed() | CompilationFailed():
@@ -131,15 +151,19 @@ class TerminalLines:
         console: "Console",
         write_error: WriteLine,
         log_every: int | None,
+        on_divergence: "OnDivergence" = "continue",
+        *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console
-        self._lines = PlainLines(self._write, write_error, log_every)
+        self._lines = PlainLines(self._write, write_error, log_every, on_divergence)
         self._clock = clock
         self._progress = _progress_bar(console)
         self._task = self._progress.add_task("", total=None, start=False, visible=False)
         self._next_refresh = 0.0
         self._started: RunStarted | None = None
+        self._epochs = 0
+        self._examples_per_step = 0.0
 
     def show(self, event: Event) -> None:
         match event:
@@ -147,6 +171,10 @@ class TerminalLines:
                 self._start(event)
             case BatchCompleted():
                 self._advance(event)
+            case HyperparameterChanged():
+                self._plan(event.step, event.epochs, event.changes)
+            case RunRewound():
+                self._plan(event.step, self._epochs, event.changes)
             case _ if isinstance(event, RunEnded):
                 self._progress.stop()
             case _:
@@ -175,11 +203,24 @@ class TerminalLines:
         self._progress.start()
         self._progress.reset(
             self._task,
-            total=(event.epochs - event.epoch) * event.steps_per_epoch,
             description=f"epoch {event.epoch}/{event.epochs}",
             rate="",
             visible=True,
         )
+        self._plan(event.step, event.epochs, event.changes)
+
+    def _plan(self, step: int, epochs: int, changes: Sequence[Change]) -> None:
+        """Take another end, or other steps to it, after `step` updates."""
+        started = self._started
+        if started is None:
+            return
+        in_force = InForce.at(
+            started.hyperparameters, started.train_examples, started.steps_per_epoch, changes, step
+        )
+        steps = in_force.epoch_steps
+        self._epochs = epochs
+        self._examples_per_step = started.train_examples / steps.in_epoch(steps.completed(step) + 1)
+        self._progress.update(self._task, total=steps.end(epochs) - started.step)
 
     def _advance(self, event: BatchCompleted) -> None:
         started, now = self._started, self._clock()
@@ -187,12 +228,11 @@ class TerminalLines:
             return
         self._next_refresh = now + REFRESH_INTERVAL
         speed = self._progress.tasks[0].speed
-        examples = started.train_examples / started.steps_per_epoch
         self._progress.update(
             self._task,
             completed=event.step - started.step,
-            description=f"epoch {event.epoch}/{started.epochs}",
-            rate=f"{speed * examples:,.0f} ex/s".replace(",", " ") if speed else "",
+            description=f"epoch {event.epoch}/{self._epochs}",
+            rate=f"{speed * self._examples_per_step:,.0f} ex/s".replace(",", " ") if speed else "",
             refresh=True,
         )
 

@@ -1,8 +1,10 @@
 """The command line that trains a run again."""
 
 import shlex
+from collections.abc import Iterable
 from typing import Any
 
+from mnist_core.changes import Change
 from mnist_core.hyperparameters import (
     HyperparameterField,
     Hyperparameters,
@@ -23,11 +25,26 @@ def command_line(record: RunRecord) -> str:
     if record.data:
         words += _with_value("--data", record.data)
     words += recipe_flags(record.hyperparameters)
-    if record.epochs != record.hyperparameters.epochs:
+    words += change_flags(record.changes)
+    if record.epochs != _planned_epochs(record):
         words += ["--until-epoch", str(record.epochs)]
     environment = record.environment
     words += ["--device", environment.device, "--threads", str(environment.threads)]
     return shlex.join(words)
+
+
+def change_flags(changes: Iterable[Change]) -> list[str]:
+    """--change for each."""
+    return [word for change in changes for word in ("--change", str(change))]
+
+
+def _planned_epochs(record: RunRecord) -> int:
+    """The epoch that the recipe and the changes made so far end with."""
+    epochs = record.hyperparameters.epochs
+    for change in record.changes:
+        if change.field == "epochs" and change.step <= record.step:
+            epochs = max(int(change.value), record.in_force.epoch_steps.completed(change.step))
+    return epochs
 
 
 def recipe_flags(hyperparameters: Hyperparameters) -> list[str]:

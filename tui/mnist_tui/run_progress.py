@@ -6,19 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.answer_history import AnswerHistory
+from mnist_core.changes import Change
 from mnist_core.dataset import Dataset, Examples
+from mnist_core.epoch_steps import EpochSteps
 from mnist_core.evaluation import Answers, answer
 from mnist_core.events import (
     BatchCompleted,
     CompilationFailed,
+    DivergenceDetected,
     EpochCompleted,
     Event,
+    HyperparameterChanged,
     RunEnded,
+    RunRewound,
     RunStarted,
     SamplesPredicted,
     TrainingState,
 )
 from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.in_force import InForce
 from mnist_core.store import EpochRecord, RunRecord
 from mnist_tui.curves import Curves
 
@@ -47,17 +53,30 @@ class RunProgress(Curves):
         self.batch: BatchCompleted | None = None
         self.epoch: EpochCompleted | None = None
         """The last one evaluated."""
-        self.best: EpochCompleted | None = None
-        """The one with the highest test accuracy."""
         self.answers: Answers | None = None
         """What the model last said of the samples on show."""
+        self.parameters: tuple[NDArray[np.float32], ...] | None = None
+        """Weight and bias of each layer of the latest model that is known; None: none is."""
         self.history = AnswerHistory()
         """What the model of each epoch said of the test samples."""
         self.answers_epoch = 0
         """The epoch under way, or just completed, when it said so."""
         self.compile_failure: str | None = None
         """Why its steps are not compiled, in sentences."""
+        self.divergence: DivergenceDetected | None = None
+        """Why it does not learn any more; None once it has gone back to a healthy state."""
         self.end: RunEnded | None = None
+        self.changes: list[Change] = []
+        """Those made so far, in their order."""
+        self.scheduled: list[Change] = []
+        """Those known for later."""
+        self.in_force: InForce | None = None
+        """What it follows now; None until it has begun."""
+        self.planned_epochs = hyperparameters.epochs
+        """The epoch it is to end with."""
+        self.step = 0
+        """Updates done."""
+        self._epochs_done = 0
 
     @property
     def run_id(self) -> str:
@@ -65,31 +84,30 @@ class RunProgress(Curves):
         return self.started.run_id if self.started else ""
 
     @property
-    def planned_epochs(self) -> int:
-        return self.started.epochs if self.started else self.hyperparameters.epochs
+    def all_changes(self) -> tuple[Change, ...]:
+        """Those made so far and those known for later, which a run that goes on needs."""
+        return (*self.changes, *self.scheduled)
+
+    @property
+    def epoch_steps(self) -> EpochSteps:
+        """Which epoch each update belongs to; of one update each until the run has begun."""
+        return self.in_force.epoch_steps if self.in_force else EpochSteps.of(1)
 
     @property
     def steps_per_epoch(self) -> int:
-        return self.started.steps_per_epoch if self.started else 0
+        """Updates in the epoch under way; 0 until the run has begun."""
+        return self.epoch_steps.in_epoch(max(1, self.epoch_under_way)) if self.in_force else 0
 
     @property
     def planned_steps(self) -> int:
-        return self.planned_epochs * self.steps_per_epoch
-
-    @property
-    def step(self) -> int:
-        """Updates done."""
-        if self.batch is not None:
-            return self.batch.step
-        return self.started.step if self.started else 0
+        """Updates up to the planned end; 0 until the run has begun."""
+        return self.epoch_steps.end(self.planned_epochs) if self.in_force else 0
 
     @property
     def epoch_under_way(self) -> int:
         """From 1 while training; epochs completed once the run has ended; 0 before the first."""
-        done = self.started.epoch if self.started else 0
-        done = self.epoch.epoch if self.epoch else done
-        training = self.batch is not None and self.batch.epoch > done
-        return self.batch.epoch if training and self.batch else done
+        training = self.batch is not None and self.batch.epoch > self._epochs_done
+        return self.batch.epoch if training and self.batch else self._epochs_done
 
     @property
     def state(self) -> TrainingState | None:
@@ -118,9 +136,7 @@ class RunProgress(Curves):
     @property
     def _batch_examples(self) -> float:
         """Examples in a batch, the last partial one averaged in."""
-        if self.started is None:
-            return 0.0
-        return self.started.train_examples / self.started.steps_per_epoch
+        return self.in_force.examples / self.steps_per_epoch if self.in_force else 0.0
 
     def apply(self, events: Iterable[Event]) -> None:
         """Take the events of one look at the mailbox, in their order."""
@@ -130,9 +146,20 @@ class RunProgress(Curves):
                 case BatchCompleted():
                     batches.append(event)
                 case RunStarted():
-                    self.started = event
+                    self._begin(event)
+                case HyperparameterChanged():
+                    self._add_batches(batches)
+                    batches = []
+                    self._change(event)
+                case DivergenceDetected():
+                    self.divergence = event
+                case RunRewound():
+                    self._add_batches(batches)
+                    batches = []
+                    self._go_back(event)
                 case SamplesPredicted():
                     self.answers, self.answers_epoch = event.answers, event.epoch
+                    self.parameters = event.parameters or self.parameters
                 case EpochCompleted():
                     self._add_epoch(event)
                 case CompilationFailed():
@@ -143,34 +170,57 @@ class RunProgress(Curves):
         self._add_batches(batches)
 
     def restore(
-        self, record: RunRecord, batches: NDArray[np.void], epochs: Sequence[EpochRecord]
+        self,
+        record: RunRecord,
+        batches: NDArray[np.void],
+        epochs: Sequence[EpochRecord],
+        gradient_norms: NDArray[np.void] | None = None,
     ) -> None:
-        """Take what was kept of a run: `batches` are of `BATCH_DTYPE`, from the first one on."""
+        """Take what was kept of a run.
+
+        Args:
+            record: the run.
+            batches: of `BATCH_DTYPE`, from the first one on.
+            epochs: their figures, in their order.
+            gradient_norms: of `NORM_DTYPE`, of no later updates than `batches`; None: none.
+        """
+        self._begin(
+            RunStarted(
+                run_id=record.id,
+                dataset=record.dataset,
+                hyperparameters=record.hyperparameters,
+                parameter_count=record.parameter_count,
+                train_examples=record.train_examples,
+                validation_examples=record.validation_examples,
+                test_examples=record.test_examples,
+                epochs=record.epochs,
+                steps_per_epoch=record.steps_per_epoch,
+                epoch=epochs[-1].epoch if epochs else 0,
+                step=len(batches),
+                device=record.environment.device,
+                blas=record.environment.blas,
+                threads=record.environment.threads,
+                changes=record.changes,
+            )
+        )
         self.add_batches(
             np.arange(1, len(batches) + 1),
             batches["loss"],
             batches["accuracy"],
+            batches["learning_rate"],
             batches["seconds"],
-            record.steps_per_epoch,
+            self.epoch_steps,
         )
+        if gradient_norms is not None:
+            steps = gradient_norms["step"]
+            seconds = batches["seconds"][steps - 1]
+            self.add_gradient_norms(steps, gradient_norms["norm"], seconds, self.epoch_steps)
         for epoch in epochs:
             self.add_epoch(epoch, epoch.run_seconds)
-        self.started = RunStarted(
-            run_id=record.id,
-            dataset=record.dataset,
-            hyperparameters=record.hyperparameters,
-            parameter_count=record.parameter_count,
-            train_examples=record.train_examples,
-            validation_examples=record.validation_examples,
-            test_examples=record.test_examples,
-            epochs=record.epochs,
-            steps_per_epoch=record.steps_per_epoch,
-            epoch=epochs[-1].epoch if epochs else 0,
-            step=len(batches),
-            device=record.environment.device,
-            blas=record.environment.blas,
-            threads=record.environment.threads,
-        )
+
+    def restore_model(self, state: TrainingState) -> None:
+        """Take the weights that were kept of a run."""
+        self.parameters = state.parameters or self.parameters
 
     def restore_answers(self, history: AnswerHistory) -> None:
         """Take what the models of its epochs said."""
@@ -182,27 +232,68 @@ class RunProgress(Curves):
 
     def continue_run(self) -> None:
         """The ended run goes on: forget its end."""
-        self.end = None
+        self.end = self.divergence = None
+
+    def _begin(self, event: RunStarted) -> None:
+        self.started = event
+        self.planned_epochs = event.epochs
+        self.step, self._epochs_done = event.step, event.epoch
+        self._take_changes(event.changes)
+
+    def _take_changes(self, changes: Sequence[Change]) -> None:
+        """Follow `changes`, of which those up to the present step were made."""
+        if self.started is None:
+            return
+        began = self.started
+        epoch_steps = EpochSteps.of(began.steps_per_epoch)
+        start = InForce(began.hyperparameters, began.train_examples, epoch_steps)
+        known = sorted(changes, key=lambda change: change.step)
+        self.in_force, self.changes, self.scheduled = start.after(known, self.step, self.step)
+
+    def _change(self, event: HyperparameterChanged) -> None:
+        self.planned_epochs = event.epochs
+        self._take_changes(event.changes)
+
+    def _go_back(self, event: RunRewound) -> None:
+        """Forget what came after the state that the run went back to."""
+        self.cut_curves(event.step, event.epoch)
+        self.history.cut(event.epoch)
+        self.step, self._epochs_done = event.step, event.epoch
+        self.batch = self.divergence = None
+        if self.epoch is not None and self.epoch.epoch > event.epoch:
+            self.epoch = None
+        self.parameters = event.state.parameters or self.parameters
+        self._take_changes(event.changes)
 
     def _add_batches(self, batches: Sequence[BatchCompleted]) -> None:
         if not batches:
             return
         self.batch = batches[-1]
+        self.step = self.batch.step
         self.add_batches(
             [batch.step for batch in batches],
             [batch.loss for batch in batches],
             [batch.accuracy for batch in batches],
+            [batch.learning_rate for batch in batches],
             [batch.seconds for batch in batches],
-            self.steps_per_epoch,
+            self.epoch_steps,
         )
+        measured = [
+            (batch.step, batch.gradient_norm, batch.seconds)
+            for batch in batches
+            if batch.gradient_norm is not None
+        ]
+        if measured:
+            steps, norms, seconds = zip(*measured, strict=True)
+            self.add_gradient_norms(steps, norms, seconds, self.epoch_steps)
 
     def _add_epoch(self, event: EpochCompleted) -> None:
         self.epoch = event
+        self._epochs_done = event.epoch
         self.answers = event.test.answers.of(self._sample_rows)
         self.answers_epoch = event.epoch
+        self.parameters = event.state.parameters or self.parameters
         self.history.add(
             AnswerHistory.of_evaluation(event.epoch, event.test), event.state.best_epoch
         )
-        if self.best is None or event.test_accuracy > self.best.test_accuracy:
-            self.best = event
         self.add_epoch(event, event.state.seconds)

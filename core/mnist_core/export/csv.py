@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mnist_core.export.history import History
 from mnist_core.store import EpochRecord
 
-_BATCH_COLUMNS = ("seconds", "learning_rate", "batch_loss", "batch_accuracy")
+_BATCH_COLUMNS = ("seconds", "learning_rate", "batch_loss", "batch_accuracy", "gradient_norm")
 _EPOCH_COLUMNS = (
     "train_loss",
     "train_accuracy",
@@ -36,7 +36,7 @@ def to_csv(history: History) -> bytes:
 def _rows(history: History) -> Iterator[Sequence[object]]:
     ends = history.epoch_ends
     if 0 in ends:
-        yield 0, 0, ends[0].run_seconds, "", "", "", *_figures(ends[0])
+        yield 0, 0, ends[0].run_seconds, "", "", "", "", *_figures(ends[0])
     for batch in history.batches:
         yield (
             batch.step,
@@ -45,6 +45,7 @@ def _rows(history: History) -> Iterator[Sequence[object]]:
             batch.learning_rate,
             batch.loss,
             batch.accuracy,
+            "" if batch.gradient_norm is None else batch.gradient_norm,
             *_figures(ends.get(batch.step)),
         )
 

@@ -1,12 +1,16 @@
 """A stored run told again, batch for batch, in the figures that it told while it trained."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mnist_core.events import BatchCompleted
-from mnist_core.hyperparameters import learning_rate_at
+from mnist_core.changes import Change
+from mnist_core.divergence import chance_accuracy
+from mnist_core.epoch_steps import EpochSteps
+from mnist_core.events import BatchCompleted, HyperparameterChanged
+from mnist_core.hyperparameters import TakesEffect
+from mnist_core.in_force import InForce
 from mnist_core.store import EpochRecord, RunRecord, RunStore
 
 
@@ -17,8 +21,15 @@ class History:
     record: RunRecord
     epochs: list[EpochRecord]
     """In their order, epoch 0 first."""
-    batches: list[BatchCompleted]
-    """Batch k is that of update k + 1."""
+    told: list[BatchCompleted | HyperparameterChanged]
+    """In their order."""
+    chance: float | None = None
+    """The share of the most common class in what it was tested on; None where that is not known."""
+
+    @property
+    def batches(self) -> list[BatchCompleted]:
+        """Batch k is that of update k + 1."""
+        return [event for event in self.told if isinstance(event, BatchCompleted)]
 
     @property
     def epoch_ends(self) -> dict[int, EpochRecord]:
@@ -30,28 +41,54 @@ def read_history(store: RunStore, record: RunRecord) -> History:
     """The curves of `record`; raises StoreError where they cannot be read."""
     # In this order: of a run that is still written, no epoch is without its batches.
     epochs = store.epochs(record.id)
-    return History(record, epochs, list(_batches(store, record)))
+    labels = store.tested_labels(record)
+    chance = None if labels is None else chance_accuracy(labels.test)
+    return History(record, epochs, list(_told(store, record)), chance)
 
 
-def _batches(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted]:
-    hyperparameters = record.hyperparameters
-    planned_steps = hyperparameters.epochs * record.steps_per_epoch
-    size = hyperparameters.batch_size
-    for index, row in enumerate(store.batches(record.id).tolist()):
-        loss, accuracy, learning_rate, seconds = row
-        epoch, place = divmod(index, record.steps_per_epoch)
+def _told(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted | HyperparameterChanged]:
+    epoch_steps = EpochSteps.of(record.steps_per_epoch)
+    in_force = InForce(record.hyperparameters, record.train_examples, epoch_steps)
+    norms = {int(step): float(norm) for step, norm in store.gradient_norms(record.id)}
+    to_come = list(record.changes)
+    made: list[Change] = []
+    last_epoch = record.hyperparameters.epochs
+    rows = store.batches(record.id).tolist()
+    for index in range(len(rows) + 1):
+        epoch = in_force.epoch_steps.completed(index) + 1
+        for change in _due(to_come, in_force, index):
+            to_come.remove(change)
+            made.append(replace(change, step=index))
+            previous = getattr(in_force.hyperparameters, change.field)
+            in_force = in_force.changed(made[-1])
+            if change.field == "epochs":
+                last_epoch = max(int(change.value), epoch - 1)
+            yield HyperparameterChanged(
+                index, epoch, change.field, change.value, previous, last_epoch,
+                in_force.epoch_steps.in_epoch(epoch), (*made, *to_come),
+            )  # fmt: skip
+        if index == len(rows):
+            return
+        loss, accuracy, learning_rate, seconds = rows[index]
+        size = in_force.hyperparameters.batch_size
+        place = index - in_force.epoch_steps.end(epoch - 1)
         examples = min(size, record.train_examples - place * size)
         yield BatchCompleted(
             step=index + 1,
-            epoch=epoch + 1,
+            epoch=epoch,
             batch=place + 1,
             loss=loss,
             accuracy=_unrounded(accuracy, round(accuracy * examples) / examples),
-            learning_rate=_unrounded(
-                learning_rate, learning_rate_at(hyperparameters, index, planned_steps)
-            ),
+            learning_rate=_unrounded(learning_rate, in_force.learning_rate(index)),
             seconds=seconds,
+            gradient_norm=norms.get(index + 1),
         )
+
+
+def _due(changes: list[Change], in_force: InForce, step: int) -> list[Change]:
+    """Those that take effect at `step`, in the order in which training makes them."""
+    due = [change for change in changes if in_force.moment_of(change) <= step]
+    return sorted(due, key=lambda change: change.takes_effect is TakesEffect.NOW)
 
 
 def _unrounded(stored: float, figure: float) -> float:

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mnist_core.divergence import DivergenceGuard, DivergenceReason, likely_cause
 from mnist_core.events import (
     DivergenceDetected,
     Event,
+    HyperparameterChanged,
     RunCompleted,
     RunDiverged,
     RunFailed,
@@ -18,6 +20,7 @@ from mnist_core.events import (
     event_to_json,
 )
 from mnist_core.export.history import History
+from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.store import EpochRecord, RunRecord, RunState
 
 _ENDS: Mapping[RunState, type[RunCompleted] | type[RunStopped] | type[RunDiverged]] = {
@@ -41,17 +44,44 @@ def _objects(history: History) -> Iterator[dict[str, Any]]:
     yield event_to_json(_started(record))
     if 0 in ends:
         yield _epoch_to_json(ends[0])
-    diverged = False
-    for batch in history.batches:
-        yield event_to_json(batch)
-        if not (diverged or math.isfinite(batch.loss)):
-            diverged = True
-            yield event_to_json(DivergenceDetected(batch.step, batch.epoch, batch.loss))
-        if batch.step in ends:
-            yield _epoch_to_json(ends[batch.step])
+    # What training told of it once it tells again, since the same guard looks at the same figures.
+    guard = DivergenceGuard(None, 0, -1.0 if history.chance is None else history.chance)
+    recipe = record.hyperparameters
+    for event in history.told:
+        yield event_to_json(event)
+        if isinstance(event, HyperparameterChanged):
+            recipe = recipe.model_copy(update={event.field: event.value})
+            continue
+        step, epoch = event.step, event.epoch
+        reason = guard.after_batch(step, event.loss, _nothing)
+        if reason is not None:
+            yield _divergence(step, epoch, event.loss, reason, guard, recipe)
+        if step in ends:
+            figures = ends[step]
+            yield _epoch_to_json(figures)
+            reason = guard.after_epoch(step, figures.test_accuracy, _nothing)
+            if reason is not None:
+                loss = math.nan if figures.train_loss is None else figures.train_loss
+                yield _divergence(step, epoch, loss, reason, guard, recipe)
     end = _end(record)
     if end is not None:
         yield event_to_json(end)
+
+
+def _nothing() -> None:
+    """The state of a run that is only told again."""
+
+
+def _divergence(
+    step: int,
+    epoch: int,
+    loss: float,
+    reason: DivergenceReason,
+    guard: DivergenceGuard[None],
+    recipe: Hyperparameters,
+) -> dict[str, Any]:
+    cause = likely_cause(recipe)
+    return event_to_json(DivergenceDetected(step, epoch, loss, reason, guard.healthy_step, cause))
 
 
 def _started(record: RunRecord) -> RunStarted:

@@ -22,7 +22,8 @@ _Point = tuple[float, int, Mapping[str, float | None]]
 def write_tensorboard(history: History, folder: Path) -> None:
     """Write `folder` whole, or leave what was there.
 
-    Of each batch there are train/loss, train/accuracy and train/learning_rate; of each epoch
+    Of each batch there are train/loss, train/accuracy and train/learning_rate, of about ten an
+    epoch train/gradient_norm; of each epoch
     train/epoch_loss and train/epoch_accuracy, and loss and accuracy under validation/ and test/.
     The time of a point is when the run was started, plus the training up to there.
 
@@ -104,10 +105,11 @@ def _points(history: History) -> Iterator[_Point]:
     for step in sorted(batches.keys() | ends.keys()):
         if step in batches:
             batch = batches[step]
-            figures = {
+            figures: dict[str, float | None] = {
                 "train/loss": batch.loss,
                 "train/accuracy": batch.accuracy,
                 "train/learning_rate": batch.learning_rate,
+                "train/gradient_norm": batch.gradient_norm,
             }
             yield batch.seconds, step, figures
         if step in ends:

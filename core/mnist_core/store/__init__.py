@@ -1,8 +1,10 @@
 """Runs that last: a database of their metrics, and files of their weights."""
 
 from mnist_core.store.errors import StoreError
+from mnist_core.store.races import RaceEnvironment, RaceRecord, RaceState
 from mnist_core.store.records import (
     BATCH_DTYPE,
+    NORM_DTYPE,
     Environment,
     EpochRecord,
     RunRecord,
@@ -15,8 +17,12 @@ from mnist_core.store.run_store import ResumePoint, RunStore
 
 __all__ = [
     "BATCH_DTYPE",
+    "NORM_DTYPE",
     "Environment",
     "EpochRecord",
+    "RaceEnvironment",
+    "RaceRecord",
+    "RaceState",
     "ResumePoint",
     "RunRecord",
     "RunState",

@@ -24,6 +24,7 @@ def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int 
             "UPDATE batches SET count = ?, data = ? WHERE run = ? AND first = ?",
             (len(kept), kept.tobytes(), run, first),
         )
+    connection.execute("DELETE FROM gradient_norms WHERE run = ? AND step > ?", (run, step))
     for table in ("epochs", "answers"):
         connection.execute(f"DELETE FROM {table} WHERE run = ? AND epoch > ?", (run, last_epoch))
     connection.execute(

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.changes import Change
 from mnist_core.evaluation import Evaluation
 from mnist_core.events import (
     BatchCompleted,
     CheckpointReached,
     EpochCompleted,
     Event,
+    HyperparameterChanged,
     RunDiverged,
     RunEnded,
     RunFailed,
+    RunRewound,
     RunStarted,
     TrainingState,
 )
@@ -80,14 +83,28 @@ class Pending:
     """What has happened since the last write that succeeded."""
 
     def __init__(self) -> None:
+        self.end: RunEnded | None = None
+        self._states: dict[tuple[int, int], TrainingState] = {}
+        self.written()
+
+    def written(self) -> None:
+        """Forget the rows, which are in the database now."""
         self.started: RunStarted | None = None
+        self.rewound: RunRewound | None = None
+        """Where the rows that are in the database are to be cut; those here are cut already."""
+        self.all_changes: tuple[Change, ...] | None = None
+        """Those in the place of all that the database has; None: those stay."""
+        self.last_epoch: int | None = None
+        """The epoch to end with, where that has changed."""
+        self.steps_per_epoch: int | None = None
+        """Updates in an epoch, where that has changed."""
         self.epochs: list[EpochRow] = []
         self.answers: list[AnswerRow] = []
-        self.end: RunEnded | None = None
+        self.gradient_norms: list[tuple[int, float]] = []
+        """Each with its update, from 1."""
         self.last_batch: BatchCompleted | None = None
         self._first_step = 0
         self._batches: list[NDArray[np.void]] = []
-        self._states: dict[tuple[int, int], TrainingState] = {}
 
     def add(self, events: Iterable[Event]) -> None:
         """Take more events, in their order."""
@@ -99,7 +116,15 @@ class Pending:
                 case EpochCompleted():
                     self._add_epoch(event)
                 case RunStarted():
-                    self.started = event
+                    self.started, self.all_changes = event, event.changes
+                case HyperparameterChanged():
+                    self.all_changes = event.changes
+                    self.last_epoch = event.epochs
+                    self.steps_per_epoch = event.steps_per_epoch
+                case RunRewound():
+                    self._add_batches(batches)
+                    batches = []
+                    self._go_back(event)
                 case CheckpointReached():
                     self._keep_state(event.state)
                 case RunFailed():
@@ -110,11 +135,51 @@ class Pending:
                         # What diverged cannot be gone on from; what came before it can.
                         if not isinstance(event, RunDiverged) and event.state.parameters:
                             self._keep_state(event.state)
-        if batches:
-            if not self._batches:
-                self._first_step = batches[0].step - 1
-            self._batches.append(batch_array(batches))
-            self.last_batch = batches[-1]
+        self._add_batches(batches)
+
+    @property
+    def step(self) -> int | None:
+        """Where the run stands with what is here; None: where it stood before."""
+        steps = [row.step for row in self.epochs]
+        steps += [event.step for event in (self.last_batch, self.started, self.rewound) if event]
+        return max(steps, default=None)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything for the database but an end."""
+        rows = self.started or self.rewound or self.epochs or self.last_batch
+        return bool(rows) or self.all_changes is not None
+
+    def _add_batches(self, batches: Sequence[BatchCompleted]) -> None:
+        if not batches:
+            return
+        if not self._batches:
+            self._first_step = batches[0].step - 1
+        self._batches.append(batch_array(batches))
+        self.last_batch = batches[-1]
+        self.gradient_norms += [
+            (batch.step, batch.gradient_norm)
+            for batch in batches
+            if batch.gradient_norm is not None
+        ]
+
+    def _go_back(self, event: RunRewound) -> None:
+        """Forget what came after the state that the run went back to."""
+        step, state = event.step, event.state
+        if self.rewound is None or step < self.rewound.step:
+            self.rewound = event
+        self.all_changes = event.changes
+        rows = self.batch_rows()
+        kept = None if rows is None else rows[1][: max(0, step - self._first_step)]
+        self._batches = [] if kept is None or not len(kept) else [kept]
+        self.last_batch = None
+        self.gradient_norms = [each for each in self.gradient_norms if each[0] <= step]
+        self.epochs = [row for row in self.epochs if row.epoch <= event.epoch]
+        self.answers = [row for row in self.answers if row.epoch <= event.epoch]
+        at = state.epoch, state.batch
+        self._states = {place: each for place, each in self._states.items() if place <= at}
+        if state.step:
+            self._keep_state(state)
 
     def _add_epoch(self, event: EpochCompleted) -> None:
         self.epochs.append(EpochRow.of(event))
@@ -141,11 +206,6 @@ class Pending:
         if not self._batches:
             return None
         return self._first_step, np.concatenate(self._batches)
-
-    def written(self) -> None:
-        """Forget the rows, which are in the database now."""
-        self.started = self.last_batch = None
-        self.epochs, self.answers, self._batches = [], [], []
 
     def saved(self, state: TrainingState) -> None:
         """Forget a state, which is in a file now."""

@@ -6,18 +6,12 @@ curves. What could not be written waits for the next time.
 """
 
 import contextlib
-import json
-import platform
-import socket
 import sqlite3
 import threading
 import time
 import traceback
 from collections.abc import Callable, Generator
-from importlib import metadata
-from os import getpid
 from pathlib import Path
-from uuid import uuid4
 
 from mnist_core.dataset import Dataset
 from mnist_core.events import (
@@ -32,9 +26,7 @@ from mnist_core.events import (
     TrainingState,
 )
 from mnist_core.failures import failure_sentence
-from mnist_core.hyperparameters import to_json
 from mnist_core.store.checkpoints import Checkpoints
-from mnist_core.store.cutting import cut_metrics
 from mnist_core.store.database import (
     FILE,
     connect,
@@ -43,10 +35,10 @@ from mnist_core.store.database import (
     mark_suspect,
     transaction,
 )
-from mnist_core.store.errors import StoreError
 from mnist_core.store.ownership import Ownership
-from mnist_core.store.pending import EpochRow, Pending
-from mnist_core.store.records import RunState, storable
+from mnist_core.store.pending import Pending
+from mnist_core.store.records import RunState
+from mnist_core.store.run_writer import RunLostError, RunWriter
 
 WRITE_INTERVAL = 0.5
 """Seconds between two writes."""
@@ -87,13 +79,12 @@ class RunRecorder:
         self.is_paused: Callable[[], bool] = lambda: False
         """Tells whether the run waits; set before the run starts."""
         self._home = home
-        self._name = name
-        self._data = data
-        self._dataset = dataset
         self._ownership = ownership
         self._is_new = is_new
         self._resumed_from = resumed_from
-        self._token = uuid4().hex
+        self._writer = RunWriter(
+            home, run_id, name, data, dataset, is_new=is_new, resumed_from=resumed_from
+        )
         self._checkpoints = Checkpoints(home / "checkpoints" / run_id)
         self._connection: sqlite3.Connection | None = None
         self._connected_to: tuple[int, ...] = ()
@@ -102,13 +93,8 @@ class RunRecorder:
         self._begun = threading.Event()
         self._finish = threading.Event()
         self._pending = Pending()
-        self._steps_per_second_from: tuple[int, float] = (0, 0.0)
-        self._examples_per_step = 0.0
-        self._possible_steps: set[int] = set()
-        """Where the run may stand in the database: a commit that failed may have succeeded."""
         self._written_state = ""
         self._end_state: RunState | None = None
-        self._latest_time = 0.0
         self._problem = ""
         self._details = ""
         self._cause = ""
@@ -184,7 +170,7 @@ class RunRecorder:
         try:
             self._take_mail()
             self._write()
-        except _RunLostError as error:
+        except RunLostError as error:
             self._problem = str(error)
             self._details = ""
             self._gone = True
@@ -240,16 +226,15 @@ class RunRecorder:
 
     def _write(self) -> None:
         if not self._ownership.held:
-            raise _RunLostError(
+            raise RunLostError(
                 f"The lock of this run in {self._home} is gone, so it is no longer kept."
             )
         pending = self._pending
-        if pending.started is None and not self._possible_steps:
+        if pending.started is None and not self._writer.possible_steps:
             # It has not begun, or failed before it did: there is nothing to keep.
             return
         state = self._live_state()
-        has_rows = pending.started is not None or pending.last_batch is not None or pending.epochs
-        if has_rows or state != self._written_state:
+        if pending.has_rows or state != self._written_state:
             self._write_rows_of(state, None)
         for saved in pending.states:
             self._checkpoints.save(saved)
@@ -264,7 +249,7 @@ class RunRecorder:
         pending = self._pending
         step = self._step()
         connection = self._connected()
-        is_start = pending.started is not None
+        is_start, rewound = pending.started is not None, pending.rewound
         written = False
         try:
             with transaction(connection):
@@ -272,192 +257,29 @@ class RunRecorder:
             written = True
         finally:
             if step is not None:
-                self._possible_steps = {step} if written else self._possible_steps | {step}
+                before = set() if written else self._writer.possible_steps
+                self._writer.possible_steps = before | {step}
         self._written_state = state
         pending.written()
         if is_start and not self._is_new:
             # Not before the metrics are cut too: what is past the state is of no use from now on.
             self._checkpoints.cut(self._resumed_from)
+        if rewound is not None:
+            self._checkpoints.cut(rewound.state)
 
     def _step(self) -> int | None:
         """Where the run will stand after this write; None: where it stood before."""
-        pending = self._pending
-        steps = [row.step for row in pending.epochs]
-        if pending.last_batch is not None:
-            steps.append(pending.last_batch.step)
-        if pending.started is not None:
-            steps.append(pending.started.step)
-        return max(steps, default=None)
+        return self._pending.step
 
     def _live_state(self) -> RunState:
         if self._end_state is not None:
             return self._end_state
         return RunState.PAUSED if self.is_paused() else RunState.RUNNING
 
-    def _now(self) -> float:
-        """Seconds since 1970, which never go back, though the clock may."""
-        self._latest_time = max(self._latest_time, time.time())
-        return self._latest_time
-
     def _write_rows(
         self, connection: sqlite3.Connection, state: RunState, end: RunEnded | None
     ) -> None:
-        pending = self._pending
-        if pending.started is not None:
-            self._write_start(connection, pending.started)
-        else:
-            self._check_ours(connection)
-        rows = pending.batch_rows()
-        if rows is not None:
-            first, array = rows
-            connection.execute(
-                "INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?)",
-                (self.run_id, first, len(array), array.tobytes()),
-            )
-        for epoch in pending.epochs:
-            self._write_epoch(connection, epoch)
-        best_epoch = pending.epochs[-1].best_epoch if pending.epochs else None
-        for answer in pending.answers:
-            connection.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-                (self.run_id, answer.epoch, answer.predictions, answer.losses, answer.confidences,
-                 answer.logits),
-            )  # fmt: skip
-        if pending.epochs:
-            # Probabilities of every epoch would fill the disk: the best and the last keep theirs.
-            connection.execute(
-                "UPDATE answers SET logits = NULL WHERE run = ? AND logits IS NOT NULL "
-                "AND epoch NOT IN (?, ?)",
-                (self.run_id, best_epoch, pending.epochs[-1].epoch),
-            )
-        self._write_progress(connection, state, end)
-
-    def _write_start(self, connection: sqlite3.Connection, started: RunStarted) -> None:
-        self._examples_per_step = started.train_examples / started.steps_per_epoch
-        self._steps_per_second_from = (started.step, 0.0)
-        now = self._now()
-        common = {
-            "owner": self._token,
-            "environment": _environment(started),
-            "state": RunState.RUNNING,
-            "updated": now,
-            "epochs": started.epochs,
-            "pid": getpid(),
-            "host": socket.gethostname(),
-        }
-        self._write_labels(connection)
-        if self._is_new:
-            values = {
-                "id": self.run_id,
-                "name": storable(self._name) or _next_name(connection),
-                "hyperparameters": json.dumps(to_json(started.hyperparameters)),
-                "dataset": storable(self._dataset.name),
-                "data": storable(self._data),
-                "fingerprint": self._dataset.fingerprint,
-                "started": now,
-                "parameter_count": started.parameter_count,
-                "train_examples": started.train_examples,
-                "validation_examples": started.validation_examples,
-                "test_examples": started.test_examples,
-                "steps_per_epoch": started.steps_per_epoch,
-                **common,
-            }
-            columns = ", ".join(values)
-            marks = ", ".join("?" * len(values))
-            # It may be there already, from a commit that seemed to fail.
-            connection.execute(
-                f"INSERT OR IGNORE INTO runs ({columns}) VALUES ({marks})",
-                tuple(values.values()),
-            )
-            return
-        last_epoch = None if self._resumed_from is None else started.epoch
-        cut_metrics(connection, self.run_id, started.step, last_epoch)
-        changed = connection.execute(
-            "UPDATE runs SET ended = NULL, failure = '', data = ?, "
-            + ", ".join(f"{name} = ?" for name in common)
-            + " WHERE id = ? AND deleted IS NULL",
-            (storable(self._data), *common.values(), self.run_id),
-        )
-        if changed.rowcount == 0:
-            raise _RunLostError("This run has been deleted, so it is no longer kept.")
-
-    def _write_labels(self, connection: sqlite3.Connection) -> None:
-        dataset = self._dataset
-        connection.execute(
-            "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
-            (dataset.fingerprint, dataset.test.labels.astype("<u2").tobytes(),
-             json.dumps(dataset.class_names), json.dumps(dataset.class_labels)),
-        )  # fmt: skip
-
-    def _check_ours(self, connection: sqlite3.Connection) -> None:
-        row = connection.execute(
-            "SELECT owner, deleted, step FROM runs WHERE id = ?", (self.run_id,)
-        ).fetchone()
-        if row is None or row[1] is not None:
-            raise _RunLostError(
-                f"This run is no longer in the database in {self._home}: it has been deleted, or "
-                "the database was replaced. So it is no longer kept."
-            )
-        if row[0] != self._token:
-            raise _RunLostError(
-                "Another mnist-tui has taken this run over, so it is no longer kept here."
-            )
-        if row[2] not in self._possible_steps:
-            raise _RunLostError(
-                f"The database in {self._home} was replaced while this run went on, and a part of "
-                "it is missing there. So it is no longer kept."
-            )
-
-    def _write_epoch(self, connection: sqlite3.Connection, row: EpochRow) -> None:
-        connection.execute(
-            "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (self.run_id, row.epoch, row.step, row.train_loss, row.train_accuracy,
-             row.validation_loss, row.validation_accuracy, row.test_loss, row.test_accuracy,
-             row.seconds, row.run_seconds),
-        )  # fmt: skip
-
-    def _write_progress(
-        self, connection: sqlite3.Connection, state: RunState, end: RunEnded | None
-    ) -> None:
-        pending = self._pending
-        now = self._now()
-        values: dict[str, object] = {"state": state, "updated": now}
-        if pending.last_batch is not None:
-            batch = pending.last_batch
-            values |= {"step": batch.step, "seconds": batch.seconds}
-            first_step, first_seconds = self._steps_per_second_from
-            if first_seconds == 0.0:
-                self._steps_per_second_from = (batch.step, batch.seconds)
-            elif batch.seconds > first_seconds:
-                rate = (batch.step - first_step) / (batch.seconds - first_seconds)
-                values["examples_per_second"] = rate * self._examples_per_step
-        if pending.epochs:
-            last = pending.epochs[-1]
-            values |= {
-                "epoch": last.epoch,
-                "step": max(last.step, pending.last_batch.step if pending.last_batch else 0),
-                "test_loss": last.test_loss,
-                "test_accuracy": last.test_accuracy,
-                "validation_loss": last.validation_loss,
-                "validation_accuracy": last.validation_accuracy,
-                "best_test_accuracy": last.best_test_accuracy,
-                "best_validation_accuracy": last.best_validation_accuracy,
-                "best_epoch": last.best_epoch,
-            }
-        if end is not None:
-            values["ended"] = now
-            if isinstance(end, RunFailed):
-                values["failure"] = storable(end.message)
-            elif end.examples_per_second:
-                values["examples_per_second"] = end.examples_per_second
-        connection.execute(
-            f"UPDATE runs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?",
-            (*values.values(), self.run_id),
-        )
-
-
-class _RunLostError(StoreError):
-    """The run is not ours to write any more."""
+        self._writer.write(connection, self._pending, state, end)
 
 
 def recorded_by(
@@ -496,23 +318,3 @@ def recorded(
         raise
     finally:
         recorder.finish()
-
-
-def _environment(started: RunStarted) -> str:
-    versions = {name: metadata.version(name) for name in ("mnist-tui", "mlx", "numpy")}
-    return json.dumps(
-        {
-            "device": started.device,
-            "blas": started.blas,
-            "threads": started.threads,
-            "host": socket.gethostname(),
-            "platform": platform.platform(),
-            "versions": {**versions, "python": platform.python_version()},
-        }
-    )
-
-
-def _next_name(connection: sqlite3.Connection) -> str:
-    """A name that counts up, also past runs that were deleted."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
-    return f"run {(row[0] if row else 0) + 1}"

@@ -7,8 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.changes import Change
 from mnist_core.evaluation import Evaluation
 from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.in_force import InForce
 
 
 class RunState(StrEnum):
@@ -97,6 +99,19 @@ class RunRecord:
     pid: int
     host: str
     """Of the process that trains it, or did last."""
+    changes: tuple[Change, ...] = ()
+    """Those made during the run and those known for later, in the order of their steps."""
+
+    @property
+    def in_force(self) -> InForce:
+        """The recipe with the changes that have taken effect."""
+        return InForce.at(
+            self.hyperparameters,
+            self.train_examples,
+            self.steps_per_epoch,
+            self.changes,
+            self.step,
+        )
 
     @property
     def best(self) -> Score | None:
@@ -139,6 +154,9 @@ BATCH_DTYPE = np.dtype(
     [("loss", "<f4"), ("accuracy", "<f4"), ("learning_rate", "<f4"), ("seconds", "<f8")]
 )
 """One batch as it is stored; batch k of the array is that of update k + 1."""
+
+NORM_DTYPE = np.dtype([("step", "<i8"), ("norm", "<f8")])
+"""The norm of the gradients of one update, counted from 1."""
 
 
 @dataclass(frozen=True, slots=True)

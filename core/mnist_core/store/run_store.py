@@ -5,10 +5,9 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from mnist_core.dataset import Dataset, tested
 from mnist_core.events import TrainingState
-from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import (
     FILE,
@@ -29,10 +27,9 @@ from mnist_core.store.database import (
 )
 from mnist_core.store.errors import StoreError
 from mnist_core.store.ownership import Ownership, is_owned
+from mnist_core.store.races import RaceRecord, insert_race, remove_race, select_races
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import (
-    BATCH_DTYPE,
-    Environment,
     EpochRecord,
     RunRecord,
     RunState,
@@ -40,14 +37,19 @@ from mnist_core.store.records import (
     StoredLabels,
     storable,
 )
-
-_COLUMNS = (
-    "id, name, note, tags, hyperparameters, dataset, data, fingerprint, environment, state, "
-    "failure, started, updated, ended, parameter_count, train_examples, validation_examples, "
-    "test_examples, steps_per_epoch, epochs, epoch, step, test_loss, test_accuracy, "
-    "validation_loss, validation_accuracy, best_test_accuracy, best_validation_accuracy, "
-    "best_epoch, seconds, examples_per_second, pid, host"
+from mnist_core.store.rows import (
+    Row,
+    read_run,
+    select_all_answers,
+    select_answers,
+    select_batches,
+    select_changes,
+    select_epochs,
+    select_gradient_norms,
+    select_labels,
+    select_runs,
 )
+
 _FORGOTTEN_AFTER = 24 * 3600.0
 """Seconds after which a deletion that nobody undid becomes final, should a process not have."""
 
@@ -116,14 +118,13 @@ class RunStore:
         One that cannot be read, as from another version, is left out; `unreadable` tells.
         """
         with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM runs WHERE deleted IS NULL ORDER BY number DESC"
-            ).fetchall()
+            rows = select_runs(connection, "WHERE deleted IS NULL ORDER BY number DESC")
+            changes = select_changes(connection, None)
         records: list[RunRecord] = []
         problems: list[str] = []
         for row in rows:
             try:
-                records.append(self._record(row))
+                records.append(self._record(row, changes))
             except StoreError as error:
                 problems.append(str(error))
         others = f" So it is with {len(problems) - 1} more." if len(problems) > 1 else ""
@@ -133,19 +134,21 @@ class RunStore:
     def latest(self) -> RunRecord | None:
         """The run that began last; None if there is none."""
         with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM runs WHERE deleted IS NULL ORDER BY number DESC LIMIT 1"
-            ).fetchall()
-        return self._record(rows[0]) if rows else None
+            rows = select_runs(connection, "WHERE deleted IS NULL ORDER BY number DESC LIMIT 1")
+            changes = select_changes(connection, str(rows[0][0])) if rows else {}
+        return self._record(rows[0], changes) if rows else None
 
     def run(self, run_id: str) -> RunRecord:
         """The run of this id, or else of this name, or else the one whose id begins so."""
         with self._reading() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM runs WHERE deleted IS NULL AND (id = ?1 OR name = ?1 "
+            rows = select_runs(
+                connection,
+                "WHERE deleted IS NULL AND (id = ?1 OR name = ?1 "
                 "OR substr(id, 1, length(?1)) = ?1)",
-                (storable(run_id),),
-            ).fetchall()
+                storable(run_id),
+            )
+            # Of a few candidates, such as those of a short beginning, all are looked up.
+            changes = select_changes(connection, str(rows[0][0]) if len(rows) == 1 else None)
         by_id = [row for row in rows if row[0] == run_id]
         by_name = [row for row in rows if row[1] == run_id]
         found = by_id or by_name or rows
@@ -154,69 +157,39 @@ class RunStore:
                 f"There is no run {run_id!r} in {self.home}. mnist-tui runs list names them."
             )
         if len(found) > 1:
-            candidates = ", ".join(row[0] for row in found[:2])
+            candidates = ", ".join(str(row[0]) for row in found[:2])
             raise StoreError(f"{run_id!r} stands for several runs, such as {candidates}; name one.")
-        return self._record(found[0])
+        return self._record(found[0], changes)
 
     def batches(self, run_id: str) -> NDArray[np.void]:
         """The batches of a run: (batches,) of `BATCH_DTYPE`, batch k being that of update k + 1."""
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT first, data FROM batches WHERE run = ? ORDER BY first", (run_id,)
-            ).fetchall()
-            parts: list[NDArray[np.void]] = []
-            step = 0
-            for first, data in rows:
-                if first != step:
-                    break
-                parts.append(np.frombuffer(data, BATCH_DTYPE))
-                step += len(parts[-1])
-        return np.concatenate(parts) if parts else np.empty(0, BATCH_DTYPE)
+            return select_batches(connection, run_id)
+
+    def gradient_norms(self, run_id: str) -> NDArray[np.void]:
+        """The norms that were measured, (norms,) of `NORM_DTYPE`, in the order of the updates."""
+        with self._reading() as connection:
+            return select_gradient_norms(connection, run_id)
 
     def epochs(self, run_id: str) -> list[EpochRecord]:
         """The evaluated epochs of a run in their order, epoch 0 first."""
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT epoch, step, train_loss, train_accuracy, validation_loss, "
-                "validation_accuracy, test_loss, test_accuracy, seconds, run_seconds "
-                "FROM epochs WHERE run = ? ORDER BY epoch",
-                (run_id,),
-            ).fetchall()
-            return [_epoch(row) for row in rows]
+            return select_epochs(connection, run_id)
 
     def answers(self, run_id: str, epoch: int) -> StoredAnswers | None:
         """What the model of an epoch said of the test samples; None where it is not kept."""
         with self._reading() as connection:
-            row = connection.execute(
-                "SELECT predictions, losses, confidences, logits FROM answers "
-                "WHERE run = ? AND epoch = ?",
-                (run_id, epoch),
-            ).fetchone()
-            return None if row is None else _answers(epoch, row)
+            return select_answers(connection, run_id, epoch)
 
     def all_answers(self, run_id: str) -> list[StoredAnswers]:
         """What the model of each epoch said, without logits."""
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT epoch, predictions, losses, confidences FROM answers "
-                "WHERE run = ? ORDER BY epoch",
-                (run_id,),
-            ).fetchall()
-            return [_answers(row[0], (*row[1:], None)) for row in rows]
+            return select_all_answers(connection, run_id)
 
     def labels(self, fingerprint: str) -> StoredLabels | None:
         """The test labels of a data set; None where an earlier version kept only its runs."""
         with self._reading() as connection:
-            row = connection.execute(
-                "SELECT test, class_names, class_labels FROM labels WHERE fingerprint = ?",
-                (fingerprint,),
-            ).fetchone()
-            if row is None:
-                return None
-            test, names, labels = row
-            return StoredLabels(
-                np.frombuffer(test, "<u2"), tuple(json.loads(names)), tuple(json.loads(labels))
-            )
+            return select_labels(connection, fingerprint)
 
     def tested_labels(self, record: RunRecord) -> StoredLabels | None:
         """The same with `test` as the answers of `record` have it: only what it was tested on.
@@ -310,6 +283,22 @@ class RunStore:
                 connection.execute(
                     "DELETE FROM labels WHERE fingerprint NOT IN (SELECT fingerprint FROM runs)"
                 )
+
+    # -- races -----------------------------------------------------------------------------------
+
+    def races(self) -> list[RaceRecord]:
+        """Every race that was kept and can be read, the latest first."""
+        with self._reading() as connection:
+            return select_races(connection)
+
+    def keep_race(self, record: RaceRecord) -> None:
+        with self._writing() as connection:
+            insert_race(connection, record)
+
+    def delete_race(self, race_id: str) -> None:
+        """Delete a race for good; nothing happens where there is none of this id."""
+        with self._writing() as connection:
+            remove_race(connection, race_id)
 
     # -- training --------------------------------------------------------------------------------
 
@@ -472,27 +461,8 @@ class RunStore:
                 f"UPDATE runs SET {column} = ? WHERE id = ?", (storable(value), run_id)
             )
 
-    def _record(self, row: Sequence[object]) -> RunRecord:
-        """Raises StoreError when another version wrote it in a way that this one cannot read."""
-        values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-        try:
-            state = RunState(str(values["state"]))
-            if state.is_live and not self._lives(str(values["id"]), values["pid"], values["host"]):
-                state = RunState.INTERRUPTED
-            return RunRecord(
-                **{
-                    **values,
-                    "tags": tuple(json.loads(str(values["tags"]))),
-                    "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
-                    "environment": _environment(str(values["environment"])),
-                    "state": state,
-                }  # type: ignore[arg-type]
-            )
-        except (ValueError, TypeError) as error:
-            raise StoreError(
-                f"Run {values['id']} in {self.home} cannot be shown: it was kept by another "
-                "version of mnist-tui, or is damaged."
-            ) from error
+    def _record(self, row: Row, changes: Mapping[str, Sequence[Row]]) -> RunRecord:
+        return read_run(row, changes.get(str(row[0]), ()), self.home, self._lives)
 
     def _lives(self, run_id: str, pid: object, host: object) -> bool:
         try:
@@ -510,44 +480,3 @@ def _is_process(pid: object) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-@lru_cache(maxsize=4096)
-def _hyperparameters(text: str) -> Hyperparameters:
-    return Hyperparameters.model_validate_json(text)
-
-
-@lru_cache(maxsize=256)
-def _environment(text: str) -> Environment:
-    return Environment(**json.loads(text))
-
-
-def _epoch(row: Sequence[object]) -> EpochRecord:
-    # SQLite has no NaN: it keeps NULL in its place. Only before training there is no loss.
-    epoch, step, train_loss, *rest = row
-    nan = float("nan")
-    validation_loss, test_loss = rest[1], rest[3]
-    if train_loss is None and rest[0] is not None:
-        train_loss = nan
-    if validation_loss is None and rest[2] is not None:
-        validation_loss = nan
-    rest[1] = validation_loss
-    rest[3] = nan if test_loss is None else test_loss
-    return EpochRecord(epoch, step, train_loss, *rest)  # type: ignore[arg-type]
-
-
-def _answers(epoch: int, row: Sequence[bytes | None]) -> StoredAnswers:
-    predictions, losses, confidences, logits = row
-    if predictions is None or losses is None or confidences is None:
-        raise ValueError("an answer is missing")
-    half = np.frombuffer(losses, np.float16)
-    wide = len(predictions) == 2 * len(half)
-    labels: NDArray[np.uint8] | NDArray[np.uint16]
-    labels = np.frombuffer(predictions, np.uint16) if wide else np.frombuffer(predictions, np.uint8)
-    return StoredAnswers(
-        epoch,
-        labels,
-        half,
-        np.frombuffer(confidences, np.float16),
-        None if logits is None else np.frombuffer(logits, np.float32).reshape(len(half), -1),
-    )

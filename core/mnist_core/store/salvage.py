@@ -3,8 +3,17 @@
 import contextlib
 import sqlite3
 
-_TABLES = {"runs": "id", "batches": "run", "epochs": "run", "answers": "run"}
+_TABLES = {
+    "runs": "id",
+    "batches": "run",
+    "epochs": "run",
+    "answers": "run",
+    "changes": "run",
+    "gradient_norms": "run",
+}
 """Each table with the column that names the run."""
+_LATER_TABLES = {"changes", "gradient_norms"}
+"""Those that a database of an earlier version does not have."""
 
 _MOST_RUNS = 100_000
 """More runs than anybody has: a number above comes from garbage."""
@@ -39,6 +48,7 @@ def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[in
             rows = _rows(damaged, columns, row[0])
             copied += rows is not None and _stored(target, columns, rows)
     _copy_labels(damaged, target)
+    _copy_races(damaged, target)
     return copied, found
 
 
@@ -58,6 +68,23 @@ def _copy_labels(damaged: sqlite3.Connection, target: sqlite3.Connection) -> Non
             target.execute("INSERT OR IGNORE INTO labels VALUES (?, ?, ?, ?)", row)
 
 
+def _copy_races(damaged: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy each race of the benchmark that can be read."""
+    names = ", ".join(row[1] for row in target.execute("PRAGMA table_info(races)"))
+    highest = 0
+    with contextlib.suppress(sqlite3.DatabaseError):
+        (found,) = damaged.execute("SELECT max(rowid) FROM races").fetchone()
+        highest = min(found, _MOST_RUNS) if isinstance(found, int) else 0
+    for rowid in range(1, highest + 1):
+        try:
+            row = damaged.execute(f"SELECT {names} FROM races WHERE rowid = ?", (rowid,)).fetchone()
+        except sqlite3.DatabaseError:
+            continue
+        if row is not None:
+            marks = ", ".join("?" * len(row))
+            target.execute(f"INSERT OR IGNORE INTO races ({names}) VALUES ({marks})", row)
+
+
 def _highest(damaged: sqlite3.Connection) -> int:
     """The highest number of a run, from whichever place can be read; 0: from none."""
     for query in (
@@ -74,15 +101,16 @@ def _highest(damaged: sqlite3.Connection) -> int:
 def _rows(
     damaged: sqlite3.Connection, columns: dict[str, list[str]], run_id: object
 ) -> dict[str, list[_Row]] | None:
-    try:
-        rows = {
-            table: damaged.execute(
+    rows: dict[str, list[_Row]] = {}
+    for table, key in _TABLES.items():
+        try:
+            rows[table] = damaged.execute(
                 f"SELECT {', '.join(columns[table])} FROM {table} WHERE {key} = ?", (run_id,)
             ).fetchall()
-            for table, key in _TABLES.items()
-        }
-    except sqlite3.DatabaseError:
-        return None
+        except sqlite3.DatabaseError as error:
+            if str(error) != f"no such table: {table}" or table not in _LATER_TABLES:
+                return None
+            rows[table] = []
     return rows if len(rows["runs"]) == 1 else None
 
 

@@ -83,6 +83,31 @@ MIGRATIONS = (
         class_labels TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE races (
+        id TEXT PRIMARY KEY NOT NULL,
+        state TEXT NOT NULL,
+        failure TEXT NOT NULL DEFAULT '',
+        started REAL NOT NULL,
+        ended REAL NOT NULL,
+        contest TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        scores TEXT NOT NULL
+    );
+    CREATE TABLE changes (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        field TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (run, step, field)
+    );
+    CREATE TABLE gradient_norms (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        norm REAL,
+        PRIMARY KEY (run, step)
+    );
+    """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released."""
 

@@ -2,22 +2,24 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from mnist_core.backend import DeviceChoice, configure
+from mnist_core.changes import Change, ChangeError, Changes, parse_change
 from mnist_core.dataset import Dataset
 from mnist_core.datasets import default_cache_folder
-from mnist_core.events import RunEnded, RunFailed
+from mnist_core.events import RunEnded, RunFailed, TrainingState
 from mnist_core.hyperparameters import (
     DEFAULT_PRESET,
     Hyperparameters,
     HyperparametersError,
     make_hyperparameters,
+    unused_fields,
 )
 from mnist_core.loading import DatasetFailed, DatasetLoader, DatasetOffered
-from mnist_core.store import ResumePoint, RunStore, StoreError
+from mnist_core.store import ResumePoint, RunRecord, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded_by
 from mnist_tui.dataset_progress import wait_for_dataset
 from mnist_tui.headless import EXIT_FAILED, Events, RunSoFar, exit_code, failure, train_in_turn
@@ -30,6 +32,9 @@ from mnist_tui.recording import begin_recording
 from mnist_tui.signals import StopSignals, stop_signals
 from mnist_tui.usage import UsageError
 
+if TYPE_CHECKING:
+    from mnist_core.training import OnDivergence
+
 
 @dataclass(frozen=True, slots=True)
 class _Work:
@@ -41,6 +46,8 @@ class _Work:
     threads: int | None
     until_epoch: int | None = None
     """The last epoch, where that is not the one the recipe plans."""
+    changes: tuple[Change, ...] = ()
+    """Those to make on the way; of a run that goes on, also those made before."""
     point: ResumePoint | None = None
     """Where the only recipe is continued; None: all start from their seeds."""
 
@@ -53,30 +60,44 @@ def train_headless(
     repeat: int = 1,
     resume: str | None = None,
     until_epoch: int | None = None,
+    changes: Sequence[str] = (),
+    on_divergence: "OnDivergence" = "continue",
 ) -> int:
     """Load the data and train once for each of `repeat` seeds; the exit code.
 
     With `resume`, continue that run instead, to `until_epoch` if that is given. Events go to
     stdout, everything else to stderr.
 
+    Args:
+        options: the flags that the app has too.
+        as_json: write a JSON object for each event instead of lines for people.
+        log_every: tell of every batch whose number this divides; None: of no batch.
+        repeat: how many seeds.
+        resume: the run to continue; None: train from the seed.
+        until_epoch: the epoch to end with; None: the recipe's.
+        changes: what to change on the way, each as STEP:FIELD=VALUE.
+        on_divergence: see `mnist_core.training.train`.
+
     Raises:
-        UsageError: the last seed would be out of bounds, or flags that do not go together.
+        UsageError: the last seed would be out of bounds, flags that do not go together, or a change
+            that cannot be made.
     """
     write_error = line_writer(sys.stderr)
     store = RunStore(options.home)
     try:
         if resume is None:
             recipes = _recipes(options.hyperparameters, repeat)
-            work = _Work(options.data, recipes, options.device, options.threads, until_epoch)
+            asked = _changes(changes, options.hyperparameters)
+            work = _Work(options.data, recipes, options.device, options.threads, until_epoch, asked)
         else:
-            work = _resumed_work(store, options, resume, repeat, until_epoch)
+            work = _resumed_work(store, options, resume, repeat, until_epoch, changes)
     except StoreError as error:
         write_error(visible(str(error)))
         return EXIT_FAILED
-    presenting = _presenter(sys.stdout, write_error, as_json, log_every)
+    presenting = _presenter(sys.stdout, write_error, as_json, log_every, on_divergence)
     with stop_signals() as signals, presenting as presenter:
         try:
-            end = _train(options, work, store, presenter, signals, write_error)
+            end = _train(options, work, store, presenter, signals, write_error, on_divergence)
         except KeyboardInterrupt:
             end = RunSoFar().stopped()
             presenter.show(end)
@@ -84,7 +105,12 @@ def train_headless(
 
 
 def _resumed_work(
-    store: RunStore, options: LaunchOptions, run: str, repeat: int, until_epoch: int | None
+    store: RunStore,
+    options: LaunchOptions,
+    run: str,
+    repeat: int,
+    until_epoch: int | None,
+    changes: Sequence[str],
 ) -> _Work:
     """How to continue `run`: as it was, but for the place of its data and the number of epochs."""
     what = [f"--{name.replace('_', '-')}" for name in sorted(options.given - {"epochs"})]
@@ -114,6 +140,7 @@ def _resumed_work(
         "gpu" if environment.device == "gpu" else "cpu",
         environment.threads,
         until,
+        (*record.changes, *_changes_from(changes, record, point.state)),
         point,
     )
 
@@ -125,6 +152,7 @@ def _train(
     presenter: Presenter,
     signals: StopSignals,
     write_error: WriteLine,
+    on_divergence: "OnDivergence",
 ) -> RunEnded:
     loader = DatasetLoader(work.data, default_cache_folder())
     try:
@@ -159,6 +187,8 @@ def _train(
                     work.point.state if work.point is not None else None,
                     backend=backend,
                     until_epoch=work.until_epoch,
+                    changes=Changes(work.changes),
+                    on_divergence=on_divergence,
                     run_id=recorder.run_id if recorder is not None else None,
                 ),
             )
@@ -238,8 +268,41 @@ def _recipes(first: Hyperparameters, repeat: int) -> list[Hyperparameters]:
     return [first.model_copy(update={"seed": first.seed + index}) for index in range(repeat)]
 
 
+def _changes(texts: Sequence[str], recipe: Hyperparameters) -> tuple[Change, ...]:
+    """The changes that `texts` ask for, all of which have an effect on `recipe`."""
+    unused = unused_fields(recipe)
+    found = []
+    for text in texts:
+        try:
+            change = parse_change(text)
+        except ChangeError as error:
+            raise UsageError(f"--change: {error}") from error
+        if change.field in unused:
+            raise UsageError(f"--change {change} has no effect here: {unused[change.field]}")
+        found.append(change)
+    return tuple(found)
+
+
+def _changes_from(
+    texts: Sequence[str], record: RunRecord, state: TrainingState | None
+) -> tuple[Change, ...]:
+    """The changes that `texts` ask for, none of which comes before `state`."""
+    found = _changes(texts, record.hyperparameters)
+    step = state.step if state is not None else 0
+    for change in found:
+        if change.step < step:
+            raise UsageError(
+                f"--change {change} comes too late: {record.name} goes on from step {step}."
+            )
+    return found
+
+
 def _presenter(
-    stdout: TextIO, write_error: WriteLine, as_json: bool, log_every: int | None
+    stdout: TextIO,
+    write_error: WriteLine,
+    as_json: bool,
+    log_every: int | None,
+    on_divergence: "OnDivergence",
 ) -> Presenter:
     if as_json:
         return JsonLines(line_writer(stdout), write_error, log_every)
@@ -247,5 +310,5 @@ def _presenter(
     if stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
         from rich.console import Console
 
-        return TerminalLines(Console(file=stdout), write_error, log_every)
-    return PlainLines(line_writer(stdout), write_error, log_every)
+        return TerminalLines(Console(file=stdout), write_error, log_every, on_divergence)
+    return PlainLines(line_writer(stdout), write_error, log_every, on_divergence)

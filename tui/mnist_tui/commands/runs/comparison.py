@@ -10,6 +10,7 @@ from mnist_core.store import RunRecord, RunStore
 from mnist_tui.charts.figure import Figure
 from mnist_tui.charts.picture import Ink
 from mnist_tui.charts.plot import Plot
+from mnist_tui.charts.view import View
 from mnist_tui.commands.runs.columns import in_columns
 from mnist_tui.commands.runs.figures import score
 from mnist_tui.plain_text import shorten, visible
@@ -27,6 +28,7 @@ _INKS = {
     Ink.BOUNDARY: _DIM,
     Ink.CURSOR: Style(),
     Ink.GAP: Style(color="red"),
+    Ink.MARK: Style(),
 }
 _LOWEST = 8
 """Lines that a chart takes, however low the terminal is."""
@@ -73,12 +75,12 @@ def draw_comparison(
     lines = [*_legend(overlays, width), [Segment("")]]
     room = height - len(lines)
     # With other batch sizes a step is not the same amount of training.
-    lengths = {overlay.curves.record.steps_per_epoch for overlay in overlays}
+    lengths = {overlay.curves.record.in_force.epoch_steps for overlay in overlays}
     axis = "step" if len(lengths) == 1 else "epoch"
     for index, metric in enumerate(metrics):
         rows = max(_LOWEST, room // (len(metrics) - index))
         room -= rows
-        plot = overlay_plot(metric, overlays, axis, log=log and metric == "loss")
+        plot = overlay_plot(metric, overlays, View(axis=axis, log_loss=log))
         lines += _chart(plot, metric, width, rows)
     return lines
 

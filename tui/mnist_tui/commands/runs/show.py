@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from mnist_core.hyperparameters import hyperparameter_fields
 from mnist_core.store import EpochRecord, RunRecord, RunStore
 from mnist_tui.commands.runs.columns import in_columns
 from mnist_tui.commands.runs.edge import stored_runs, with_store
@@ -55,8 +56,15 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     examples.append(count(record.test_examples, "test example"))
     yield "data", f"{record.dataset}: {', '.join(examples)}; from {record.data or 'memory'}"
     yield "network", count(record.parameter_count, "parameter")
+    fields = hyperparameter_fields()
+    for change in record.changes:
+        field = fields[change.field]
+        made = "changed" if change.step <= record.step else "to change"
+        words = f"{field.label.lower()} {field.format(change.value)}"
+        yield made, f"after step {change.step}: {words}"
     steps = count(record.steps_per_epoch, "step")
-    yield "epochs", f"{record.epoch} of {record.epochs}, {steps} each; {record.step} steps done"
+    each = "each at first" if any(c.field == "batch_size" for c in record.changes) else "each"
+    yield "epochs", f"{record.epoch} of {record.epochs}, {steps} {each}; {record.step} steps done"
     yield "best", f"{score(record.best)} accuracy in epoch {record.best_epoch}"
     yield "last", f"{score(record.last)} accuracy"
     speed = record.examples_per_second

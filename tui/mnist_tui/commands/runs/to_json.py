@@ -46,6 +46,7 @@ def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, A
                 for name, default in defaults.items()
                 if getattr(record.hyperparameters, name) != default
             },
+            "changes": [asdict(change) for change in record.changes],
             "command": command_line(record),
             "failure": record.failure,
             "step": record.step,

@@ -1,0 +1,120 @@
+"""The races of the benchmark screen, each as one row: who raced for what, and what was measured."""
+
+import json
+import platform
+import socket
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib import metadata
+
+from mnist_core.benchmark.contest import (
+    CONTEST_TASKS,
+    Contest,
+    Scores,
+    scores_from_json,
+    scores_to_json,
+)
+from mnist_core.store.records import storable
+
+COLUMNS = ("id", "state", "failure", "started", "ended", "contest", "environment", "scores")
+
+
+class RaceState(StrEnum):
+    """How a race ended; only ended ones are kept."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RaceEnvironment:
+    """Where a race was run. What each entrant ran on is in its description."""
+
+    host: str
+    platform: str
+    versions: dict[str, str]
+    """Of mnist-tui and python."""
+
+    @classmethod
+    def here(cls) -> "RaceEnvironment":
+        """This machine and this process."""
+        versions = {"mnist-tui": metadata.version("mnist-tui"), "python": platform.python_version()}
+        return cls(socket.gethostname(), platform.platform(), versions)
+
+
+@dataclass(frozen=True, slots=True)
+class RaceRecord:
+    """A race that has ended. Times are seconds since 1970."""
+
+    id: str
+    state: RaceState
+    failure: str
+    """Why it failed, as a sentence; else empty."""
+    started: float
+    ended: float
+    environment: RaceEnvironment
+    scores: Scores
+
+    @property
+    def contest(self) -> Contest:
+        return self.scores.contest
+
+
+def insert_race(connection: sqlite3.Connection, record: RaceRecord) -> None:
+    """Write a race; one that was kept under its id before is replaced."""
+    marks = ", ".join("?" * len(COLUMNS))
+    connection.execute(
+        f"INSERT OR REPLACE INTO races ({', '.join(COLUMNS)}) VALUES ({marks})",
+        (
+            record.id,
+            record.state,
+            storable(record.failure),
+            record.started,
+            record.ended,
+            # What is not ASCII is escaped, so any text can be stored.
+            json.dumps(asdict(record.contest)),
+            json.dumps(asdict(record.environment)),
+            json.dumps(scores_to_json(record.scores), allow_nan=False),
+        ),
+    )
+
+
+def select_races(connection: sqlite3.Connection) -> list[RaceRecord]:
+    """Every race that can be read, the latest first; one of another version is left out."""
+    rows = connection.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM races ORDER BY started DESC, rowid DESC"
+    ).fetchall()
+    return [record for record in map(_record, rows) if record is not None]
+
+
+def remove_race(connection: sqlite3.Connection, race_id: str) -> None:
+    connection.execute("DELETE FROM races WHERE id = ?", (race_id,))
+
+
+def _record(row: Sequence[str | float]) -> RaceRecord | None:
+    race_id, state, failure, started, ended, contest, environment, scores = row
+    try:
+        return RaceRecord(
+            str(race_id),
+            RaceState(str(state)),
+            str(failure),
+            float(started),
+            float(ended),
+            RaceEnvironment(**json.loads(str(environment))),
+            scores_from_json(_contest(json.loads(str(contest))), json.loads(str(scores))),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _contest(values: dict[str, object]) -> Contest:
+    """Raises ValueError or TypeError when another version wrote it in another way."""
+    if values["task"] not in CONTEST_TASKS:
+        raise ValueError(f"{values['task']!r} is no task")
+    entrants, sizes = values["entrants"], values["sizes"]
+    if not isinstance(entrants, list) or not isinstance(sizes, list) or not entrants:
+        raise ValueError("a race has entrants and sizes")
+    return Contest(**{**values, "entrants": tuple(entrants), "sizes": tuple(sizes)})  # type: ignore[arg-type]

@@ -1,0 +1,192 @@
+"""Rows of the database, read as what they stand for."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.changes import Change, make_change
+from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.store.errors import StoreError
+from mnist_core.store.records import (
+    BATCH_DTYPE,
+    NORM_DTYPE,
+    Environment,
+    EpochRecord,
+    RunRecord,
+    RunState,
+    StoredAnswers,
+    StoredLabels,
+)
+
+_COLUMNS = (
+    "id, name, note, tags, hyperparameters, dataset, data, fingerprint, environment, state, "
+    "failure, started, updated, ended, parameter_count, train_examples, validation_examples, "
+    "test_examples, steps_per_epoch, epochs, epoch, step, test_loss, test_accuracy, "
+    "validation_loss, validation_accuracy, best_test_accuracy, best_validation_accuracy, "
+    "best_epoch, seconds, examples_per_second, pid, host"
+)
+
+Row = Sequence[object]
+
+
+def select_runs(connection: sqlite3.Connection, condition: str, *values: object) -> list[Row]:
+    """The rows of the runs that meet a condition in SQL, for `read_run`."""
+    return connection.execute(f"SELECT {_COLUMNS} FROM runs {condition}", values).fetchall()
+
+
+def select_changes(connection: sqlite3.Connection, run: str | None) -> dict[str, list[Row]]:
+    """The changes (step, field, value) of one run, or of all, by the run's id."""
+    found: dict[str, list[Row]] = {}
+    for run_id, *row in connection.execute(
+        "SELECT run, step, field, value FROM changes WHERE run = ?1 OR ?1 IS NULL "
+        "ORDER BY run, step, rowid",
+        (run,),
+    ):
+        found.setdefault(run_id, []).append(row)
+    return found
+
+
+def read_run(
+    row: Row, changes: Sequence[Row], home: Path, lives: Callable[[str, object, object], bool]
+) -> RunRecord:
+    """A run; `lives` tells from id, process and host whether it is being trained.
+
+    Raises:
+        StoreError: another version wrote it in a way that this one cannot read.
+    """
+    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    try:
+        state = RunState(str(values["state"]))
+        if state.is_live and not lives(str(values["id"]), values["pid"], values["host"]):
+            state = RunState.INTERRUPTED
+        return RunRecord(
+            **{
+                **values,
+                "tags": tuple(json.loads(str(values["tags"]))),
+                "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
+                "environment": _environment(str(values["environment"])),
+                "state": state,
+                "changes": tuple(_change(*change) for change in changes),
+            }  # type: ignore[arg-type]
+        )
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            f"Run {values['id']} in {home} cannot be shown: it was kept by another "
+            "version of mnist-tui, or is damaged."
+        ) from error
+
+
+def select_batches(connection: sqlite3.Connection, run: str) -> NDArray[np.void]:
+    """See `RunStore.batches`."""
+    parts: list[NDArray[np.void]] = []
+    step = 0
+    for first, data in connection.execute(
+        "SELECT first, data FROM batches WHERE run = ? ORDER BY first", (run,)
+    ).fetchall():
+        if first != step:
+            break
+        parts.append(np.frombuffer(data, BATCH_DTYPE))
+        step += len(parts[-1])
+    return np.concatenate(parts) if parts else np.empty(0, BATCH_DTYPE)
+
+
+def select_gradient_norms(connection: sqlite3.Connection, run: str) -> NDArray[np.void]:
+    """See `RunStore.gradient_norms`."""
+    rows = connection.execute(
+        "SELECT step, norm FROM gradient_norms WHERE run = ? ORDER BY step", (run,)
+    ).fetchall()
+    # SQLite has no NaN: it keeps NULL in its place.
+    return np.array([(step, np.nan if norm is None else norm) for step, norm in rows], NORM_DTYPE)
+
+
+def select_epochs(connection: sqlite3.Connection, run: str) -> list[EpochRecord]:
+    """See `RunStore.epochs`."""
+    rows = connection.execute(
+        "SELECT epoch, step, train_loss, train_accuracy, validation_loss, "
+        "validation_accuracy, test_loss, test_accuracy, seconds, run_seconds "
+        "FROM epochs WHERE run = ? ORDER BY epoch",
+        (run,),
+    ).fetchall()
+    return [_epoch(row) for row in rows]
+
+
+def select_answers(connection: sqlite3.Connection, run: str, epoch: int) -> StoredAnswers | None:
+    """See `RunStore.answers`."""
+    row = connection.execute(
+        "SELECT predictions, losses, confidences, logits FROM answers WHERE run = ? AND epoch = ?",
+        (run, epoch),
+    ).fetchone()
+    return None if row is None else _answers(epoch, row)
+
+
+def select_all_answers(connection: sqlite3.Connection, run: str) -> list[StoredAnswers]:
+    """See `RunStore.all_answers`."""
+    rows = connection.execute(
+        "SELECT epoch, predictions, losses, confidences FROM answers WHERE run = ? ORDER BY epoch",
+        (run,),
+    ).fetchall()
+    return [_answers(row[0], (*row[1:], None)) for row in rows]
+
+
+def select_labels(connection: sqlite3.Connection, fingerprint: str) -> StoredLabels | None:
+    """See `RunStore.labels`."""
+    row = connection.execute(
+        "SELECT test, class_names, class_labels FROM labels WHERE fingerprint = ?",
+        (fingerprint,),
+    ).fetchone()
+    if row is None:
+        return None
+    test, names, labels = row
+    return StoredLabels(
+        np.frombuffer(test, "<u2"), tuple(json.loads(names)), tuple(json.loads(labels))
+    )
+
+
+def _change(step: object, field: object, value: object) -> Change:
+    return make_change(int(str(step)), str(field), str(value))
+
+
+@lru_cache(maxsize=4096)
+def _hyperparameters(text: str) -> Hyperparameters:
+    return Hyperparameters.model_validate_json(text)
+
+
+@lru_cache(maxsize=256)
+def _environment(text: str) -> Environment:
+    return Environment(**json.loads(text))
+
+
+def _epoch(row: Row) -> EpochRecord:
+    # SQLite has no NaN: it keeps NULL in its place. Only before training there is no loss.
+    epoch, step, train_loss, *rest = row
+    nan = float("nan")
+    validation_loss, test_loss = rest[1], rest[3]
+    if train_loss is None and rest[0] is not None:
+        train_loss = nan
+    if validation_loss is None and rest[2] is not None:
+        validation_loss = nan
+    rest[1] = validation_loss
+    rest[3] = nan if test_loss is None else test_loss
+    return EpochRecord(epoch, step, train_loss, *rest)  # type: ignore[arg-type]
+
+
+def _answers(epoch: int, row: Sequence[bytes | None]) -> StoredAnswers:
+    predictions, losses, confidences, logits = row
+    if predictions is None or losses is None or confidences is None:
+        raise ValueError("an answer is missing")
+    half = np.frombuffer(losses, np.float16)
+    wide = len(predictions) == 2 * len(half)
+    labels: NDArray[np.uint8] | NDArray[np.uint16]
+    labels = np.frombuffer(predictions, np.uint16) if wide else np.frombuffer(predictions, np.uint8)
+    return StoredAnswers(
+        epoch,
+        labels,
+        half,
+        np.frombuffer(confidences, np.float16),
+        None if logits is None else np.frombuffer(logits, np.float32).reshape(len(half), -1),
+    )

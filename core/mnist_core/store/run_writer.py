@@ -1,0 +1,276 @@
+"""The rows of one run: what has come since the last write, put into the database."""
+
+import json
+import platform
+import socket
+import sqlite3
+import time
+from importlib import metadata
+from os import getpid
+from pathlib import Path
+from uuid import uuid4
+
+from mnist_core.dataset import Dataset
+from mnist_core.events import RunEnded, RunFailed, RunStarted, TrainingState
+from mnist_core.hyperparameters import to_json
+from mnist_core.store.cutting import cut_metrics
+from mnist_core.store.errors import StoreError
+from mnist_core.store.pending import EpochRow, Pending
+from mnist_core.store.records import RunState, storable
+
+
+class RunLostError(StoreError):
+    """The run is not ours to write any more."""
+
+
+class RunWriter:
+    """Writes the rows of one run; `write` within a transaction."""
+
+    def __init__(
+        self,
+        home: Path,
+        run_id: str,
+        name: str,
+        data: str,
+        dataset: Dataset,
+        *,
+        is_new: bool,
+        resumed_from: TrainingState | None,
+    ) -> None:
+        """See `RunRecorder`."""
+        self._home = home
+        self._run_id = run_id
+        self._name = name
+        self._data = data
+        self._dataset = dataset
+        self._is_new = is_new
+        self._resumed_from = resumed_from
+        self._token = uuid4().hex
+        self._steps_per_second_from: tuple[int, float] = (0, 0.0)
+        self._train_examples = 0
+        self._examples_per_step = 0.0
+        self._latest_time = 0.0
+        self.possible_steps: set[int] = set()
+        """Where the run may stand in the database: a commit that failed may have succeeded."""
+
+    def write(
+        self,
+        connection: sqlite3.Connection,
+        pending: Pending,
+        state: RunState,
+        end: RunEnded | None,
+    ) -> None:
+        """Write what is pending, how the run stands, and its end if it has ended.
+
+        Raises:
+            RunLostError: it has been deleted, taken over or replaced.
+            sqlite3.Error: it cannot be written.
+        """
+        if pending.started is not None:
+            self._write_start(connection, pending.started)
+        else:
+            self._check_ours(connection)
+        rewound = pending.rewound
+        if rewound is not None:
+            cut_metrics(connection, self._run_id, rewound.step, rewound.epoch)
+        self._write_changes(connection, pending)
+        rows = pending.batch_rows()
+        if rows is not None:
+            first, array = rows
+            connection.execute(
+                "INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?)",
+                (self._run_id, first, len(array), array.tobytes()),
+            )
+        connection.executemany(
+            "INSERT OR REPLACE INTO gradient_norms VALUES (?, ?, ?)",
+            [(self._run_id, step, norm) for step, norm in pending.gradient_norms],
+        )
+        for epoch in pending.epochs:
+            self._write_epoch(connection, epoch)
+        for answer in pending.answers:
+            connection.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+                (self._run_id, answer.epoch, answer.predictions, answer.losses, answer.confidences,
+                 answer.logits),
+            )  # fmt: skip
+        if pending.epochs:
+            # Probabilities of every epoch would fill the disk: the best and the last keep theirs.
+            last = pending.epochs[-1]
+            connection.execute(
+                "UPDATE answers SET logits = NULL WHERE run = ? AND logits IS NOT NULL "
+                "AND epoch NOT IN (?, ?)",
+                (self._run_id, last.best_epoch, last.epoch),
+            )
+        self._write_progress(connection, pending, state, end)
+
+    def _write_start(self, connection: sqlite3.Connection, started: RunStarted) -> None:
+        self._train_examples = started.train_examples
+        self._examples_per_step = started.train_examples / started.steps_per_epoch
+        self._steps_per_second_from = (started.step, 0.0)
+        now = self._now()
+        common = {
+            "owner": self._token,
+            "environment": _environment(started),
+            "state": RunState.RUNNING,
+            "updated": now,
+            "epochs": started.epochs,
+            "pid": getpid(),
+            "host": socket.gethostname(),
+        }
+        self._write_labels(connection)
+        if self._is_new:
+            values = {
+                "id": self._run_id,
+                "name": storable(self._name) or _next_name(connection),
+                "hyperparameters": json.dumps(to_json(started.hyperparameters)),
+                "dataset": storable(self._dataset.name),
+                "data": storable(self._data),
+                "fingerprint": self._dataset.fingerprint,
+                "started": now,
+                "parameter_count": started.parameter_count,
+                "train_examples": started.train_examples,
+                "validation_examples": started.validation_examples,
+                "test_examples": started.test_examples,
+                "steps_per_epoch": started.steps_per_epoch,
+                **common,
+            }
+            columns = ", ".join(values)
+            marks = ", ".join("?" * len(values))
+            # It may be there already, from a commit that seemed to fail.
+            connection.execute(
+                f"INSERT OR IGNORE INTO runs ({columns}) VALUES ({marks})",
+                tuple(values.values()),
+            )
+            return
+        last_epoch = None if self._resumed_from is None else started.epoch
+        cut_metrics(connection, self._run_id, started.step, last_epoch)
+        changed = connection.execute(
+            "UPDATE runs SET ended = NULL, failure = '', data = ?, "
+            + ", ".join(f"{name} = ?" for name in common)
+            + " WHERE id = ? AND deleted IS NULL",
+            (storable(self._data), *common.values(), self._run_id),
+        )
+        if changed.rowcount == 0:
+            raise RunLostError("This run has been deleted, so it is no longer kept.")
+
+    def _write_labels(self, connection: sqlite3.Connection) -> None:
+        dataset = self._dataset
+        connection.execute(
+            "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
+            (dataset.fingerprint, dataset.test.labels.astype("<u2").tobytes(),
+             json.dumps(dataset.class_names), json.dumps(dataset.class_labels)),
+        )  # fmt: skip
+
+    def _check_ours(self, connection: sqlite3.Connection) -> None:
+        row = connection.execute(
+            "SELECT owner, deleted, step FROM runs WHERE id = ?", (self._run_id,)
+        ).fetchone()
+        if row is None or row[1] is not None:
+            raise RunLostError(
+                f"This run is no longer in the database in {self._home}: it has been deleted, or "
+                "the database was replaced. So it is no longer kept."
+            )
+        if row[0] != self._token:
+            raise RunLostError(
+                "Another mnist-tui has taken this run over, so it is no longer kept here."
+            )
+        if row[2] not in self.possible_steps:
+            raise RunLostError(
+                f"The database in {self._home} was replaced while this run went on, and a part of "
+                "it is missing there. So it is no longer kept."
+            )
+
+    def _write_changes(self, connection: sqlite3.Connection, pending: Pending) -> None:
+        if pending.all_changes is None:
+            return
+        connection.execute("DELETE FROM changes WHERE run = ?", (self._run_id,))
+        connection.executemany(
+            "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?)",
+            [
+                (self._run_id, change.step, change.field, change.value_text)
+                for change in pending.all_changes
+            ],
+        )
+
+    def _write_epoch(self, connection: sqlite3.Connection, row: EpochRow) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._run_id, row.epoch, row.step, row.train_loss, row.train_accuracy,
+             row.validation_loss, row.validation_accuracy, row.test_loss, row.test_accuracy,
+             row.seconds, row.run_seconds),
+        )  # fmt: skip
+
+    def _write_progress(
+        self,
+        connection: sqlite3.Connection,
+        pending: Pending,
+        state: RunState,
+        end: RunEnded | None,
+    ) -> None:
+        now = self._now()
+        values: dict[str, object] = {"state": state, "updated": now}
+        if pending.step is not None:
+            values["step"] = pending.step
+        if pending.last_epoch is not None:
+            values["epochs"] = pending.last_epoch
+        if pending.rewound is not None:
+            # What is measured from here on is a stretch of its own.
+            self._steps_per_second_from = (0, 0.0)
+        if pending.last_batch is not None:
+            batch = pending.last_batch
+            values["seconds"] = batch.seconds
+            first_step, first_seconds = self._steps_per_second_from
+            if first_seconds == 0.0 or pending.steps_per_epoch is not None:
+                self._steps_per_second_from = (batch.step, batch.seconds)
+            elif batch.seconds > first_seconds:
+                rate = (batch.step - first_step) / (batch.seconds - first_seconds)
+                values["examples_per_second"] = rate * self._examples_per_step
+        if pending.steps_per_epoch is not None:
+            self._examples_per_step = self._train_examples / pending.steps_per_epoch
+        if pending.epochs:
+            last = pending.epochs[-1]
+            values |= {
+                "epoch": last.epoch,
+                "test_loss": last.test_loss,
+                "test_accuracy": last.test_accuracy,
+                "validation_loss": last.validation_loss,
+                "validation_accuracy": last.validation_accuracy,
+                "best_test_accuracy": last.best_test_accuracy,
+                "best_validation_accuracy": last.best_validation_accuracy,
+                "best_epoch": last.best_epoch,
+            }
+        if end is not None:
+            values["ended"] = now
+            if isinstance(end, RunFailed):
+                values["failure"] = storable(end.message)
+            elif end.examples_per_second:
+                values["examples_per_second"] = end.examples_per_second
+        connection.execute(
+            f"UPDATE runs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?",
+            (*values.values(), self._run_id),
+        )
+
+    def _now(self) -> float:
+        """Seconds since 1970, which never go back, though the clock may."""
+        self._latest_time = max(self._latest_time, time.time())
+        return self._latest_time
+
+
+def _environment(started: RunStarted) -> str:
+    versions = {name: metadata.version(name) for name in ("mnist-tui", "mlx", "numpy")}
+    return json.dumps(
+        {
+            "device": started.device,
+            "blas": started.blas,
+            "threads": started.threads,
+            "host": socket.gethostname(),
+            "platform": platform.platform(),
+            "versions": {**versions, "python": platform.python_version()},
+        }
+    )
+
+
+def _next_name(connection: sqlite3.Connection) -> str:
+    """A name that counts up, also past runs that were deleted."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
+    return f"run {(row[0] if row else 0) + 1}"

@@ -1,0 +1,106 @@
+"""Races in the store: kept, listed, deleted, and carried over from a damaged database."""
+
+import math
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mnist_core.benchmark.contest import Contest, LapMeasured, Scores, ValuesReached
+from mnist_core.store import (
+    RaceEnvironment,
+    RaceRecord,
+    RaceState,
+    RunStore,
+    StoreError,
+    database,
+)
+from mnist_core.store.database import FILE, mark_suspect
+
+ENVIRONMENT = RaceEnvironment("here", "Linux", {"python": "3.11"})
+CONTEST = Contest("mlp", ("mlx", "numpy"), "mlx", 2, 2, 60, 10, (784, 32, 10), "mlx-docs",
+                  "digits [red]\udcff", True)  # fmt: skip
+
+
+def race(race_id: str = "a", started: float = 10.0, state: RaceState = RaceState.COMPLETED,
+         failure: str = "") -> RaceRecord:  # fmt: skip
+    scores = Scores(CONTEST, {"mlx": "MLX on the cpu"})
+    scores.apply(LapMeasured("mlx", 1, 0.25, 0.875))
+    scores.apply(ValuesReached("mlx", (0, 1), (0.125, 0.875)))
+    return RaceRecord(race_id, state, failure, started, started + 5, ENVIRONMENT, scores)
+
+
+def test_races_are_listed_the_latest_first_and_survive_a_restart(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    assert store.races() == []
+    first, second = race("a", 10.0), race("b", 20.0, RaceState.FAILED, "The engine torch failed.")
+    for record in (second, first):
+        store.keep_race(record)
+    store.close()
+    assert RunStore(tmp_path).races() == [second, first]
+
+
+def test_a_race_is_deleted(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    store.keep_race(race("a"))
+    store.keep_race(race("b"))
+    before = store.changes()
+    store.delete_race("a")
+    store.delete_race("nobody")
+    assert [record.id for record in store.races()] == ["b"]
+    assert store.changes() != before
+
+
+def test_an_infinite_error_is_kept_as_nan(tmp_path: Path) -> None:
+    record = race()
+    record.scores.apply(LapMeasured("numpy", 1, 0.5, math.inf))
+    RunStore(tmp_path).keep_race(record)
+    (kept,) = RunStore(tmp_path).races()
+    assert math.isnan(kept.scores.laps[-1].result)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("scores", "{}"), ("contest", "[]"), ("contest", '{"task": "chess"}'), ("state", "lost"),
+     ("environment", "no JSON"), ("started", "soon")],
+)  # fmt: skip
+def test_a_race_of_another_version_is_left_out(tmp_path: Path, column: str, value: str) -> None:
+    store = RunStore(tmp_path)
+    store.keep_race(race("a"))
+    store.keep_race(race("b", 20.0))
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute(f"UPDATE races SET {column} = ? WHERE id = 'a'", (value,))
+    assert [record.id for record in store.races()] == ["b"]
+
+
+def test_races_outlive_a_damaged_database(tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    kept = [race(f"{number}", float(number)) for number in range(30)]
+    for record in kept:
+        # A failure this long fills a page of its own.
+        store.keep_race(replace(record, failure=f"<{record.id}>" + "x" * 3500))
+    store.close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = (tmp_path / FILE).read_bytes()
+    page = content.index(b"<7>") // 4096 * 4096
+    (tmp_path / FILE).write_bytes(content[:page] + b"\xa5" * 4096 + content[page + 4096 :])
+    mark_suspect(tmp_path)
+    store = RunStore(tmp_path)
+    ids = {record.id for record in store.races()}
+    assert "was damaged" in store.notice
+    assert "7" not in ids
+    assert len(ids) >= 25, "those on other pages are there"
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    RunStore(tmp_path).keep_race(race())
+    monkeypatch.setattr(database, "may_write", lambda _home, _path: False)
+    store = RunStore(tmp_path)
+    with pytest.raises(StoreError, match="cannot be written"):
+        store.keep_race(race("b"))
+    assert [record.id for record in store.races()] == ["a"]
