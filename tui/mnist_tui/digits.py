@@ -9,12 +9,29 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.resampling import Levels, resample
+
 PictureStyle = Literal["ascii", "half-block", "braille"]
 PICTURE_STYLES: tuple[PictureStyle, ...] = get_args(PictureStyle)
 """In the order in which a key cycles through them."""
 
+_OF_COLOURS: PictureStyle = "half-block"
+"""Drawn with nothing but colours."""
+
+
+def style_after(style: PictureStyle, no_color: bool = False) -> PictureStyle:
+    """The next style that can be seen, around the end."""
+    styles = [style for style in PICTURE_STYLES if not (no_color and style == _OF_COLOURS)]
+    return styles[(styles.index(style) + 1) % len(styles)] if style in styles else styles[0]
+
+
+def offered_style(name: str, no_color: bool = False) -> PictureStyle:
+    """The style called `name`, or another where that one could not be seen."""
+    style = next(style for style in PICTURE_STYLES if style == name)
+    return style_after(style, no_color) if no_color and style == _OF_COLOURS else style
+
+
 Codes = NDArray[np.uint32]
-Levels = NDArray[np.float32]
 
 ASCII_RAMP = " .:-=+*#%@"
 """From no ink to full ink. Dense characters carry the ink whether the theme is dark or light."""
@@ -78,18 +95,6 @@ def drawn_size(
     return (width * zoom, -(-height * zoom // 2)) if zoom else fit(height, width, columns, rows)
 
 
-def resample(images: NDArray[np.uint8], height: int, width: int) -> Levels:
-    """The images (n, h, w) at another size, as float32 (n, height, width) from 0 to 255.
-
-    Along an axis that shrinks, each sample is the mean of the area it covers, so no ink is lost;
-    along one that grows, samples are interpolated linearly.
-    """
-    _, old_height, old_width = images.shape
-    narrowed: Levels = images.astype(np.float32) @ _weights(old_width, width).T
-    levels: Levels = _weights(old_height, height) @ narrowed
-    return levels
-
-
 def render(
     images: NDArray[np.uint8],
     columns: int,
@@ -131,18 +136,6 @@ def render(
     # NumPy keeps text as one uint32 a character: a row of codes is already a string.
     lines: list[list[str]] = codes.view(f"U{columns}")[..., 0].tolist()
     return Pictures(lines, shades)
-
-
-def _weights(old: int, new: int) -> Levels:
-    """(new, old), rows that sum to 1: how much each old sample counts in each new one."""
-    old_samples = np.arange(old)
-    if new > old:
-        centres = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-        weights: NDArray[np.float64] = 1 - np.abs(centres[:, None] - old_samples)
-        return np.maximum(weights, 0, dtype=np.float32)
-    edges = np.arange(new + 1)[:, None] * old / new
-    overlap = np.minimum(edges[1:], old_samples + 1) - np.maximum(edges[:-1], old_samples)
-    return np.maximum(overlap * new / old, 0, dtype=np.float32)
 
 
 def _zoom(height: int, width: int, columns: int, rows: int, style: PictureStyle) -> int:

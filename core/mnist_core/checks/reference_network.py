@@ -1,31 +1,15 @@
-"""The network in float64 NumPy, straight from its formulas: slow, plain and independent of MLX."""
+"""The network and its loss in float64 NumPy: slow, plain and independent of MLX."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.forward_pass import layer_sums
 from mnist_core.hyperparameters import Activation
 
 Doubles = NDArray[np.float64]
 Labels = NDArray[np.integer]
-
-_erf = np.vectorize(math.erf, otypes=[np.float64])
-
-
-def _sigmoid(x: Doubles) -> Doubles:
-    return np.asarray((1 + np.tanh(x / 2)) / 2)
-
-
-ACTIVATIONS: Mapping[Activation, Callable[[Doubles], Doubles]] = {
-    "relu": lambda x: np.where(x > 0, x, 0.0),
-    "sigmoid": _sigmoid,
-    "tanh": np.tanh,
-    "gelu": lambda x: x * (1 + _erf(x / math.sqrt(2))) / 2,
-    "silu": lambda x: x * _sigmoid(x),
-    "leaky_relu": lambda x: np.where(x > 0, x, 0.01 * x),
-}
 
 
 def doubles(arrays: Sequence[NDArray[np.float32]]) -> list[Doubles]:
@@ -38,7 +22,7 @@ def forward(parameters: Sequence[Doubles], inputs: Doubles, activation: Activati
 
     `parameters` are weight (inputs, outputs) and bias (outputs,) of each layer in turn.
     """
-    return _layer_sums(parameters, inputs, activation)[-1]
+    return np.asarray(layer_sums(parameters, inputs, activation)[-1], np.float64)
 
 
 def distance_to_kink(
@@ -48,7 +32,7 @@ def distance_to_kink(
 
     There, the last digit of a sum decides on the gradient.
     """
-    hidden = _layer_sums(parameters, inputs, activation)[:-1]
+    hidden = layer_sums(parameters, inputs, activation)[:-1]
     distances: Doubles = np.array([np.abs(sums).min(axis=1) for sums in hidden])
     return np.asarray(distances.min(axis=0))
 
@@ -63,15 +47,3 @@ def losses(logits: Doubles, labels: Labels, label_smoothing: float = 0.0) -> Dou
     of_label: Doubles = -log_softmax[np.arange(len(labels)), labels]
     of_all: Doubles = -log_softmax.mean(axis=1)
     return (1 - label_smoothing) * of_label + label_smoothing * of_all
-
-
-def _layer_sums(
-    parameters: Sequence[Doubles], inputs: Doubles, activation: Activation
-) -> list[Doubles]:
-    """(examples, outputs) of each layer before its activation."""
-    sums: list[Doubles] = []
-    values = inputs
-    for weight, bias in zip(parameters[::2], parameters[1::2], strict=True):
-        sums.append(values @ weight + bias)
-        values = ACTIVATIONS[activation](sums[-1])
-    return sums

@@ -1,6 +1,7 @@
 """A bar for the probability of each class, and an honest line for those without room."""
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,25 +23,42 @@ _LEAST = 0.001
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def probability_bars(detail: SampleDetail, width: int, height: int) -> list[Line]:
-    """At most `height` lines, at least `FEWEST` asked for.
+Name = Callable[[int], str]
+"""The name of a class, safe to draw."""
+Marks = Mapping[int, tuple[str, Tone]]
+"""The classes that are shown whatever their probability, each with its sign of one cell."""
 
-    In the order of the classes when all have room; otherwise the true class, the predicted one
-    and the most probable others, the most probable first, and a line on what is hidden. Without
-    probabilities the predicted class alone, if its confidence is known.
+
+def probability_bars(detail: SampleDetail, width: int, height: int) -> list[Line]:
+    """At most `height` lines, at least `FEWEST` asked for, the true and the predicted class marked.
+
+    Without probabilities the predicted class alone, if its confidence is known.
     """
-    if detail.probabilities is None:
-        if detail.predicted is None or detail.confidence is None:
-            return []
-        name_width = _name_width(detail, [detail.predicted], width)
-        return [_bar(detail, detail.predicted, detail.confidence, name_width, width)]
-    probabilities = detail.probabilities
+    marks = {detail.true: ("✓", Tone.RIGHT)}
+    if detail.predicted is not None and detail.predicted != detail.true:
+        marks[detail.predicted] = ("✗", Tone.WRONG)
+    if detail.probabilities is not None:
+        return class_bars(detail.probabilities, detail.name, marks, width, height)
+    if detail.predicted is None or detail.confidence is None:
+        return []
+    name_width = _name_width(detail.name, [detail.predicted], width)
+    return [_bar(detail.predicted, detail.confidence, detail.name, marks, name_width, width)]
+
+
+def class_bars(
+    probabilities: NDArray[np.float32], name: Name, marks: Marks, width: int, height: int
+) -> list[Line]:
+    """At most `height` lines, one more than there are `marks` asked for.
+
+    In the order of the classes when all have room; otherwise those with marks and the most
+    probable others, the most probable first, and a line on what is hidden.
+    """
     classes = list(range(len(probabilities)))
     hidden: list[int] = []
     if len(classes) > height:
-        classes, hidden = _foremost(detail, probabilities, height - 1)
-    name_width = _name_width(detail, classes, width)
-    lines = [_bar(detail, c, float(probabilities[c]), name_width, width) for c in classes]
+        classes, hidden = _foremost(set(marks), probabilities, height - 1)
+    name_width = _name_width(name, classes, width)
+    lines = [_bar(c, float(probabilities[c]), name, marks, name_width, width) for c in classes]
     if hidden:
         # NaN when there is one among them: nothing is then said of the largest.
         largest = float(probabilities[hidden].max())
@@ -49,12 +67,12 @@ def probability_bars(detail: SampleDetail, width: int, height: int) -> list[Line
 
 
 def _foremost(
-    detail: SampleDetail, probabilities: NDArray[np.float32], count: int
+    marked: set[int], probabilities: NDArray[np.float32], count: int
 ) -> tuple[list[int], list[int]]:
     """(the classes to show, the others), each from the most to the least probable."""
     # NaN compares with nothing; sorted as the least, it leaves the order defined.
     order = [int(c) for c in np.argsort(-np.nan_to_num(probabilities, nan=-1.0), kind="stable")]
-    musts = {detail.true, detail.predicted} & set(order)
+    musts = marked & set(order)
     others = [c for c in order if c not in musts]
     shown = musts | set(others[: max(0, count - len(musts))])
     return [c for c in order if c in shown], [c for c in order if c not in shown]
@@ -67,20 +85,18 @@ def _below(largest: float) -> str:
     return f" below {(math.floor(largest * 1000) + 1) / 10:.1f} %"
 
 
-def _name_width(detail: SampleDetail, classes: list[int], width: int) -> int:
-    longest = max(cell_len(detail.name(label)) for label in classes)
+def _name_width(name: Name, classes: list[int], width: int) -> int:
+    longest = max(cell_len(name(label)) for label in classes)
     return max(1, min(longest, _NAME, width - _SIGN - _PERCENT - 2))
 
 
-def _bar(detail: SampleDetail, label: int, probability: float, name_width: int, width: int) -> Line:
+def _bar(
+    label: int, probability: float, name: Name, marks: Marks, name_width: int, width: int
+) -> Line:
     """Sign, name, bar and percent."""
-    sign, tone = " ", Tone.PLAIN
-    if label == detail.true:
-        sign, tone = "✓", Tone.RIGHT
-    elif label == detail.predicted:
-        sign, tone = "✗", Tone.WRONG
+    sign, tone = marks.get(label, (" ", Tone.PLAIN))
     room = min(_LONGEST_BAR, width - _SIGN - name_width - _PERCENT - 2)
-    parts: Line = [(f"{sign} {padded(detail.name(label), name_width)} ", tone)]
+    parts: Line = [(f"{sign} {padded(name(label), name_width)} ", tone)]
     if room > 0:
         parts.append((_blocks(probability, room) + " ", tone))
     percent = _percent(probability).rjust(_PERCENT)

@@ -1,0 +1,1 @@
+"""What a drawn digit is shown with: the model that reads it, and the canvas's measures."""
