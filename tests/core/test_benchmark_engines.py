@@ -10,7 +10,7 @@ import pytest
 from python_process import run_python
 
 from mnist_core.benchmark.engine import EpochTrained
-from mnist_core.benchmark.engines import ENGINES, EngineName, is_importable
+from mnist_core.benchmark.engines import ENGINES, EngineName, why_unavailable
 from mnist_core.benchmark.messages import Assignment
 from mnist_core.benchmark.numpy_engine import NumpyEngine
 from mnist_core.benchmark.problem import Problem
@@ -36,10 +36,10 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 def needs(engine: EngineName) -> Any:
     """The engine as a parameter of a test; only PyTorch, an optional rival, may be missing."""
-    if engine != "torch":
+    if not engine.startswith("torch"):
         return engine
-    reason = "PyTorch is no dependency: this rival is tested where it happens to be installed"
-    return pytest.param(engine, marks=pytest.mark.skipif(not is_importable(engine), reason=reason))
+    reason = why_unavailable(engine)
+    return pytest.param(engine, marks=pytest.mark.skipif(bool(reason), reason=str(reason)))
 
 
 @pytest.fixture
@@ -59,7 +59,8 @@ def test_an_engine_trains_what_numpy_trains(engine: EngineName, recipe: str, tin
 
     with EngineProcess(Assignment(engine, problem, 1, None)) as process:
         description = process.wait_until_ready()
-        assert description.endswith(", 1 thread") is (engine != "mlx-stock")
+        told_of_threads = engine not in ("mlx-stock", "torch-gpu")
+        assert description.endswith(", 1 thread") is told_of_threads
         for epoch in (1, 2):
             trained, expected = process.train_epoch(), reference.train_epoch()
             assert (trained.epoch, trained.examples) == (epoch, 70)

@@ -17,7 +17,9 @@ from mnist_core.benchmark.evaluation_frequency import (
     Schedule,
     ScheduleMeasured,
 )
+from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.processes import EngineError
+from mnist_core.benchmark.quartiles import Quartiles
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, RaceEvent
 from mnist_core.benchmark.regression import FORMS, RegressionForm
 from mnist_core.benchmark.regression_race import (
@@ -26,12 +28,17 @@ from mnist_core.benchmark.regression_race import (
     RegressionRace,
     RegressionTrained,
 )
+from mnist_core.benchmark.summary import EngineSummary
 from mnist_core.dataset import Dataset, Examples
+from mnist_core.hyperparameters import presets
 from mnist_core.loading import DatasetFailed, DatasetLoaded
-from mnist_tui.bench.flags import BenchOptions
+from mnist_tui.bench.flags import BenchFlags, BenchOptions, Task, bench_options
+from mnist_tui.bench.race_text import table_lines
 from mnist_tui.cli import EXIT_USAGE, run
 
 EXAMPLES = Examples(np.zeros((1000, 2, 2), np.uint8), (np.arange(1000) % 2).astype(np.uint16))
+MANY = Examples(np.zeros((60_000, 2, 2), np.uint8), (np.arange(60_000) % 2).astype(np.uint16))
+AS_LARGE_AS_MNIST = DatasetLoaded(Dataset("digits", MANY, EXAMPLES, ("zero", "one"), (0, 1)), None)
 DATASET = Dataset("digits", EXAMPLES, EXAMPLES, ("zero", "one"), (0, 1))
 
 SECONDS: dict[EngineName, tuple[float, float, float]] = {
@@ -43,6 +50,7 @@ SECONDS: dict[EngineName, tuple[float, float, float]] = {
 
 def scripted_race(race: Race) -> Iterator[RaceEvent]:
     """What a race of these engines tells; mlx-stock trains a fifth of each epoch."""
+    examples = len(race.problem.split.train)
     for engine in race.engines:
         yield EngineDescribed(race.recipe, engine, f"{engine} 1.0")
     for round_ in range(race.rounds):
@@ -52,13 +60,13 @@ def scripted_race(race: Race) -> Iterator[RaceEvent]:
                 engine=engine,
                 round=round_ + 1,
                 epoch=round_ + 1,
-                timed_examples=200 if engine == "mlx-stock" else 1000,
+                timed_examples=examples // 5 if engine == "mlx-stock" else examples,
                 timed_seconds=SECONDS[engine][round_],
-                epoch_examples=1000,
+                epoch_examples=examples,
                 train_loss=None if engine == "mlx-stock" else float("nan"),
                 train_accuracy=None if engine == "mlx-stock" else 0.5,
                 test_loss=0.25,
-                test_accuracy=0.9,
+                test_accuracy=0.9 + round_ / 1000,
             )
 
 
@@ -106,13 +114,81 @@ def test_the_table_aligns_and_says_what_was_left_out(
         "torch-sigmoid: 4-512-256-2 sigmoid, sgd 0.01, momentum 0.5, batch 32",
         "",
         "engine      s/epoch       quartiles  x mlx       quartiles  test accuracy",
-        "mlx           0.100  0.100 to 0.110      1                         0.9000",
-        "mlx-stock*    1.500  1.500 to 1.650  15.00  15.00 to 15.00         0.9000",
-        "numpy         0.110  0.100 to 0.115   1.00    0.95 to 1.05         0.9000",
+        "mlx           0.100  0.100 to 0.110      1                         0.9020",
+        "mlx-stock*    1.500  1.500 to 1.650  15.00  15.00 to 15.00         0.9020",
+        "numpy         0.110  0.100 to 0.115   1.00    0.95 to 1.05         0.9020",
         "Medians. Test accuracy is that after 3 epochs.",
         "* mlx-stock trained on 200 examples of each epoch only: its seconds are scaled up to all "
         "1 000 examples, its accuracy is what so little training gives.",
+        "MLX takes the GPU where it has one, Apple's or NVIDIA's; what it took here stands above, "
+        "at its engine.",
+        "mx.eval after every batch, every epoch or at the end: mnist-tui bench --task evaluations "
+        "--preset torch-sigmoid",
+        "",
+        "test accuracy after each epoch",
+        "",
+        "epoch            1       2       3",
+        "mlx         0.9000  0.9010  0.9020",
+        "mlx-stock*  0.9000  0.9010  0.9020",
+        "numpy       0.9000  0.9010  0.9020",
     ]
+
+
+def test_published_times_stand_beside_those_measured(
+    bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--preset", "mlx-wide", "--rounds", "1"]
+    assert bench(*flags, "--engine", "mlx,numpy", answer=AS_LARGE_AS_MNIST) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[7:11] == [
+        "engine  s/epoch       quartiles  x mlx     quartiles  published (M1)  test accuracy",
+        "mlx       0.100  0.100 to 0.100      1                          0.21         0.9000",
+        "numpy     0.110  0.110 to 0.110   1.10  1.10 to 1.10                         0.9000",
+        "Medians. Test accuracy is that after 1 epoch.",
+    ]
+    assert (
+        lines[11] == "Published for engines that are not in this race: torch 0.39, torch-gpu 0.53."
+    )
+
+    assert bench(*flags, "--engine", "mlx,numpy", "--json", answer=AS_LARGE_AS_MNIST) == 0
+    *_, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [engine["published"] for engine in summary["engines"]] == [0.21, None]
+
+    assert bench(*flags, "--engine", "mlx,numpy") == 0  # an epoch of other data is no comparison
+    assert "ublished" not in capsys.readouterr().out
+
+
+def test_mlx_is_spoken_of_only_where_it_races(
+    bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("--engine", "numpy", "--rounds", "1") == 0
+    assert "mx.eval" not in capsys.readouterr().out
+    assert bench("--engine", "mlx-stock", "--rounds", "1") == 0
+    assert "mx.eval" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("epochs", "shown"),
+    [
+        (11, list(range(1, 12))),
+        (12, [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12]),
+        (101, [1, 11, 21, 31, 41, 51, 61, 71, 81, 91, 101]),
+    ],
+)
+def test_many_epochs_are_shown_at_about_equal_distances(epochs: int, shown: list[int]) -> None:
+    accuracies = tuple(epoch / 1000 for epoch in range(1, epochs + 1))
+    level = Quartiles(1.0, 1.0, 1.0)
+    one = EngineSummary("numpy", level, None, 1.0, epochs, accuracies[-1], accuracies, None)
+    problem = Problem(presets()["mlx-docs"].hyperparameters, DATASET)
+    race = Race("mlx-docs", problem, ("numpy",), epochs, 1, 1, None)
+
+    title, _, heads, line = table_lines(race, [one])[-4:]
+
+    which = "each epoch" if epochs == 11 else f"11 of the {epochs} epochs"
+    assert title == f"test accuracy after {which}"
+    assert heads.split()[1:] == [str(epoch) for epoch in shown]
+    assert line.split()[1:] == [f"{epoch / 1000:.4f}" for epoch in shown]
+    assert max(map(len, (heads, line))) <= 98
 
 
 def test_each_preset_gets_a_table_and_the_engines_are_described_once(
@@ -164,6 +240,8 @@ def test_json_is_an_object_for_each_epoch_and_one_for_the_race(
     assert (summary["threads"], summary["rounds"], summary["synthetic"]) == (1, 1, False)
     ours, stock = summary["engines"]
     assert ours["ratio"] is None
+    assert ours["seconds"] == {"lower": 0.1, "median": 0.1, "upper": 0.1}
+    assert (ours["test_accuracies"], ours["published"]) == ([0.9], None)
     assert stock["ratio"]["median"] == pytest.approx(15)
     assert stock["timed_share"] == 0.2
 
@@ -270,7 +348,14 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (["--iterations-per-call", "5"], "--task mlp takes no --iterations-per-call, which"),
         (["--task", "linear", "--iterations-per-call", "0"], '"0" for --iterations-per-call'),
-        (["--task", "linear", "--engine", "mlx,jax"], "There is no engine 'jax';"),
+        (
+            ["--task", "linear", "--engine", "mlx,jax"],
+            "There is no engine 'jax'; choose from mlx, mlx-stock, numpy, torch.",
+        ),
+        (
+            ["--task", "linear", "--engine", "torch-gpu"],
+            "The engine torch-gpu is for --task mlp; leave it out.",
+        ),
         (["--rounds", "0"], '"0" for --rounds'),
         (["--data", ""], "--data needs the name of a data set or a folder."),
         (["--learning-rate", "1"], "--learning-rate"),
@@ -286,12 +371,47 @@ def test_wrong_usage_is_one_line(
     assert output.out == ""
 
 
-def test_an_engine_that_is_not_installed_says_where_to_look(
+def unavailable(*engines: EngineName) -> Callable[[EngineName], str | None]:
+    """Stands in for `why_unavailable` on a machine without these engines."""
+    return lambda engine: f"The engine {engine} is not here." if engine in engines else None
+
+
+def test_an_engine_that_cannot_be_used_says_why(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_tui.bench.flags.is_importable", lambda engine: engine != "torch")
+    monkeypatch.setattr("mnist_tui.bench.flags.why_unavailable", unavailable("torch"))
     assert run(["bench", "--engine", "torch"]) == EXIT_USAGE
-    assert "The engine torch is not installed. Leave it out" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "The engine torch is not here. Leave it out; the README says under Devices how to have it "
+        "here.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "missing", "expected"),
+    [
+        ("mlp", (), ("mlx", "mlx-stock", "numpy", "torch", "torch-gpu")),
+        ("mlp", ("torch-gpu",), ("mlx", "mlx-stock", "numpy", "torch")),
+        ("linear", (), ("mlx", "mlx-stock", "numpy", "torch")),
+        ("logistic", ("torch", "torch-gpu"), ("mlx", "mlx-stock", "numpy")),
+    ],
+)
+def test_without_a_choice_all_engines_that_are_there_race(
+    monkeypatch: pytest.MonkeyPatch,
+    task: Task,
+    missing: tuple[EngineName, ...],
+    expected: tuple[EngineName, ...],
+) -> None:
+    monkeypatch.setattr("mnist_tui.bench.flags.why_unavailable", unavailable(*missing))
+    assert bench_options(BenchFlags(task=task)).engines == expected
+
+
+@pytest.mark.parametrize("task", ["evaluations", "monitor"])
+def test_a_task_without_engines_looks_for_none(monkeypatch: pytest.MonkeyPatch, task: Task) -> None:
+    asked: list[EngineName] = []
+    monkeypatch.setattr("mnist_tui.bench.flags.why_unavailable", asked.append)
+    assert bench_options(BenchFlags(task=task)).engines == ()
+    assert asked == []
 
 
 def scripted_regression(race: RegressionRace) -> Iterator[FormDescribed | FormMeasured]:

@@ -1,11 +1,16 @@
 """Wrong usage and the edges of the command line, without training."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from cyclopts import App
 
-from mnist_tui.cli import EXIT_USAGE, run
+from mnist_core.hyperparameters import presets
+from mnist_tui.cli import EXIT_USAGE, make_app, run
 
 HEAVY = {"mlx", "numpy", "textual", "plotext", "pooch", "requests"}
 
@@ -23,6 +28,15 @@ HEAVY = {"mlx", "numpy", "textual", "plotext", "pooch", "requests"}
         (["train", "--hidden-sizes", "-3,2"], "written --hidden-sizes=VALUE). See mnist-tui train"),
         (["train", "--epochs", "1", "--epochs", "2"], "--epochs is given more than once."),
         (["train", "--no-epochs"], "Unknown option: --no-epochs."),
+        (["train", "--change", "5"], "--change: '5' is no change: it takes STEP:FIELD=VALUE, such"),
+        (["train", "--change", "5:seed=1"], "--change: Seed cannot change during a run; these can"),
+        (["train", "--change", "5:dropout=2"], "--change: Dropout: '2' is not usable; it takes"),
+        (
+            ["train", "--change", "5:momentum=1e-3", "--optimizer", "adam"],
+            "--change 5:momentum=0.001 has no effect here: adam has no momentum setting.",
+        ),
+        (["train", "--on-divergence", "pray"], "--on-divergence"),
+        (["train", "--no-change", "1"], "Unknown option: --no-change."),
         (["data", "fetch"], "NAME needs a value. See mnist-tui data fetch --help."),
         (["data", "fetch", "emnist"], "There is no data set 'emnist' to fetch; choose one of"),
         (["data", "get", "mnist"], "See mnist-tui data --help."),
@@ -43,9 +57,28 @@ def test_too_many_seeds_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> N
     assert "--repeat 2 counts the seed up too far." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["train", "--help"], ["bench", "--help"], ["data"]]
-)
+def commands(app: App, words: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """The words of each command, the program itself included."""
+    yield list(words)
+    for name in app:
+        if not name.startswith("-"):
+            yield from commands(app[name], (*words, name))
+
+
+HELP = [[*words, "--help"] for words in commands(make_app())]
+
+
+def test_every_command_is_among_those_whose_help_is_tried() -> None:
+    some = [
+        ["--help"],
+        ["check", "--help"],
+        ["data", "fetch", "--help"],
+        ["runs", "list", "--help"],
+    ]
+    assert [each for each in some if each not in HELP] == []
+
+
+@pytest.mark.parametrize("arguments", [*HELP, ["--version"], ["data"], ["runs"]], ids=" ".join)
 def test_help_and_version_wait_for_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"
@@ -66,3 +99,26 @@ def test_the_version_names_the_program(capsys: pytest.CaptureFixture[str]) -> No
     name, version = capsys.readouterr().out.split()
     assert name == "mnist-tui"
     assert version[0].isdecimal()
+
+
+def reproducing_commands() -> list[str]:
+    """The commands in the README's table of published results."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Published results, reproduced")[2].partition("\n## ")[0]
+    cells = [line.split(" | ")[-1] for line in section.splitlines() if line.startswith("|")]
+    return [found for cell in cells[2:] for found in re.findall("`([^`]+)`", cell)]
+
+
+def test_the_table_of_published_results_holds_every_preset_and_race() -> None:
+    found = " ".join(reproducing_commands())
+    named = [f"train --preset {name} " for name in presets()]
+    named += [f"bench --task {task} " for task in ("mlp", "linear", "logistic", "evaluations")]
+    assert [each for each in named if each not in found] == []
+
+
+@pytest.mark.parametrize("command", reproducing_commands())
+def test_what_reproduces_a_published_result_is_a_command(command: str) -> None:
+    app = make_app()
+    words = command.split()
+    function, *_ = app.parse_args(words)  # it raises for flags and values that do not exist
+    assert function is app[words[0]].default_command

@@ -1,23 +1,76 @@
 """The engines by name; each library is imported only where its engine is made."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, get_args
+
+from mnist_core.benchmark.torch_accelerator import (
+    NO_ACCELERATOR,
+    accelerator_found,
+    accelerator_in_sight,
+)
 
 if TYPE_CHECKING:
     from mnist_core.benchmark.engine import Engine
     from mnist_core.benchmark.problem import Problem
 
-EngineName = Literal["mlx", "mlx-stock", "numpy", "torch"]
+EngineName = Literal["mlx", "mlx-stock", "numpy", "torch", "torch-gpu"]
 
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
-"""Ours first; mlx-stock is the published MLX loop on the BLAS that MLX's wheel brings."""
+"""Ours first; mlx-stock is the published MLX loop on the BLAS that MLX's wheel brings, torch-gpu is
+PyTorch on an accelerator."""
 
-_LIBRARIES = {"mlx": "mlx", "mlx-stock": "mlx", "numpy": "numpy", "torch": "torch"}
+PUBLISHED_SECONDS: Mapping[str, Mapping[EngineName, float]] = {
+    "mlx-wide": {"mlx": 0.21, "torch": 0.39, "torch-gpu": 0.53},
+}
+"""Seconds of an epoch that were published, on an Apple M1, by recipe and engine.
+
+From "MLX 03 Multi-Layer Perceptron", for MLX, PyTorch on the CPU, and PyTorch on the GPU (mps).
+"""
+
+_PUBLISHED_EXAMPLES = 60_000
+"""Those of an epoch of MNIST, which took so long."""
+
+ITERATIONS_PER_CALL = 10
+"""Iterations of a regression that mlx-fast compiles into one call, when nothing else is asked for.
+
+It stands here because the command line, which shows it, must not wait for NumPy.
+"""
+
+_LIBRARIES: Mapping[EngineName, str] = {
+    "mlx": "mlx",
+    "mlx-stock": "mlx",
+    "numpy": "numpy",
+    "torch": "torch",
+    "torch-gpu": "torch",
+}
+
+
+def published_seconds(recipe: str, examples: int) -> Mapping[EngineName, float]:
+    """What `PUBLISHED_SECONDS` has for `recipe`; nothing where an epoch has other `examples`."""
+    return PUBLISHED_SECONDS.get(recipe, {}) if examples == _PUBLISHED_EXAMPLES else {}
 
 
 def is_importable(engine: EngineName) -> bool:
-    """Whether its library is installed."""
+    """Whether what it needs seems to be there: its library, for torch-gpu an accelerator too.
+
+    It answers at once and imports nothing; `why_unavailable` knows for certain.
+    """
+    if engine == "torch-gpu":
+        return accelerator_in_sight()
     return find_spec(_LIBRARIES[engine]) is not None
+
+
+def why_unavailable(engine: EngineName) -> str | None:
+    """Why it cannot be used here, as a sentence; None where it can be.
+
+    For torch-gpu, where there may be an accelerator, PyTorch is asked once, which takes seconds.
+    """
+    if find_spec(_LIBRARIES[engine]) is None:
+        return f"The engine {engine} is not installed."
+    if engine == "torch-gpu" and not accelerator_found():
+        return f"The engine torch-gpu cannot be used. {NO_ACCELERATOR}"
+    return None
 
 
 def make_engine(
@@ -34,6 +87,7 @@ def make_engine(
     Raises:
         BackendMissing: MLX cannot compute here, as a sentence.
         ImportError: PyTorch cannot be imported.
+        ValueError: PyTorch finds no accelerator for torch-gpu, as a sentence.
     """
     match name:
         case "mlx":
@@ -56,3 +110,11 @@ def make_engine(
             from mnist_core.benchmark.torch_engine import TorchEngine
 
             return TorchEngine(problem, threads)
+        case "torch-gpu":
+            from mnist_core.benchmark.torch_accelerator import find_accelerator
+            from mnist_core.benchmark.torch_engine import TorchEngine
+
+            accelerator = find_accelerator()
+            if accelerator is None:
+                raise ValueError(NO_ACCELERATOR)
+            return TorchEngine(problem, threads, accelerator)

@@ -11,7 +11,7 @@ from mnist_core.benchmark.memory import MemoryGrowth
 from mnist_core.benchmark.messages import Begun
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.processes import JobProcess
-from mnist_core.benchmark.summary import Quartiles, quartiles
+from mnist_core.benchmark.quartiles import Quartiles, quartiles
 
 if TYPE_CHECKING:
     from mnist_core.benchmark.stock_engine import StockEngine

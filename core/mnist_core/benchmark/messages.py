@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from mnist_core.benchmark.engine import EpochTrained
 from mnist_core.benchmark.engines import EngineName, make_engine
@@ -19,6 +19,8 @@ class Begun(Generic[Answer]):
     """The engine's library, device and threads, for people."""
     measure: Callable[[], Answer]
     """Do the work once more, and tell what it took."""
+    trace: Callable[[], Any] | None = None
+    """Tell, untimed, what the work led through; None: that cannot be told."""
 
 
 class Job(Protocol[Answer]):
@@ -53,7 +55,12 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Every message after it."""
+    """A message after it: measure once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A message after it: tell what the work leads through."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from multiprocessing import Pipe
 from types import TracebackType
 from typing import Any, Generic, Self
@@ -19,6 +20,7 @@ from mnist_core.benchmark.messages import (
     EngineReady,
     Job,
     Measure,
+    Trace,
 )
 
 THREAD_VARIABLES = (
@@ -42,10 +44,37 @@ class EngineError(Exception):
         self.details = details
 
 
+class ProcessGroup:
+    """Processes that any thread can end at once, also while another one waits for their answer."""
+
+    def __init__(self) -> None:
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def add(self, process: subprocess.Popen[bytes]) -> None:
+        """Take `process` in; it ends at once if all were told to end before."""
+        with self._lock:
+            self._processes.add(process)
+            if self._ended:
+                process.kill()
+
+    def discard(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._processes.discard(process)
+
+    def kill(self) -> None:
+        """End them, and each that is added from now on. Who waits for one gets an `EngineError`."""
+        with self._lock:
+            self._ended = True
+            for process in self._processes:
+                process.kill()
+
+
 class JobProcess(Generic[Answer]):
     """One engine's process, from its start to the end of the block."""
 
-    def __init__(self, job: Job[Answer]) -> None:
+    def __init__(self, job: Job[Answer], group: ProcessGroup | None = None) -> None:
         """Start the process; it loads its library while this one goes on."""
         self._engine = job.engine
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the block's end
@@ -61,6 +90,8 @@ class JobProcess(Generic[Answer]):
                 env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(job.threads)),
                 start_new_session=True,  # Ctrl-C is for this process, which ends that one
             )
+        self._group = group or ProcessGroup()
+        self._group.add(self._process)
         self._send(job)
 
     def __enter__(self) -> Self:
@@ -75,6 +106,7 @@ class JobProcess(Generic[Answer]):
         self._connection.close()
         self._process.kill()
         self._process.wait()
+        self._group.discard(self._process)
         self._output.close()
 
     def wait_until_ready(self) -> str:
@@ -97,7 +129,16 @@ class JobProcess(Generic[Answer]):
         answer: Answer = self._receive()
         return answer
 
-    def _send(self, message: Job[Any] | Measure) -> None:
+    def trace(self) -> Any:
+        """What the work leads through, untimed, as the job's `trace` tells it.
+
+        Raises:
+            EngineError: it failed or its process died.
+        """
+        self._send(Trace())
+        return self._receive()
+
+    def _send(self, message: Job[Any] | Measure | Trace) -> None:
         # A process that has died is found out, and explained, by receiving.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send(message)
@@ -122,8 +163,8 @@ class JobProcess(Generic[Answer]):
 class EngineProcess(JobProcess[EpochTrained]):
     """The process of an engine that trains epoch by epoch."""
 
-    def __init__(self, assignment: Assignment) -> None:
-        super().__init__(assignment)
+    def __init__(self, assignment: Assignment, group: ProcessGroup | None = None) -> None:
+        super().__init__(assignment, group)
         self.engine: EngineName = assignment.engine
 
     def train_epoch(self) -> EpochTrained:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mnist_core.benchmark.engines import EngineName
 from mnist_core.benchmark.messages import Assignment
 from mnist_core.benchmark.problem import Problem
-from mnist_core.benchmark.processes import EngineProcess
+from mnist_core.benchmark.processes import EngineProcess, ProcessGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ class EpochMeasured:
 RaceEvent = EngineDescribed | EpochMeasured
 
 
-def run_race(race: Race) -> Generator[RaceEvent, None, None]:
+def run_race(race: Race, group: ProcessGroup | None = None) -> Generator[RaceEvent, None, None]:
     """Start the engines, then let each train in turn, round after round.
 
     Turns alternate, so that what else the machine does hits all engines alike. Closing the
-    generator ends the processes.
+    generator ends the processes; killing `group`, which they join, does so from another thread.
 
     Raises:
         EngineError: an engine failed.
@@ -81,7 +81,7 @@ def run_race(race: Race) -> Generator[RaceEvent, None, None]:
         processes: list[EngineProcess] = []
         for engine in race.engines:
             assignment = Assignment(engine, race.problem, race.threads, race.stock_batches)
-            process = started.enter_context(EngineProcess(assignment))
+            process = started.enter_context(EngineProcess(assignment, group))
             # One after the other: none warms up while another one does.
             yield EngineDescribed(race.recipe, engine, process.wait_until_ready())
             processes.append(process)

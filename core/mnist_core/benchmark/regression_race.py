@@ -9,16 +9,19 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 
+import numpy as np
+
 from mnist_core.benchmark.messages import Begun
-from mnist_core.benchmark.processes import JobProcess
+from mnist_core.benchmark.processes import JobProcess, ProcessGroup
+from mnist_core.benchmark.quartiles import Quartiles, quartiles
 from mnist_core.benchmark.regression import (
     FORMS,
+    Floats,
     Regression,
     RegressionForm,
     RegressionProblem,
     figures,
 )
-from mnist_core.benchmark.summary import Quartiles, quartiles
 
 MEASURED_SECONDS = 0.25
 """A measurement trains again from the start until so much time is spent training."""
@@ -44,6 +47,16 @@ class RegressionTrained:
 
 
 @dataclass(frozen=True, slots=True)
+class RegressionTrace:
+    """What one training leads through."""
+
+    iterations: tuple[int, ...]
+    """Updates done, ascending from 0."""
+    values: tuple[float, ...]
+    """After each: the test error of `linear`, the training accuracy of `logistic`."""
+
+
+@dataclass(frozen=True, slots=True)
 class RegressionJob:
     """The job of training a problem in one form."""
 
@@ -63,7 +76,11 @@ class RegressionJob:
         rest = self.problem.iterations % self.iterations_per_call
         some = rest + _WARM_UP_CALLS * self.iterations_per_call
         regression.descend(min(self.problem.iterations, some))
-        return Begun(regression.description, partial(measure, regression, self.problem))
+        return Begun(
+            regression.description,
+            partial(measure, regression, self.problem),
+            partial(trace, regression, self.problem, self.iterations_per_call),
+        )
 
 
 def stay_on_one_core() -> None:
@@ -125,6 +142,33 @@ def measure(regression: Regression, problem: RegressionProblem) -> RegressionTra
     )
 
 
+def trace(
+    regression: Regression, problem: RegressionProblem, iterations_per_call: int
+) -> RegressionTrace:
+    """Train from the start, twice as far each time, until another doubling would reach the end.
+
+    All of it together takes about as long as one whole training, whose end `measure` tells. The
+    iterations are multiples of `iterations_per_call`, for which mlx-fast has compiled its calls.
+    """
+    done, values = [0], [_traced_value(problem, np.zeros(problem.features))]
+    until = iterations_per_call
+    while until < problem.iterations:
+        descent = regression.descend(until)
+        if descent.iterations < until:
+            break
+        done.append(until)
+        values.append(_traced_value(problem, descent.weights))
+        until *= 2
+    return RegressionTrace(tuple(done), tuple(values))
+
+
+def _traced_value(problem: RegressionProblem, weights: Floats) -> float:
+    found = figures(problem, weights)
+    value = found.test_error if problem.task == "linear" else found.train_accuracy
+    assert value is not None, "each task has its own figure"
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class RegressionRace:
     """Which forms train what, how often."""
@@ -160,13 +204,22 @@ class FormMeasured:
         return self.trained.iterations * self.trained.trainings / self.trained.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class FormTraced:
+    """What one training of a form leads through."""
+
+    form: RegressionForm
+    trace: RegressionTrace
+
+
 def run_regression_race(
-    race: RegressionRace,
-) -> Generator[FormDescribed | FormMeasured, None, None]:
+    race: RegressionRace, group: ProcessGroup | None = None, *, traced: bool = False
+) -> Generator[FormDescribed | FormMeasured | FormTraced, None, None]:
     """Start a process for each form, then measure each in turn, round after round.
 
     Turns alternate, so that what else the machine does hits all forms alike. Closing the generator
-    ends the processes.
+    ends the processes; killing `group`, which they join, does so from another thread. With `traced`
+    each form is traced once, after its first measurement; what is measured stays the same.
 
     Raises:
         EngineError: a form failed.
@@ -175,12 +228,14 @@ def run_regression_race(
         processes: list[tuple[RegressionForm, JobProcess[RegressionTrained]]] = []
         for form in race.forms:
             job = RegressionJob(form, race.problem, race.threads, race.iterations_per_call)
-            process = started.enter_context(JobProcess(job))
+            process = started.enter_context(JobProcess(job, group))
             yield FormDescribed(form, process.wait_until_ready())
             processes.append((form, process))
         for round_ in range(1, race.rounds + 1):
             for form, process in processes:
                 yield FormMeasured(form, round_, process.measure())
+                if traced and round_ == 1:
+                    yield FormTraced(form, process.trace())
 
 
 @dataclass(frozen=True, slots=True)

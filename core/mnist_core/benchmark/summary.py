@@ -2,26 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import quantiles
 
-from mnist_core.benchmark.engines import EngineName
+from mnist_core.benchmark.engines import EngineName, published_seconds
+from mnist_core.benchmark.quartiles import Quartiles, quartiles
 from mnist_core.benchmark.race import EpochMeasured
-
-
-@dataclass(frozen=True, slots=True)
-class Quartiles:
-    """Three of the values, in order; between two values they are interpolated."""
-
-    lower: float
-    median: float
-    upper: float
-
-
-def quartiles(values: Sequence[float]) -> Quartiles:
-    """The quartiles of one value or more, the smallest and largest counted as 0 and 100 %."""
-    if len(values) == 1:
-        return Quartiles(values[0], values[0], values[0])
-    return Quartiles(*quantiles(values, n=4, method="inclusive"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +23,10 @@ class EngineSummary:
     """Epochs measured."""
     test_accuracy: float
     """After the last of them."""
+    test_accuracies: tuple[float, ...]
+    """After each of them."""
+    published: float | None
+    """Seconds of an epoch that were published for it and this recipe, on an Apple M1."""
 
 
 def summarize(measurements: Sequence[EpochMeasured]) -> tuple[EngineSummary, ...]:
@@ -51,6 +39,7 @@ def summarize(measurements: Sequence[EpochMeasured]) -> tuple[EngineSummary, ...
     for measured in measurements:
         by_engine.setdefault(measured.engine, []).append(measured)
     baseline = measurements[0].engine
+    published = published_seconds(measurements[0].recipe, measurements[0].epoch_examples)
     return tuple(
         EngineSummary(
             engine=engine,
@@ -59,6 +48,8 @@ def summarize(measurements: Sequence[EpochMeasured]) -> tuple[EngineSummary, ...
             timed_share=of_engine[-1].timed_examples / of_engine[-1].epoch_examples,
             epochs=len(of_engine),
             test_accuracy=of_engine[-1].test_accuracy,
+            test_accuracies=tuple(measured.test_accuracy for measured in of_engine),
+            published=published.get(engine),
         )
         for engine, of_engine in by_engine.items()
     )

@@ -10,7 +10,7 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from mnist_core.benchmark.messages import EngineFailed, EngineReady, Job
+from mnist_core.benchmark.messages import EngineFailed, EngineReady, Job, Trace
 from mnist_core.failures import failure_sentence
 
 
@@ -22,8 +22,12 @@ def work(connection: Connection) -> None:
         _settle()
         connection.send(EngineReady(begun.description))
         while True:
-            connection.recv()
-            answer = begun.measure()
+            message = connection.recv()
+            if isinstance(message, Trace):
+                assert begun.trace is not None, "only what can be traced is asked to"
+                answer = begun.trace()
+            else:
+                answer = begun.measure()
             _settle()
             connection.send(answer)
     except (EOFError, BrokenPipeError, ConnectionResetError):  # nobody asks any more

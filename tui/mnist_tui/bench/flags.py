@@ -7,7 +7,12 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from mnist_core.benchmark.engines import ENGINES, EngineName, is_importable
+from mnist_core.benchmark.engines import (
+    ENGINES,
+    ITERATIONS_PER_CALL,
+    EngineName,
+    why_unavailable,
+)
 from mnist_core.hyperparameters import DEFAULT_PRESET, presets
 from mnist_tui.flags import MACHINE, OUTPUT, Data, Home, data_source, home_folder
 from mnist_tui.log import log_path
@@ -17,8 +22,6 @@ BENCHMARK = Group("Benchmark", sort_key=0)
 
 Task = Literal["mlp", "linear", "logistic", "evaluations", "monitor"]
 
-ITERATIONS_PER_CALL = 10
-
 _TAKEN: Mapping[Task, frozenset[str]] = {
     "mlp": frozenset({"preset", "engine", "epochs", "stock_batches", "data"}),
     "linear": frozenset({"engine", "iterations_per_call"}),
@@ -27,6 +30,9 @@ _TAKEN: Mapping[Task, frozenset[str]] = {
     "monitor": frozenset({"preset", "data"}),
 }
 """The flags that a task takes of those that not every task does."""
+
+_MLP_ONLY: frozenset[EngineName] = frozenset({"torch-gpu"})
+"""Engines in which no regression is written."""
 
 _AT_LEAST_ONE = validators.Number(gte=1)
 
@@ -64,8 +70,9 @@ class BenchFlags:
             negative="",
             help=f"Engines to compare, with commas between: {', '.join(ENGINES)}. Times are also "
             "given as multiples of the first one's. mlx-stock is the published MLX loop on the "
-            "BLAS that MLX brings.",
-            show_default="all that are installed",
+            "BLAS that MLX brings; torch-gpu is PyTorch on CUDA or Apple's Metal, and does mlp "
+            "only.",
+            show_default="all that are there",
         ),
     ] = None
     rounds: Annotated[
@@ -139,6 +146,7 @@ class BenchOptions:
     task: Task
     presets: tuple[str, ...]
     engines: tuple[EngineName, ...]
+    """In the order of their turns; none for a task that takes none."""
     data: str | None
     """A name or a folder, as typed; None when nothing was asked for."""
     rounds: int | None
@@ -169,7 +177,7 @@ def bench_options(flags: BenchFlags) -> BenchOptions:
     return BenchOptions(
         task=flags.task,
         presets=_presets(flags.preset),
-        engines=_engines(flags.engine),
+        engines=_engines(flags.engine, flags.task),
         data=data_source(flags.data),
         rounds=flags.rounds,
         epochs=flags.epochs,
@@ -207,23 +215,28 @@ def _presets(names: list[str] | None) -> tuple[str, ...]:
     return chosen
 
 
-def _engines(names: list[str] | None) -> tuple[EngineName, ...]:
-    """The engines of `--engine`, in the order given; without it, those that are installed.
+def _engines(names: list[str] | None, task: Task) -> tuple[EngineName, ...]:
+    """The engines of `--engine`, in the order given; without it, those that can be used here.
 
     Raises:
-        UsageError: there is no such engine, or it is not installed.
+        UsageError: there is no such engine, the task knows none, or it cannot be used here.
     """
+    if "engine" not in _TAKEN[task]:
+        return ()
+    known = tuple(engine for engine in ENGINES if task == "mlp" or engine not in _MLP_ONLY)
     if names is None:
-        return tuple(engine for engine in ENGINES if is_importable(engine))
+        return tuple(engine for engine in known if why_unavailable(engine) is None)
     chosen: list[EngineName] = []
     for name in _parts(names):
         engine = next((engine for engine in ENGINES if engine == name), None)
         if engine is None:
-            raise UsageError(f"There is no engine {name!r}; choose from {', '.join(ENGINES)}.")
-        if not is_importable(engine):
+            raise UsageError(f"There is no engine {name!r}; choose from {', '.join(known)}.")
+        if engine not in known:
+            raise UsageError(f"The engine {engine} is for --task mlp; leave it out.")
+        reason = why_unavailable(engine)
+        if reason is not None:
             raise UsageError(
-                f"The engine {engine} is not installed. Leave it out, or install it beside "
-                "mnist-tui; the README says how, under Devices."
+                f"{reason} Leave it out; the README says under Devices how to have it here."
             )
         chosen.append(engine)
     return tuple(chosen)

@@ -13,8 +13,8 @@ from mnist_core.run import TrainingRun
 from mnist_tui.bench.terminal import COLUMNS, ROWS
 from mnist_tui.charts.plot import Curve, Line, XAxis, YAxis
 from mnist_tui.charts.series import Series
+from mnist_tui.charts.view import SMOOTHING
 from mnist_tui.headless import RunSoFar
-from mnist_tui.plots import SMOOTHING
 from mnist_tui.widgets.chart import Chart
 
 _NEW_POINTS = 100

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from mnist_core.benchmark.summary import Quartiles, quartiles
+from mnist_core.benchmark.quartiles import Quartiles, quartiles
 from mnist_tui.bench.monitor import POINTS, Measured, Monitored
 from mnist_tui.lines import count
 from mnist_tui.numbers import count as spaced

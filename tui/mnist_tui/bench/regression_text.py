@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mnist_core.benchmark.quartiles import Quartiles
 from mnist_core.benchmark.regression import FORMS, RegressionFigures, RegressionForm, figures
 from mnist_core.benchmark.regression_race import (
     FormDescribed,
@@ -15,7 +16,6 @@ from mnist_core.benchmark.regression_race import (
     RegressionRace,
     references,
 )
-from mnist_core.benchmark.summary import Quartiles
 from mnist_tui import numbers
 from mnist_tui.bench.table import aligned, spread
 from mnist_tui.lines import count

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mnist_core.benchmark.summary import Quartiles
+from mnist_core.benchmark.quartiles import Quartiles
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
