@@ -1,0 +1,138 @@
+"""A race of engines on a real terminal: chosen, watched, kept, and left without a trace."""
+
+import re
+import select
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from terminal import Terminal
+
+from mnist_core.store import RaceState, RunStore
+
+OpenTerminal = Callable[..., Terminal]
+MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
+
+
+def curves(screen: str) -> int:
+    """How many cells of the screen are drawn in braille."""
+    return sum("\u2801" <= character <= "\u28ff" for character in screen)
+
+
+def workers_of(home: Path, patience: float = 5.0) -> list[str]:
+    """The engines' processes that the program with this home has left; they may be ending.
+
+    They have sessions of their own, so the terminal does not count them. Only Linux tells.
+    """
+    deadline = time.monotonic() + patience
+    while (left := _workers(home)) and time.monotonic() < deadline:
+        select.select([], [], [], 0.05)
+    return left
+
+
+def _workers(home: Path) -> list[str]:
+    found: list[str] = []
+    if not Path("/proc/self").exists():
+        return found
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes()
+            environment = (folder / "environ").read_bytes()
+        except OSError:  # it ended since the folder was listed, or is another user's
+            continue
+        if b"mnist_core.benchmark.worker" in command and str(home).encode() in environment:
+            found.append(folder.name)
+    return found
+
+
+def tick_only(terminal: Terminal, *names: str) -> None:
+    """Click the boxes until those of `names` are ticked and no others."""
+    for line in terminal.screen().splitlines():
+        found = re.search(r"\[([x ])\] . ([a-z0-9-]+)", line)
+        if found and (found[1] == "x") != (found[2] in names):
+            x, y = terminal.find(f" {found[2]} ")
+            terminal.click(x + 2, y)
+            box = "x" if found[2] in names else " "
+            terminal.wait_for(rf"\[{box}\] . {found[2]} ")
+
+
+def choose(terminal: Terminal, task: str, rounds: str) -> None:
+    terminal.send("4")
+    terminal.wait_for("Choose who races")
+    terminal.send("e")
+    terminal.wait_for("esc Chart")
+    for other in ("linear", "logistic"):
+        # A letter chooses the next task that begins with it.
+        terminal.send("l")
+        terminal.wait_for(rf"Task +{other} ")
+        if other == task:
+            break
+    x, y = terminal.find("Rounds")
+    terminal.click(x + 9, y)
+    terminal.send(rounds)
+    terminal.wait_for(rf"Rounds +{rounds} ")
+
+
+def test_a_race_is_watched_and_kept(open_terminal: OpenTerminal, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    terminal = open_terminal(
+        [MNIST_TUI, "--data", "synthetic", "--home", home], env={"MNIST_TUI_HOME": str(home)}
+    )
+    terminal.wait_for("idle")
+    choose(terminal, "linear", "2")
+    tick_only(terminal, "mlx-fast", "numpy-float64")
+    terminal.send("esc")
+    terminal.wait_for(lambda screen: "esc Chart" not in screen)
+    assert not curves(terminal.screen())
+
+    terminal.send("r")
+    terminal.wait_for(r"● racing +warming up")
+    terminal.wait_for(r"● racing +[a-z0-9-]+ · round \d of 2", timeout=60)
+    terminal.wait_for(lambda screen: curves(screen) > 20, timeout=60)
+    screen = terminal.wait_for(r"✓ completed", timeout=60)
+    assert re.search(r"● mlx-fast +\d[\d ]* +[\d ]+ to [\d ]+ +\d\.\d\d", screen)
+    assert re.search(r"■ numpy-float64 +\d[\d ]*", screen)
+    assert "Test error against seconds" in screen
+    assert re.search(r"✓ linear +just now", screen)
+    assert workers_of(home) == []
+
+    terminal.send("q")
+    assert terminal.wait_exit() == 0
+    assert terminal.unrestored() == []
+    assert terminal.stray_processes() == []
+    assert "Traceback" not in terminal.output()
+    (record,) = RunStore(home).races()
+    assert record.state is RaceState.COMPLETED
+    assert len(record.scores.laps) == 4
+
+
+def test_quitting_in_the_middle_ends_the_engines(
+    open_terminal: OpenTerminal, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    terminal = open_terminal(
+        [MNIST_TUI, "--data", "synthetic", "--home", home], env={"MNIST_TUI_HOME": str(home)}
+    )
+    terminal.wait_for("idle")
+    choose(terminal, "logistic", "9")
+    tick_only(terminal, "mlx-published", "numpy-float64")
+    terminal.send("esc")
+    terminal.wait_for(lambda screen: "esc Chart" not in screen)
+    terminal.send("r")
+    terminal.wait_for(r"● racing +[a-z0-9-]+ · round [2-9] of 9", timeout=60)
+    assert _workers(home) or not Path("/proc/self").exists()
+
+    terminal.send("1")
+    terminal.wait_for("Hyperparameters")
+    terminal.send("r")
+    terminal.wait_for("A race is under way")
+    terminal.send("q")
+    assert terminal.wait_exit() == 0
+    assert terminal.unrestored() == []
+    assert workers_of(home) == []
+    (record,) = RunStore(home).races()
+    assert record.state is RaceState.STOPPED
+    assert record.scores.laps
