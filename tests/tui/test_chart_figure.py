@@ -8,7 +8,7 @@ import pytest
 from mnist_tui.charts.figure import Figure
 from mnist_tui.charts.frame import Frames, Layout
 from mnist_tui.charts.picture import Ink, Picture
-from mnist_tui.charts.plot import Curve, Line, Plot, XAxis, YAxis
+from mnist_tui.charts.plot import Curve, Line, Mark, Plot, XAxis, YAxis
 from mnist_tui.charts.scales import Scale
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.ticks import Unit
@@ -258,3 +258,86 @@ def test_where_there_is_room_for_little_the_cursor_reads_out_a_value() -> None:
     assert "0.2500" in narrow
     assert narrow.rstrip().endswith("+2")
     assert "step 5" in compose(Plot(curves, cursor=5.0), 60, 8).text()[0]
+
+
+def test_marks_stand_at_their_places_with_their_words_where_there_is_room() -> None:
+    flat = curve([1.0] * 100, "train")
+    marks = [Mark(20, "lr 0.05"), Mark(60, "wd 0.1"), Mark(63, "momentum 0.9"), Mark(99, "lr 0.01")]
+    picture = compose(Plot([flat], XAxis(end=100), YAxis(include=0), marks=marks), 80, 12)
+    canvas = picture.canvas
+    assert canvas is not None
+    rows = [row[canvas.left :] for row in picture.text()[len(picture.header) :]]
+    places = [column for column, cell in enumerate(rows[1]) if cell == "╎"]
+    assert [canvas.x_at(canvas.left + column) for column in places] == pytest.approx(
+        [20, 60, 63, 99], abs=100 / canvas.width
+    )
+    assert "lr" not in rows[0], "the curve lies there"
+    assert "╎lr 0.05 " in rows[1]
+    assert "wd 0.1" not in rows[1], "the next mark stands where it would be read"
+    assert "╎momentum 0.9" in rows[1]
+    assert "lr 0.01" not in rows[1], "it would reach beyond the canvas"
+    assert set(picture.inks[picture.codes == ord("╎")].tolist()) == {Ink.MARK}
+
+
+def test_the_cursor_reads_the_mark_it_points_to() -> None:
+    plot = Plot([curve([1.0] * 100, "train")], XAxis(end=100), marks=[Mark(50, "lr 0.05")])
+    assert "lr 0.05" in compose(replace(plot, cursor=50.2), 60, 12).text()[0]
+    assert "lr 0.05" not in compose(replace(plot, cursor=60), 60, 12).text()[0]
+
+
+def test_words_of_marks_are_plain_text() -> None:
+    plot = Plot([curve([1.0] * 9)], XAxis(end=100), marks=[Mark(50, "a\x1b[31mb")])
+    assert "a�[31mb" in "".join(compose(plot, 80, 12).text())
+
+
+def test_two_kinds_of_values_have_an_axis_each() -> None:
+    norm = curve(np.linspace(1, 100, 50), "norm")
+    rate = curve([0.1] * 25 + [0.05] * 25, "rate", Line.DASHED, right=True)
+    axes = {"y": YAxis(scale=Scale.LOG), "right": YAxis(include=0)}
+    picture = compose(Plot([rate, norm], XAxis(end=50), **axes, cursor=40), 60, 14)
+    rows, canvas = picture.text(), picture.canvas
+    assert canvas is not None
+    assert canvas.right is not None
+    assert (canvas.right.low, canvas.right.high) == (0, 0.1)
+    assert (canvas.y.low, canvas.y.high) == (1, 100)
+    assert all(len(row) == 60 for row in rows[len(picture.header) :])
+    assert any(row.startswith(" 100┤") for row in rows)
+    assert any(row.rstrip().endswith("├0.100") for row in rows)
+    assert "0.0500" in rows[0]
+    late = picture.inks[: canvas.height, canvas.left + 3 * canvas.width // 4 :] == Ink.CURVE
+    assert np.flatnonzero(late.any(axis=1)).tolist() == [canvas.height // 2], "half of 0.1"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e38])
+def test_values_that_are_no_numbers_never_move_the_limits_of_any_curve(bad: float) -> None:
+    values = falling()
+    values[30:33] = bad
+    for smoothing in (0.0, 0.9, 0.99):
+        smooth = curve(values, "train", smoothing=smoothing)
+        right = curve(values, "rate", right=True)
+        plot = Plot([smooth, right], XAxis(end=100), YAxis(include=0), right=YAxis(include=0))
+        picture = compose(plot, 60, 12)
+        assert picture.canvas is not None
+        assert picture.canvas.y.low == 0.0
+        assert picture.canvas.y.high == 2.5
+        assert picture.canvas.right is not None
+        assert picture.canvas.right.high == 2.5
+        marked = (picture.codes == ord("\N{MULTIPLICATION SIGN}")).any(axis=0)
+        assert 1 <= marked.sum() <= 3
+
+
+def test_the_gap_of_an_infinite_norm_is_marked_on_a_log_axis_too() -> None:
+    plot = Plot([curve([1.0, np.inf, 2.0], "norm")], XAxis(end=4), YAxis(scale=Scale.LOG))
+    picture = compose(plot, 40, 10)
+    assert picture.canvas is not None
+    assert (picture.canvas.y.low, picture.canvas.y.high) == (1, 2)
+    assert (picture.codes == ord("\N{MULTIPLICATION SIGN}")).sum() == 1
+
+
+def test_every_size_can_be_drawn_with_marks_and_a_second_axis() -> None:
+    rate = curve([0.1, 0.0, 1e30], "rate", right=True)
+    plot = Plot([rate, curve([1.0, 2.0])], right=YAxis(), marks=[Mark(1, "lr 0.05")], cursor=2)
+    for width in range(40):
+        for height in range(14):
+            rows = compose(plot, width, height).text()
+            assert len(rows) == height

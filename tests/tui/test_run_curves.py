@@ -12,6 +12,7 @@ from mnist_core.store import RunStore
 from mnist_core.store.cutting import cut_metrics
 from mnist_tui.charts.plot import Line
 from mnist_tui.charts.scales import Scale
+from mnist_tui.charts.view import View
 from mnist_tui.curves import AXES
 from mnist_tui.run_curves import RunCurves
 from mnist_tui.runs.marks import MARKS, REFERENCE
@@ -118,7 +119,7 @@ def overlays(store: RunStore, count: int) -> list[Overlay]:
 
 
 def test_runs_are_drawn_in_looks_of_their_own_and_named_in_the_legend(store: RunStore) -> None:
-    plot = overlay_plot("accuracy", overlays(store, 3), "epoch")
+    plot = overlay_plot("accuracy", overlays(store, 3), View(axis="epoch"))
     labelled = [curve for curve in plot.curves if curve.label]
     assert [curve.label for curve in labelled] == ["run 0", "run 1 val", "run 2"]
     assert len({(curve.color, curve.marker) for curve in labelled}) == 3
@@ -129,11 +130,11 @@ def test_runs_are_drawn_in_looks_of_their_own_and_named_in_the_legend(store: Run
 
 
 def test_many_runs_leave_their_training_curves_out(store: RunStore) -> None:
-    plot = overlay_plot("loss", overlays(store, 4), "time", log=True)
+    plot = overlay_plot("loss", overlays(store, 4), View(axis="time", log_loss=True))
     assert len(plot.curves) == 4
     assert plot.y.scale is Scale.LOG
     assert plot.x.end == 10.0
 
 
 def test_no_run_leaves_words() -> None:
-    assert "drawn here" in overlay_plot("loss", [], "step").empty
+    assert "drawn here" in overlay_plot("loss", [], View()).empty

@@ -52,8 +52,9 @@ class RunCurves(Curves):
             np.arange(first + 1, len(batches) + 1),
             added["loss"],
             added["accuracy"],
+            added["learning_rate"],
             added["seconds"],
-            self.record.steps_per_epoch,
+            self.record.in_force.epoch_steps,
         )
 
 

@@ -1,7 +1,7 @@
 """Puts a chart together: limits, frame, curves, cursor and legend."""
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,20 @@ from mnist_tui.charts.raster import (
     line_cells,
     marker_cells,
 )
+from mnist_tui.charts.right_axis import right_axis, right_width
 from mnist_tui.charts.scales import Limits
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.ticks import ticks
+from mnist_tui.charts.verticals import draw_boundaries, draw_cursor, draw_marks
 
 _BLANK = ord(" ")
-_BOUNDARY = ord("┊")
 _GAP = ord("\N{MULTIPLICATION SIGN}")
 _FRAMED_WIDTH, _FRAMED_HEIGHT = 16, 5
 _LEGEND_HEIGHT = 6
 _SECOND_LEGEND_ROW, _THIRD_LEGEND_ROW = 14, 28
 _LABEL_WIDTH = 4
-_BOUNDARY_DISTANCE = 4
+_Ticks = list[tuple[int, str]]
+"""Row of the canvas, from 0 at the bottom, and label."""
 _DASHES = {Line.DASHED: (4, 2), Line.DOTTED: (1, 1)}
 
 
@@ -42,10 +44,12 @@ class Figure:
 
     def __init__(self) -> None:
         self.frames = Frames()
-        self._axes: tuple[XAxis, YAxis] | None = None
+        self._axes: tuple[XAxis, YAxis, YAxis | None] | None = None
         self._x: Limits | None = None
         self._y: Limits | None = None
-        self._label_width = _LABEL_WIDTH
+        self._right: Limits | None = None
+        self._margins = _LABEL_WIDTH, 0
+        """Columns of the labels on the left, and of the axis on the right."""
         self._kept: list[_Kept] = []
 
     def compose(self, plot: Plot, width: int, height: int) -> Picture:
@@ -54,11 +58,9 @@ class Figure:
         What does not fit is left out: first the legend, then the frame.
         """
         if width < 1 or height < 1 or not any(len(curve.series) for curve in plot.curves):
-            self._x = self._y = None
+            self._x = self._y = self._right = None
             return _words(plot.empty, max(width, 0), max(height, 0))
-        if (plot.x, plot.y) != self._axes:
-            # Someone asked for another view: limits kept for calm would hide that.
-            self._axes, self._x, self._y = (plot.x, plot.y), None, None
+        self._look_at(plot)
         self._x = x = x_limits(plot, self._x)
         reach = (x.high - x.low) / width / 2
         header = []
@@ -68,43 +70,78 @@ class Figure:
         rows = height - len(header)
         if width < _FRAMED_WIDTH or rows < _FRAMED_HEIGHT:
             curves = self._columns(plot, x, width)
-            self._y = y_limits(plot, curves, self._y)
-            canvas = Canvas(0, len(header), width, rows, x, self._y)
+            canvas = Canvas(0, len(header), width, rows, x, *self._limits(plot, curves))
             codes = np.full((rows, width), _BLANK, np.uint32)
             inks = np.full((rows, width), int(Ink.PLAIN))
         else:
-            curves, y, layout = self._laid_out(plot, x, width, rows)
+            curves, limits, layout, right_ticks = self._laid_out(plot, x, width, rows)
             size = layout.canvas_width, layout.canvas_height
-            canvas = Canvas(layout.left, len(header), *size, x, y)
-            codes, inks = self.frames.get(layout), frame_inks(layout)
+            canvas = Canvas(layout.left, len(header), *size, x, *limits)
+            right_codes, right_inks = right_axis(rows, layout.canvas_height, right_ticks)
+            codes = np.hstack([self.frames.get(layout), right_codes])
+            inks = np.hstack([frame_inks(layout), right_inks])
         inside = slice(0, canvas.height), slice(canvas.left, canvas.left + canvas.width)
-        _draw_boundaries(plot, canvas, codes[inside], inks[inside])
+        draw_boundaries(plot, canvas, codes[inside], inks[inside])
         _draw_curves(plot, curves, canvas, codes[inside], inks[inside])
-        _draw_cursor(plot, canvas, codes, inks)
+        draw_marks(plot, canvas, codes[inside], inks[inside])
+        draw_cursor(plot, canvas, codes, inks)
         return Picture(width, header, codes, inks, canvas, reach)
+
+    def _look_at(self, plot: Plot) -> None:
+        """Forget limits that were kept for calm where someone asked for another view.
+
+        Those of the values are kept from one window to the next, and while the axis grows.
+        """
+        axes = plot.x, plot.y, plot.right
+        if axes == self._axes:
+            return
+        before, self._axes = self._axes, axes
+        self._x = None
+        if before is None or _looks(*before) != _looks(*axes):
+            self._y = self._right = None
+
+    def _limits(self, plot: Plot, curves: list[Columns]) -> tuple[Limits, Limits | None]:
+        """Of the values on the left and on the right."""
+        sides = list(zip(plot.curves, curves, strict=True))
+        left = [columns for curve, columns in sides if not curve.right]
+        self._y = y_limits(plot.y, left, self._y)
+        if plot.right is not None:
+            right = [columns for curve, columns in sides if curve.right]
+            self._right = y_limits(plot.right, right, self._right)
+        return self._y, self._right
 
     def _laid_out(
         self, plot: Plot, x: Limits, width: int, rows: int
-    ) -> tuple[list[Columns], Limits, Layout]:
-        """The curves, the limits of y, and the frame, whose labels decide the canvas's width."""
-        curves = self._columns(plot, x, width - self._label_width - 1)
-        self._y = y = y_limits(plot, curves, self._y)
-        y_ticks = ticks(y, plot.y.unit, max(2, rows // 3))
-        label_width = max(_LABEL_WIDTH, *(len(label) for _, label in y_ticks))
-        if label_width != self._label_width:
-            self._label_width = label_width
-            curves = self._columns(plot, x, width - label_width - 1)
-        canvas_width = width - label_width - 1
+    ) -> tuple[list[Columns], tuple[Limits, Limits | None], Layout, _Ticks]:
+        """The curves, the limits of their values, the frame, and the ticks on the right.
+
+        The labels of the limits decide the canvas's width.
+        """
+        curves = self._columns(plot, x, width - sum(self._margins) - 1)
+        y, right = self._limits(plot, curves)
+        most = max(2, rows // 3)
+        y_ticks = ticks(y, plot.y.unit, most)
+        right_ticks = ticks(right, plot.right.unit, most) if right and plot.right else []
+        margins = (
+            max(_LABEL_WIDTH, *(len(label) for _, label in y_ticks)),
+            right_width([label for _, label in right_ticks]),
+        )
+        if margins != self._margins:
+            self._margins = margins
+            curves = self._columns(plot, x, width - sum(margins) - 1)
+        canvas_width = width - sum(margins) - 1
         x_ticks = ticks(x, plot.x.unit, max(2, canvas_width // 9))
         layout = Layout(
-            width,
+            width - margins[1],
             rows,
-            label_width,
+            margins[0],
             tuple((_cell(x, at, DOT_COLUMNS, canvas_width), label) for at, label in x_ticks),
             tuple((_cell(y, at, DOT_ROWS, rows - 2), label) for at, label in y_ticks),
             plot.x.title,
         )
-        return curves, y, layout
+        on_right = [(_cell(right, at, DOT_ROWS, rows - 2), label) for at, label in right_ticks
+                    if right]  # fmt: skip
+        return curves, (y, right), layout, on_right
 
     def _columns(self, plot: Plot, x: Limits, canvas_width: int) -> list[Columns]:
         """Every curve by columns of dots; those of curves that have not grown are kept."""
@@ -121,6 +158,11 @@ class Figure:
         return [entry.columns for entry in self._kept]
 
 
+def _looks(x: XAxis, y: YAxis, right: YAxis | None) -> object:
+    """What of the axes decides which limits the values have, but for the place of a window."""
+    return replace(x, window=None, end=None), x.window is None, y, right
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     series: Series
@@ -133,27 +175,6 @@ def _cell(limits: Limits, value: float, dots: int, cells: int) -> int:
     return dot_of(limits.fraction(value), dots * cells) // dots
 
 
-def _draw_boundaries(
-    plot: Plot, canvas: Canvas, codes: NDArray[np.uint32], inks: NDArray[np.int64]
-) -> None:
-    places = np.asarray(plot.boundaries, np.float64)
-    columns = np.floor(canvas.x.fractions(places) * (2 * canvas.width - 1) + 0.5) // 2
-    columns = columns[(columns > 0) & (columns < canvas.width)]
-    if len(columns) == 0:
-        return
-    # Of boundaries that would crowd each other only every second, fifth, tenth ... is drawn.
-    distance = (columns[-1] - columns[0]) / max(len(columns) - 1, 1)
-    stride = next(
-        n * 10**power
-        for power in range(10)
-        for n in (1, 2, 5)
-        if n * 10**power * distance >= _BOUNDARY_DISTANCE or n * 10**power >= len(columns)
-    )
-    shown = columns[stride - 1 :: stride].astype(np.int64)
-    codes[:, shown] = _BOUNDARY
-    inks[:, shown] = Ink.BOUNDARY
-
-
 def _draw_curves(
     plot: Plot,
     curves: list[Columns],
@@ -164,35 +185,20 @@ def _draw_curves(
     gaps = np.zeros(canvas.width, np.bool_)
     for index, (curve, columns) in enumerate(zip(plot.curves, curves, strict=True)):
         gaps |= columns.gaps.reshape(-1, 2).any(axis=1)
+        y = canvas.right if curve.right and canvas.right is not None else canvas.y
         if curve.line is not Line.NONE:
-            bits = line_cells(columns, canvas.y, canvas.height)
+            bits = line_cells(columns, y, canvas.height)
             if curve.line in _DASHES:
                 bits = dashed(bits, *_DASHES[curve.line])
             drawn = bits > 0
             codes[drawn] = BRAILLE + bits[drawn].astype(np.uint32)
             inks[drawn] = Ink.CURVE + index
         if curve.marker:
-            cells = marker_cells(columns, canvas.y, canvas.height)
+            cells = marker_cells(columns, y, canvas.height)
             codes[cells] = ord(curve.marker)
             inks[cells] = Ink.CURVE + index
     codes[-1, gaps] = _GAP
     inks[-1, gaps] = Ink.GAP
-
-
-def _draw_cursor(
-    plot: Plot, canvas: Canvas, codes: NDArray[np.uint32], inks: NDArray[np.int64]
-) -> None:
-    if plot.cursor is None:
-        return
-    fraction = canvas.x.fraction(plot.cursor)
-    if not 0 <= fraction <= 1:
-        return
-    column = canvas.left + dot_of(fraction, 2 * canvas.width) // 2
-    free = np.flatnonzero(np.isin(codes[: canvas.height, column], [_BLANK, _BOUNDARY]))
-    codes[free, column] = ord("│")
-    inks[free, column] = Ink.CURSOR
-    codes[canvas.height : canvas.height + 1, column] = ord("▲")
-    inks[canvas.height : canvas.height + 1, column] = Ink.CURSOR
 
 
 def _words(text: str, width: int, height: int) -> Picture:

@@ -8,7 +8,8 @@ from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.charts.picture import Ink, Piece
 from mnist_tui.charts.plot import Curve, Plot
-from mnist_tui.charts.ticks import format_value
+from mnist_tui.charts.ticks import Unit, format_value
+from mnist_tui.charts.verticals import marks_near
 
 _BETWEEN = "   "
 _LONGEST_LABEL = 40
@@ -61,6 +62,7 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
         )
     else:
         head = [[(f"{plot.x.title} {format_value(plot.cursor, plot.x.unit).strip()}", Ink.CURSOR)]]
+        head += [[(mark.label, Ink.MARK)] for mark in marks_near(plot, plot.cursor, reach)]
         forms = (
             [_entry_at(plot, *item, plot.cursor, reach, longest) for item in labelled]
             for longest in (_LONGEST_LABEL, 0)
@@ -82,15 +84,19 @@ def _gives_way(curve: Curve) -> bool:
     return curve.dim or curve.beside
 
 
+def _unit(plot: Plot, curve: Curve) -> Unit:
+    return plot.right.unit if curve.right and plot.right is not None else plot.y.unit
+
+
 def _entry(plot: Plot, index: int, curve: Curve, detail: _Detail) -> list[Piece]:
     pieces = _name(index, curve, detail.longest_label)
-    series = curve.drawn
+    series, unit = curve.drawn, _unit(plot, curve)
     if detail.last and len(series):
-        pieces.append((" " + format_value(float(series.y[-1]), plot.y.unit), Ink.PLAIN))
+        pieces.append((" " + format_value(float(series.y[-1]), unit), Ink.PLAIN))
     if detail.best and curve.best is not None:
         best = float(series.extrema()[curve.best == "high"][0])
         if not np.isnan(best):
-            pieces.append((" best " + format_value(best, plot.y.unit).strip(), Ink.LABEL))
+            pieces.append((" best " + format_value(best, unit).strip(), Ink.LABEL))
     return pieces
 
 
@@ -98,7 +104,7 @@ def _entry_at(
     plot: Plot, index: int, curve: Curve, cursor: float, reach: float, longest: int
 ) -> list[Piece]:
     found = curve.drawn.at(plot.x.column, cursor, reach)
-    value = format_value(found[1], plot.y.unit) if found is not None else _ABSENT.rjust(6)
+    value = format_value(found[1], _unit(plot, curve)) if found is not None else _ABSENT.rjust(6)
     return [*_name(index, curve, longest), (" " + value, Ink.PLAIN)]
 
 

@@ -1,15 +1,19 @@
 """The limits of a plot's axes: what must be in view, in steps that seldom change."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.charts.plot import Plot
+from mnist_tui.charts.plot import Plot, YAxis
 from mnist_tui.charts.raster import Columns
 from mnist_tui.charts.scales import Limits, Scale, stepped_limits
+from mnist_tui.charts.view import Extent
 
 _SMALLEST_ON_LOG = 1e-30
+_FEWEST_POINTS = 4
+"""Of the densest curve, in the smallest window."""
 _OUTLIERS = 5.0
 """Percent of the columns of a curve, at either end, that limits may leave out."""
 
@@ -36,9 +40,19 @@ def x_limits(plot: Plot, current: Limits | None) -> Limits:
     return limits
 
 
-def y_limits(plot: Plot, curves: Sequence[Columns], current: Limits | None) -> Limits:
+def extent(plot: Plot) -> Extent | None:
+    """All that `plot` could show on its x axis, whatever its window; None without points."""
+    every = [curve.series.x(plot.x.column) for curve in plot.curves if len(curve.series)]
+    if not every:
+        return None
+    limits = x_limits(replace(plot, x=replace(plot.x, window=None)), None)
+    steps = [float(x[-1] - x[0]) / (len(x) - 1) for x in every if len(x) > 1 and x[-1] > x[0]]
+    smallest = _FEWEST_POINTS * min(steps, default=limits.high - limits.low)
+    return Extent(limits.low, limits.high, smallest)
+
+
+def y_limits(axis: YAxis, curves: Sequence[Columns], current: Limits | None) -> Limits:
     """Round limits around what `curves` do on the canvas; `current` while it serves."""
-    axis = plot.y
     if axis.window is not None:
         return Limits(*axis.window, axis.scale)
     values = np.concatenate(

@@ -22,7 +22,8 @@ class Ink(IntEnum):
     BOUNDARY = 3
     CURSOR = 4
     GAP = 5
-    CURVE = 6
+    MARK = 6
+    CURVE = 7
 
 
 Piece = tuple[str, int]
@@ -39,6 +40,8 @@ class Canvas:
     height: int
     x: Limits
     y: Limits
+    right: Limits | None = None
+    """Of the curves over the axis on the right."""
 
     def x_at(self, column: int) -> float:
         """The place on the x axis at the middle of a column of the picture."""

@@ -41,6 +41,8 @@ class Curve:
     """0 <= smoothing < 1."""
     best: Literal["low", "high"] | None = None
     """Which extreme the legend calls the best."""
+    right: bool = False
+    """Drawn over the axis on the right, which only one kind of value shares."""
 
     @property
     def drawn(self) -> Series:
@@ -76,12 +78,24 @@ class YAxis:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened at a place on the x axis, in a few words."""
+
+    place: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plot:
     curves: Sequence[Curve] = ()
     x: XAxis = XAxis()
     y: YAxis = YAxis()
+    right: YAxis | None = None
+    """Of the curves that are drawn over the axis on the right, where there are any."""
     boundaries: Sequence[float] = ()
     """Places on the x axis with a vertical line, such as the ends of epochs."""
+    marks: Sequence[Mark] = ()
+    """In the order of their places."""
     cursor: float | None = None
     """The place on the x axis that is read out."""
     empty: str = ""

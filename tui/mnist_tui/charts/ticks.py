@@ -7,6 +7,9 @@ from mnist_tui.charts.scales import Limits, Scale, nice_step
 
 _DURATIONS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
+_SEVERAL = 2
+"""Epochs on an axis that need no label between them."""
+
 
 class Unit(Enum):
     """What an axis counts."""
@@ -17,6 +20,8 @@ class Unit(Enum):
     PERCENT = "percent"
     """Fractions, written as percentages."""
     SECONDS = "seconds"
+    EPOCHS = "epochs"
+    """Whole numbers while there are several, and what lies between two."""
 
 
 def format_value(value: float, unit: Unit = Unit.NUMBER) -> str:
@@ -28,6 +33,8 @@ def format_value(value: float, unit: Unit = Unit.NUMBER) -> str:
             return f"{value:.0f}"
         case Unit.PERCENT:
             return f"{100 * value:.2f} %".rjust(7)
+        case Unit.EPOCHS:
+            return f"{value:.2f}"
         case Unit.SECONDS:
             return _duration(value, 0.1 if value < 100 else 1)
         case Unit.NUMBER:
@@ -62,7 +69,7 @@ def _step(span: float, unit: Unit, most: int) -> float:
     if unit is Unit.SECONDS and span / most > 1:
         return next((step for step in _DURATIONS if step * most >= span), nice_step(span, most))
     step = nice_step(span, most)
-    if unit is Unit.COUNT:
+    if unit is Unit.COUNT or (unit is Unit.EPOCHS and span >= _SEVERAL):
         return 1.0 if step < 1 else float(round(step)) if step != 2.5 else 5.0
     return step
 

@@ -4,16 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mnist_tui.charts.plot import Curve, Line, Plot, XAxis, YAxis
-from mnist_tui.charts.scales import Scale
+from mnist_tui.charts.plot import Curve, Line, Plot
 from mnist_tui.charts.series import Series
-from mnist_tui.charts.ticks import Unit
-from mnist_tui.plots import MOST_MARKED_EPOCHS, SMOOTHING, Metric
+from mnist_tui.charts.view import View
+from mnist_tui.plots import MOST_MARKED_EPOCHS, X_AXES, Metric, metric_axis
 from mnist_tui.run_curves import RunCurves
 from mnist_tui.runs.marks import Look
-
-AXIS_UNITS = {"epoch": Unit.COUNT, "step": Unit.COUNT, "time": Unit.SECONDS}
-"""The x axes, in the order in which a key goes through them."""
 
 _MOST_TRAINING_CURVES = 3
 """With more runs, training curves would bury those that runs are compared by."""
@@ -31,30 +27,22 @@ class Overlay:
 
 
 def overlay_plot(
-    metric: Metric,
-    overlays: Sequence[Overlay],
-    axis: str,
-    *,
-    log: bool = False,
-    cursor: float | None = None,
+    metric: Metric, overlays: Sequence[Overlay], view: View, *, cursor: float | None = None
 ) -> Plot:
     """`metric` on held-out data, the last run uppermost; training dotted where few runs share it.
 
-    `axis` is one of `AXIS_UNITS`; `log` is for the loss.
+    All of the runs, not only the window of the view.
     """
     # Of a long run the first epochs would press the others flat; a short one is mostly those.
     long = any(len(overlay.curves.test_loss) > _SHORT for overlay in overlays)
-    y = (
-        YAxis(scale=Scale.LOG if log else Scale.LINEAR, ignore_outliers=long)
-        if metric == "loss"
-        else YAxis(unit=Unit.PERCENT, bounds=(0.0, 1.0), ignore_outliers=long)
-    )
+    outliers = long if view.ignore_outliers is None else view.ignore_outliers
+    y = metric_axis(metric, replace(view, ignore_outliers=outliers), from_zero=False)
     many = len(overlays) > _MOST_TRAINING_CURVES
-    training = [curve for overlay in overlays for curve in _training(metric, overlay, many)]
+    training = [curve for run in overlays for curve in _training(metric, run, many, view)]
     held_out = [curve for overlay in overlays for curve in _held_out(metric, overlay)]
     return Plot(
         curves=training + held_out,
-        x=XAxis(axis, AXIS_UNITS[axis], axis, end=_end(overlays, axis)),
+        x=replace(X_AXES[view.axis], end=_end(overlays, view.axis)),
         y=y,
         cursor=cursor,
         empty=f"The {metric} of the run in the table will be drawn here.",
@@ -72,11 +60,12 @@ def with_overlays(plot: Plot, metric: Metric, overlays: Sequence[Overlay]) -> Pl
     return replace(plot, curves=[*below, *plot.curves]) if below else plot
 
 
-def _training(metric: Metric, overlay: Overlay, many: bool) -> Iterator[Curve]:
+def _training(metric: Metric, overlay: Overlay, many: bool, view: View) -> Iterator[Curve]:
     curves = overlay.curves
     series = curves.train_loss if metric == "loss" else curves.train_accuracy
     if len(series) and not (many and len(curves.test_loss) > 1):
-        yield Curve(series, overlay.look.color, line=Line.DOTTED, dim=True, smoothing=SMOOTHING)
+        color, smoothing = overlay.look.color, view.smoothing
+        yield Curve(series, color, line=Line.DOTTED, dim=True, smoothing=smoothing)
 
 
 def measured_on(overlays: Sequence[Overlay]) -> str:
@@ -114,6 +103,8 @@ def _end(overlays: Sequence[Overlay], axis: str) -> float | None:
 def _end_of(curves: RunCurves, axis: str) -> float:
     record = curves.record
     if record.state.is_live and axis != "time":
-        return float(record.epochs * (record.steps_per_epoch if axis == "step" else 1))
+        return float(
+            record.in_force.epoch_steps.end(record.epochs) if axis == "step" else record.epochs
+        )
     series = (curves.train_loss, curves.test_loss)
     return max((float(one.x(axis)[-1]) for one in series if len(one)), default=0.0)

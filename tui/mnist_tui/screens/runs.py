@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import events, on
@@ -11,11 +12,12 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from mnist_core.store import RunRecord, RunStore, StoreError
+from mnist_tui.charts.limits import extent
+from mnist_tui.charts.view import View
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.numbers import count
 from mnist_tui.plain_text import visible
@@ -27,9 +29,11 @@ from mnist_tui.runs.deleted import DeletedRun, DeletedRuns
 from mnist_tui.runs.filter import parse_filter
 from mnist_tui.runs.listing import Listing
 from mnist_tui.runs.marks import Look, Marks
-from mnist_tui.runs.overlay import AXIS_UNITS, Overlay, measured_on, overlay_plot
+from mnist_tui.runs.overlay import Overlay, measured_on, overlay_plot
+from mnist_tui.screens.chart_screen import CHART_ACTIONS, ChartScreen
 from mnist_tui.screens.line_input import LineInput
 from mnist_tui.widgets.chart import Chart
+from mnist_tui.widgets.key_footer import KeyFooter
 from mnist_tui.widgets.runs_table import RunsTable
 
 POLL_INTERVAL = 1.0
@@ -46,10 +50,11 @@ _NO_RUNS = "No runs yet. Press 1, then r, to train one. Every run is kept here."
 _METRICS: tuple[Metric, ...] = ("loss", "accuracy")
 
 
-class RunsScreen(Screen[None]):
+class RunsScreen(ChartScreen):
     """Lists, compares and edits the runs of `store`; the app answers the messages it posts."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.RUNS)
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.RUNS), *bindings(Scope.CHARTS)]
+    PANES = "#runs, #below, Chart, #comparison"
     AUTO_FOCUS = "RunsTable"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
 
@@ -74,7 +79,7 @@ class RunsScreen(Screen[None]):
 
     def __init__(self, store: RunStore, marks: Marks) -> None:
         """`store` belongs to the thread of the app; `marks` may be shared with other screens."""
-        super().__init__()
+        super().__init__(View(axis="epoch"))
         self.deleted = DeletedRuns()
         """For the app to purge at its end."""
         self._store = store
@@ -86,8 +91,6 @@ class RunsScreen(Screen[None]):
         """What the store told of its changes before the runs were last read."""
         self._curves: OrderedDict[str, RunCurves] = OrderedDict()
         self._curves_timer: Timer | None = None
-        self._axis = "epoch"
-        self._log_loss = False
         self._pointed: float | None = None
         self._aged = 0.0
         self._shown_below = ""
@@ -110,7 +113,7 @@ class RunsScreen(Screen[None]):
             yield Input(id="filter", placeholder="words, optimizer:adam, lr>=0.01, acc>0.95",
                         compact=True)  # fmt: skip
             yield Static(id="filter-problem", markup=False)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.set_interval(POLL_INTERVAL, self._poll)
@@ -224,12 +227,20 @@ class RunsScreen(Screen[None]):
         except StoreError as error:
             self._say(str(error))
             return
-        for metric in _METRICS:
-            chart = self.query_one(f"#runs-{metric}", Chart)
-            log = self._log_loss and metric == "loss"
-            chart.plot = overlay_plot(metric, overlays, self._axis, log=log, cursor=self._pointed)
-            title = [metric.capitalize(), measured_on(overlays), "log" if log else ""]
-            chart.border_title = Content(" · ".join(filter(None, title)))
+        plots = {
+            metric: overlay_plot(metric, overlays, self.view, cursor=self._pointed)
+            for metric in _METRICS
+        }
+        all_there_is = extent(plots["loss"])
+        window = self.view.within(all_there_is) if all_there_is is not None else None
+        data = measured_on(overlays)
+        for metric, plot in plots.items():
+            shown = replace(plot, x=replace(plot.x, window=window))
+            name = " · ".join(filter(None, (metric.capitalize(), data)))
+            self.query_one(f"#runs-{metric}", Chart).show_plot(name, shown)
+
+    def draw_charts(self) -> None:
+        self._show_curves()
 
     def _overlays(self) -> Iterator[Overlay]:
         """The pinned run, the marked ones, and that under the cursor on top."""
@@ -293,14 +304,14 @@ class RunsScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         if action == "clear_filter":
-            return self._filtering or self._pointed is not None
+            return self._filtering or self._pointed is not None or self.is_maximised
         if isinstance(self.focused, Input):
-            return action not in _ACTIONS
+            return action not in _ACTIONS | CHART_ACTIONS
         record = self._row if self.is_mounted else None
         match action:
             case "undo_delete":
                 return len(self.deleted) > 0
-            case "filter_runs" | "sort_runs" | "reverse_sorting" | "runs_axis" | "log_curves":
+            case "filter_runs" | "sort_runs" | "reverse_sorting":
                 return self._listing.total > 0
             case "rename_run" | "edit_note" | "edit_tags":
                 return record is not None and not self._read_only
@@ -309,7 +320,7 @@ class RunsScreen(Screen[None]):
             case _ if action in _ACTIONS:
                 return record is not None
             case _:
-                return True
+                return super().check_action(action, parameters)
 
     def action_open_run(self) -> None:
         self._ask(self.Opened)
@@ -429,15 +440,9 @@ class RunsScreen(Screen[None]):
         self._listing.sorting = sorting
         self._show_rows()
 
-    def action_runs_axis(self) -> None:
-        axes = list(AXIS_UNITS)
-        self._axis = axes[(axes.index(self._axis) + 1) % len(axes)]
+    def change_axis(self, axis: str) -> None:
         self._point_at(None)
-        self._show_curves()
-
-    def action_log_curves(self) -> None:
-        self._log_loss = not self._log_loss
-        self._show_curves()
+        super().change_axis(axis)
 
     # -- filter ----------------------------------------------------------------------------------
 
@@ -447,6 +452,7 @@ class RunsScreen(Screen[None]):
         return bool(self._listing.run_filter.text) or isinstance(self.focused, Input)
 
     def action_filter_runs(self) -> None:
+        self.maximise_pane(None)
         self.query_one("#filter-line").display = True
         self.set_focus(self.query_one("#filter", Input))
         self._show_keys()
@@ -458,7 +464,10 @@ class RunsScreen(Screen[None]):
             self._leave_filter()
 
     def action_clear_filter(self) -> None:
-        """Esc: take the filter away, or else the charts' cursor."""
+        """Esc: bring back what made room, else take the filter away, or the charts' cursor."""
+        if self.is_maximised:
+            self.maximise_pane(None)
+            return
         if not self._filtering:
             self._point_at(None)
             return

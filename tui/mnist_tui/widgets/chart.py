@@ -7,6 +7,7 @@ from typing import ClassVar
 from rich.style import Style
 from textual import events
 from textual.color import Color
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
@@ -14,8 +15,11 @@ from textual.widget import Widget
 
 from mnist_tui.charts.figure import Figure
 from mnist_tui.charts.legend import read_out
+from mnist_tui.charts.limits import extent
 from mnist_tui.charts.picture import Ink, Picture
 from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
+from mnist_tui.charts.view import Extent, subtitle, title
+from mnist_tui.contrast import readable
 
 _DIM = 0.5
 """How far a dim curve's colour goes towards the background."""
@@ -27,6 +31,7 @@ _COMPONENTS = {
     Ink.BOUNDARY: "chart--boundary",
     Ink.CURSOR: "chart--cursor",
     Ink.GAP: "chart--gap",
+    Ink.MARK: "chart--mark",
 }
 
 
@@ -35,6 +40,7 @@ class Chart(Widget, can_focus=True):
     series calls `redraw`.
     """
 
+    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = set(_COMPONENTS.values())
     DEFAULT_CSS = """
     Chart {
@@ -46,6 +52,7 @@ class Chart(Widget, can_focus=True):
         & > .chart--boundary { color: $foreground 15%; }
         & > .chart--cursor { color: $accent; }
         & > .chart--gap { color: $error; }
+        & > .chart--mark { color: $text-warning; }
     }
     """
 
@@ -55,6 +62,24 @@ class Chart(Widget, can_focus=True):
         def __init__(self, place: float) -> None:
             super().__init__()
             self.place = place
+
+    class Zoomed(Message):
+        """The user turned the wheel over a place on the x axis."""
+
+        def __init__(self, place: float | None, closer: bool) -> None:
+            super().__init__()
+            self.place = place
+            self.closer = closer
+
+    class Panned(Message):
+        """The user dragged the canvas by a part of its width; to the left is positive."""
+
+        def __init__(self, by: float) -> None:
+            super().__init__()
+            self.by = by
+
+    class DoubleClicked(Message):
+        """The user wants to see everything again."""
 
     def __init__(
         self,
@@ -71,6 +96,13 @@ class Chart(Widget, can_focus=True):
         self._drawn_size = Size(0, 0)
         self._strips: list[Strip] = []
         self._styles: tuple[list[tuple[str, bool]], Style, list[Style]] | None = None
+        self._heading = ""
+        self._captions: tuple[str, str] | None = None
+        """What the border says above and below."""
+        self._held_at: int | None = None
+        """The column of the screen that the pointer was last dragged to; None: no button held."""
+        self._dragged = False
+        """Whether the pointer was moved since its button was last pressed."""
         self.compositions = 0
         """How often the chart was drawn."""
 
@@ -83,6 +115,12 @@ class Chart(Widget, can_focus=True):
     def plot(self, plot: Plot) -> None:
         self._plot = plot
         self.redraw()
+
+    def show_plot(self, name: str, plot: Plot) -> None:
+        """Show `plot`; the border says what it is called and how it is looked at."""
+        self.plot = plot
+        self._heading = name
+        self._caption()
 
     def show(
         self,
@@ -99,7 +137,9 @@ class Chart(Widget, can_focus=True):
         x = self._plot.x if x is None else x
         y = self._plot.y if y is None else y
         cursor = self._plot.cursor if x.column == self._plot.x.column else None
-        self.plot = Plot(tuple(curves), x, y, boundaries, cursor, self._plot.empty)
+        self.plot = Plot(
+            tuple(curves), x, y, boundaries=boundaries, cursor=cursor, empty=self._plot.empty
+        )
 
     def redraw(self) -> None:
         """Draw again, since points were added or the plot is another; once a tick is enough.
@@ -134,11 +174,67 @@ class Chart(Widget, can_focus=True):
         picture = self._composed()
         return {} if picture.canvas is None else read_out(self._plot, picture.reach)
 
+    def on_resize(self) -> None:
+        if self._heading:
+            self._caption()
+
+    def _caption(self) -> None:
+        captions = title(self._heading, self._plot), subtitle(self._plot, self.size.width - 2)
+        # Setting a border's text draws the whole widget again.
+        if captions != self._captions:
+            self._captions = captions
+            self.border_title, self.border_subtitle = map(Content, captions)
+
+    @property
+    def extent(self) -> Extent | None:
+        """All that could be shown on the x axis; None while there is nothing."""
+        return extent(self._plot)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if event.button == 1:
+            self._held_at, self._dragged = event.screen_x, False
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        canvas = self._composed().canvas
+        if self._held_at is None or canvas is None or event.screen_x == self._held_at:
+            return
+        by = (self._held_at - event.screen_x) / canvas.width
+        self._held_at, self._dragged = event.screen_x, True
+        self.post_message(self.Panned(by))
+
+    def on_mouse_up(self) -> None:
+        self._let_go()
+
+    def on_hide(self) -> None:
+        # Who is not on the screen would never hear that the button was let go.
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._held_at = None
+        self.release_mouse()
+
     def on_click(self, event: events.Click) -> None:
+        if self._dragged or event.button != 1:
+            return
+        if event.chain > 1:
+            self.post_message(self.DoubleClicked())
+            return
         offset = event.get_content_offset(self)
         place = self.place_at(offset.x) if offset is not None else None
         if place is not None:
             self.post_message(self.Pointed(place))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._turn_wheel(event, closer=True)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._turn_wheel(event, closer=False)
+
+    def _turn_wheel(self, event: events.MouseEvent, *, closer: bool) -> None:
+        event.stop()
+        offset = event.get_content_offset_capture(self)
+        self.post_message(self.Zoomed(self.place_at(offset.x), closer))
 
     def render_line(self, y: int) -> Strip:
         self._composed()
@@ -188,9 +284,10 @@ class Chart(Widget, can_focus=True):
 
     def _curve_style(self, name: str, dim: bool) -> Style:
         color = Color.parse(self.app.theme_variables[name[1:]] if name[:1] == "$" else name)
+        _, background = self.background_colors
+        color = readable(color, background)
         if not dim:
             return Style(color=color.rich_color)
-        if color.ansi is not None:
+        if color.ansi is not None or self.app.no_color:
             return Style(color=color.rich_color, dim=True)
-        _, background = self.background_colors
         return Style(color=color.blend(background, _DIM).rich_color)
