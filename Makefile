@@ -1,15 +1,15 @@
 # Two variables, both optional:
 #   ARGS="..."   arguments for the app (make run), for pytest (make test, make soak) or for the
-#                benchmark (make bench)
+#                benchmark (make bench); the folder for screenshots (make test-web)
 #   EXTRA=cuda12 the MLX back end or other extras to install, separated by commas
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint clean setup setup-dev
+.PHONY: help run test test-web soak bench lint clean setup setup-dev
 
 SETUP = scripts/setup.sh $(if $(EXTRA),--extra '$(EXTRA)')
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## install what is missing and open the app: make run ARGS="--preset mlx-wide"
 	@exec .venv/bin/mnist-tui $(ARGS)
@@ -23,6 +23,9 @@ ifeq ($(strip $(ARGS)),)
 else
 	.venv/bin/python -m pytest $(ARGS)
 endif
+
+test-web: setup-dev ## walk through the page of `mnist-tui serve` in headless Chromium, if it is there
+	.venv/bin/python tests/e2e/walk_in_chromium.py $(ARGS)
 
 soak: setup-dev ## run every test, repeated ones in full; this takes long
 	.venv/bin/python -m pytest --soak --timeout 3600 $(ARGS)

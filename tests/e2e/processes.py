@@ -1,7 +1,7 @@
-"""The processes of a group, as the operating system lists them."""
+"""The processes of a group or of a parent, as the operating system lists them."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -9,11 +9,26 @@ _PROC = Path("/proc")
 
 def members_of_group(group: int) -> list[tuple[int, str]]:
     """Number and command of each process in a process group that has not ended yet."""
-    listing = _from_proc() if (_PROC / "self" / "stat").exists() else _from_ps()
-    return [(number, command) for number, its_group, command in listing if its_group == group]
+    return [
+        (number, command) for number, _parent, its_group, command in _all() if its_group == group
+    ]
 
 
-def _from_proc() -> Iterator[tuple[int, int, str]]:
+def children_of(parent: int) -> list[int]:
+    """The numbers of the processes that a process has started and that have not ended yet."""
+    return [number for number, its_parent, _group, _command in _all() if its_parent == parent]
+
+
+def still_there(numbers: Collection[int]) -> list[int]:
+    """Those of the processes that have not ended yet."""
+    return [number for number, *_ in _all() if number in numbers]
+
+
+def _all() -> Iterator[tuple[int, int, int, str]]:
+    return _from_proc() if (_PROC / "self" / "stat").exists() else _from_ps()
+
+
+def _from_proc() -> Iterator[tuple[int, int, int, str]]:
     for folder in _PROC.iterdir():
         if not folder.name.isdecimal():
             continue
@@ -22,15 +37,15 @@ def _from_proc() -> Iterator[tuple[int, int, str]]:
         except (FileNotFoundError, ProcessLookupError):  # it ended since the folder was listed
             continue
         name, _, fields = status.partition("(")[2].rpartition(")")
-        state, _parent, group = fields.split()[:3]
+        state, parent, group = fields.split()[:3]
         if state not in {"Z", "X"}:  # ended, and nobody has asked for the exit code
-            yield int(folder.name), int(group), name
+            yield int(folder.name), int(parent), int(group), name
 
 
-def _from_ps() -> Iterator[tuple[int, int, str]]:
-    columns = ["-o", "pid=", "-o", "pgid=", "-o", "stat=", "-o", "comm="]
+def _from_ps() -> Iterator[tuple[int, int, int, str]]:
+    columns = ["-o", "pid=", "-o", "ppid=", "-o", "pgid=", "-o", "stat=", "-o", "comm="]
     listing = subprocess.run(["ps", "-A", *columns], capture_output=True, text=True, check=True)
     for line in listing.stdout.splitlines():
-        number, group, state, command = line.split(maxsplit=3)
+        number, parent, group, state, command = line.split(maxsplit=4)
         if not state.startswith("Z"):
-            yield int(number), int(group), command
+            yield int(number), int(parent), int(group), command
