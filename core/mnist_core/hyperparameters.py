@@ -66,8 +66,9 @@ class Hyperparameters(BaseModel):
         BeforeValidator(_split_sizes),
         About(
             "Hidden layers",
-            "Units in each hidden layer, such as 32, 32. More units can learn finer shapes but "
-            "train slower and overfit sooner. Empty: no hidden layer, which is softmax regression.",
+            "Units in each hidden layer, such as 32, 32. More units or layers learn finer shapes, "
+            "but train slower and overfit sooner; fewer are faster and coarser. Empty: no hidden "
+            "layer, which is softmax regression.",
             TakesEffect.NEXT_RUN,
             expects="up to 8 whole numbers from 1 to 4096, separated by commas, or nothing",
         ),
@@ -77,7 +78,8 @@ class Hyperparameters(BaseModel):
         About(
             "Activation",
             "The curve between layers. relu is fast and a safe choice; sigmoid and tanh flatten "
-            "out and learn slower in deep networks; gelu and silu are smooth relatives of relu.",
+            "out and learn slower in deep networks; gelu and silu are smooth relatives of relu; "
+            "leaky_relu lets a little through below zero.",
             TakesEffect.NEXT_RUN,
         ),
     ] = "relu"
@@ -87,7 +89,8 @@ class Hyperparameters(BaseModel):
         About(
             "Dropout",
             "The share of hidden units switched off at random in each batch. Higher fights "
-            "overfitting and slows learning; 0 switches nothing off.",
+            "overfitting and slows learning; lower learns faster and may overfit; 0 switches "
+            "nothing off.",
             TakesEffect.NOW,
         ),
     ] = 0.0
@@ -95,8 +98,10 @@ class Hyperparameters(BaseModel):
         OptimizerName,
         About(
             "Optimizer",
-            "The rule that turns gradients into updates. sgd is plain; adam and adamw adapt the "
-            "step of each weight and want a learning rate near 0.001.",
+            "The rule that turns gradients into updates. sgd is plain; adam, adamw and rmsprop "
+            "adapt the step of each weight and want a learning rate near 0.001; adagrad does so "
+            "with ever smaller steps; lion steps by signs alone and wants a rate near 0.0001; muon "
+            "evens out the steps of a whole layer.",
             TakesEffect.NEXT_RUN,
         ),
     ] = "sgd"
@@ -116,7 +121,8 @@ class Hyperparameters(BaseModel):
         About(
             "Momentum",
             "How much of the last update is carried into the next. Higher rolls through noise and "
-            "flat stretches, too high overshoots; 0.9 is common with sgd, 0.95 with muon.",
+            "flat stretches, too high overshoots; lower follows each batch more closely. 0.9 is "
+            "common with sgd, 0.95 with muon.",
             TakesEffect.NOW,
         ),
     ] = 0.0
@@ -126,7 +132,8 @@ class Hyperparameters(BaseModel):
         About(
             "Weight decay",
             "Pulls every weight towards zero at each update. Higher keeps the network simpler "
-            "and fights overfitting, too high stops it from learning.",
+            "and fights overfitting, too high stops it from learning; lower leaves the weights "
+            "free to grow.",
             TakesEffect.NOW,
         ),
     ] = 0.0
@@ -145,7 +152,7 @@ class Hyperparameters(BaseModel):
         About(
             "Warm-up steps",
             "Batches over which the learning rate climbs to its full value. More makes a gentler "
-            "start, which helps high rates; 0 starts at full.",
+            "start, which helps high rates; fewer get to the full rate sooner; 0 starts there.",
             TakesEffect.NEXT_RUN,
         ),
     ] = 0
@@ -165,7 +172,7 @@ class Hyperparameters(BaseModel):
         About(
             "Epochs",
             "Passes over the training set. More learns longer, until the test loss rises again: "
-            "then the network is overfitting.",
+            "then the network is overfitting; fewer end sooner, perhaps half learned.",
             TakesEffect.NEXT_EPOCH,
         ),
     ] = 10
@@ -173,8 +180,8 @@ class Hyperparameters(BaseModel):
         bool,
         About(
             "Shuffle",
-            "Draw the batches in a new order each epoch. Off keeps the order of the files, which "
-            "can teach the network that order.",
+            "The order of the batches. yes draws a new one each epoch; no keeps that of the "
+            "files, which can teach the network that order.",
             TakesEffect.NEXT_RUN,
             expects="yes or no",
         ),
@@ -195,7 +202,8 @@ class Hyperparameters(BaseModel):
         About(
             "Label smoothing",
             "The share of the target spread evenly over all classes. Higher keeps the network "
-            "less sure of itself; 0 asks for full certainty. Reported test losses stay unsmoothed.",
+            "less sure of itself; lower lets it grow surer; 0 asks for full certainty. Reported "
+            "test losses stay unsmoothed.",
             TakesEffect.NEXT_RUN,
         ),
     ] = 0.0
@@ -205,8 +213,8 @@ class Hyperparameters(BaseModel):
         About(
             "Validation",
             "Examples held out to compare runs by. A number takes the last so many of the "
-            "training set; published takes all but the last ten test images, which are shown; "
-            "none trains on everything.",
+            "training set: more give steadier figures, fewer leave more to train on; published "
+            "takes all but the last ten test images, which are shown; none trains on everything.",
             TakesEffect.NEXT_RUN,
             expects="none, published, or a whole number of examples",
         ),
@@ -217,7 +225,7 @@ class Hyperparameters(BaseModel):
         About(
             "Seed",
             "Start of all random numbers: initial weights, batch order, dropout. The same seed "
-            "repeats a run exactly; another shows how much is luck.",
+            "repeats a run exactly; another, higher or lower, shows how much is luck.",
             TakesEffect.NEXT_RUN,
         ),
     ] = 0

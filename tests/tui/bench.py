@@ -1,29 +1,48 @@
 """The app under Pilot, with scripted runs."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from scripted import ScriptedLoader, ScriptedRuns
+from scripted import ScriptedLoader, ScriptedRuns, loaded
 from textual.pilot import Pilot
 
-from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
+from mnist_tui.config import ConfigFile
 from mnist_tui.session import Session, State
 
 
 class Bench:
     """The app, its session and its scripted runs; `pilot` is there once the app runs."""
 
-    def __init__(self, loader: ScriptedLoader, hyperparameters: Hyperparameters, log: Path) -> None:
+    def __init__(
+        self,
+        loader: ScriptedLoader,
+        hyperparameters: Hyperparameters,
+        log: Path,
+        config: ConfigFile | None = None,
+        *,
+        first_launch: bool = False,
+    ) -> None:
         self.loader = loader
         self.runs = ScriptedRuns()
         self.store = RunStore(log.parent / "home")
         self.session = Session(
             self.runs, lambda: self.loader, lambda text: "It is logged.", self.store
         )
-        self.app = MnistApp(self.session, None, hyperparameters, "mlx-docs", log, self.store)
+        self.app = MnistApp(
+            self.session,
+            None,
+            hyperparameters,
+            "mlx-docs",
+            log,
+            self.store,
+            config=config,
+            first_launch=first_launch,
+        )
         self.pilot: Pilot[None]
 
     async def until(self, wanted: Callable[[], bool]) -> None:
@@ -61,3 +80,29 @@ class Bench:
             for _, binding, enabled, _ in self.app.screen.active_bindings.values()
             if enabled
         }
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path,
+    size: tuple[int, int] = (120, 40),
+    config: ConfigFile | None = None,
+    *,
+    first_launch: bool = False,
+) -> AsyncIterator[Bench]:
+    """The app with its data loaded and two epochs to train, its files in `folder`."""
+    made = Bench(
+        loaded(),
+        make_hyperparameters({"epochs": 2}),
+        folder / "log",
+        config,
+        first_launch=first_launch,
+    )
+    async with made.app.run_test(size=size) as pilot:
+        made.pilot = pilot
+        await made.until_loaded()
+        try:
+            yield made
+        finally:
+            made.runs.gate.set()
+            made.session.close()

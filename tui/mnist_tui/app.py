@@ -1,17 +1,21 @@
 """The application: its screens, its theme, and how it starts and ends."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from mnist_core.backend import Backend, BackendMissing, available_cores, configure
@@ -20,22 +24,31 @@ from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.loading import DatasetLoader
 from mnist_core.mlx_run import mlx_runs
 from mnist_core.store import RunRecord, RunStore, StoreError
+from mnist_core.store.database import FILE as STORE_FILE
 from mnist_tui.collector import release_collector
-from mnist_tui.keys import KEYS, Scope, bindings
+from mnist_tui.config import ConfigFile
+from mnist_tui.digits import offered_style
+from mnist_tui.keys import Scope, bindings
 from mnist_tui.launch import LaunchOptions
 from mnist_tui.log import unexpected_error, write_log
 from mnist_tui.palette import Palette
 from mnist_tui.plain_text import visible
 from mnist_tui.quiet import stray_output_logged
+from mnist_tui.rebinding import rebound, scopes_of, use_table
 from mnist_tui.runs.marked_curves import MarkedCurves
 from mnist_tui.runs.marks import Marks
-from mnist_tui.screens.help import HelpScreen
+from mnist_tui.screens.chart_screen import ChartScreen
 from mnist_tui.screens.question import Question
+from mnist_tui.screens.too_small import TooSmall, is_too_small
 from mnist_tui.screens.train import TrainScreen
 from mnist_tui.session import Session
-from mnist_tui.themes import DARK, LIGHT
+from mnist_tui.themes import OWN_THEMES
+from mnist_tui.widgets.guidance import guidance
 
 if TYPE_CHECKING:
+    from mnist_core.benchmark.contest_run import ContestFactory
+    from mnist_tui.race.desk import RaceDesk
+    from mnist_tui.screens.draw import DrawScreen
     from mnist_tui.screens.runs import RunsScreen
 
 SWITCH_INTERVAL = 1e-4
@@ -62,19 +75,53 @@ class MnistApp(App[None]):
         preset: str,
         log_file: Path,
         store: RunStore,
+        make_race: "ContestFactory | None" = None,
+        *,
+        config: ConfigFile | None = None,
+        first_launch: bool = False,
     ) -> None:
-        super().__init__()
+        """`make_race` makes the races of the benchmark; without it, they run in real processes.
+
+        `config` is what the user has set; on the first launch there are three lines of guidance.
+        """
+        # Without colours nothing may be mixed from them: only then does Textual write none at all.
+        super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
         self._session = session
         self._store = store
         self._log_file = log_file
-        for theme in (DARK, LIGHT):
+        for theme in OWN_THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        found = config or ConfigFile(Path())
+        self._config = found.config
+        self._keys = rebound(self._config.keys)[0]
+        self.theme = self._config.theme
+        self._picture_style = offered_style(self._config.digits, self.no_color)
         self._marks = Marks()
         self._runs_screen: RunsScreen | None = None
+        self._make_race = make_race
+        self._race_desk: RaceDesk | None = None
         self._train_screen = TrainScreen(
-            session, backend, hyperparameters, preset, MarkedCurves(store, self._marks)
+            session,
+            backend,
+            hyperparameters,
+            preset,
+            MarkedCurves(store, self._marks),
+            picture_style=self._picture_style,
+            guidance=guidance(self._keys) if first_launch else None,
+            notice=" ".join(found.problems),
         )
+
+        self._set_up(self._train_screen)
+        use_table(self, self._keys)
+
+    def _set_up(self, screen: Screen[Any]) -> None:
+        """Make a new screen as the user's configuration wants it."""
+        use_table(screen, self._keys)
+        if isinstance(screen, ChartScreen):
+            screen.view = replace(screen.view, smoothing=self._config.smoothing)
+
+    def on_mount(self) -> None:
+        self.screen_change_signal.subscribe(self, lambda _screen: self._fit())
 
     def on_ready(self) -> None:
         """The first frame is drawn."""
@@ -91,22 +138,59 @@ class MnistApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         return self._train_screen
 
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key):
+            self._train_screen.end_guidance()
+        await super().on_event(event)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Cover everything while the terminal is too small for it; a question stays on top."""
+        covered = isinstance(self.screen, TooSmall)
+        if is_too_small(self.size):
+            if not covered and not isinstance(self.screen, Question):
+                self.push_screen(TooSmall(self._session))
+        elif covered:
+            self.pop_screen()
+
     def action_help(self) -> None:
-        if not isinstance(self.screen, HelpScreen | Question):
-            self.push_screen(HelpScreen())
+        screen = self.screen
+        if not screen.is_modal:
+            from mnist_tui.help_text import sections
+            from mnist_tui.screens.help import HelpScreen
+
+            here = scopes_of(screen, self._keys)
+            self.push_screen(HelpScreen(list(sections(self._keys, here))))
 
     def action_show_screen(self, name: str) -> None:
         """Go to one of the screens that fill the terminal; each is made when it is first shown."""
+        if self._leave_drawing() and self.screen is self._screen_called((name,)):
+            return
         if name == "train":
             while self.screen is not self._train_screen:
                 self.pop_screen()
             return
         if not self.is_screen_installed(name):
-            self.install_screen(self._made(name), name)
-        if self.screen is self._train_screen:
+            made = self._made(name)
+            self._set_up(made)
+            self.install_screen(made, name)
+        if self.screen is self._train_screen or name == "draw":
             self.push_screen(name)
         else:
             self.switch_screen(name)
+
+    def on_draw_screen_left(self, event: "DrawScreen.Left") -> None:
+        event.stop()
+        self._leave_drawing()
+
+    def _leave_drawing(self) -> bool:
+        """Back to the screen that the drawing was opened over; whether one was open."""
+        drawing = self.screen is self._screen_called(("draw",))
+        if drawing:
+            self.pop_screen()
+        return drawing
 
     def _made(self, name: str) -> Screen[None]:
         # Imported late, like what they draw with: the first frame must not wait for it.
@@ -114,16 +198,43 @@ class MnistApp(App[None]):
             from mnist_tui.mistakes.sources import Sources
             from mnist_tui.screens.mistakes import MistakesScreen
 
-            return MistakesScreen(Sources(self._session, self._store, self._marks))
+            return MistakesScreen(
+                Sources(self._session, self._store, self._marks), self._picture_style
+            )
+        if name == "race":
+            return self._made_race_screen()
+        if name == "draw":
+            from mnist_tui.drawing.current_model import CurrentModel
+            from mnist_tui.screens.draw import DrawScreen
+
+            return DrawScreen(CurrentModel(self._session, self._store))
         from mnist_tui.screens.runs import RunsScreen
 
         self._runs_screen = RunsScreen(self._store, self._marks)
         return self._runs_screen
 
+    def _made_race_screen(self) -> Screen[None]:
+        from mnist_core.benchmark.contest_run import contest_run
+        from mnist_tui.race.desk import RaceDesk
+        from mnist_tui.screens.race import RaceScreen
+
+        self._race_desk = RaceDesk(
+            self._session,
+            self._store,
+            self._make_race or contest_run,
+            log=lambda text: write_log(self._log_file, text),
+        )
+        return RaceScreen(self._session, self._race_desk)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the key of the screen that is shown, and all of them behind a dialog."""
+        return self._works_on(self.screen, action, parameters)
+
+    def _works_on(
+        self, screen: Screen[Any], action: str, parameters: tuple[object, ...]
+    ) -> bool | None:
         if action == "show_screen":
-            return not self.screen.is_modal and self.screen is not self._screen_called(parameters)
+            return not screen.is_modal and screen is not self._screen_called(parameters)
         return super().check_action(action, parameters)
 
     def _screen_called(self, parameters: tuple[object, ...]) -> Screen[Any] | None:
@@ -176,6 +287,11 @@ class MnistApp(App[None]):
         self.action_show_screen("train")
         self._train_screen.redraw()
 
+    def close_race(self) -> None:
+        """Stop a race under way, end its processes, and keep what it measured."""
+        if self._race_desk is not None:
+            self._race_desk.close()
+
     def purge_deleted(self) -> None:
         """Make deletions final, since nobody can undo them any more."""
         if self._runs_screen is not None:
@@ -200,7 +316,7 @@ class MnistApp(App[None]):
             self._train_screen.leave()
 
     def action_command_palette(self) -> None:
-        if not isinstance(self.screen, Palette | Question):
+        if not isinstance(self.screen, Palette | Question | TooSmall):
             self.push_screen(Palette())
 
     def _fatal_error(self) -> None:
@@ -211,18 +327,24 @@ class MnistApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every command of the key table that works now, and Textual's themes."""
-        for key in KEYS:
-            owner = self if key.scope is Scope.EVERYWHERE else screen
-            _, name, parameters = parse(key.action)
-            if name == "command_palette" or not hasattr(owner, f"action_{name}"):
+        here = scopes_of(screen, self._keys) | {Scope.EVERYWHERE}
+        for key in self._keys:
+            if key.scope not in here or key.action == "command_palette":
                 continue
-            if owner.check_action(name, parameters):
+            _, name, parameters = parse(key.action)
+            if key.scope is Scope.EVERYWHERE:
+                owner: DOMNode = self
+                works = self._works_on(screen, name, parameters)
+            else:
+                owner = screen
+                works = screen.check_action(name, parameters)
+            if works:
                 run = partial(self.run_action, key.action, owner)
                 yield SystemCommand(f"{key.label}  ({key.shown_keys})", key.help, run)
         yield SystemCommand("Theme", "Choose the colours.", self.action_change_theme)
 
 
-def run_app(options: LaunchOptions) -> int:
+def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     """Open the app on this terminal; the exit code once it is closed."""
     # Training must leave the interface a core of its own, or each waits for the other.
     threads = options.threads or max(1, available_cores() - 1)
@@ -232,6 +354,7 @@ def run_app(options: LaunchOptions) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     cache = default_cache_folder()
+    first_launch = not (options.home / STORE_FILE).exists()
     store = RunStore(options.home)
     session = Session(
         mlx_runs(backend),
@@ -240,8 +363,18 @@ def run_app(options: LaunchOptions) -> int:
         store=store,
     )
     sys.setswitchinterval(SWITCH_INTERVAL)
+    if not os.environ.get("NO_COLOR"):
+        # Set to nothing it asks for nothing (https://no-color.org), but Textual would obey it.
+        os.environ.pop("NO_COLOR", None)
     app = MnistApp(
-        session, backend, options.hyperparameters, options.preset, options.log_file, store
+        session,
+        backend,
+        options.hyperparameters,
+        options.preset,
+        options.log_file,
+        store,
+        config=config,
+        first_launch=first_launch,
     )
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -254,6 +387,7 @@ def run_app(options: LaunchOptions) -> int:
         with stray_output_logged(options.log_file):
             app.run()
     finally:
+        app.close_race()
         app.purge_deleted()
         session.close()
     return app.return_code or 0

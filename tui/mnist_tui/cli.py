@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from cyclopts import App
+
+    from mnist_tui.config import ConfigFile
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -91,37 +93,56 @@ def make_app() -> "App":
     _add_doctor(app)
     _add_data(app)
     _add_runs(app)
+    _add_config(app)
+    _add_serve(app)
+    app.register_install_completion_command(
+        help="Install completion of commands and flags for this shell (bash, zsh or fish)."
+    )
     return app
 
 
 def _add_training(app: "App") -> None:
     from cyclopts import Parameter, validators
 
-    from mnist_tui.flags import OUTPUT, RUN, LaunchFlags, launch_options, takes_hyperparameters
+    from mnist_tui.config import ConfigFile, config_path, read_config
+    from mnist_tui.flags import (
+        OUTPUT,
+        RUN,
+        LaunchFlags,
+        home_folder,
+        launch_options,
+        takes_hyperparameters,
+    )
     from mnist_tui.log import log_uncaught_errors
+    from mnist_tui.web import is_drawn_in_browser
 
     @app.default
     @takes_hyperparameters
     def open_app(launch: LaunchFlags | None = None, **given: Any) -> int:
-        options = launch_options(launch or LaunchFlags(), given)
+        flags = launch or LaunchFlags()
+        has_screen = is_drawn_in_browser() or (_is_terminal(sys.stdin) and _is_terminal(sys.stdout))
+        # Textual reads this when it is imported. A key shows at the next repaint, and repaints
+        # that nothing asked for do not take place.
+        os.environ.setdefault("TEXTUAL_FPS", "120")
+        path = config_path(home_folder(flags.home))
+        found = read_config(path, only=() if has_screen else ("preset",))
+        options = launch_options(flags, given, found.config)
         log_uncaught_errors(options.log_file)
-        if not (_is_terminal(sys.stdin) and _is_terminal(sys.stdout)):
+        if not has_screen:
             from mnist_tui.commands.train import train_headless
 
             sys.stderr.write(
                 "There is no terminal to open the app in, so this trains without it, as "
                 "mnist-tui train does.\n"
             )
+            _say_problems(found)
             return train_headless(options)
         from mnist_tui.collector import hold_collector
 
         hold_collector()
-        # Textual reads this when it is imported. A key shows at the next repaint, and repaints
-        # that nothing asked for do not take place.
-        os.environ.setdefault("TEXTUAL_FPS", "120")
         from mnist_tui.app import run_app
 
-        return run_app(options)
+        return run_app(options, found)
 
     @app.command
     @takes_hyperparameters
@@ -177,14 +198,43 @@ def _add_training(app: "App") -> None:
                 show_default="--epochs",
             ),
         ] = None,
+        change: Annotated[
+            list[str] | None,
+            Parameter(
+                group=RUN,
+                metavar="STEP:FIELD=VALUE",
+                negative=(),
+                help="Change a hyperparameter after so many updates, such as "
+                "500:learning_rate=0.05; batch_size and epochs change with the next epoch. May be "
+                "given several times.",
+                show_default=False,
+            ),
+        ] = None,
+        on_divergence: Annotated[
+            Literal["continue", "stop", "halve"],
+            Parameter(
+                group=RUN,
+                metavar="NAME",
+                help="What to do when the loss is no longer finite, or an epoch ends with accuracy "
+                "at chance after a huge loss: continue as the recipe says, stop, or halve the "
+                "learning rate and go on from the last healthy state.",
+            ),
+        ] = "continue",
         **given: Any,
     ) -> int:
         """Train without the app and print a line an epoch.
 
         Ends with 0 when done, 1 when it failed, 2 for wrong usage, 130 when interrupted.
         """
-        options = launch_options(launch or LaunchFlags(), given)
+        flags = launch or LaunchFlags()
+        path = config_path(home_folder(flags.home))
+        if flags.preset is None and resume is None:
+            found = read_config(path, only=("preset",))
+        else:
+            found = ConfigFile(path)
+        options = launch_options(flags, given, found.config)
         log_uncaught_errors(options.log_file)
+        _say_problems(found)
         from mnist_tui.commands.train import train_headless
 
         return train_headless(
@@ -194,6 +244,8 @@ def _add_training(app: "App") -> None:
             repeat=repeat,
             resume=resume,
             until_epoch=until_epoch,
+            changes=change or (),
+            on_divergence=on_divergence,
         )
 
 
@@ -314,6 +366,112 @@ def _add_runs(app: "App") -> None:
     from mnist_tui.commands.runs.app import runs_app
 
     app.command(runs_app())
+
+
+def _add_config(app: "App") -> None:
+    from cyclopts import Parameter
+
+    from mnist_tui.flags import HYPERPARAMETERS, OUTPUT, Home, check_preset, home_folder
+    from mnist_tui.log import log_path, log_uncaught_errors
+
+    @app.command
+    def config(
+        *,
+        home: Home = None,
+        preset: Annotated[
+            str | None,
+            Parameter(
+                group=HYPERPARAMETERS,
+                metavar="NAME",
+                help="As for the app, where it wins over the file.",
+                show_default=False,
+            ),
+        ] = None,
+        example: Annotated[
+            bool,
+            Parameter(
+                group=OUTPUT,
+                negative="",
+                help="Write an example of the file, with every setting and every command in it.",
+                show_default=False,
+            ),
+        ] = False,
+        json: Annotated[
+            bool,
+            Parameter(group=OUTPUT, negative="", help="Write one JSON object.", show_default=False),
+        ] = False,
+    ) -> int:
+        """Say where the configuration file is, and which settings are in force and why.
+
+        Ends with 0, with 1 when something in the file cannot be used, with 2 for wrong usage.
+        """
+        log_uncaught_errors(log_path(home_folder(home)))
+        from mnist_tui.commands.config import show_config, show_example
+        from mnist_tui.config import config_path, read_config
+
+        if example:
+            return show_example()
+        if preset is not None:
+            check_preset(preset)
+        found = read_config(config_path(home_folder(home)))
+        flags = {} if preset is None else {"preset": preset}
+        return show_config(found, flags, as_json=json)
+
+
+def _add_serve(app: "App") -> None:
+    from cyclopts import Group, Parameter, validators
+
+    from mnist_tui.config import config_path, read_config
+    from mnist_tui.flags import LaunchFlags, home_folder, launch_options, takes_hyperparameters
+    from mnist_tui.log import log_uncaught_errors
+
+    server = Group("Server", sort_key=0)
+
+    @app.command
+    @takes_hyperparameters
+    def serve(
+        launch: LaunchFlags | None = None,
+        *,
+        host: Annotated[
+            str,
+            Parameter(
+                group=server,
+                metavar="ADDRESS",
+                help="Where to serve. At any other address than this machine's own 127.0.0.1, "
+                "whoever reaches it can use the app.",
+            ),
+        ] = "127.0.0.1",
+        port: Annotated[
+            int,
+            Parameter(
+                group=server,
+                metavar="N",
+                validator=validators.Number(gte=0, lte=65535),
+                help="The port to serve at; 0 takes any that is free.",
+            ),
+        ] = 8000,
+        **given: Any,
+    ) -> int:
+        """Serve the app as a web page; each tab has an app of its own, started with the flags.
+
+        Closing a tab stops its run and keeps it. Needs the extra web: make run EXTRA=web.
+
+        Ends with 130 when interrupted, 1 when it cannot serve, 2 for wrong usage.
+        """
+        flags = launch or LaunchFlags()
+        found = read_config(config_path(home_folder(flags.home)), only=("preset",))
+        # The apps read the flags again; this is to refuse them here.
+        options = launch_options(flags, given, found.config)
+        log_uncaught_errors(options.log_file)
+        from mnist_tui.commands.serve import serve
+        from mnist_tui.web.app_command import app_command
+
+        return serve(app_command(flags, given), host, port, options.log_file)
+
+
+def _say_problems(found: "ConfigFile") -> None:
+    for problem in found.problems:
+        sys.stderr.write(f"{problem}\n")
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

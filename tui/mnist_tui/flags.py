@@ -18,6 +18,7 @@ from mnist_core.hyperparameters import (
     presets,
     unused_fields,
 )
+from mnist_tui.config import Config
 from mnist_tui.launch import Device, LaunchOptions
 from mnist_tui.log import log_path
 from mnist_tui.usage import UsageError
@@ -36,8 +37,8 @@ Home = Annotated[
         group=MACHINE,
         metavar="DIR",
         env_var="MNIST_TUI_HOME",
-        help="Folder that keeps the runs.",
-        show_default="the platform's folder for user data",
+        help="Folder of the runs, the log and config.toml.",
+        show_default="the platform's own folders",
     ),
 ]
 
@@ -83,14 +84,15 @@ class LaunchFlags(MachineFlags):
     """The flags beside the hyperparameters that the app and training share."""
 
     preset: Annotated[
-        str,
+        str | None,
         Parameter(
             group=HYPERPARAMETERS,
             metavar="NAME",
             help=f"A published recipe to start from: {', '.join(presets())}. Each flag below "
             "overrides its part of it.",
+            show_default=f"{DEFAULT_PRESET}, or that of the configuration file",
         ),
-    ] = DEFAULT_PRESET
+    ] = None
 
 
 def takes_hyperparameters(command: Command) -> Command:
@@ -166,17 +168,20 @@ def data_source(data: str | None) -> str | None:
     return data
 
 
-def launch_options(flags: LaunchFlags, given: Mapping[str, Any]) -> LaunchOptions:
-    """Check the flags together.
+def launch_options(
+    flags: LaunchFlags, given: Mapping[str, Any], config: Config | None = None
+) -> LaunchOptions:
+    """Check the flags together; what they leave open is as `config` says.
 
     Raises:
         UsageError: a preset that does not exist, values that are refused, or a flag that would
             have no effect, as sentences.
     """
+    preset = flags.preset if flags.preset is not None else (config or Config()).preset
     return LaunchOptions(
         data=data_source(flags.data),
-        hyperparameters=_hyperparameters(flags.preset, given),
-        preset=flags.preset,
+        hyperparameters=_hyperparameters(preset, given),
+        preset=preset,
         given=frozenset(given),
         home=run_folder(flags.home),
         log_file=log_path(home_folder(flags.home)),
@@ -185,9 +190,14 @@ def launch_options(flags: LaunchFlags, given: Mapping[str, Any]) -> LaunchOption
     )
 
 
+def check_preset(name: str) -> None:
+    """Raises UsageError if there is no preset of this name."""
+    if name not in presets():
+        raise UsageError(f"There is no preset {name!r}; choose one of {', '.join(presets())}.")
+
+
 def _hyperparameters(preset: str, given: Mapping[str, Any]) -> Hyperparameters:
-    if preset not in presets():
-        raise UsageError(f"There is no preset {preset!r}; choose one of {', '.join(presets())}.")
+    check_preset(preset)
     try:
         made = make_hyperparameters(given, presets()[preset].hyperparameters)
     except HyperparametersError as error:

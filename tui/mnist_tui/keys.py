@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
 
 
 class Scope(StrEnum):
@@ -13,7 +14,10 @@ class Scope(StrEnum):
     EVERYWHERE = "everywhere"
     TRAIN = "while training"
     RUNS = "among runs"
+    CHARTS = "on charts"
     MISTAKES = "among samples"
+    RACE = "among races"
+    DRAW = "while drawing"
     DIALOG = "in dialogs"
 
 
@@ -29,11 +33,22 @@ class Key:
     footer: bool = True
     insistent: tuple[str, ...] = ()
     """Those of `keys` that also work while a field is edited."""
+    urgent: bool = False
+    """Works only now and then; a footer with little room shows it before others."""
+
+    @property
+    def name(self) -> str:
+        """What the configuration file calls it; the same in every scope that has the command."""
+        function, _, parameters = self.action.partition("(")
+        if not parameters:
+            return function
+        word = self.label.lower().replace(" ", "_")
+        return word if word.startswith(function) else f"{function}_{word}"
 
     @property
     def shown_keys(self) -> str:
         """The keys, as help names them."""
-        return ", ".join(_KEY_NAMES.get(key, key) for key in self.keys)
+        return ", ".join(shown_key(key) for key in self.keys)
 
 
 _KEY_NAMES = {
@@ -44,14 +59,26 @@ _KEY_NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "slash": "/",
+    "plus": "+",
+    "minus": "-",
 }
+
+
+def shown_key(key: str) -> str:
+    """What people call the key that Textual calls `key`."""
+    character = key_to_character(key)
+    if key in _KEY_NAMES or character is None:
+        return _KEY_NAMES.get(key, key)
+    return character if character.isprintable() and not character.isspace() else key
+
+
 
 KEYS: tuple[Key, ...] = (
     Key("run", ("r", "ctrl+r"), "Run", "Train with the values of the form. Asks if a run is "
         "under way.", insistent=("ctrl+r",)),
-    Key("pause", ("p",), "Pause", "Hold the run after the batch under way."),
-    Key("resume", ("p",), "Resume", "Go on with the paused run."),
-    Key("stop", ("s",), "Stop", "End the run and keep what it learned."),
+    Key("pause", ("p",), "Pause", "Hold the run after the batch under way.", urgent=True),
+    Key("resume", ("p",), "Resume", "Go on with the paused run.", urgent=True),
+    Key("stop", ("s",), "Stop", "End the run and keep what it learned.", urgent=True),
     Key("one_more_epoch", ("full_stop",), "Epoch", "Train one more epoch: of a paused run, or "
         "after the end of a run."),
     Key("resume_stored", ("R",), "Resume", "Go on with a run that has ended from its last "
@@ -62,12 +89,13 @@ KEYS: tuple[Key, ...] = (
     Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts; there, "
         "take their cursor away."),
     Key("use_offered_data", ("u",), "Use data", "Switch to the data set that has been "
-        "downloaded."),
+        "downloaded.", urgent=True),
     Key("retry_data", ("u",), "Retry data", "Try again to get the data set that could not be "
-        "had."),
+        "had.", urgent=True),
     Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks or braille.",
         footer=False),
-    Key("log_loss", ("y",), "Log", "Draw the loss on a logarithmic axis, or a linear one."),
+    Key("show_gradients", ("g",), "Gradients", "Show the norm of the gradient and the learning "
+        "rate, or not.", footer=False),
     Key("epoch_cursor(-1)", ("left_square_bracket",), "Back", "Move the charts' cursor back by an "
         "epoch. A click on a chart sets it.", footer=False),
     Key("epoch_cursor(1)", ("right_square_bracket",), "Forward", "Move the charts' cursor forward "
@@ -77,6 +105,8 @@ KEYS: tuple[Key, ...] = (
         Scope.EVERYWHERE),
     Key("show_screen('runs')", ("3",), "Runs", "Compare all runs, and go on with one.",
         Scope.EVERYWHERE),
+    Key("show_screen('race')", ("4",), "Race", "Watch engines do the same work in turns: who is "
+        "how fast.", Scope.EVERYWHERE),
     Key("open_run", ("enter",), "Open", "Show the run under the cursor.", Scope.RUNS),
     Key("mark_run", ("space",), "Mark", "Lay the curves of the run over the others, or take them "
         "away again.", Scope.RUNS),
@@ -85,7 +115,7 @@ KEYS: tuple[Key, ...] = (
     Key("filter_runs", ("slash",), "Filter", "Show only some runs: words, optimizer:adam, "
         "lr>=0.01, acc>0.95, tag:wide, state:completed. All that is typed must hold.", Scope.RUNS),
     Key("clear_filter", ("escape",), "Clear", "Take the filter away, or else the cursor of the "
-        "charts.", Scope.RUNS),
+        "charts.", Scope.RUNS, urgent=True),
     Key("sort_runs", ("o",), "Sort", "Sort the runs by the next column; a click on a heading does "
         "it too.", Scope.RUNS),
     Key("reverse_sorting", ("O",), "Reverse", "Turn the order of the runs round.", Scope.RUNS,
@@ -104,13 +134,34 @@ KEYS: tuple[Key, ...] = (
         Scope.RUNS, footer=False),
     Key("delete_run", ("ctrl+d",), "Delete", "Delete the run; u brings it back until the app is "
         "closed.", Scope.RUNS),
-    Key("undo_delete", ("u",), "Undo", "Bring back the run that was deleted last.", Scope.RUNS),
-    Key("runs_axis", ("x",), "X axis", "Draw the curves of the runs over epochs, steps or time.",
-        Scope.RUNS, footer=False),
-    Key("log_curves", ("y",), "Log", "Draw the losses of the runs on a logarithmic axis, or a "
-        "linear one.", Scope.RUNS, footer=False),
+    Key("undo_delete", ("u",), "Undo", "Bring back the run that was deleted last.", Scope.RUNS,
+        urgent=True),
+    Key("log_loss", ("y",), "Log", "Draw the loss on a logarithmic axis, or a linear one; with the "
+        "gradients in focus, these.", Scope.CHARTS),
+    Key("next_axis", ("x",), "X axis", "Draw curves over steps, epochs or seconds of training.",
+        Scope.CHARTS, footer=False),
+    Key("smooth(1)", ("greater_than_sign",), "Smoother", "Smooth the training curves more, up to "
+        "0.99. What was measured stays behind them, dim.", Scope.CHARTS, footer=False),
+    Key("smooth(-1)", ("less_than_sign",), "Rougher", "Smooth the training curves less, down to 0.",
+        Scope.CHARTS, footer=False),
+    Key("ignore_outliers", ("i",), "Outliers", "Let the axes leave out the highest and the lowest "
+        "values, or not.", Scope.CHARTS, footer=False),
+    Key("zoom(1)", ("plus", "equals_sign"), "Zoom in", "Look closer at the curves, about the "
+        "cursor. The wheel does it about the pointer.", Scope.CHARTS, footer=False),
+    Key("zoom(-1)", ("minus",), "Zoom out", "Look at more of the curves.", Scope.CHARTS,
+        footer=False),
+    Key("pan(-1)", ("left", "h"), "Pan left", "In a chart that is zoomed: go to what was before. "
+        "Dragging does it too.", Scope.CHARTS, footer=False),
+    Key("pan(1)", ("right", "l"), "Pan right", "In a chart that is zoomed: go to what came after.",
+        Scope.CHARTS, footer=False),
+    Key("whole_view", ("0",), "Whole", "Show all of the curves again. A double click does it too.",
+        Scope.CHARTS, footer=False),
+    Key("maximise", ("z",), "Maximise", "Let the part of the screen that has the focus fill it; z "
+        "or esc brings the others back.", Scope.CHARTS, footer=False),
     Key("filter_samples", ("slash",), "Filter", "Show the samples that match, such as true:4 "
         "pred:9, conf>0.9, loss>3, class:7 or index:947.", Scope.MISTAKES),
+    Key("show_matrix", ("m",), "Matrix", "Go to the confusion matrix. Enter shows what is in a "
+        "cell.", Scope.MISTAKES),
     Key("next_kind", ("w",), "What", "Show the mistakes, all samples, those that were fixed, newly "
         "broken, always or never wrong, or those that another run sees differently.",
         Scope.MISTAKES),
@@ -124,13 +175,46 @@ KEYS: tuple[Key, ...] = (
         "later.", Scope.MISTAKES),
     Key("set_since", ("b",), "Base", "Count fixed and newly broken samples from this epoch.",
         Scope.MISTAKES, footer=False),
-    Key("show_matrix", ("m",), "Matrix", "Go to the confusion matrix. Enter shows what is in a "
-        "cell.", Scope.MISTAKES),
     Key("switch_samples", ("T",), "Train/test", "Look at the training samples, or at the test "
         "samples again.", Scope.MISTAKES, footer=False),
     Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks or braille.",
         Scope.MISTAKES, footer=False),
-    Key("clear_samples", ("escape",), "Clear", "Back to all mistakes.", Scope.MISTAKES),
+    Key("clear_samples", ("escape",), "Clear", "Back to all mistakes.", Scope.MISTAKES,
+        urgent=True),
+    Key("start_race", ("r", "ctrl+r"), "Start", "Race those that are ticked. While a run trains "
+        "there is no race: each would slow the other.", Scope.RACE, insistent=("ctrl+r",)),
+    Key("stop_race", ("s",), "Stop", "End the race at once, and keep what it measured.",
+        Scope.RACE),
+    Key("edit_race", ("e",), "Edit", "Go to the task, the preset, the rounds and who takes part; "
+        "space ticks, enter starts.", Scope.RACE),
+    Key("show_kept_races", ("h",), "Earlier", "Go to the races before; enter opens one.",
+        Scope.RACE),
+    Key("delete_race", ("ctrl+d",), "Delete", "Delete the race under the cursor, after a "
+        "question.", Scope.RACE),
+    Key("race_axis", ("x",), "X axis", "Draw the time on a logarithmic axis, or a linear one.",
+        Scope.RACE),
+    Key("leave_race_field", ("escape",), "Chart", "Go back to the chart; there, take its cursor "
+        "away.", Scope.RACE),
+    Key("show_screen('draw')", ("d",), "Draw", "Draw a digit, and see what the model makes of it.",
+        Scope.EVERYWHERE),
+    Key("toggle_pen", ("space",), "Pen", "Put the pen down where the cursor is, or lift it. The "
+        "left mouse button draws too.", Scope.DRAW),
+    Key("toggle_eraser", ("x", "backspace"), "Eraser", "Put the eraser down where the cursor is, "
+        "or lift it. The right mouse button erases too, and the left one with shift.", Scope.DRAW),
+    Key("undo_stroke", ("u",), "Undo", "Take the last stroke back.", Scope.DRAW),
+    Key("clear_drawing", ("c",), "Clear", "Wipe the canvas; u brings the drawing back.",
+        Scope.DRAW),
+    Key("move_pen(-1, 0)", ("left", "h"), "Left", "Move the cursor to the left; with the pen down "
+        "it draws, with the eraser down it erases.", Scope.DRAW, footer=False),
+    Key("move_pen(0, 1)", ("down", "j"), "Down", "Move the cursor down.", Scope.DRAW,
+        footer=False),
+    Key("move_pen(0, -1)", ("up", "k"), "Up", "Move the cursor up.", Scope.DRAW, footer=False),
+    Key("move_pen(1, 0)", ("right", "l"), "Right", "Move the cursor to the right.", Scope.DRAW,
+        footer=False),
+    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks or braille.",
+        Scope.DRAW, footer=False),
+    Key("leave_drawing", ("escape", "d"), "Back", "Back to where the drawing was opened.",
+        Scope.DRAW, urgent=True),
     Key("help", ("question_mark", "f1"), "Help", "Show this help.", Scope.EVERYWHERE),
     Key("command_palette", ("ctrl+p",), "Palette", "Find a command by its name.",
         Scope.EVERYWHERE, footer=False),
@@ -141,10 +225,11 @@ KEYS: tuple[Key, ...] = (
 
 def bindings(scope: Scope) -> list[BindingType]:
     """Textual's bindings of the keys in `scope`."""
-    return [binding for key in KEYS if key.scope is scope for binding in _bindings_of(key)]
+    return [binding for key in KEYS if key.scope is scope for binding in bindings_of(key)]
 
 
-def _bindings_of(key: Key) -> Iterator[Binding]:
+def bindings_of(key: Key) -> Iterator[Binding]:
+    """Textual's bindings of one command."""
     for position, name in enumerate(key.keys):
         yield Binding(
             name,

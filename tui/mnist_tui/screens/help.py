@@ -1,82 +1,70 @@
-"""Help: every key and every hyperparameter, made from their tables."""
+"""Help: everything a person can do here, what belongs to the present screen first."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
-from mnist_core.hyperparameters import hyperparameter_fields, presets
-from mnist_tui.keys import KEYS
-
-
-def keys_table() -> Table:
-    """Each command with its keys and what it does."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(no_wrap=True)
-    table.add_column()
-    for key in KEYS:
-        table.add_row(Text(key.shown_keys), Text(key.label), Text(key.help, style="dim"))
-    for keys, label, help_text in (
-        ("tab, shift+tab", "Move", "Go to the next or the previous part of the screen."),
-        ("arrows", "Move", "Up and down between fields, left and right through choices."),
-        ("enter", "Apply", "In a field: take the value and, when idle, train."),
-    ):
-        table.add_row(Text(keys), Text(label), Text(help_text, style="dim"))
-    return table
-
-
-def hyperparameters_table() -> Table:
-    """Each hyperparameter with what it does."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column()
-    for field in hyperparameter_fields().values():
-        table.add_row(Text(field.label), Text(field.help, style="dim"))
-    return table
-
-
-def presets_table() -> Table:
-    """Each preset with the publication it reproduces."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column()
-    for preset in presets().values():
-        table.add_row(Text(preset.name), Text(preset.source, style="dim"))
-    return table
+from mnist_tui.help_text import Section, drawn, found
+from mnist_tui.plain_text import visible
 
 
 class HelpScreen(ModalScreen[None]):
-    """Everything a person can do here, on one scrolling page."""
+    """Sections on one scrolling page, which words typed after / narrow down."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,f1,q", "close", "Close"),
+        Binding("escape", "leave", "Close"),
+        Binding("question_mark,f1,q", "close", "Close"),
+        Binding("slash", "search", "Search"),
         Binding("j,down", "scroll('down')", show=False),
         Binding("k,up", "scroll('up')", show=False),
     ]
+    AUTO_FOCUS = "#help"
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        super().__init__()
+        self._sections = sections
 
     def compose(self) -> ComposeResult:
         page = VerticalScroll(id="help")
         page.border_title = "Help"
-        page.border_subtitle = "esc closes"
+        page.border_subtitle = "/ searches, esc closes"
         with page:
-            heading = "bold underline"
-            yield Static(
-                Group(
-                    Text("Keys", style=heading),
-                    keys_table(),
-                    Text("\nHyperparameters", style=heading),
-                    hyperparameters_table(),
-                    Text("\nPresets", style=heading),
-                    presets_table(),
-                )
-            )
+            yield Input(id="help-search", placeholder="words to search for", compact=True)
+            yield Static(drawn(self._sections), id="help-text", markup=False)
+
+    def action_search(self) -> None:
+        search = self.query_one("#help-search", Input)
+        search.display = True
+        search.focus()
+
+    @on(Input.Changed, "#help-search")
+    def _search(self, event: Input.Changed) -> None:
+        event.stop()
+        shown = found(self._sections, event.value)
+        text = drawn(shown) if shown else f"Nothing here says {visible(event.value)}."
+        self.query_one("#help-text", Static).update(text)
+        self.query_one("#help", VerticalScroll).scroll_home(animate=False)
+
+    @on(Input.Submitted, "#help-search")
+    def _to_page(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.query_one("#help", VerticalScroll).focus()
+
+    def action_leave(self) -> None:
+        """Esc: out of the search, and then out of help."""
+        search = self.query_one("#help-search", Input)
+        if not search.display:
+            self.action_close()
+            return
+        search.value = ""
+        search.display = False
+        self.query_one("#help", VerticalScroll).focus()
 
     def action_close(self) -> None:
         if self.is_current:

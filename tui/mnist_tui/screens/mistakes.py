@@ -12,10 +12,10 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from mnist_core.mistakes import confused_pairs
-from mnist_tui.digits import PICTURE_STYLES
+from mnist_tui.digits import PICTURE_STYLES, PictureStyle, style_after
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.mistakes.inspection import Inspection
 from mnist_tui.mistakes.sample_filter import EXAMPLES, FilterError, parse_sample_filter
@@ -26,11 +26,17 @@ from mnist_tui.plain_text import visible
 from mnist_tui.widgets.confused_pairs import ConfusedPairs
 from mnist_tui.widgets.confusion_matrix import ConfusionMatrix
 from mnist_tui.widgets.gallery import Gallery, Tiles
+from mnist_tui.widgets.key_footer import KeyFooter
 from mnist_tui.widgets.sample_view import SampleView
 
 LOOK_INTERVAL = 0.25
 """Seconds between two looks at whether a run has completed another epoch."""
 _MOST_PAIRS = 100
+_NO_MODEL = (
+    "What a model gets wrong stands here once one has been trained: which classes it takes for "
+    "which, and how sure it was. Press 1, then r."
+)
+_OF_TRAINING = "No model is asked about training samples. Press T for the test samples."
 _NOTHING = Tiles(
     images=np.empty((0, 1, 1), np.uint8),
     labels=np.empty(0, np.uint16),
@@ -50,7 +56,7 @@ class MistakesScreen(Screen[None]):
     AUTO_FOCUS = "Gallery"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, picture_style: PictureStyle = PICTURE_STYLES[0]) -> None:
         super().__init__()
         self._sources = sources
         self._inspection: Inspection | None = None
@@ -58,12 +64,13 @@ class MistakesScreen(Screen[None]):
         self._rows: NDArray[np.intp] = np.empty(0, np.intp)
         self._train = False
         """Whether training samples are shown, which no model answers."""
-        self._picture_style = PICTURE_STYLES[0]
+        self._picture_style = picture_style
         self._working_keys: object = None
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="inspection"):
             with Vertical(id="seen-by-class"):
+                yield Static(id="unanswered", markup=False)
                 yield ConfusionMatrix(id="matrix")
                 yield SampleView(id="sample")
             with Vertical(id="seen-by-sample"):
@@ -72,11 +79,12 @@ class MistakesScreen(Screen[None]):
         with Vertical(id="filter-line"):
             yield Input(id="filter", placeholder=EXAMPLES, compact=True)
             yield Static(id="filter-problem", markup=False)
-        yield Footer()
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one("#filter-line").display = False
         self.query_one(ConfusedPairs).border_title = "Most confused"
+        self._show_style()
         self.set_interval(LOOK_INTERVAL, self._look)
         self._draw()
 
@@ -108,6 +116,7 @@ class MistakesScreen(Screen[None]):
         matrix, pairs = self.query_one(ConfusionMatrix), self.query_one(ConfusedPairs)
         answered = inspection is not None and inspection.judged.answers is not None
         self.set_class(not answered, "-unanswered")
+        self.query_one("#unanswered", Static).update(_OF_TRAINING if self._train else _NO_MODEL)
         if inspection is None:
             self._draw_gallery()
             return
@@ -305,8 +314,10 @@ class MistakesScreen(Screen[None]):
         self._look()
 
     def action_digit_style(self) -> None:
-        following = PICTURE_STYLES.index(self._picture_style) + 1
-        self._picture_style = PICTURE_STYLES[following % len(PICTURE_STYLES)]
+        self._picture_style = style_after(self._picture_style, self.app.no_color)
+        self._show_style()
+
+    def _show_style(self) -> None:
         self.query_one(Gallery).show_style(self._picture_style)
         self.query_one(SampleView).show_style(self._picture_style)
 

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mnist_tui.contrast import readable
 from mnist_tui.plain_text import shorten, visible
 from mnist_tui.runs.columns import COLUMNS, GAP, Sorting, fit_columns, tone
 from mnist_tui.runs.marks import REFERENCE, Marks
@@ -56,6 +57,7 @@ class RunsTable(ScrollView, can_focus=True):
         & > .runs-table--bad { color: $text-error; }
     }
     RunsTable:focus > .runs-table--cursor { background: $primary 30%; text-style: bold; }
+    RunsTable:nocolor > .runs-table--cursor { text-style: reverse; }
     """
 
     class Moved(Message):
@@ -202,7 +204,8 @@ class RunsTable(ScrollView, can_focus=True):
         if part not in self._styles:
             if part[0] in "#$":
                 name = self.app.theme_variables[part[1:]] if part[0] == "$" else part
-                style = Style(color=Color.parse(name).rich_color)
+                color = readable(Color.parse(name), self.background_colors[1])
+                style = Style(color=color.rich_color)
             else:
                 # Only here are colours that let others shine through mixed with what is behind.
                 whole = self.get_component_rich_style(f"runs-table--{part}")
@@ -211,6 +214,7 @@ class RunsTable(ScrollView, can_focus=True):
                     color=None if cursor else whole.color,
                     bgcolor=whole.bgcolor if cursor else None,
                     bold=whole.bold,
+                    reverse=whole.reverse,
                 )
             self._styles[part] = style
         return self._styles[part]

@@ -27,7 +27,7 @@ from mnist_tui.widgets.sample_sheet import (
 EMPTY_TEXT = "Test digits appear here once there is data. Wrong ones turn red and carry a ✗."
 
 
-class SampleGrid(Widget):
+class SampleGrid(Widget, can_focus=True):
     """Digits with their true and predicted labels; wrong ones are marked by colour and sign."""
 
     ALLOW_SELECT = False
@@ -49,13 +49,19 @@ class SampleGrid(Widget):
     }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        picture_style: PictureStyle = "ascii",
+        *,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
         super().__init__(id=id, classes=classes)
         self._samples: Samples | None = None
         self._predictions: Predictions | None = None
         self._confidences: NDArray[np.float32] | None = None
         self._epoch: int | None = None
-        self._picture_style: PictureStyle = "ascii"
+        self._picture_style = picture_style
         self._sheet: Sheet | None = None
         self._pictures = Pictures([])
         self._strips: list[Strip] | None = None

@@ -1,0 +1,109 @@
+"""The footer: the most useful keys where there is little room, help and quit always."""
+
+from pathlib import Path
+
+import pytest
+from bench import Bench, opened
+from textual.widgets._footer import FooterKey
+
+from mnist_tui.keys import KEYS, shown_key
+from mnist_tui.session import State
+from mnist_tui.widgets.key_footer import Entry, that_fit
+
+
+def entry(action: str, key: str, word: str) -> Entry:
+    return Entry(key, key, action, word, "")
+
+
+ENTRIES = [
+    entry("open_run", "⏎", "Open"),
+    entry("mark_run", "space", "Mark"),
+    entry("pin_run", "P", "Pin"),
+    entry("sort_runs", "o", "Sort"),
+    entry("undo_delete", "u", "Undo"),
+    entry("show_screen('train')", "1", "Train"),
+    entry("command_palette", "^p", "Palette"),
+    entry("help", "?", "Help"),
+    entry("quit", "q", "Quit"),
+]
+
+
+def words(width: int) -> list[str]:
+    return [shown.word for shown in that_fit(ENTRIES, width)[0]]
+
+
+def test_everything_is_shown_with_room_around_it_where_there_is_room() -> None:
+    assert that_fit(ENTRIES, 100) == (ENTRIES, False)
+
+
+def test_the_least_important_give_way_first() -> None:
+    assert words(14) == ["Help", "Quit"]
+    assert words(21) == ["Undo", "Help", "Quit"]
+    assert words(45) == ["Open", "Mark", "Pin", "Undo", "Help", "Quit"]
+    assert words(53) == ["Open", "Mark", "Pin", "Undo", "Train", "Help", "Quit"]
+
+
+@pytest.mark.parametrize("width", range(1, 90))
+def test_what_is_shown_never_needs_more_than_there_is(width: int) -> None:
+    shown, compact = that_fit(ENTRIES, width)
+    assert sum(each.width + (2 if compact else 3) for each in shown) <= width
+    assert [each for each in ENTRIES if each in shown] == shown
+
+
+def footer(lab: Bench) -> str:
+    return lab.text().splitlines()[-1]
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+async def test_help_and_quit_are_on_every_screen(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with opened(tmp_path, size) as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        for key in "1234d":
+            await lab.pilot.press(key)
+            await lab.until(lambda: "? Help" in footer(lab).replace("  ", " "))
+            assert "q Quit" in footer(lab).replace("  ", " ")
+            assert "^q" not in footer(lab)
+            if key == "d":
+                await lab.pilot.press("escape")
+
+
+async def test_in_a_field_the_keys_that_work_there_are_shown(tmp_path: Path) -> None:
+    async with opened(tmp_path, (80, 24)) as lab:
+        await lab.pilot.press("e")
+        await lab.until(lambda: "^q" in footer(lab))
+        assert "^r" in footer(lab)
+        assert "f1" in footer(lab).lower()
+
+
+async def test_another_size_shows_other_keys(tmp_path: Path) -> None:
+    async with opened(tmp_path, (120, 40)) as lab:
+        await lab.until(lambda: "Palette" in footer(lab))
+        await lab.pilot.resize_terminal(62, 30)
+        await lab.until(lambda: "Palette" not in footer(lab) and "Help" in footer(lab))
+        await lab.pilot.resize_terminal(120, 40)
+        await lab.until(lambda: "Palette" in footer(lab))
+
+
+async def test_a_click_presses_the_key(tmp_path: Path) -> None:
+    async with opened(tmp_path, (80, 24)) as lab:
+        await lab.until(lambda: "Run" in footer(lab))
+        run = next(key for key in lab.app.screen.query(FooterKey) if key.description == "Run")
+        await lab.pilot.click(run)
+        await lab.until_state(State.COMPLETED)
+
+
+async def test_keys_that_stay_the_same_are_not_made_anew(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.until(lambda: "Run" in footer(lab))
+        before = list(lab.app.screen.query(FooterKey))
+        lab.app.screen.refresh_bindings()
+        await lab.pilot.pause()
+        await lab.pilot.pause()
+        assert list(lab.app.screen.query(FooterKey)) == before
+
+
+def test_keys_are_shown_as_people_know_them() -> None:
+    shown = {shown_key(name) for key in KEYS for name in key.keys}
+    assert {"?", "F1", "esc", "[", "+", "space", "enter", "ctrl+q"} <= shown
+    assert not any("_" in name for name in shown)
