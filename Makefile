@@ -1,10 +1,11 @@
 # Two variables, both optional:
 #   ARGS="..."   arguments for the app (make run), for pytest (make test, make soak) or for the
-#                benchmark (make bench); the folder for screenshots (make test-web)
+#                benchmark (make bench); the folder for screenshots (make test-web) or for pictures
+#                (make pictures)
 #   EXTRA=cuda12 the MLX back end or other extras to install, separated by commas
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-web soak bench lint clean setup setup-dev
+.PHONY: help run test test-web soak bench pictures lint clean setup setup-dev
 
 SETUP = scripts/setup.sh $(if $(EXTRA),--extra '$(EXTRA)')
 
@@ -37,6 +38,9 @@ BENCH = .venv/bin/mnist-tui bench --data $(BENCH_DATA)
 bench: setup ## compare training with other engines, and measure what watching it costs
 	@$(BENCH) --preset mlx-docs,mlx-wide,torch-sigmoid --rounds 7 --stock-batches 100 $(ARGS)
 	@$(BENCH) --task monitor $(ARGS)
+
+pictures: setup ## draw the pictures in docs with the app itself, from real runs
+	@.venv/bin/python scripts/pictures.py --data $(BENCH_DATA) $(ARGS)
 
 lint: setup-dev ## check style, types and the direction of imports
 	.venv/bin/ruff check

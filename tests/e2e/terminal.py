@@ -211,6 +211,17 @@ class Terminal:
             message = self._report(f"the program has not ended in {timeout:g} seconds")
             raise AssertionError(message) from None
 
+    def overlook(self, seconds: float) -> bool:
+        """Take in the output of some time without drawing it; False: the program has ended.
+
+        What is on the screen is right again once the program has drawn all of it, as after
+        `resize`.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._ended and time.monotonic() < deadline:
+            self._read(deadline, draw=False)
+        return not self._ended
+
     # What it leaves behind
 
     def unrestored(self) -> list[str]:
@@ -264,7 +275,7 @@ class Terminal:
     def _set_size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def _read(self, deadline: float) -> bool:
+    def _read(self, deadline: float, *, draw: bool = True) -> bool:
         """Take in some output, or the end of it; False: none came before the deadline."""
         remaining = max(0.0, deadline - time.monotonic())
         ready, _, _ = select.select([self._master], [], [], remaining)
@@ -276,11 +287,13 @@ class Terminal:
             data = b""
         self._ended = not data
         text = self._decoder.decode(data)
-        self._output.write(text)
+        if draw:
+            self._output.write(text)
         for piece in self._splitter.pieces(text):
             if isinstance(piece, Csi):
                 self._obey(piece)
-            self._streams[self._visible].feed(drawable(piece))
+            if draw:
+                self._streams[self._visible].feed(drawable(piece))
         return True
 
     def _obey(self, sequence: Csi) -> None:

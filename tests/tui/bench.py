@@ -8,6 +8,8 @@ import pytest
 from scripted import ScriptedLoader, ScriptedRuns, loaded
 from textual.pilot import Pilot
 
+from mnist_core.backend import Backend
+from mnist_core.benchmark.contest_run import ContestFactory
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
@@ -26,20 +28,24 @@ class Bench:
         config: ConfigFile | None = None,
         *,
         first_launch: bool = False,
+        runs: ScriptedRuns | None = None,
+        backend: Backend | None = None,
+        make_race: ContestFactory | None = None,
     ) -> None:
         self.loader = loader
-        self.runs = ScriptedRuns()
+        self.runs = runs or ScriptedRuns()
         self.store = RunStore(log.parent / "home")
         self.session = Session(
             self.runs, lambda: self.loader, lambda text: "It is logged.", self.store
         )
         self.app = MnistApp(
             self.session,
-            None,
+            backend,
             hyperparameters,
             "mlx-docs",
             log,
             self.store,
+            make_race,
             config=config,
             first_launch=first_launch,
         )

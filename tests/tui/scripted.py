@@ -1,29 +1,41 @@
 """Runs and data that play a script: what Pilot and session tests use instead of MLX."""
 
+import math
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.changes import Change, Changes, Value
 from mnist_core.dataset import Dataset, Examples
+from mnist_core.divergence import DivergenceReason
 from mnist_core.evaluation import evaluate
 from mnist_core.events import (
     BatchCompleted,
+    DivergenceDetected,
     EpochCompleted,
     Event,
+    GiveUp,
+    HalveLearningRate,
+    HyperparameterChanged,
     RunCompleted,
+    RunDiverged,
+    RunRewound,
     RunStarted,
     RunStopped,
     StopTraining,
     TrainingState,
 )
-from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.loading import DatasetEvent, DatasetLoaded
 from mnist_core.run import TrainingRun
 from mnist_core.store import Environment
 from mnist_core.store.recorder import RunRecorder, recorded_by
+
+_Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
 
 STEPS = 4
 """Batches in a scripted epoch."""
@@ -76,6 +88,11 @@ class ScriptedRuns:
     gate: threading.Event = field(default_factory=threading.Event)
     made: list[Hyperparameters] = field(default_factory=list)
     fail_with: Exception | None = None
+    diverge_at: int | None = None
+    """A run diverges with this update, unless it has half its learning rate by then; it goes back
+    two."""
+    weights: Callable[[int], tuple[NDArray[np.float32], ...]] = lambda _epoch: ()
+    """The parameters of the model after an epoch."""
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -90,15 +107,17 @@ class ScriptedRuns:
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
+        changes: Sequence[Change] = (),
     ) -> TrainingRun:
         self.made.append(hyperparameters)
         run_id = recorder.run_id if recorder is not None else "id"
+        asked = Changes(changes)
 
         def events() -> Generator[Event, None, None]:
-            story = self._events(hyperparameters, dataset, state, until_epoch, run_id)
+            story = self._events(hyperparameters, dataset, state, until_epoch, run_id, asked)
             return recorded_by(recorder, story)
 
-        run = TrainingRun(events)
+        run = TrainingRun(events, changes=asked, hold=True)
         if recorder is not None:
             recorder.is_paused = lambda: run.paused
         return run
@@ -110,31 +129,68 @@ class ScriptedRuns:
         state: TrainingState | None,
         until_epoch: int,
         run_id: str,
+        changes: Changes,
     ) -> Generator[Event, None, None]:
         if self.fail_with is not None:
             raise self.fail_with
         state = state or TrainingState((np.zeros((1, 1), np.float32),), None)
-        step, first = state.step, state.epoch
+        step, epoch, batch = state.step, state.epoch, state.batch
+        steps, values, made = STEPS, hyperparameters, list(changes.scheduled)
         sizes = (len(dataset.train), 0, len(dataset.test))
-        where = (until_epoch, STEPS, first, step)
+        where = (until_epoch, STEPS, epoch, step)
         yield RunStarted(
-            run_id, dataset.name, hyperparameters, 10, *sizes, *where, "cpu", "BLAS", 1
-        )
-        epoch = first
+            run_id, dataset.name, hyperparameters, 10, *sizes, *where, "cpu", "BLAS", 1,
+            tuple(made),
+        )  # fmt: skip
+
+        def change(field: str, value: Value) -> HyperparameterChanged:
+            nonlocal values, steps, until_epoch
+            previous = getattr(values, field)
+            values = values.model_copy(update={field: value})
+            steps = math.ceil(len(dataset.train) / value) if field == "batch_size" else steps
+            until_epoch = int(value) if field == "epochs" else until_epoch
+            made.append(Change(step, field, value))
+            return HyperparameterChanged(
+                step, epoch + 1, field, value, previous, until_epoch, steps, tuple(made)
+            )
+
         try:
             if not step:
                 yield self._epoch(dataset, 0, 0)
-            for epoch in range(first, until_epoch):
+            while True:
+                if not batch:
+                    for asked in changes.take(TakesEffect.NEXT_EPOCH):
+                        yield change(*asked)
+                if epoch >= until_epoch:
+                    break
                 if epoch:
                     self.gate.wait(60)
-                for batch in range(1, STEPS + 1):
-                    step += 1
-                    yield BatchCompleted(step, epoch + 1, batch, 2 / step, 1 - 1 / step, 0.1,
-                                         0.01 * step)  # fmt: skip
-                yield self._epoch(dataset, epoch + 1, step)
-            yield self._end(RunCompleted, until_epoch, step, run_id)
+                while batch < steps:
+                    for asked in changes.take(TakesEffect.NOW):
+                        yield change(*asked)
+                    step, batch = step + 1, batch + 1
+                    yield BatchCompleted(step, epoch + 1, batch, 2 / step, 1 - 1 / step,
+                                         values.learning_rate, 0.01 * step)  # fmt: skip
+                    halved = values.learning_rate <= hyperparameters.learning_rate / 2
+                    if step != self.diverge_at or halved:
+                        continue
+                    reason = DivergenceReason.LOSS_NOT_FINITE
+                    try:
+                        yield DivergenceDetected(
+                            step, epoch + 1, math.nan, reason, step - 2, "It overshoots."
+                        )
+                    except HalveLearningRate:
+                        step, batch = step - 2, batch - 2
+                        there = TrainingState(self.weights(epoch), None, step, epoch, batch)
+                        yield RunRewound(step, epoch, step + 2, there, tuple(made))
+                        yield change("learning_rate", values.learning_rate / 2)
+                epoch, batch = epoch + 1, 0
+                yield self._epoch(dataset, epoch, step)
+            yield self._end(RunCompleted, epoch, step, batch, run_id)
         except StopTraining:
-            yield self._end(RunStopped, epoch, step, run_id)
+            yield self._end(RunStopped, epoch, step, batch, run_id)
+        except GiveUp:
+            yield self._end(RunDiverged, epoch, step, batch, run_id)
 
     def _epoch(self, dataset: Dataset, epoch: int, step: int) -> EpochCompleted:
         labels = dataset.test.labels
@@ -142,13 +198,18 @@ class ScriptedRuns:
         said[::3] = (said[::3] + 1) % dataset.class_count
         test = evaluate(4 * np.eye(dataset.class_count, dtype=np.float32)[said], labels)
         share = 0.5 + epoch / 100
+        weights = self.weights(epoch)
         state = TrainingState(
-            (), None, step, epoch, best_test_accuracy=share, best_epoch=epoch, seconds=0.01 * step
+            weights,
+            None,
+            step,
+            epoch,
+            best_test_accuracy=share,
+            best_epoch=epoch,
+            seconds=0.01 * step,
         )
         return EpochCompleted(epoch, step, 1.0, share, None, None, 1.0, share, 0.04, test, state)
 
-    def _end(
-        self, kind: type[RunCompleted] | type[RunStopped], epoch: int, step: int, run_id: str
-    ) -> RunCompleted | RunStopped:
-        state = TrainingState((), None, step=step, epoch=epoch, seconds=0.01 * step)
+    def _end(self, kind: type[_Ended], epoch: int, step: int, batch: int, run_id: str) -> _Ended:
+        state = TrainingState(self.weights(epoch), None, step, epoch, batch, seconds=0.01 * step)
         return kind(run_id, epoch, step, 0.5, 0.5, epoch, 1.0, 0.01 * step, 1000.0, state)

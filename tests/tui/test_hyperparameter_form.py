@@ -10,6 +10,7 @@ from mnist_tui.widgets.form import HyperparameterForm
 from mnist_tui.widgets.form.choice import Choice
 from mnist_tui.widgets.form.field_help import FieldHelp
 from mnist_tui.widgets.form.field_row import FieldRow
+from mnist_tui.widgets.form.live_values import MARKS
 
 
 class FormApp(App[None]):
@@ -63,7 +64,9 @@ async def test_each_declared_hyperparameter_has_a_row_with_its_label_and_default
         assert [row.key for row in app.query(FieldRow)] == ["preset", *fields]
         for name, field in fields.items():
             row = app.row(name)
-            assert row.render().plain == field.label
+            label, mark = row.render().plain.rsplit(maxsplit=1)
+            assert label == field.label
+            assert mark == MARKS[field.takes_effect]
             assert row.text == field.format(field.default)
             assert isinstance(row.editor, Choice) == bool(field.choices or field.kind is bool)
             assert field.help in str(row.tooltip)

@@ -4,10 +4,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scripted import ScriptedLoader, ScriptedRuns, digits, loaded
 from scripted_events import run_started
 
+from mnist_core.changes import Change, ChangeError
 from mnist_core.events import RunFailed
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
@@ -44,6 +46,10 @@ class Laboratory:
                 return
             pause.wait(0.005)  # lets the run's thread work between two looks
         pytest.fail(f"still {self.session.state} after 10 seconds")
+
+    def step(self) -> int:
+        """Updates done."""
+        return self.session.progress.step if self.session.progress is not None else 0
 
     def tick_until_state(self, state: State) -> None:
         self.tick_until(lambda session: session.state is state)
@@ -331,3 +337,194 @@ def test_a_run_resumed_while_loading_goes_on_with_the_data(
     loader.events.append(DatasetLoaded(digits(), None))
     later.tick_until_state(State.COMPLETED)
     assert only_run(later).epoch == 3
+
+
+# -- changing a run ------------------------------------------------------------------------------
+
+
+def rate_of(laboratory: Laboratory) -> float:
+    progress = laboratory.session.progress
+    assert progress is not None
+    return progress.hyperparameters_now.learning_rate
+
+
+def pause_after(laboratory: Laboratory, batches: int, **values: object) -> None:
+    """Start a run and hold it after so many batches."""
+    recipe = make_hyperparameters({"epochs": 2, "batch_size": 10, **values})
+    laboratory.session.run(recipe, batches)
+    laboratory.tick_until_state(State.PAUSED)
+    assert laboratory.session.progress is not None
+    assert laboratory.session.progress.step == batches
+
+
+def test_a_change_waits_for_the_next_batch(laboratory: Laboratory) -> None:
+    pause_after(laboratory, 2)
+    session = laboratory.session
+    session.change("learning_rate", 0.5)
+    assert session.asked == {"learning_rate": 0.5}
+    assert rate_of(laboratory) == 0.1
+    session.train_batches(1)
+    laboratory.tick_until(lambda s: s.state is State.PAUSED and not s.asked)
+    assert rate_of(laboratory) == 0.5
+    assert session.progress is not None
+    assert session.progress.changes == [Change(2, "learning_rate", 0.5)]
+    session.resume()
+    laboratory.tick_until_state(State.COMPLETED)
+    assert list(session.progress.learning_rate.y) == [0.1] * 2 + [0.5] * 6
+    (run,) = laboratory.store.runs()
+    assert run.changes == (Change(2, "learning_rate", 0.5),)
+
+
+def test_a_change_of_the_batch_size_waits_for_the_next_epoch(laboratory: Laboratory) -> None:
+    pause_after(laboratory, 2)
+    session = laboratory.session
+    session.change("batch_size", 20)
+    session.train_batches(1)
+    laboratory.tick_until(lambda _: laboratory.step() == 3)
+    assert session.asked == {"batch_size": 20}
+    session.resume()
+    laboratory.tick_until_state(State.COMPLETED)
+    assert session.progress is not None
+    assert session.progress.changes == [Change(4, "batch_size", 20)]
+    assert session.progress.step == 6
+
+
+def test_a_wish_can_be_taken_back(laboratory: Laboratory) -> None:
+    pause_after(laboratory, 2)
+    session = laboratory.session
+    session.change("epochs", 5)
+    session.change("epochs", 2)
+    assert session.asked == {}
+    session.resume()
+    laboratory.tick_until_state(State.COMPLETED)
+    assert laboratory.epoch() == 2
+
+
+def test_what_cannot_change_is_refused(laboratory: Laboratory) -> None:
+    pause_after(laboratory, 2)
+    with pytest.raises(ChangeError, match="Seed cannot change during a run"):
+        laboratory.session.change("seed", 3)
+    laboratory.session.stop()
+    laboratory.tick_until_state(State.STOPPED)
+    laboratory.session.change("momentum", 0.5)
+    assert laboratory.session.asked == {}, "no run is under way"
+
+
+def test_batches_of_a_running_a_stopped_and_a_complete_run(laboratory: Laboratory) -> None:
+    pause_after(laboratory, 3)
+    session = laboratory.session
+    assert session.train_batches(2)
+    laboratory.tick_until(lambda s: s.state is State.PAUSED and laboratory.step() == 5)
+    session.stop()
+    laboratory.tick_until_state(State.STOPPED)
+    assert session.train_batches(2)
+    laboratory.tick_until(lambda s: s.state is State.PAUSED and laboratory.step() == 7)
+    assert session.progress is not None
+    assert session.progress.planned_epochs == 2, "it is still to end where it was planned to"
+    session.resume()
+    laboratory.tick_until_state(State.COMPLETED)
+    assert session.progress.step == 8
+    assert session.train_batches(5)
+    laboratory.tick_until(lambda s: s.state is State.PAUSED and laboratory.step() == 13)
+    assert session.progress.planned_epochs == 4
+    assert len(laboratory.store.runs()) == 1
+
+
+def test_without_a_run_there_is_nothing_to_train_batches_of(laboratory: Laboratory) -> None:
+    assert not laboratory.session.train_batches(5)
+
+
+def test_a_resumed_run_keeps_its_changes(laboratory: Laboratory) -> None:
+    laboratory.runs.weights = lambda _epoch: (np.zeros((1, 1), np.float32),)
+    pause_after(laboratory, 2)
+    laboratory.session.change("dropout", 0.5)
+    laboratory.session.train_batches(1)
+    laboratory.tick_until(lambda s: s.state is State.PAUSED and not s.asked)
+    laboratory.session.stop()
+    laboratory.tick_until_state(State.STOPPED)
+    (run,) = laboratory.store.runs()
+    laboratory.session.resume_stored(run.id)
+    progress = laboratory.session.progress
+    assert progress is not None
+    assert progress.from_store
+    assert progress.hyperparameters_now.dropout == 0.5
+    laboratory.tick_until_state(State.COMPLETED)
+    assert laboratory.store.run(run.id).changes == (Change(2, "dropout", 0.5),)
+
+
+# -- divergence ----------------------------------------------------------------------------------
+
+
+def diverge(laboratory: Laboratory, at: int = 3) -> None:
+    laboratory.runs.diverge_at = at
+    laboratory.session.run(TWO_EPOCHS)
+    laboratory.tick_until(lambda session: session.divergence is not None)
+
+
+def test_a_run_that_diverges_pauses_and_waits(laboratory: Laboratory) -> None:
+    diverge(laboratory)
+    session = laboratory.session
+    assert session.state is State.PAUSED
+    assert session.divergence is not None
+    assert session.divergence.step == 3
+    for go_on in (session.resume, session.one_more_epoch, lambda: session.train_batches(1)):
+        go_on()
+        session.tick()
+        assert session.divergence is not None, "it must be decided about"
+    session.stop()
+    assert session.divergence is None
+    assert session.state is State.STOPPING
+    laboratory.tick_until_state(State.DIVERGED)
+
+
+def test_with_half_the_rate_it_goes_on_from_where_it_was_healthy(laboratory: Laboratory) -> None:
+    diverge(laboratory)
+    session = laboratory.session
+    session.halve_learning_rate()
+    laboratory.tick_until_state(State.COMPLETED)
+    assert rate_of(laboratory) == 0.05
+    assert session.progress is not None
+    assert session.progress.changes == [Change(1, "learning_rate", 0.05)]
+    assert list(session.progress.train_loss.x("step")) == list(range(1, 9))
+    assert session.progress.divergence is None
+    (run,) = laboratory.store.runs()
+    assert run.state is RunState.COMPLETED
+    assert run.changes == (Change(1, "learning_rate", 0.05),)
+
+
+def test_a_wish_of_before_holds_after_going_back(laboratory: Laboratory) -> None:
+    diverge(laboratory)
+    laboratory.session.change("momentum", 0.5)
+    laboratory.session.halve_learning_rate()
+    laboratory.tick_until_state(State.COMPLETED)
+    assert laboratory.session.progress is not None
+    now = laboratory.session.progress.hyperparameters_now
+    assert (now.learning_rate, now.momentum) == (0.05, 0.5)
+
+
+def test_it_can_be_restarted(laboratory: Laboratory) -> None:
+    diverge(laboratory)
+    calm = make_hyperparameters({"learning_rate": 0.01}, TWO_EPOCHS)
+    laboratory.runs.diverge_at = None
+    laboratory.session.run(calm)
+    laboratory.tick_until_state(State.COMPLETED)
+    assert laboratory.runs.made == [TWO_EPOCHS, calm]
+    states = [run.state for run in laboratory.store.runs()]
+    assert states == [RunState.COMPLETED, RunState.DIVERGED]
+
+
+@pytest.mark.parametrize("leave", ["stop", "close"])
+def test_left_while_it_waits_it_is_kept_as_diverged_and_can_be_resumed(
+    laboratory: Laboratory, leave: str
+) -> None:
+    diverge(laboratory, at=7)
+    if leave == "stop":
+        laboratory.session.stop()
+        laboratory.tick_until_state(State.DIVERGED)
+        assert not laboratory.session.can_continue, "its last weights are ruined"
+    laboratory.session.close()
+    (run,) = laboratory.store.runs()
+    assert run.state is RunState.DIVERGED
+    point = laboratory.store.resume_point(run.id)
+    assert point.state is not None
+    assert (point.state.epoch, point.state.step) == (1, 4)

@@ -202,7 +202,7 @@ async def test_one_more_epoch_after_the_end(bench: OpenBench) -> None:
 async def test_the_cursor_reads_both_charts_at_one_place(bench: OpenBench) -> None:
     async with bench() as lab:
         await lab.pilot.press("right_square_bracket")
-        charts = list(lab.app.screen.query(Chart))
+        charts = list(lab.app.screen.query("#loss, #accuracy").results(Chart))
         assert [chart.cursor for chart in charts] == [None, None], "nothing to read yet"
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
@@ -314,15 +314,14 @@ async def test_names_from_outside_are_drawn_as_they_are(bench: OpenBench) -> Non
         assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 20), (40, 12), (20, 6)])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 20)])
 async def test_any_size_shows_state_and_epoch(bench: OpenBench, size: tuple[int, int]) -> None:
     async with bench(size=size) as lab:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
         status = lab.app.screen.query_one(StatusLine)
         assert "completed" in status.render().plain
-        if size[0] >= 30:
-            assert "epoch 2/2" in status.render().plain
+        assert "epoch 2/2" in status.render().plain
 
 
 async def test_resizing_while_training_changes_nothing_but_the_layout(

@@ -357,7 +357,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     first_launch = not (options.home / STORE_FILE).exists()
     store = RunStore(options.home)
     session = Session(
-        mlx_runs(backend),
+        mlx_runs(backend, hold=True),
         lambda: DatasetLoader(options.data, cache),
         log=lambda text: write_log(options.log_file, text),
         store=store,

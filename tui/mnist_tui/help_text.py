@@ -25,7 +25,8 @@ _MOVING = (
      "it too."),
     ("arrows", "Move", "Up and down between fields and rows, left and right through choices. "
      "Tables take h j k l too."),
-    ("enter", "Apply", "In a field: take the value and, when idle, train."),
+    ("enter", "Apply", "In a field: take the values and train; while a run goes on, change it. "
+     "Until then a value is only a draft, and its row says so."),
     ("/", "Search", "In this help: show only the lines that have the words typed."),
 )  # fmt: skip
 

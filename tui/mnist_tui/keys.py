@@ -72,7 +72,6 @@ def shown_key(key: str) -> str:
     return character if character.isprintable() and not character.isspace() else key
 
 
-
 KEYS: tuple[Key, ...] = (
     Key("run", ("r", "ctrl+r"), "Run", "Train with the values of the form. Asks if a run is "
         "under way.", insistent=("ctrl+r",)),
@@ -81,6 +80,8 @@ KEYS: tuple[Key, ...] = (
     Key("stop", ("s",), "Stop", "End the run and keep what it learned.", urgent=True),
     Key("one_more_epoch", ("full_stop",), "Epoch", "Train one more epoch: of a paused run, or "
         "after the end of a run."),
+    Key("train_batches", ("n",), "N batches", "Train on so many batches, then pause: of the run "
+        "under way, after the end of a run, or of a new one.", footer=False),
     Key("resume_stored", ("R",), "Resume", "Go on with a run that has ended from its last "
         "checkpoint; one that is complete gets one more epoch.", footer=False),
     Key("show_command", ("Y",), "Command", "Show and copy the command line that reproduces this "
@@ -120,8 +121,8 @@ KEYS: tuple[Key, ...] = (
         "it too.", Scope.RUNS),
     Key("reverse_sorting", ("O",), "Reverse", "Turn the order of the runs round.", Scope.RUNS,
         footer=False),
-    Key("fork_run", ("f",), "Fork", "Take the hyperparameters of the run into the form.",
-        Scope.RUNS),
+    Key("fork_run", ("f",), "Fork", "Take the hyperparameters of the run into the form, as they "
+        "were at its end.", Scope.RUNS),
     Key("resume_run", ("R",), "Resume", "Go on with the run from its last checkpoint; one that is "
         "complete gets one more epoch.", Scope.RUNS),
     Key("rename_run", ("N",), "Rename", "Give the run another name.", Scope.RUNS,

@@ -1,8 +1,14 @@
-"""Textual's command palette, held back from two of its crashes."""
+"""Textual's command palette, held back from its crashes."""
 
-from textual import on
+from contextlib import suppress
+
+from textual import on, work
+from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
+from textual.css.query import NoMatches
 from textual.widgets import Button, Input
+
+_gather_commands = CommandPalette._gather_commands.__wrapped__  # type: ignore[attr-defined]
 
 
 class Palette(CommandPalette):
@@ -20,6 +26,17 @@ class Palette(CommandPalette):
             event.stop()
             # Textual calls the handler of the base class too, unless it is told not to.
             event.prevent_default()
-        # Textual 8.2.8: a second Enter dismisses a screen that is no longer on the stack.
-        if self.is_current:
+        # Textual 8.2.8: a second Enter gives the command twice.
+        if self.is_active:
             super()._select_or_command(event)
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        # Textual 8.2.8: a click or an escape that comes behind the one that closed it takes the
+        # screen below away, or the last one, which raises ScreenStackError.
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    @work(exclusive=True, group=CommandPalette._GATHER_COMMANDS_GROUP)
+    async def _gather_commands(self, search_value: str) -> None:
+        # Textual 8.2.8: closed before the search has begun, it looks for a list that is gone.
+        with suppress(NoMatches):
+            await _gather_commands(self, search_value)

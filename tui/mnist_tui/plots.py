@@ -129,7 +129,7 @@ def _ghost_curves(
 ) -> Iterator[Curve]:
     if ghost is None:
         return
-    label = f"before: {difference(ghost.hyperparameters, progress.hyperparameters)}"
+    label = f"before: {_ghost_difference(ghost, progress)}"
     train, test = _series(ghost, "train", metric), _series(ghost, "test", metric)
     yield Curve(train, GHOST, line=Line.DOTTED, dim=True, label=label, smoothing=view.smoothing)
     marker = "○" if ghost.planned_epochs <= MOST_MARKED_EPOCHS else ""
@@ -185,6 +185,17 @@ def change_in_short(change: Change) -> str:
     """Such as "lr 0.05"."""
     value = hyperparameter_fields()[change.field].format(change.value)
     return f"{SHORT_NAMES.get(change.field, change.field)} {value}"
+
+
+def _ghost_difference(ghost: RunProgress, progress: RunProgress) -> str:
+    """What the run before started with where that differs, and what was changed in it."""
+    made = [f"{change_in_short(change)} from step {change.step}" for change in ghost.changes]
+    started = difference(ghost.hyperparameters, progress.hyperparameters)
+    if not made or ghost.changes == progress.changes:
+        return started
+    return ", ".join(
+        [started, *made] if ghost.hyperparameters != progress.hyperparameters else made
+    )
 
 
 def difference(ours: Hyperparameters, theirs: Hyperparameters) -> str:

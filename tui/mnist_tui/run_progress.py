@@ -17,6 +17,7 @@ from mnist_core.events import (
     EpochCompleted,
     Event,
     HyperparameterChanged,
+    RunDiverged,
     RunEnded,
     RunRewound,
     RunStarted,
@@ -49,6 +50,8 @@ class RunProgress(Curves):
         self.test = test
         self.samples = test[sample_rows]
         self._sample_rows = sample_rows
+        self.from_store = False
+        """Whether it was not begun here, but in the store."""
         self.started: RunStarted | None = None
         self.batch: BatchCompleted | None = None
         self.epoch: EpochCompleted | None = None
@@ -110,9 +113,14 @@ class RunProgress(Curves):
         return self.batch.epoch if training and self.batch else self._epochs_done
 
     @property
+    def hyperparameters_now(self) -> Hyperparameters:
+        """Those in force: the recipe with the changes that have taken effect."""
+        return self.in_force.hyperparameters if self.in_force else self.hyperparameters
+
+    @property
     def state(self) -> TrainingState | None:
-        """Where the run can be continued from."""
-        return getattr(self.end, "state", None)
+        """Where the run can be continued from; None also after it has diverged."""
+        return None if isinstance(self.end, RunDiverged) else getattr(self.end, "state", None)
 
     @property
     def examples_per_second(self) -> float | None:
@@ -184,6 +192,7 @@ class RunProgress(Curves):
             epochs: their figures, in their order.
             gradient_norms: of `NORM_DTYPE`, of no later updates than `batches`; None: none.
         """
+        self.from_store = True
         self._begin(
             RunStarted(
                 run_id=record.id,

@@ -3,13 +3,14 @@
 It holds no widget, so the rules of starting, stopping and restarting are tested without a screen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
-from mnist_core.answer_history import AnswerHistory
-from mnist_core.dataset import Dataset, Examples, shown_samples, split
+from mnist_core.changes import Value
+from mnist_core.dataset import Dataset, Examples, shown_samples
 from mnist_core.events import (
+    DivergenceDetected,
     RunCompleted,
     RunDiverged,
     RunFailed,
@@ -26,7 +27,6 @@ from mnist_core.loading import (
     DatasetProgressed,
 )
 from mnist_core.mlx_run import RunFactory
-from mnist_core.run import TrainingRun
 from mnist_core.store import (
     Environment,
     ResumePoint,
@@ -37,10 +37,9 @@ from mnist_core.store import (
 )
 from mnist_core.store.recorder import RunRecorder
 from mnist_tui.recording import begin_recording
+from mnist_tui.restoring import SAMPLES, check_data, progress_for, restored
 from mnist_tui.run_progress import RunProgress
-
-SAMPLES = 60
-"""Test samples that each run predicts while it trains; the grid shows those that fit."""
+from mnist_tui.steered_run import SteeredRun
 
 LOADER_PATIENCE = 1.0
 """Seconds to wait, on leaving, for a download to end at its next block."""
@@ -105,6 +104,8 @@ class Session:
         self._logged_problem = ""
         self.interrupted: RunRecord | None = None
         """The latest run, if the process that trained it is gone."""
+        self.hold = ""
+        """Why no run may train now, as a sentence; empty: one may."""
         self.store_notice = ""
         """Why runs are not kept as they should be, in sentences; empty: they are."""
         self.log_note = ""
@@ -112,9 +113,11 @@ class Session:
         self._make_run = make_run
         self._make_loader = make_loader
         self._loader: Loader | None = None
-        self._run: TrainingRun | None = None
+        self._run: SteeredRun | None = None
         self._next: Hyperparameters | None = None
         """To be trained as soon as data and a free thread allow."""
+        self._next_batches: int | None = None
+        """After so many batches it is to pause; None: not at all."""
         self._resume_next = ""
         """The stored run to be continued as soon as there are data."""
         self.dataset: Dataset | None = None
@@ -135,7 +138,7 @@ class Session:
     @property
     def state(self) -> State:
         if self._run is not None:
-            if self._run.stopping:
+            if self._run.ending:
                 return State.STOPPING
             return State.PAUSED if self._run.paused else State.RUNNING
         if self.dataset is None:
@@ -169,8 +172,18 @@ class Session:
     def can_continue(self) -> bool:
         """Whether `one_more_epoch` has something to go on from."""
         if self._run is not None:
-            return self._run.paused and not self._run.stopping
+            return self._run.paused and not self._run.ending
         return self.progress is not None and self.progress.state is not None
+
+    @property
+    def divergence(self) -> DivergenceDetected | None:
+        """Why the run under way waits for `halve_learning_rate`, or its end; None: it does not."""
+        return self._run.divergence if self._run is not None else None
+
+    @property
+    def asked(self) -> Mapping[str, Value]:
+        """What the run under way was asked to change and has not yet: values by field name."""
+        return self._run.asked if self._run is not None else {}
 
     def load_data(self) -> None:
         """Start loading, or try again: after a failure, or where synthetic digits stand in."""
@@ -201,11 +214,14 @@ class Session:
             self._use(self.offered, None)
             self.offered = None
 
-    def run(self, hyperparameters: Hyperparameters) -> None:
-        """Train with these; a run under way is stopped first and becomes the ghost."""
-        self._next = hyperparameters
+    def run(self, hyperparameters: Hyperparameters, batches: int | None = None) -> None:
+        """Train with these; a run under way is stopped first and becomes the ghost.
+
+        It pauses after so many `batches`; None: it does not.
+        """
+        self._next, self._next_batches = hyperparameters, batches
         if self._run is not None:
-            self._run.stop()
+            self._run.end()
         elif self.dataset is not None:
             self._start_next(self.dataset)
         elif self.data_failure is not None:
@@ -219,6 +235,8 @@ class Session:
         Raises:
             StoreError: it cannot be continued now, as a sentence for the user.
         """
+        if self.hold:
+            raise StoreError(self.hold)
         if self._run is not None or self.waiting:
             raise StoreError("A run is under way. Stop it before you resume another one.")
         if self.dataset is None and self.data_failure is None:
@@ -226,9 +244,10 @@ class Session:
             return
         point = self._store.resume_point(run_id)
         record = point.record
-        dataset = self._data_of(record)
+        dataset = check_data(record, self.dataset)
         done = point.state
-        progress = self._restored(record, dataset, done.step if done is not None else 0)
+        steps = done.step if done is not None else 0
+        progress = restored(self._store, record, dataset, steps)
         until_epoch = max(record.epochs, done.epoch + 1 if done is not None else 1)
         self._start(progress, point.state, until_epoch, point, record.environment)
         self.store_notice = point.notice or self.store_notice
@@ -242,44 +261,41 @@ class Session:
         if self._run is not None or self.waiting:
             raise StoreError("A run is under way. Stop it before you open another one.")
         record = self._store.run(run_id)
-        progress = self._restored(record, self._data_of(record), record.step)
+        dataset = check_data(record, self.dataset)
+        progress = restored(self._store, record, dataset, record.step)
         self.progress, self.samples = progress, progress.samples
-
-    def _data_of(self, record: RunRecord) -> Dataset:
-        """The data that are loaded, which must be those of the run."""
-        dataset = self.dataset
-        if dataset is None:
-            raise StoreError("There are no data yet. Press r to try to get them again.")
-        if dataset.fingerprint != record.fingerprint:
-            raise StoreError(
-                f"{record.name} was trained on {record.dataset}, and {dataset.name} is loaded now. "
-                f"Start again with --data {record.data}."
-            )
-        return dataset
-
-    def _restored(self, record: RunRecord, dataset: Dataset, steps: int) -> RunProgress:
-        """A stored run as it was after `steps` updates."""
-        progress = self._progress_for(record.hyperparameters, dataset)
-        epochs = [epoch for epoch in self._store.epochs(record.id) if epoch.step <= steps]
-        progress.restore(record, self._store.batches(record.id)[:steps], epochs if steps else [])
-        if steps:
-            last = epochs[-1].epoch
-            progress.restore_answers(AnswerHistory.stored(self._store, record, last))
-        return progress
 
     def pause(self) -> None:
         if self._run is not None:
             self._run.pause()
 
     def resume(self) -> None:
+        """Go on with a run that is paused, unless it has diverged and must be decided about."""
         if self._run is not None:
             self._run.resume()
 
     def stop(self) -> None:
-        """End the run under way and keep it; forget a run that waits."""
+        """End the run under way and keep it; forget a run that waits.
+
+        One that has diverged and waits ends as diverged: its last healthy checkpoint is kept.
+        """
         self._next, self._resume_next = None, ""
         if self._run is not None:
-            self._run.stop()
+            self._run.end()
+
+    def halve_learning_rate(self) -> None:
+        """Let a run that has diverged go on from its last healthy state, with half the rate."""
+        if self._run is not None:
+            self._run.halve_learning_rate()
+
+    def change(self, field: str, value: Value) -> None:
+        """Change a hyperparameter of the run under way, with the next batch or the next epoch.
+
+        Raises:
+            ChangeError: it cannot change so, as a sentence.
+        """
+        if self._run is not None:
+            self._run.change(field, value)
 
     def one_more_epoch(self) -> None:
         """Train to the end of the epoch under way, or one epoch past the end of an ended run."""
@@ -288,17 +304,37 @@ class Session:
         if self._run is not None:
             self._run.train_one_epoch()
         elif self.progress is not None and self.progress.state is not None:
-            progress, state = self.progress, self.progress.state
-            point = None
-            if progress.run_id:
-                try:
-                    point = ResumePoint(self._store.run(progress.run_id), state, "")
-                except StoreError as error:
-                    self.store_notice = str(error)
-            progress.continue_run()
-            self._start(
-                progress, state, state.epoch + 1, point, point.record.environment if point else None
-            )
+            self._continue(self.progress, self.progress.state.epoch + 1)
+
+    def train_batches(self, count: int) -> bool:
+        """Train on so many batches, then pause: of the run under way, or of one that has ended.
+
+        False where there is neither; then a new run could.
+        """
+        if self._run is not None:
+            self._run.train_batches(count)
+        elif self.progress is not None and self.progress.state is not None:
+            progress = self.progress
+            last = progress.epoch_steps.completed(progress.step + count - 1) + 1
+            self._continue(progress, max(progress.planned_epochs, last), count)
+        else:
+            return False
+        return True
+
+    def _continue(
+        self, progress: RunProgress, until_epoch: int, batches: int | None = None
+    ) -> None:
+        """Go on with the ended run that is shown; pause after so many `batches`."""
+        point = None
+        if progress.run_id and progress.state is not None:
+            try:
+                point = ResumePoint(self._store.run(progress.run_id), progress.state, "")
+            except StoreError as error:
+                self.store_notice = str(error)
+        state = progress.state
+        progress.continue_run()
+        environment = point.record.environment if point else None
+        self._start(progress, state, until_epoch, point, environment, batches)
 
     def tick(self) -> bool:
         """Take what arrived since the last call; True if anything to be drawn changed."""
@@ -306,23 +342,16 @@ class Session:
         if self._run is None:
             return changed
         changed |= self._look_at_recorder()
-        # Asked before draining, so that no event can come between the two.
-        ended = not self._run.alive
-        events = self._run.drain()
-        if self.progress is not None and events:
-            self.progress.apply(events)
-            changed = True
-        if ended:
-            self._run.join()
+        news, over = self._run.tick()
+        if over:
             self._look_at_recorder()
             self._recorder = None
             if self.progress is not None and isinstance(self.progress.end, RunFailed):
                 self.log_note = self._log(self.progress.end.traceback)
             self._run = None
-            changed = True
             if self._next is not None and self.dataset is not None:
                 self._start_next(self.dataset)
-        return changed
+        return changed or news or over
 
     def close(self) -> None:
         """Stop everything and wait for the run's thread, so that the process may exit."""
@@ -331,7 +360,7 @@ class Session:
             self._loader.cancel()
             self._loader.join(LOADER_PATIENCE)
         if self._run is not None:
-            self._run.stop()
+            self._run.end()
             self._run.join()
         self._store.close()
 
@@ -384,17 +413,8 @@ class Session:
         hyperparameters, self._next = self._next, None
         if hyperparameters is None:
             return
-        progress = self._progress_for(hyperparameters, dataset)
-        self._start(progress, None, hyperparameters.epochs)
-
-    def _progress_for(self, hyperparameters: Hyperparameters, dataset: Dataset) -> RunProgress:
-        try:
-            test = split(dataset, hyperparameters.validation).test
-        except ValueError:
-            # The run itself says what does not fit, as its failure.
-            test = dataset.test
-        rows = shown_samples(test.labels, dataset.class_count, SAMPLES)
-        return RunProgress(hyperparameters, dataset, test, rows)
+        progress = progress_for(hyperparameters, dataset)
+        self._start(progress, None, hyperparameters.epochs, batches=self._next_batches)
 
     def _start(
         self,
@@ -403,8 +423,12 @@ class Session:
         until_epoch: int,
         point: ResumePoint | None = None,
         environment: Environment | None = None,
+        batches: int | None = None,
     ) -> None:
-        """Train `progress` from `state` on; another run that was shown before becomes the ghost."""
+        """Train `progress` from `state` on, and pause after so many `batches`.
+
+        Another run that was shown before becomes the ghost.
+        """
         before = self.progress
         same = before is progress or (
             point is not None and before is not None and before.run_id == point.record.id
@@ -415,7 +439,7 @@ class Session:
         self.samples = progress.samples
         self._recorder, self.store_notice = begin_recording(self._store, progress.dataset, point)
         self._logged_problem = ""
-        self._run = self._make_run(
+        run = self._make_run(
             progress.hyperparameters,
             progress.dataset,
             state,
@@ -423,5 +447,9 @@ class Session:
             samples=progress.samples.images,
             recorder=self._recorder,
             environment=environment,
+            changes=progress.all_changes,
         )
+        self._run = SteeredRun(run, progress)
+        if batches is not None:
+            self._run.train_batches(batches)
         self._run.start()

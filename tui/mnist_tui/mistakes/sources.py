@@ -54,7 +54,7 @@ class Sources:
         """Move the cursor to the end of an epoch."""
         progress = self._session.progress
         if progress is not None:
-            self._session.cursor = float(epoch * progress.steps_per_epoch)
+            self._session.cursor = float(progress.epoch_steps.end(epoch))
 
     def _of_run(self, progress: RunProgress) -> Inspection | None:
         epoch, epochs = self._epoch(progress), progress.history.epochs
@@ -72,7 +72,7 @@ class Sources:
         epochs = progress.history.epochs
         if self._session.cursor is None or not progress.steps_per_epoch:
             return epochs[-1]
-        at = math.floor(self._session.cursor / progress.steps_per_epoch + 1e-9)
+        at = math.floor(progress.epoch_steps.epochs(self._session.cursor) + 1e-9)
         return max((epoch for epoch in epochs if epoch <= at), default=epochs[0])
 
     def _other_run(self, progress: RunProgress) -> Other | None:

@@ -33,5 +33,5 @@ class CommandScreen(ModalScreen[None]):
             )
 
     def action_close(self) -> None:
-        if self.is_current:
+        if self.is_active:
             self.dismiss(None)

@@ -15,8 +15,8 @@ from mnist_tui.plain_text import visible
 
 
 class LineInput(ModalScreen[str | None]):
-    """Opens with `value` selected in its field. Enter gives the text, unless it is the same; Esc
-    gives None.
+    """Opens with `value` selected in its field. Enter gives the text, which is None where it is the
+    same, unless that counts too; Esc gives None.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "go_back", "Go back")]
@@ -27,13 +27,19 @@ class LineInput(ModalScreen[str | None]):
         value: str = "",
         hint: str = "",
         problem_of: Callable[[str], str] = lambda text: "",
+        *,
+        same_counts: bool = False,
     ) -> None:
-        """`title` and `hint` are plain text; `problem_of` says why a text cannot be taken."""
+        """`title` and `hint` are plain text; `problem_of` says why a text cannot be taken.
+
+        `same_counts`: Enter gives `value` too, where it was not edited.
+        """
         super().__init__()
         self._title = title
         self._value = visible(value)
         self._hint = hint
         self._problem_of = problem_of
+        self._same_counts = same_counts
 
     def compose(self) -> ComposeResult:
         with Vertical(id="line-input") as box:
@@ -57,11 +63,12 @@ class LineInput(ModalScreen[str | None]):
         problem = self._problem_of(text)
         if problem:
             self._say(problem)
-        elif self.is_current:
-            self.dismiss(None if text == self._value else text)
+        elif self.is_active:
+            same = text == self._value and not self._same_counts
+            self.dismiss(None if same else text)
 
     def action_go_back(self) -> None:
-        if self.is_current:
+        if self.is_active:
             self.dismiss(None)
 
     def _say(self, problem: str) -> None:

@@ -138,6 +138,7 @@ class MistakesScreen(Screen[None]):
         inspection = self._inspection
         if inspection is None:
             gallery.border_title = Content("Samples")
+            gallery.border_subtitle = ""
             gallery.show(_NOTHING)
             self._draw_sample()
             return
@@ -146,6 +147,7 @@ class MistakesScreen(Screen[None]):
         self._rows = rows(self._showing, judged, inspection.history, theirs)
         answers = judged.answers
         gallery.border_title = Content(visible(self._title(inspection)))
+        gallery.border_subtitle = self._order(inspection)
         gallery.show(
             Tiles(
                 images=judged.examples.images,
@@ -179,7 +181,7 @@ class MistakesScreen(Screen[None]):
         view.show(self._inspection.detail(index))
 
     def _title(self, inspection: Inspection) -> str:
-        """What the gallery shows: "Wrong · 4 as 9 · 12 of 10 000 test · by loss"."""
+        """What the gallery shows: "Wrong · 4 as 9 · 12 of 10 000 test · epoch 3"."""
         showing, names = self._showing, inspection.judged.class_names
         total = f"{count(len(self._rows))} of {count(len(inspection.judged.labels))}"
         total += f" {inspection.samples_name}"
@@ -199,10 +201,15 @@ class MistakesScreen(Screen[None]):
         parts.append(total)
         if inspection.epoch is not None:
             parts.append(f"epoch {inspection.epoch}")
-            parts.append(f"by {showing.order.value}" + (" reversed" if showing.reverse else ""))
         if showing.filter.text:
             parts.append(showing.filter.text)
         return " · ".join(parts)
+
+    def _order(self, inspection: Inspection) -> str:
+        """How the samples are sorted: "by loss"; empty while nothing is known of them."""
+        if inspection.epoch is None:
+            return ""
+        return f"by {self._showing.order.value}" + (" reversed" if self._showing.reverse else "")
 
     def _why_empty(self, inspection: Inspection) -> str:
         showing = self._showing
@@ -265,7 +272,11 @@ class MistakesScreen(Screen[None]):
             case "filter_samples" | "switch_samples":
                 return inspection is not None
             case "clear_samples":
-                return self._showing != Showing() or self.has_class("-matrix")
+                return (
+                    self._showing != Showing()
+                    or self.has_class("-matrix")
+                    or (self.is_mounted and self.query_one("#filter-line").display)
+                )
             case _:
                 return True
 

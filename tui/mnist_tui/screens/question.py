@@ -43,5 +43,5 @@ class Question(ModalScreen[bool]):
 
     def _answer(self, answer: bool) -> None:
         # A second key that was typed before the dialog closed must not close the screen below.
-        if self.is_current:
+        if self.is_active:
             self.dismiss(answer)

@@ -163,6 +163,7 @@ class RunsScreen(ChartScreen):
         table = self.query_one(RunsTable)
         table.show(listing.rows, listing.total, listing.sorting, words)
         table.border_title = Content(self._title())
+        table.border_subtitle = "↑↓ moves" if len(listing.rows) > 1 else ""
         self.set_class(listing.total == 0, "-without-runs")
         self._show_keys()
 

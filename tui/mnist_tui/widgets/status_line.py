@@ -19,13 +19,13 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SIGNS: Mapping[State, tuple[str, str]] = {
     State.IDLE: ("○", "$text-muted"),
     State.LOADING: ("◌", "$primary"),
-    State.RUNNING: ("●", "$success"),
-    State.PAUSED: ("‖", "$warning"),
-    State.STOPPING: ("◌", "$warning"),
-    State.COMPLETED: ("✓", "$success"),
-    State.STOPPED: ("■", "$warning"),
-    State.DIVERGED: ("↯", "$error"),
-    State.FAILED: ("✗", "$error"),
+    State.RUNNING: ("●", "$text-success"),
+    State.PAUSED: ("‖", "$text-warning"),
+    State.STOPPING: ("◌", "$text-warning"),
+    State.COMPLETED: ("✓", "$text-success"),
+    State.STOPPED: ("■", "$text-warning"),
+    State.DIVERGED: ("↯", "$text-error"),
+    State.FAILED: ("✗", "$text-error"),
 }
 """The sign of each state, and the name of its theme colour: never colour alone."""
 

@@ -1,4 +1,4 @@
-"""One row of the form: a label, its editor, and below them what is wrong."""
+"""One row of the form: a label, its editor and its mark, and below them what is to be said."""
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -10,9 +10,12 @@ from mnist_core.hyperparameters import HyperparameterField
 from mnist_tui.plain_text import shorten
 from mnist_tui.widgets.form.choice import Choice
 
+QUIET = "$foreground 60%"
+"""The colour of what needs no attention; in text that is drawn, $text-muted is not muted."""
+
 
 class FieldRow(Widget):
-    """A label and an editor on one line; the last column is left free for a mark.
+    """A label, an editor and a mark on one line.
 
     The row draws its label and message itself, which halves the widgets of the form and with
     them the time until its first frame.
@@ -22,9 +25,10 @@ class FieldRow(Widget):
     DEFAULT_CSS = """
     FieldRow {
         height: auto;
-        padding: 0 1;
+        padding: 0 0 0 1;
         color: $text-muted;
 
+        & > Input, & > Choice { margin: 0 1 0 14; }
         & > Input { background: $surface; }
         & > Input:disabled { color: $text-disabled; }
         &.-current { color: $foreground; }
@@ -40,21 +44,31 @@ class FieldRow(Widget):
         self.help_text = help_text
         self.tooltip = Content(help_text)
         self._problem = ""
+        self._remark = ""
+        self._mark = ""
+        self._colour = QUIET
         self._label_columns = 0
 
     def compose(self) -> ComposeResult:
         yield self.editor
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return 1 + len(self._message_lines(width))
+        return 1 + len(self._message_lines(width - 1))
 
     def render(self) -> Content:
         label = shorten(self.label, self._label_columns - 1)
         weight = "bold" if self.has_class("-current") else "not bold"
         style = f"{weight} $text-error" if self._problem else weight
-        lines = self._message_lines(self.size.width)
-        message = [Content.styled(line, "$text-error") for line in lines]
-        return Content("\n").join([Content.styled(label, style), *message])
+        width = self.size.width
+        first = Content.styled(label, style)
+        if self._mark:
+            gap = " " * (width - first.cell_length - 1)
+            first += Content(gap) + Content.styled(self._mark, f"not bold {self._colour}")
+        colour = "$text-error" if self._problem else self._colour
+        message = [
+            Content.styled(line, f"not bold {colour}") for line in self._message_lines(width - 1)
+        ]
+        return Content("\n").join([first, *message])
 
     def on_descendant_focus(self) -> None:
         self.add_class("-current")
@@ -69,7 +83,7 @@ class FieldRow(Widget):
         """Start the editor after `columns` cells, which leaves one less to the label."""
         if columns != self._label_columns:
             self._label_columns = columns
-            self.editor.styles.margin = (0, 0, 0, columns)
+            self.editor.styles.margin = (0, 1, 0, columns)
             self.refresh()
 
     @property
@@ -91,6 +105,13 @@ class FieldRow(Widget):
             self.set_class(bool(sentence), "-invalid")
             self.refresh(layout=True)
 
+    def show_mark(self, mark: str, remark: str = "", colour: str = QUIET) -> None:
+        """Show a sign in the last column, and a few words under the field unless a problem is."""
+        if (mark, remark, colour) != (self._mark, self._remark, self._colour):
+            higher = bool(remark) != bool(self._remark)
+            self._mark, self._remark, self._colour = mark, remark, colour
+            self.refresh(layout=higher or bool(remark))
+
     def show_unused(self, reason: str) -> None:
         """Disable the field for a reason, given as a sentence; enable it when that is empty."""
         self.set_class(bool(reason), "-unused")
@@ -98,9 +119,10 @@ class FieldRow(Widget):
         self.tooltip = Content(reason or self.help_text)
 
     def _message_lines(self, width: int) -> list[str]:
-        if not self._problem or width < 1:
+        message = self._problem or self._remark
+        if not message or width < 1:
             return []
-        return [line.plain for line in Content(self._problem).wrap(width)]
+        return [line.plain for line in Content(message).wrap(width)]
 
 
 def row_for(field: HyperparameterField, text: str) -> FieldRow:

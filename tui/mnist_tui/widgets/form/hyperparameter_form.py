@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -20,12 +20,21 @@ from mnist_core.hyperparameters import (
 from mnist_tui.widgets.form.choice import Choice
 from mnist_tui.widgets.form.draft import Draft, check, preset_words, texts_of
 from mnist_tui.widgets.form.field_help import FieldHelp
-from mnist_tui.widgets.form.field_row import FieldRow, row_for
+from mnist_tui.widgets.form.field_row import QUIET, FieldRow, row_for
+from mnist_tui.widgets.form.legend import Legend
+from mnist_tui.widgets.form.live_values import MARKS, LiveValues, Standing, value_of
 
 PRESET_KEY = "preset"
 PRESET_HELP = "Published examples. Choosing one loads its values."
 _HELP_LINES = 4
-"""Kept for the help where the fields alone would fill the form; they scroll then."""
+"""Kept for the help and the legend where the fields alone would fill the form."""
+_HELP_SHARE = 0.4
+"""The part of the form that these have where the fields scroll."""
+_COLOURS = {
+    Standing.CHANGED: "$text-accent",
+    Standing.ASKED: "$text-accent",
+    Standing.DRAFT: "$text-warning",
+}
 
 
 class HyperparameterForm(Widget):
@@ -51,8 +60,8 @@ class HyperparameterForm(Widget):
             scrollbar-color: $foreground 25%;
             scrollbar-background: $background;
         }
-        & .preset { padding: 0 1 1 1; }
-        &.-short .preset { padding: 0 1; }
+        & .preset { padding: 0 0 1 1; }
+        &.-short .preset { padding: 0 0 0 1; }
         &.-short FieldHelp { padding: 0 1; }
     }
     """
@@ -96,12 +105,15 @@ class HyperparameterForm(Widget):
         }
         self._fields = Vertical(self._preset_row, *self._rows.values(), classes="fields")
         self._help = FieldHelp()
+        self._live: LiveValues | None = None
+        """What the run under way follows; None: there is none."""
         self._current = self._preset_row
         """The row that has the focus, or had it last."""
 
     def compose(self) -> ComposeResult:
         yield self._fields
         yield self._help
+        yield Legend()
 
     def on_mount(self) -> None:
         self._show_draft()
@@ -129,6 +141,28 @@ class HyperparameterForm(Widget):
         self._draft = check(texts_of(hyperparameters), hyperparameters)
         self._show_draft()
 
+    def show_run(self, live: LiveValues | None) -> None:
+        """Mark how the values stand to a run under way; None: there is none.
+
+        What has changed in the run since the last call changes in the form too, but for fields
+        that say something else. Posts nothing.
+        """
+        if live == self._live:
+            return
+        before, self._live = self._live, live
+        if before is not None and live is not None and before.run is live.run:
+            was, now = texts_of(before.in_force), texts_of(live.in_force)
+            texts = {
+                name: now[name]
+                if now[name] != was[name] and value_of(name, text) == was[name]
+                else text
+                for name, text in self._draft.texts.items()
+            }
+            self._draft = check(texts, self._last_valid)
+            self._last_valid = self._draft.hyperparameters or self._last_valid
+        self._show_draft()
+        self._show_keys()
+
     def focus_field(self, name: str | None = None) -> None:
         """Give the focus to a field by name, or to the one that had it last.
 
@@ -146,7 +180,9 @@ class HyperparameterForm(Widget):
         rows = [row for row in self._all_rows if not row.editor.disabled]
         index = rows.index(self._current) + by if self._current in rows else 0
         if 0 <= index < len(rows):
-            rows[index].editor.focus()
+            # At once, since the next key may be on its way.
+            self._current = rows[index]
+            self.screen.set_focus(self._current.editor)
 
     @property
     def _all_rows(self) -> list[FieldRow]:
@@ -178,9 +214,22 @@ class HyperparameterForm(Widget):
         else:
             self.focus_field(next(iter(self.problems)))
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self._current = next(row for row in self._all_rows if row.editor is event.widget)
+    def on_descendant_focus(self) -> None:
+        # The focus may have moved on since the event was sent.
+        focused = self.screen.focused
+        self._current = next(
+            (row for row in self._all_rows if row.editor is focused), self._current
+        )
         self._show_help()
+        self._show_keys()
+
+    def on_descendant_blur(self) -> None:
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """Say which keys work in a field; the footer has those of the screen."""
+        enter = "enter runs" if self._live is None else "enter applies"
+        self.border_subtitle = f"↑↓ moves, {enter}" if self.has_focus_within else ""
 
     def on_resize(self) -> None:
         width, height = self.size
@@ -189,7 +238,9 @@ class HyperparameterForm(Widget):
         # Preset names are longer than other values.
         self._preset_row.align_editor(16 if width >= 34 else 7)
         self.set_class(height < len(self._all_rows) + 1 + _HELP_LINES, "-short")
-        self._fields.styles.max_height = max(3, height - _HELP_LINES)
+        scrolls = height < len(self._all_rows) + _HELP_LINES
+        kept = max(_HELP_LINES, int(_HELP_SHARE * height)) if scrolls else _HELP_LINES
+        self._fields.styles.max_height = max(3, height - kept)
 
     def _show_draft(self) -> None:
         """Bring every row in line with the draft."""
@@ -199,10 +250,21 @@ class HyperparameterForm(Widget):
             refused = name in self._draft.problems
             row.show_problem(f"Takes {fields[name].expects}." if refused else "")
             row.show_unused(self._draft.unused.get(name, ""))
-        if self._current.key in self._draft.problems:
+            self._show_mark(name, row)
+        live = self._live is not None
+        if self._current.key in self._draft.problems or (live and self._current.has_focus_within):
             self.call_after_refresh(self._current.scroll_visible, animate=False)
         self._picker.show(*preset_words(self._preset_name, self.hyperparameters))
         self._show_help()
+
+    def _show_mark(self, name: str, row: FieldRow) -> None:
+        live = self._live
+        if live is None:
+            row.show_mark(MARKS[hyperparameter_fields()[name].takes_effect])
+            return
+        standing = live.standing(name, row.text)
+        colour = _COLOURS.get(standing, QUIET)
+        row.show_mark(MARKS[live.takes_effect(name)], live.remark(name, row.text), colour)
 
     def _show_help(self) -> None:
         preset = presets().get(self._preset_name or "")

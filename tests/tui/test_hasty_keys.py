@@ -1,0 +1,100 @@
+"""Keys and clicks that come while what they are meant for opens, closes or moves."""
+
+from pathlib import Path
+
+import pytest
+from bench import Bench, opened
+from hasty_keyboard import Keyboard
+from textual.widgets import Input
+
+from mnist_tui.palette import Palette
+from mnist_tui.screens.mistakes import MistakesScreen
+from mnist_tui.screens.runs import RunsScreen
+from mnist_tui.screens.too_small import TooSmall
+from mnist_tui.widgets.gallery import Gallery
+
+
+async def test_an_escape_behind_the_one_that_closes_the_palette_takes_no_screen_away(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("3", "ctrl+p")
+        await lab.until(lambda: isinstance(lab.app.screen, Palette))
+        palette = lab.app.screen
+        # Both were in its queue when it closed; a click beside it does the same.
+        await palette.run_action("escape")
+        await palette.run_action("escape")
+        assert isinstance(lab.app.screen, RunsScreen)
+
+
+async def test_a_search_that_begins_once_the_palette_is_closed_finds_nothing(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("ctrl+p")
+        await lab.until(lambda: isinstance(lab.app.screen, Palette))
+        palette = lab.app.screen
+        assert isinstance(palette, Palette)
+        await lab.pilot.press("escape")
+        await lab.until(lambda: not palette.query("*"))
+        search = palette._gather_commands("run")
+        await lab.until(lambda: search.is_finished)
+        assert search.error is None
+        assert lab.app.is_running
+
+
+async def test_the_palette_may_be_closed_as_it_opens(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        keyboard = Keyboard(lab.app)
+        for _ in range(5):
+            await keyboard.press("ctrl+p", "x", "escape", "ctrl+p", "escape", "escape")
+            await lab.pilot.pause()
+        await lab.until(lambda: len(lab.app.screen_stack) == 1)
+
+
+async def test_a_dialog_under_another_screen_does_not_close_that(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("question_mark")
+        help_screen = lab.app.screen
+        await lab.pilot.resize_terminal(40, 10)
+        await lab.until(lambda: isinstance(lab.app.screen, TooSmall))
+        await help_screen.run_action("close")
+        assert isinstance(lab.app.screen, TooSmall)
+        assert help_screen in lab.app.screen_stack
+
+
+async def test_arrows_in_the_form_all_count_however_fast(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("e")
+        await Keyboard(lab.app).press(*["down"] * 5)
+        await lab.until(lambda: "Learning rate" in focused_row(lab))
+        await Keyboard(lab.app).press(*["up"] * 4)
+        await lab.until(lambda: "Hidden layers" in focused_row(lab))
+
+
+def focused_row(lab: Bench) -> str:
+    """The line of the screen that has the focus."""
+    focused = lab.app.focused
+    return lab.text().splitlines()[focused.region.y] if focused is not None else ""
+
+
+async def test_the_form_says_which_keys_work_in_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        assert "↑↓ moves" not in lab.text()
+        await lab.pilot.press("e")
+        await lab.until(lambda: "↑↓ moves, enter runs" in lab.text())
+        await lab.pilot.press("escape")
+        await lab.until(lambda: "↑↓ moves" not in lab.text())
+
+
+@pytest.mark.parametrize("typed", ["", "?"])
+async def test_escape_leaves_a_filter_that_shows_nothing_else(tmp_path: Path, typed: str) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("2")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        await lab.pilot.press("slash", *typed)
+        assert isinstance(lab.app.focused, Input)
+        await lab.until(lambda: "Clear" in lab.footer())
+        await lab.pilot.press("escape")
+        assert isinstance(lab.app.focused, Gallery)
+        assert not lab.app.screen.query_one("#filter-line").display

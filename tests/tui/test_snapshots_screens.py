@@ -1,0 +1,163 @@
+"""What the mistakes, the runs, the race and the drawing look like."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench import Bench
+from numpy.typing import NDArray
+from scripted import ScriptedRuns
+from scripted_races import ScriptedRaces
+from snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
+from stored_runs import put_run
+
+from mnist_tui.screens.draw import DrawScreen
+from mnist_tui.screens.mistakes import MistakesScreen
+from mnist_tui.screens.race import RaceScreen
+from mnist_tui.screens.runs import RunsScreen
+from mnist_tui.session import State
+from mnist_tui.widgets.canvas import Canvas
+from mnist_tui.widgets.chart import Chart
+from mnist_tui.widgets.class_bars import ClassBars
+from mnist_tui.widgets.gallery import Gallery
+from mnist_tui.widgets.runs_table import RunsTable
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+LONG_AGO = datetime(2020, 2, 29, 12).timestamp()
+"""The same date in every time zone."""
+
+
+@every_size
+def test_mistakes_and_one_of_them(
+    snap_compare: Compare, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async def story(lab: Bench) -> None:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.press("2")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        gallery = lab.app.screen.query_one(Gallery)
+        await lab.until(lambda: str(gallery.border_title).startswith("Wrong · 10 of 30 test"))
+        await lab.pilot.press("right")
+        await lab.until(lambda: gallery.current == 3)
+        assert lab.app.focused is gallery
+        assert "Sample 3" in lab.text()
+
+    assert looks_as_before(snap_compare, open_bench(tmp_path), story, size)
+
+
+def put_runs(home: Path) -> None:
+    """Six runs, each with another end; their ages stay the same words for a while."""
+    now = time.time()
+    put_run(home, "0000000f", "half way", accuracies=(0.1, 0.8, 0.87), state="running",
+            started=now, seconds=4.0, epochs=4, optimizer="adam", learning_rate=0.002)  # fmt: skip
+    put_run(home, "0000000e", "wide", accuracies=(0.1, 0.85, 0.93, 0.96), tags=("wide", "keep"),
+            note="The best so far; try it with dropout.", started=now - 2.5 * MINUTE,
+            seconds=75.0, epochs=3, hidden_sizes="256, 256")  # fmt: skip
+    put_run(home, "0000000d", "too fast", accuracies=(0.1, 0.3, 0.1), state="diverged",
+            started=now - 2.5 * HOUR, rate=None, epochs=3, learning_rate=30.0)  # fmt: skip
+    put_run(home, "0000000c", "held out", accuracies=(0.1, 0.75, 0.89), epochs=2,
+            validation=(0.1, 0.7, 0.9), started=now - 1.5 * DAY)  # fmt: skip
+    put_run(home, "0000000b", "stopped early", accuracies=(0.1, 0.6), state="stopped",
+            started=now - 3.5 * DAY, optimizer="lion")  # fmt: skip
+    put_run(home, "0000000a", "where it began", accuracies=(0.1, 0.7, 0.9, 0.92), epochs=3,
+            tags=("baseline",), started=LONG_AGO)  # fmt: skip
+
+
+@every_size
+def test_runs_marked_and_pinned(
+    snap_compare: Compare, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    put_runs(tmp_path / "home")
+
+    async def story(lab: Bench) -> None:
+        await lab.pilot.press("3")
+        await lab.until(lambda: isinstance(lab.app.screen, RunsScreen))
+        screen = lab.app.screen
+        await lab.pilot.press("end", "space", "P", "home", "down", "space", "down", "down")
+        chart = screen.query_one("#runs-accuracy", Chart)
+        labels = ("wide", "where it began", "held out val")
+        await lab.until(lambda: {curve.label for curve in chart.plot.curves} >= set(labels))
+        assert isinstance(lab.app.focused, RunsTable)
+        assert lab.app.focused.row is not None
+        assert lab.app.focused.row.record.name == "held out"
+        for words in ("interrupted", "2 min ago", "2 h ago", "1 d ago", "3 d ago", "2020-02-29"):
+            assert (words in lab.text()) == (size[0] > 80 or words == "interrupted"), words
+
+    assert looks_as_before(snap_compare, open_bench(tmp_path), story, size)
+
+
+@pytest.fixture
+def _known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two cores, MLX and NumPy: what else is installed here does not count."""
+    monkeypatch.setattr("mnist_core.benchmark.contest_events.available_cores", lambda: 2)
+    monkeypatch.setattr(
+        "mnist_tui.race.entrants.is_importable", lambda engine: "torch" not in engine
+    )
+    monkeypatch.setattr("mnist_tui.race.entrants.find_spec", lambda _name: None)
+
+
+@pytest.mark.usefixtures("_known_machine")
+def test_a_race_after_its_end(snap_compare: Compare, tmp_path: Path) -> None:
+    async def story(lab: Bench) -> None:
+        await lab.pilot.press("4")
+        await lab.until(lambda: isinstance(lab.app.screen, RaceScreen))
+        await lab.pilot.press("r")
+        await lab.until(lambda: "just now" in lab.text())
+        await lab.until(lambda: "completed" in lab.text())
+        assert isinstance(lab.app.focused, Chart)
+        assert {curve.label for curve in lab.app.focused.plot.curves} == {"mlx", "numpy"}
+        assert "not installed" in lab.text()
+
+    bench = open_bench(tmp_path, make_race=ScriptedRaces())
+    assert looks_as_before(snap_compare, bench, story)
+
+
+@pytest.mark.usefixtures("_known_machine")
+def test_a_race_under_way(snap_compare: Compare, tmp_path: Path) -> None:
+    races = ScriptedRaces()
+    races.gate.clear()
+
+    async def story(lab: Bench) -> None:
+        await lab.pilot.press("4")
+        await lab.until(lambda: isinstance(lab.app.screen, RaceScreen))
+        await lab.pilot.press("r")
+        await lab.until(lambda: "numpy · round 1 of 5" in lab.text())
+        assert "racing" in lab.text()
+        assert lab.session.hold
+        assert lab.session.state is State.IDLE
+
+    bench = open_bench(tmp_path, make_race=races)
+    assert looks_as_before(snap_compare, bench, story, NORMAL, races.gate)
+
+
+def upright(_epoch: int) -> tuple[NDArray[np.float32], ...]:
+    """A model that says 1 of what is high and 7 of what is wide, and is in doubt about 4 and 9."""
+    weight = np.zeros((28, 28, 10), np.float32)
+    weight[:8, 10:18, 1] = weight[20:, 10:18, 1] = 0.25
+    weight[10:18, :8, 7] = weight[10:18, 20:, 7] = 0.25
+    bias = np.zeros(10, np.float32)
+    bias[[4, 9]] = 4, 3
+    return weight.reshape(784, 10), bias
+
+
+def test_a_drawn_digit_and_what_the_model_says(snap_compare: Compare, tmp_path: Path) -> None:
+    runs = ScriptedRuns(weights=upright)
+
+    async def story(lab: Bench) -> None:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.press("d")
+        await lab.until(lambda: isinstance(lab.app.screen, DrawScreen))
+        screen = lab.app.screen
+        await lab.pilot.press(*["up"] * 8, *["left"] * 2, "space", *["down"] * 16, "space")
+        canvas = screen.query_one(Canvas)
+        assert lab.app.focused is canvas
+        assert not canvas.drawing.is_blank
+        await lab.until(lambda: screen.query_one(ClassBars).best == 1)
+        assert "▸ 1 " in lab.text()
+
+    bench = open_bench(tmp_path, runs=runs, hidden_sizes="")
+    assert looks_as_before(snap_compare, bench, story)
