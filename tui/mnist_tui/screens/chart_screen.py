@@ -1,6 +1,7 @@
 """What screens with charts have in common: one view of all of them, its keys and its mouse."""
 
 from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar
 
 from textual import on
@@ -47,31 +48,45 @@ class ChartScreen(Screen[None]):
 
     # -- what works now --------------------------------------------------------------------------
 
+    # Every key asks what works, at every change: the widgets, which stay, are looked up once.
+    @cached_property
+    def _charts(self) -> tuple[Chart, ...]:
+        return tuple(self.query(Chart))
+
+    @cached_property
+    def _panes(self) -> frozenset[Widget]:
+        return frozenset(self.query(self.PANES))
+
     @property
     def _extent(self) -> Extent | None:
         """All there is on the x axis; None while no chart shows anything."""
-        shown = (chart.extent for chart in self.query(Chart) if chart.display)
+        shown = (chart.extent for chart in self._charts if chart.display)
         return next((extent for extent in shown if extent is not None), None)
 
     @property
     def _maximisable(self) -> Widget | None:
         """The pane that has the focus."""
-        panes = set(self.query(self.PANES)) if self.is_mounted else set()
         focused = self.focused
         chain = focused.ancestors_with_self if focused is not None else []
-        return next((node for node in chain if isinstance(node, Widget) and node in panes), None)
+        panes = (node for node in chain if isinstance(node, Widget) and node in self._panes)
+        return next(panes, None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
-        view, extent = self.view, self._extent if self.is_mounted else None
+        if action not in CHART_ACTIONS:
+            return super().check_action(action, parameters)
+        if not self.is_mounted:
+            return False
+        view = self.view
         match action, parameters:
             case "smooth", (int(by),):
-                return extent is not None and view.resmoothed(by) != view
+                return self._extent is not None and view.resmoothed(by) != view
             case "log_loss" | "next_axis" | "ignore_outliers", _:
-                return extent is not None
+                return self._extent is not None
             case "zoom", (int(by),):
                 if by < 0:
                     return view.window is not None
+                extent = self._extent
                 return extent is not None and view.can_zoom(extent)
             case "pan", _:
                 return view.window is not None and isinstance(self.focused, Chart)
@@ -93,12 +108,12 @@ class ChartScreen(Screen[None]):
         self.change_axis(AXES[(AXES.index(self.view.axis) + 1) % len(AXES)])
 
     def action_ignore_outliers(self) -> None:
-        ignored = any(chart.plot.y.ignore_outliers for chart in self.query(Chart))
+        ignored = any(chart.plot.y.ignore_outliers for chart in self._charts)
         self.show_view(replace(self.view, ignore_outliers=not ignored))
 
     def action_zoom(self, by: int) -> None:
         """About the cursor where it is in view, else the middle."""
-        cursors = (chart.cursor for chart in self.query(Chart))
+        cursors = (chart.cursor for chart in self._charts)
         about = next((cursor for cursor in cursors if cursor is not None), None)
         self._zoom(KEY_ZOOM**by, about)
 
@@ -116,8 +131,8 @@ class ChartScreen(Screen[None]):
         if pane is self._maximised:
             return
         self._maximised = pane
-        kept = {pane, *pane.ancestors} if pane is not None else set(self.query(self.PANES))
-        for other in self.query(self.PANES):
+        kept = {pane, *pane.ancestors} if pane is not None else self._panes
+        for other in self._panes:
             other.set_class(other not in kept, _ASIDE)
         self.set_class(pane is not None, _MAXIMISED)
         self.refresh_bindings()
