@@ -1,5 +1,6 @@
 """What every test shares: folders of its own, real MNIST where it is, the length of repetitions."""
 
+import gc
 import os
 import tempfile
 from collections.abc import Callable
@@ -46,6 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Hundreds of apps come and go in one process: looking for garbage took a fifth of the time.
+    gc.set_threshold(100_000, 50, 1000)
     # A fixture would come too late: collecting tests imports MLX, and that fills the cache.
     folder = tempfile.TemporaryDirectory(prefix="mnist-tui-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)

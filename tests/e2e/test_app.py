@@ -156,7 +156,9 @@ def test_a_killed_run_is_offered_and_goes_on(
     assert terminal.unrestored() == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.soak), signal.SIGHUP]
+)
 def test_a_signal_stops_and_keeps_the_run(
     open_terminal: OpenTerminal, app: list[str | Path], tmp_path: Path, number: int
 ) -> None:

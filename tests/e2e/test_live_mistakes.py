@@ -25,7 +25,9 @@ def wrong(screen: str) -> int:
     return int(re.findall(r"Wrong · ([\d ]+) of", screen)[0].replace(" ", ""))
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+@pytest.mark.parametrize(
+    ("columns", "rows"), [pytest.param(80, 24, marks=pytest.mark.soak), (120, 40)]
+)
 def test_mistakes_of_a_run_under_way(
     open_terminal: OpenTerminal, real_mnist: Path | None, tmp_path: Path, columns: int, rows: int
 ) -> None:

@@ -296,4 +296,14 @@ def test_make_hands_the_extra_to_the_script_and_the_arguments_to_the_app() -> No
 
 def test_make_help_names_the_targets_for_people() -> None:
     targets = [line.split()[1] for line in make("help")]
-    assert targets == ["help", "run", "test", "test-web", "soak", "bench", "lint", "clean"]
+    assert targets == [
+        "help",
+        "run",
+        "test",
+        "test-web",
+        "soak",
+        "bench",
+        "pictures",
+        "lint",
+        "clean",
+    ]

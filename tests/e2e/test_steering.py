@@ -47,7 +47,9 @@ def to_field(terminal: Terminal, label: str, downs: int) -> None:
     terminal.wait_for(rf"^│ +{label} +│")
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
+@pytest.mark.parametrize(
+    ("columns", "rows"), [pytest.param(80, 24, marks=pytest.mark.soak), (120, 40)]
+)
 def test_the_learning_rate_of_a_run_under_way(
     open_terminal: OpenTerminal, real_mnist: Path | None, tmp_path: Path, columns: int, rows: int
 ) -> None:

@@ -19,7 +19,9 @@ def test_three_lines_that_fit_the_smallest_terminal() -> None:
     assert [line.split()[0] for line in lines] == ["r", "e", "2"]
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@pytest.mark.parametrize(
+    "size", [(60, 20), pytest.param((80, 24), marks=pytest.mark.soak), (120, 40)]
+)
 async def test_the_first_key_takes_it_away_and_acts(tmp_path: Path, size: tuple[int, int]) -> None:
     async with opened(tmp_path, size, first_launch=True) as lab:
         assert "trains a network" in lab.text()
@@ -44,7 +46,9 @@ async def test_it_names_the_keys_in_force(tmp_path: Path) -> None:
         assert "f2 trains a network" in lab.text()
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@pytest.mark.parametrize(
+    "size", [(60, 20), pytest.param((80, 24), marks=pytest.mark.soak), (120, 40)]
+)
 async def test_panes_that_are_empty_say_what_will_be_there(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:

@@ -54,7 +54,9 @@ def footer(lab: Bench) -> str:
     return lab.text().splitlines()[-1]
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40)])
+@pytest.mark.parametrize(
+    "size", [(60, 20), pytest.param((80, 24), marks=pytest.mark.soak), (120, 40)]
+)
 async def test_help_and_quit_are_on_every_screen(tmp_path: Path, size: tuple[int, int]) -> None:
     async with opened(tmp_path, size) as lab:
         await lab.pilot.press("r")

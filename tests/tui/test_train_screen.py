@@ -314,7 +314,9 @@ async def test_names_from_outside_are_drawn_as_they_are(bench: OpenBench) -> Non
         assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 20)])
+@pytest.mark.parametrize(
+    "size", [(80, 24), pytest.param((120, 40), marks=pytest.mark.soak), (200, 60), (60, 20)]
+)
 async def test_any_size_shows_state_and_epoch(bench: OpenBench, size: tuple[int, int]) -> None:
     async with bench(size=size) as lab:
         await lab.pilot.press("r")

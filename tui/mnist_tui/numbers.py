@@ -16,9 +16,10 @@ def percent(share: float, digits: int = 0) -> str:
 def rate(examples_per_second: float) -> str:
     """462000.0 as "462k ex/s"."""
     for limit, letter in ((1e6, "M"), (1e3, "k")):
-        if examples_per_second >= limit:
-            short = examples_per_second / limit
-            return f"{short:.{0 if short >= 10 else 1}f}{letter} ex/s"
+        short = examples_per_second / limit
+        # Where rounding would reach the next form, that form is used: 1.0k, never 1000.
+        if short >= 0.9995:
+            return f"{short:.{0 if short >= 9.95 else 1}f}{letter} ex/s"
     return f"{examples_per_second:.0f} ex/s"
 
 

@@ -18,7 +18,8 @@ _READY = r"\bidle\b"
 _STEP = re.compile(r"running +epoch (?P<epoch>\d+)/.* batch +(?P<batch>\d+)/(?P<batches>\d+)")
 """The status line while training; the cursor does not move inside it."""
 _FIRST_BATCH = r"running +epoch [1-9]"
-_ENDED = r"(?:completed|stopped|diverged|failed) +epoch"
+_ENDED = r"(?:completed|stopped|diverged|failed|paused) +epoch"
+"""Nobody pauses the run but the guard, when it diverges."""
 
 _PATIENCE = 60.0
 """Seconds for what takes one or two, on a slow machine."""
