@@ -81,7 +81,7 @@ async def test_a_second_ctrl_c_ends_apps_that_do_not_end(tmp_path: Path) -> None
     async with web_server(program=STUBBORN, cwd=tmp_path) as server, tab(server.url) as opened:
         await opened.send("ping", "is there")
         await opened.wait_text("pong")
-        apps = server.apps()
+        apps = await server.first_apps()
         assert len(apps) == 1
         server.process.send_signal(signal.SIGINT)
         assert "Ending the apps" in await server.error_line()

@@ -29,6 +29,13 @@ class WebServer:
         """The numbers of the processes behind the tabs."""
         return children_of(self.process.pid)
 
+    async def first_apps(self) -> list[int]:
+        """The same, once there is one: pages are answered before their app is."""
+        async with asyncio.timeout(PATIENCE):
+            while not (apps := self.apps()):
+                await asyncio.sleep(0.02)  # nothing tells of the start of another's child
+        return apps
+
     async def error_line(self) -> str:
         """The next line that it writes to stderr."""
         assert self.process.stderr is not None
