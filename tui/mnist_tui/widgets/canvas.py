@@ -9,11 +9,11 @@ from textual import events
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mnist_core.drawing import Drawing, Point
 from mnist_tui.digits import PictureStyle, render
 from mnist_tui.drawing.measures import Measures
+from mnist_tui.widgets.drawn import Drawn
 from mnist_tui.widgets.sample_sheet import picture_lines
 
 _LEFT_BUTTON = 1
@@ -31,10 +31,9 @@ class Tool(StrEnum):
 _GLYPHS = {Tool.NONE: "┼", Tool.PEN: "●", Tool.ERASER: "○"}
 
 
-class Canvas(Widget, can_focus=True):
+class Canvas(Drawn, can_focus=True):
     """Draws a `Drawing` and takes strokes: the left button inks, the right one or shift erases."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"canvas--paper", "canvas--cursor"}
     DEFAULT_CSS = """
     Canvas {
@@ -61,8 +60,6 @@ class Canvas(Widget, can_focus=True):
         super().__init__(id=id)
         self._beside = beside
         self._picture_style: PictureStyle = "half-block"
-        self._strips: list[Strip] | None = None
-        """The drawn lines; None when they no longer show the drawing."""
         self._new(height, width)
 
     def _new(self, height: int, width: int) -> None:
@@ -89,7 +86,7 @@ class Canvas(Widget, can_focus=True):
     def show_blank(self, height: int, width: int) -> None:
         """Begin anew with a canvas of other measures."""
         self._new(height, width)
-        self._redraw()
+        self.redraw()
         self.refresh(layout=True)
         self.post_message(self.Changed())
 
@@ -103,7 +100,7 @@ class Canvas(Widget, can_focus=True):
         """Draw in another style from now on."""
         if style != self._picture_style:
             self._picture_style = style
-            self._redraw()
+            self.redraw()
 
     # -- keys ------------------------------------------------------------------------------------
 
@@ -119,7 +116,7 @@ class Canvas(Widget, can_focus=True):
         self._cursor_shown = True
         if self._tool is not Tool.NONE:
             self._stroke(_middle(before), _middle(self._cursor), erase=self._tool is Tool.ERASER)
-        self._redraw()
+        self.redraw()
 
     def toggle(self, tool: Tool) -> None:
         """Put `tool` down, which leaves its mark, or lift it."""
@@ -129,7 +126,7 @@ class Canvas(Widget, can_focus=True):
             self._drawing.begin()
             at = _middle(self._cursor)
             self._stroke(at, at, erase=self._tool is Tool.ERASER)
-        self._redraw()
+        self.redraw()
 
     def clear(self) -> None:
         """Wipe the canvas; `undo` brings the drawing back."""
@@ -156,7 +153,7 @@ class Canvas(Widget, can_focus=True):
         at, erase = self._point(event), event.button == _RIGHT_BUTTON or event.shift
         self._dragged = at, erase
         self._stroke(at, at, erase=erase)
-        self._redraw()
+        self.redraw()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         if self._dragged is None:
@@ -199,7 +196,7 @@ class Canvas(Widget, can_focus=True):
             self._tell()
 
     def _tell(self) -> None:
-        self._redraw()
+        self.redraw()
         self.post_message(self.Changed())
 
     # -- drawing ---------------------------------------------------------------------------------
@@ -217,31 +214,17 @@ class Canvas(Widget, can_focus=True):
     def _measures(self, size: Size) -> Measures:
         return Measures.fitting(*self._drawing.shape, size.width, size.height)
 
-    def on_resize(self) -> None:
-        self._redraw()
-
     def on_focus(self) -> None:
-        self._redraw()
+        self.redraw()
 
     def on_blur(self) -> None:
-        self._redraw()
+        self.redraw()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips = None
-
-    def render_line(self, y: int) -> Strip:
-        if self._strips is None:
-            self._strips = self._drawn()
-        blank = Strip.blank(self.size.width, self.rich_style)
-        return self._strips[y] if y < len(self._strips) else blank
-
-    def _redraw(self) -> None:
-        self._strips = None
+    def redraw(self) -> None:
         self.border_subtitle = self._tool.value if self.has_focus else ""
-        self.refresh()
+        super().redraw()
 
-    def _drawn(self) -> list[Strip]:
+    def draw(self) -> list[Strip]:
         measures = self._measures(self.size)
         columns, rows = measures.columns, measures.rows
         pictures = render(self._drawing.ink[None], columns, rows, self._picture_style)

@@ -7,19 +7,18 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.content import Content
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mnist_tui.mistakes.probability_bars import class_bars
 from mnist_tui.mistakes.spans import Tone
 from mnist_tui.plain_text import visible
+from mnist_tui.widgets.drawn import Drawn
 
 BEST = "▸"
 
 
-class ClassBars(Widget):
+class ClassBars(Drawn):
     """Bars of the classes, or a sentence on why there are none."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"class-bars--{tone}" for tone in Tone}
     DEFAULT_CSS = """
     ClassBars {
@@ -36,8 +35,6 @@ class ClassBars(Widget):
         self._probabilities: NDArray[np.float32] | None = None
         self._names: tuple[str, ...] = ()
         self._sentence = ""
-        self._strips: list[Strip] | None = None
-        """The drawn lines; None when they no longer show the state."""
 
     @property
     def probabilities(self) -> NDArray[np.float32] | None:
@@ -52,31 +49,14 @@ class ClassBars(Widget):
     def show(self, probabilities: NDArray[np.float32], names: tuple[str, ...]) -> None:
         """Show finite probabilities (classes,) of classes called `names`."""
         self._probabilities, self._names = probabilities, tuple(visible(name) for name in names)
-        self._redraw()
+        self.redraw()
 
     def show_sentence(self, sentence: str) -> None:
         """Say why there are no bars, in text from anywhere."""
         self._probabilities, self._sentence = None, visible(sentence)
-        self._redraw()
+        self.redraw()
 
-    def on_resize(self) -> None:
-        self._redraw()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips = None
-
-    def render_line(self, y: int) -> Strip:
-        if self._strips is None:
-            self._strips = self._drawn()
-        blank = Strip.blank(self.size.width, self.rich_style)
-        return self._strips[y] if y < len(self._strips) else blank
-
-    def _redraw(self) -> None:
-        self._strips = None
-        self.refresh()
-
-    def _drawn(self) -> list[Strip]:
+    def draw(self) -> list[Strip]:
         width, height = self.size
         if width < 1 or height < 1:
             return []

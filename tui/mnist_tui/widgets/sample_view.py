@@ -8,12 +8,12 @@ from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mnist_tui.digits import Pictures, PictureStyle, drawn_size, render
 from mnist_tui.mistakes.sample_detail import HistoryPoint, SampleDetail
 from mnist_tui.mistakes.sample_text import SampleText, sample_text, wanted_height
 from mnist_tui.mistakes.spans import Tone
+from mnist_tui.widgets.drawn import Drawn
 from mnist_tui.widgets.sample_sheet import picture_lines
 
 __all__ = ["HistoryPoint", "SampleDetail", "SampleView"]
@@ -79,10 +79,9 @@ def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle)
     return Fold((width - columns) // 2, columns, rows, 0, top, width, height - top)
 
 
-class SampleView(Widget):
+class SampleView(Drawn):
     """A digit as large as fits with its labels, measures, probabilities and history."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sample-view--ink"} | {
         f"sample-view--{tone}" for tone in Tone
     }
@@ -112,8 +111,6 @@ class SampleView(Widget):
         self._picture_style: PictureStyle = "ascii"
         self._fold: Fold | None = None
         self._text = SampleText([])
-        self._strips: list[Strip] | None = None
-        """The drawn lines; None when they no longer show the state."""
         self.compositions = 0
         """How often the view was drawn."""
 
@@ -125,20 +122,13 @@ class SampleView(Widget):
     def show(self, detail: SampleDetail | None) -> None:
         """Show a sample, or that none is chosen."""
         self._detail = detail
-        self._redraw()
+        self.redraw()
 
     def show_style(self, style: PictureStyle) -> None:
         """Draw the digit in another style from now on."""
         if style != self._picture_style:
             self._picture_style = style
-            self._redraw()
-
-    def on_resize(self) -> None:
-        self._redraw()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips = None
+            self.redraw()
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -148,16 +138,7 @@ class SampleView(Widget):
         if epoch is not None:
             self.post_message(self.EpochChosen(epoch))
 
-    def render_line(self, y: int) -> Strip:
-        if self._strips is None or len(self._strips) != self.size.height:
-            self._strips = self._draw()
-        return self._strips[y]
-
-    def _redraw(self) -> None:
-        self._strips = None
-        self.refresh()
-
-    def _draw(self) -> list[Strip]:
+    def draw(self) -> list[Strip]:
         self.compositions += 1
         width, height = self.size
         base = self.rich_style

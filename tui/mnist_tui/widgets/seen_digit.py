@@ -7,16 +7,15 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.content import Content
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mnist_tui.digits import PictureStyle, drawn_size, render
+from mnist_tui.widgets.drawn import Drawn
 from mnist_tui.widgets.sample_sheet import centred, picture_lines
 
 
-class SeenDigit(Widget):
+class SeenDigit(Drawn):
     """The picture, and the caption below it where there is room."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {"seen-digit--paper", "seen-digit--caption"}
     DEFAULT_CSS = """
     SeenDigit {
@@ -33,8 +32,6 @@ class SeenDigit(Widget):
         self._ink = np.zeros((1, 1), np.uint8)
         self._caption = ""
         self._picture_style: PictureStyle = "half-block"
-        self._strips: list[Strip] | None = None
-        """The drawn lines; None when they no longer show the state."""
 
     @property
     def ink(self) -> NDArray[np.uint8]:
@@ -44,31 +41,14 @@ class SeenDigit(Widget):
     def show(self, ink: NDArray[np.uint8], caption: str) -> None:
         """Show an image (height, width), full ink = 255."""
         self._ink, self._caption = ink, caption
-        self._redraw()
+        self.redraw()
 
     def show_style(self, style: PictureStyle) -> None:
         """Draw in another style from now on."""
         self._picture_style = style
-        self._redraw()
+        self.redraw()
 
-    def on_resize(self) -> None:
-        self._redraw()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips = None
-
-    def render_line(self, y: int) -> Strip:
-        if self._strips is None:
-            self._strips = self._drawn()
-        blank = Strip.blank(self.size.width, self.rich_style)
-        return self._strips[y] if y < len(self._strips) else blank
-
-    def _redraw(self) -> None:
-        self._strips = None
-        self.refresh()
-
-    def _drawn(self) -> list[Strip]:
+    def draw(self) -> list[Strip]:
         width, height = self.size
         if width < 1 or height < 1:
             return []
