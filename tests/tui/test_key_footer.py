@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 from bench import Bench, opened
-from textual.widgets._footer import FooterKey
+from textual.content import Content
 
 from mnist_tui.keys import KEYS, shown_key
 from mnist_tui.session import State
-from mnist_tui.widgets.key_footer import Entry, that_fit
+from mnist_tui.widgets.key_footer import Entry, KeyFooter, that_fit
+from mnist_tui.widgets.status_line import StatusLine
 
 
 def entry(action: str, key: str, word: str) -> Entry:
@@ -87,22 +88,52 @@ async def test_another_size_shows_other_keys(tmp_path: Path) -> None:
         await lab.until(lambda: "Palette" in footer(lab))
 
 
-async def test_a_click_presses_the_key(tmp_path: Path) -> None:
+async def test_a_click_presses_the_key_and_the_pointer_shows_what_it_does(tmp_path: Path) -> None:
     async with opened(tmp_path, (80, 24)) as lab:
         await lab.until(lambda: "Run" in footer(lab))
-        run = next(key for key in lab.app.screen.query(FooterKey) if key.description == "Run")
-        await lab.pilot.click(run)
+        line = lab.app.screen.query_one(KeyFooter)
+        assert "r Run" in footer(lab)
+        run = footer(lab).index("r Run")
+        behind = len(footer(lab).rstrip()) + 1
+        await lab.pilot.hover(KeyFooter, (behind, 0))
+        assert line.tooltip is None, "behind the last key there is nothing"
+        plain = line.render()
+        for x in (run, run + len("r Run") - 1):
+            await lab.pilot.hover(KeyFooter, (x, 0))
+            assert line.tooltip == next(key.help for key in KEYS if key.action == "run")
+            pointed = line.render()
+            assert pointed.spans != plain.spans, "the key under the pointer stands out"
+            assert pointed.plain == plain.plain
+        await lab.pilot.click(KeyFooter, (behind, 0))
+        assert lab.session.state is State.IDLE
+        await lab.pilot.click(KeyFooter, (run, 0))
         await lab.until_state(State.COMPLETED)
+        await lab.pilot.hover(StatusLine)
+        assert line.tooltip is None
 
 
-async def test_keys_that_stay_the_same_are_not_made_anew(tmp_path: Path) -> None:
+async def test_keys_that_stay_the_same_are_not_drawn_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = 0
+    render = KeyFooter.render
+
+    def counted(line: KeyFooter) -> Content:
+        nonlocal drawn
+        drawn += 1
+        return render(line)
+
+    monkeypatch.setattr(KeyFooter, "render", counted)
     async with opened(tmp_path) as lab:
         await lab.until(lambda: "Run" in footer(lab))
-        before = list(lab.app.screen.query(FooterKey))
+        before = drawn
+        assert before
         lab.app.screen.refresh_bindings()
         await lab.pilot.pause()
-        await lab.pilot.pause()
-        assert list(lab.app.screen.query(FooterKey)) == before
+        assert drawn == before
+        await lab.pilot.press("e")
+        await lab.until(lambda: "^q" in footer(lab))
+        assert drawn > before
 
 
 def test_keys_are_shown_as_people_know_them() -> None:

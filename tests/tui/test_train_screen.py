@@ -9,7 +9,7 @@ from bench import Bench
 from scripted import ScriptedLoader, digits, loaded
 from scripted_events import run_started
 from textual import events
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.loading import DatasetFailed, DatasetOffered, DatasetProgressed
@@ -21,6 +21,7 @@ from mnist_tui.screens.train import TrainScreen
 from mnist_tui.session import State
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.form import HyperparameterForm
+from mnist_tui.widgets.key_footer import KeyFooter
 from mnist_tui.widgets.sample_grid import SampleGrid
 from mnist_tui.widgets.status_line import StatusLine
 
@@ -352,7 +353,7 @@ async def test_an_unchanged_screen_is_not_redrawn(bench: OpenBench) -> None:
 
 async def test_the_footer_and_notice_are_drawn(bench: OpenBench) -> None:
     async with bench() as lab:
-        assert lab.app.screen.query_one(Footer).region.height == 1
+        assert lab.app.screen.query_one(KeyFooter).region.height == 1
         assert not lab.app.screen.query_one("#notice", Static).display
 
 

@@ -1,14 +1,16 @@
 """The line of keys that work now."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.cells import cell_len
-from textual.app import ComposeResult
+from textual import events
 from textual.binding import Binding
+from textual.content import Content
+from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
+from textual.widget import Widget
 
 from mnist_tui.keys import KEYS
 
@@ -75,48 +77,99 @@ def that_fit(entries: Sequence[Entry], width: int) -> tuple[list[Entry], bool]:
     return [entry for index, entry in enumerate(entries) if index in kept], True
 
 
-class KeyFooter(Footer):
-    """Shows the keys that work now, each to be clicked: as many as there is room for."""
+class KeyFooter(Widget):
+    """Shows the keys that work now, each to be clicked: as many as there is room for.
 
-    DEFAULT_CSS = """
-    KeyFooter FooterKey.-compact { margin: 0 0 0 1; }
+    One widget draws them all. Textual's own footer has a widget for each key and makes them anew
+    when others work, which lays out the whole screen.
     """
 
-    def __init__(self) -> None:
-        super().__init__(show_command_palette=False)
-        self._shown: object = None
-        """The entries that were drawn last, and how."""
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--word", "footer--under-pointer"}
+    DEFAULT_CSS = """
+    KeyFooter {
+        dock: bottom;
+        height: 1;
+        color: $footer-foreground;
+        background: $footer-background;
+        .footer--key {
+            color: $footer-key-foreground;
+            background: $footer-key-background;
+            text-style: bold;
+        }
+        .footer--word {
+            color: $footer-description-foreground;
+            background: $footer-description-background;
+        }
+        .footer--under-pointer {
+            color: $footer-key-foreground;
+            background: $block-hover-background;
+        }
+        &:hover { pointer: pointer; }
+    }
+    """
 
-    def compose(self) -> ComposeResult:
-        if not self._bindings_ready:
-            return
-        entries, compact = self._fitting()
-        self._shown = entries, compact
-        for entry in entries:
-            key = FooterKey(entry.key, entry.shown, entry.word, entry.action, tooltip=entry.tooltip)
-            key.set_reactive(FooterKey.compact, compact)
-            key.set_class(compact, "-compact")
-            yield key
+    entries: reactive[tuple[Entry, ...]] = reactive((), init=False)
+    """One for each command whose key works now, help and quit last."""
+    under_pointer: reactive[Entry | None] = reactive(None, init=False)
 
-    def bindings_changed(self, screen: Screen[object]) -> None:
-        """Other keys may work now. Widgets are made anew only if others do."""
-        self._bindings_ready = True
-        if screen.app.app_focus and self.is_attached and screen is self.screen:
-            self.call_after_refresh(self._bring_up_to_date)
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._bindings_updated)
 
-    def on_resize(self) -> None:
-        if self._bindings_ready:
-            self.call_after_refresh(self._bring_up_to_date)
+    def _bindings_updated(self, screen: Screen[object]) -> None:
+        # A terminal that loses the focus takes it from the widgets: those keys come back with it.
+        keeps = self.entries and not screen.app.app_focus
+        if self.is_attached and screen is self.screen and not keeps:
+            self.entries = tuple(self._entries())
 
-    async def _bring_up_to_date(self) -> None:
-        if self._fitting() != self._shown:
-            await self.recompose()
+    def render(self) -> Content:
+        key_style, word_style, pointed = (
+            self.get_visual_style(name)
+            for name in ("footer--key", "footer--word", "footer--under-pointer")
+        )
+        line = Content("")
+        for start, entry, key, word in self._placed():
+            gap = Content(" " * (start - line.cell_length))
+            shown = entry == self.under_pointer
+            line += gap + Content.assemble(
+                (key, pointed if shown else key_style), (word, pointed if shown else word_style)
+            )
+        return line
 
-    def _fitting(self) -> tuple[list[Entry], bool]:
-        return that_fit(list(self._entries()), self.app.size.width)
+    def _placed(self) -> Iterator[tuple[int, Entry, str, str]]:
+        """(first cell, entry, its key, its word), the latter two with the blanks about them."""
+        shown, compact = that_fit(self.entries, self.size.width)
+        start = 0
+        for entry in shown:
+            if compact:
+                start += 1
+                key, word = entry.shown, f" {entry.word}"
+            else:
+                key, word = f" {entry.shown} ", f"{entry.word} "
+            yield start, entry, key, word
+            start += cell_len(key + word)
+
+    def _entry_at(self, x: int) -> Entry | None:
+        for start, entry, key, word in self._placed():
+            if start <= x < start + cell_len(key + word):
+                return entry
+        return None
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self.under_pointer = self._entry_at(event.x)
+
+    def on_leave(self) -> None:
+        self.under_pointer = None
+
+    def watch_under_pointer(self, entry: Entry | None) -> None:
+        self.tooltip = entry.tooltip if entry else None
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        entry = self._entry_at(event.x)
+        if entry is not None:
+            self.app.simulate_key(entry.key)
 
     def _entries(self) -> Iterable[Entry]:
-        """One entry for each command whose key works now, help and quit last."""
         bindings: dict[str, Binding] = {}
         tooltips: dict[str, str] = {}
         for _, binding, enabled, tooltip in self.screen.active_bindings.values():
