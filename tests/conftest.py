@@ -60,7 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
         of_terminal = variable in TERMINAL_VARIABLES or variable.startswith("TEXTUAL")
         if of_terminal and variable != SNAPSHOTS_OF_WORKERS:
             environment.delenv(variable)
-    _blas_folder(Path(folder.name)).mkdir(mode=0o700, parents=True)
+    for made_once in _made_once(Path(folder.name)):
+        made_once.mkdir(mode=0o700, parents=True)
 
 
 def pytest_report_header() -> str:
@@ -83,12 +84,13 @@ def _user_folders(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Give the test empty user folders; only the copy of the BLAS, 25 MB, is shared by all."""
+    """Give the test empty user folders, but for what is the same in each and takes long to make."""
     folder = tmp_path_factory.mktemp("user")
     _use_folders_in(folder, monkeypatch)
-    blas = _blas_folder(folder)
-    blas.parent.mkdir(parents=True)
-    blas.symlink_to(_blas_folder(request.config.stash[SESSION_FOLDER]))
+    shared = _made_once(request.config.stash[SESSION_FOLDER])
+    for own, of_all in zip(_made_once(folder), shared, strict=True):
+        own.parent.mkdir(parents=True, exist_ok=True)
+        own.symlink_to(of_all)
 
 
 @pytest.fixture
@@ -113,6 +115,7 @@ def _use_folders_in(folder: Path, environment: pytest.MonkeyPatch) -> None:
         environment.setenv(variable, str(folder / name))
 
 
-def _blas_folder(folder: Path) -> Path:
-    """Where the program, given the user folders in `folder`, keeps its BLAS for MLX."""
-    return folder / USER_FOLDERS["XDG_CACHE_HOME"] / "mnist-tui" / "blas"
+def _made_once(folder: Path) -> tuple[Path, ...]:
+    """Where the program, given the user folders in `folder`, keeps its BLAS and its kernels."""
+    cache = folder / USER_FOLDERS["XDG_CACHE_HOME"] / "mnist-tui"
+    return cache / "blas", cache / "kernels"
