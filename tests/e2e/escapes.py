@@ -6,8 +6,8 @@ section 5.4; the meanings are those of xterm's "Control Sequences".
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import pyte
 
@@ -30,8 +30,7 @@ _LARGEST = {"J": 3, "K": 2}  # pyte raises above
 _PARAMETER_LIMITS = {"H": 2, "f": 2, "r": 2, "h": 16, "l": 16}  # pyte raises for more; others 1
 
 
-@dataclass(frozen=True, slots=True)
-class Csi:
+class Csi(NamedTuple):
     """A control sequence: CSI, an optional mark of private use, parameters, a final byte."""
 
     private: str

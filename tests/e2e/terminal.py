@@ -19,10 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pyte
-from escapes import Csi, Splitter, drawable
+from display import Display
+from escapes import Csi, Splitter
 from keyboard import ESCAPE, encode, encode_click
 from processes import members_of_group
+from pyte.screens import Char
 
 PATIENCE = 30.0
 """Seconds to wait for anything by default: never reached unless something is wrong."""
@@ -70,9 +71,9 @@ class Terminal:
     ) -> None:
         """Start `argv`, with the variables of `env` beside those of this process."""
         self._output = io.StringIO()
-        self._primary = pyte.Screen(columns, rows)
-        self._alternate = pyte.Screen(columns, rows)
-        self._streams = {screen: pyte.Stream(screen) for screen in (self._primary, self._alternate)}
+        self._primary = Display(columns, rows)
+        self._alternate = Display(columns, rows)
+        self._visible = self._primary
         self._splitter = Splitter()
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._modes: dict[int, bool] = {}
@@ -154,7 +155,7 @@ class Terminal:
         """Everything that the program has written so far, escape sequences included."""
         return self._output.getvalue()
 
-    def cell(self, x: int, y: int) -> pyte.screens.Char:
+    def cell(self, x: int, y: int) -> Char:
         """The character in column `x` of row `y`, both counted from 0, with its attributes.
 
         `fg` and `bg` are a name (`red`), six hexadecimal digits (`ff0000`) or `default`.
@@ -253,11 +254,6 @@ class Terminal:
 
     # Inside
 
-    @property
-    def _visible(self) -> pyte.Screen:
-        alternate = any(self._modes.get(mode) for mode in _ALTERNATE_SCREEN)
-        return self._alternate if alternate else self._primary
-
     def _cells(self) -> list[list[str]]:
         """The character of each cell; the second cell of a wide character holds nothing."""
         screen = self._visible
@@ -293,7 +289,7 @@ class Terminal:
             if isinstance(piece, Csi):
                 self._obey(piece)
             if draw:
-                self._streams[self._visible].feed(drawable(piece))
+                self._visible.take(piece)
         return True
 
     def _obey(self, sequence: Csi) -> None:
@@ -314,6 +310,8 @@ class Terminal:
         if mode in _ALTERNATE_SCREEN and on and not self._modes.get(mode):
             self._alternate.reset()
         self._modes[mode] = on
+        alternate = any(self._modes.get(mode) for mode in _ALTERNATE_SCREEN)
+        self._visible = self._alternate if alternate else self._primary
 
     def _report(self, problem: str) -> str:
         screen = self._visible

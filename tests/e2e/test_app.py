@@ -42,7 +42,7 @@ def samples_title(screen: str) -> str:
 def test_train_edit_restart_and_quit(
     open_terminal: OpenTerminal, app: list[str | Path], repeats: Callable[[int, int], int]
 ) -> None:
-    for _ in range(repeats(2, 20)):
+    for _ in range(repeats(1, 20)):
         train_edit_restart_and_quit(open_terminal(app))
 
 

@@ -1,18 +1,25 @@
 """Control sequences are found wherever chunks are cut, and reduced to what pyte draws."""
 
+import random
+
 import pyte
 import pytest
+from display import Display
 from escapes import Csi, Splitter, drawable
 
 OUTPUT = "a\x1b[?2026$pb\x1b]0;title\x07c\x1b[1;4:3mé\x1bP+q544e\x1b\\d\x1b[>1u\x1b7e"
 
 
-def drawn(output: str) -> pyte.Screen:
-    screen = pyte.Screen(40, 2)
-    stream = pyte.Stream(screen)
-    splitter = Splitter()
-    for piece in splitter.pieces(output):
+def drawn(output: str, columns: int = 40, rows: int = 2) -> Display:
+    """What the display of the other tests shows, once pyte itself is known to show the same."""
+    screen, plain = Display(columns, rows), pyte.Screen(columns, rows)
+    stream = pyte.Stream(plain)
+    for piece in Splitter().pieces(output):
+        screen.take(piece)
         stream.feed(drawable(piece))
+    assert screen.buffer == plain.buffer
+    for part in ("x", "y", "attrs", "hidden"):
+        assert getattr(screen.cursor, part) == getattr(plain.cursor, part)
     return screen
 
 
@@ -90,3 +97,16 @@ def test_kinds_of_underline_are_underline_and_an_empty_style_resets() -> None:
 def test_surplus_parameters_and_broken_sequences_do_not_raise() -> None:
     screen = drawn("\x1b[1;2;3;4Hx\x1b[9;9;9Ky\x1b\x1b[31\nz")
     assert "xy" in screen.display[0]
+
+
+def test_the_short_way_draws_what_pyte_draws() -> None:
+    styles = ["1", "0", "", "38;2;9;8;7", "48;5;196", "2;3", "22;23;39", "7"]
+    texts = ["plain", "⣿⡇", "─│╭", "漢字", "e\u0301", "a much longer text than the line has room"]
+    places = ["\x1b[1;1H", "\x1b[2;9H", "\r\n", "\x1b[K", "\x1b[4h", "\x1b[4l", "\x1b(0", "\x1b(B"]
+    generator = random.Random(5)
+    output = "".join(
+        f"{generator.choice(places)}\x1b[{generator.choice(styles)}m{generator.choice(texts)}"
+        for _ in range(400)
+    )
+    screen = drawn(output, 20, 4)
+    assert len({cell.fg for row in screen.buffer.values() for cell in row.values()}) > 1

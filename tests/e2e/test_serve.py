@@ -72,7 +72,7 @@ from mnist_tui.commands.serve import serve
 from mnist_tui.web.served_app import ServedApp
 
 ServedApp.end.__defaults__ = (1e6,)  # seconds: the test does not wait for them
-app = "import os, signal; os.write(1, b'__GANGLION__\\n'); signal.pause()"
+app = "import signal; print('__GANGLION__', flush=True); signal.pause()"
 sys.exit(serve([sys.executable, "-c", app], "127.0.0.1", 0, Path("unused.log")))
 """
 
@@ -85,6 +85,7 @@ async def test_a_second_ctrl_c_ends_apps_that_do_not_end(tmp_path: Path) -> None
         assert len(apps) == 1
         server.process.send_signal(signal.SIGINT)
         assert "Ending the apps" in await server.error_line()
+        assert server.apps() == apps, "it takes its time"
         assert await server.end(signal.SIGINT) == 130
         await wait_gone(apps)
 

@@ -1,6 +1,7 @@
 """`mnist-tui serve` as a process, and tabs of its page: WebSocket clients with a screen."""
 
 import asyncio
+import codecs
 import contextlib
 import json
 import re
@@ -9,7 +10,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
-import pyte
+from display import Display
+from escapes import Splitter
 from processes import children_of, still_there
 
 PROGRAM = "from mnist_tui.cli import main; main()"
@@ -87,8 +89,9 @@ class Tab:
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse, columns: int, rows: int) -> None:
         self._socket = socket
-        self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
+        self._screen = Display(columns, rows)
+        self._splitter = Splitter()
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def screen(self) -> str:
         return "\n".join(self._screen.display)
@@ -112,7 +115,8 @@ class Tab:
                     assert message.type is aiohttp.WSMsgType.BINARY, (
                         f"{message} came before {pattern!r}:\n{self.screen()}"
                     )
-                    self._stream.feed(message.data)
+                    for piece in self._splitter.pieces(self._decoder.decode(message.data)):
+                        self._screen.take(piece)
         except TimeoutError:
             raise AssertionError(f"no {pattern!r} in:\n{self.screen()}") from None
         return self.screen()
@@ -128,7 +132,8 @@ class Tab:
         async with asyncio.timeout(PATIENCE):
             async for message in self._socket:
                 if message.type is aiohttp.WSMsgType.BINARY:
-                    self._stream.feed(message.data)
+                    for piece in self._splitter.pieces(self._decoder.decode(message.data)):
+                        self._screen.take(piece)
         return self.screen()
 
 
