@@ -15,12 +15,9 @@ help: ## list the targets
 run: setup ## install what is missing and open the app: make run ARGS="--preset mlx-wide"
 	@exec .venv/bin/mnist-tui $(ARGS)
 
-# Tests on a terminal have the machine to themselves: what they wait for comes late where the
-# processor is shared.
 test: setup-dev ## run every test, repeated ones in their short form
 ifeq ($(strip $(ARGS)),)
-	.venv/bin/python -m pytest -n 2 --dist worksteal tests/core tests/tui
-	.venv/bin/python -m pytest tests/e2e
+	.venv/bin/python -m pytest -n 2 --dist worksteal
 else
 	.venv/bin/python -m pytest $(ARGS)
 endif

@@ -206,8 +206,11 @@ def test_a_signal_stops_and_keeps(
     process = running("train", "--data", digits, LONG, "--json")
     read_until(process, '"epoch": 2')
     process.send_signal(number)
-    output, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+    assert process.stdout is not None
+    assert process.stderr is not None
+    # Through the same buffer: `communicate` would begin in the middle of a line.
+    output, errors = process.stdout.read(), process.stderr.read()
+    assert process.wait(PATIENCE) == 130
     end = events_of(output)[-1]
     assert end["event"] == "run_stopped"
     assert end["epoch"] >= 2

@@ -54,8 +54,11 @@ def kill_after_a_checkpoint(home: Path, *arguments: str | Path) -> None:
         process = stack.enter_context(start(*arguments))
         stack.callback(process.kill)
         assert process.stdout is not None
+        seen: set[Path] = set()
         for line in process.stdout:
-            if '"batch_completed"' in line and any(home.glob("checkpoints/*/*.safetensors")):
+            seen.update(home.glob("checkpoints/*/*.safetensors"))
+            # When there is a second one, the database knows the first.
+            if '"batch_completed"' in line and len(seen) > 1:
                 process.send_signal(signal.SIGKILL)
                 break
         process.stdout.read()
