@@ -1,12 +1,11 @@
 """The app under Pilot, with scripted runs."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
+from lab import Lab
 from scripted import ScriptedLoader, ScriptedRuns, loaded
-from textual.pilot import Pilot
 
 from mnist_core.backend import Backend
 from mnist_core.benchmark.contest_run import ContestFactory
@@ -16,8 +15,10 @@ from mnist_tui.app import MnistApp
 from mnist_tui.config import ConfigFile
 from mnist_tui.session import Session, State
 
+TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 
-class Bench:
+
+class Bench(Lab):
     """The app, its session and its scripted runs; `pilot` is there once the app runs."""
 
     def __init__(
@@ -49,35 +50,12 @@ class Bench:
             config=config,
             first_launch=first_launch,
         )
-        self.pilot: Pilot[None]
-
-    async def until(self, wanted: Callable[[], bool]) -> None:
-        """Let the app go on until `wanted`; its own timer does the work."""
-        for _ in range(600):
-            if wanted():
-                return
-            await self.pilot.pause(0.02)
-        pytest.fail(f"still {self.session.state}:\n{self.text()}")
 
     async def until_loaded(self) -> None:
         await self.until(lambda: self.loader.started > 0 and not self.loader.events)
-        await self.pilot.pause()
 
     async def until_state(self, state: State) -> None:
         await self.until(lambda: self.session.state is state)
-        await self.pilot.pause()
-
-    def text(self) -> str:
-        """The whole screen as text."""
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
-
-    def footer(self) -> str:
-        """The commands that the footer offers."""
-        return " ".join(
-            str(binding.description)
-            for _, binding, enabled, _ in self.app.screen.active_bindings.values()
-            if binding.show and enabled
-        )
 
     def commands(self) -> set[str]:
         """The commands that a key gives now, shown in the footer or not."""
@@ -94,14 +72,18 @@ async def opened(
     size: tuple[int, int] = (120, 40),
     config: ConfigFile | None = None,
     *,
+    loader: ScriptedLoader | None = None,
+    hyperparameters: Hyperparameters = TWO_EPOCHS,
+    runs: ScriptedRuns | None = None,
     first_launch: bool = False,
 ) -> AsyncIterator[Bench]:
-    """The app with its data loaded and two epochs to train, its files in `folder`."""
+    """The app with its data loaded, its files in `folder`."""
     made = Bench(
-        loaded(),
-        make_hyperparameters({"epochs": 2}),
+        loader or loaded(),
+        hyperparameters,
         folder / "log",
         config,
+        runs=runs,
         first_launch=first_launch,
     )
     async with made.app.run_test(size=size) as pilot:

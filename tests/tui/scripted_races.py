@@ -1,11 +1,11 @@
 """Races that play a script, and the race screen alone on an app."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+from lab import Lab
 from scripted import ScriptedLoader, ScriptedRuns, loaded
 from textual.app import App
 from textual.pilot import Pilot
@@ -105,7 +105,7 @@ class RaceApp(App[None]):
         self.push_screen(self.race_screen)
 
 
-class RaceLab:
+class RaceLab(Lab):
     """The app under Pilot."""
 
     def __init__(self, app: RaceApp, pilot: Pilot[None]) -> None:
@@ -114,35 +114,7 @@ class RaceLab:
         self.desk = app.desk
         self.races = app.races
 
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
-
-    async def until(self, wanted: Callable[[], bool]) -> None:
-        """Let the screen's own timer go on until `wanted`."""
-        for _ in range(600):
-            if wanted():
-                await self.pilot.pause()
-                return
-            await self.pilot.pause(0.02)
-        pytest.fail(f"not so:\n{self.text()}")
-
     async def race(self, *keys: str) -> None:
         """Press `keys`, and wait for the end of the race they start."""
         await self.press(*keys)
         await self.until(lambda: self.desk.end is not None and not self.desk.is_racing)
-
-    def text(self) -> str:
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text for strip in strips)
-
-    def footer(self) -> str:
-        return " ".join(
-            str(binding.description)
-            for _, binding, enabled, _ in self.app.screen.active_bindings.values()
-            if binding.show and enabled
-        )
-
-    def said(self) -> str:
-        """Every notification so far."""
-        return "\n".join(notification.message for notification in self.app._notifications)

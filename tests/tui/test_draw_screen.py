@@ -1,15 +1,16 @@
 """The drawing screen with scripted models: by keys, by mouse, live, and from the store."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import Bench
+from bench import Bench, opened
 from numpy.typing import NDArray
-from scripted import ScriptedLoader, digits, loaded
+from scripted import ScriptedRuns, digits, loaded
 from textual import events
 from textual.geometry import Offset
 
@@ -44,22 +45,8 @@ def sides(_epoch: int) -> tuple[NDArray[np.float32], ...]:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> OpenBench:
-    @asynccontextmanager
-    async def open_bench(
-        loader: ScriptedLoader | None = None, size: tuple[int, int] = (120, 40)
-    ) -> AsyncIterator[Bench]:
-        made = Bench(loader or loaded(), LINEAR, tmp_path / "log")
-        made.runs.weights = sides
-        async with made.app.run_test(size=size) as pilot:
-            made.pilot = pilot
-            await made.until_loaded()
-            try:
-                yield made
-            finally:
-                made.runs.gate.set()
-                made.session.close()
-
-    return open_bench
+    runs = ScriptedRuns(weights=sides)
+    return partial(opened, tmp_path, hyperparameters=LINEAR, runs=runs)
 
 
 async def drawing(lab: Bench, *, trained: bool = True) -> DrawScreen:
@@ -67,10 +54,10 @@ async def drawing(lab: Bench, *, trained: bool = True) -> DrawScreen:
     if trained:
         lab.session.run(LINEAR)
         await lab.until_state(State.COMPLETED)
-    return await opened(lab)
+    return await shown(lab)
 
 
-async def opened(lab: Bench) -> DrawScreen:
+async def shown(lab: Bench) -> DrawScreen:
     await lab.pilot.press("d")
     await lab.until(lambda: isinstance(lab.app.screen, DrawScreen))
     await lab.pilot.pause()
@@ -249,7 +236,7 @@ async def test_a_run_that_has_no_weights_yet_is_waited_for(bench: OpenBench) -> 
         lab.session.run(LINEAR)
         await lab.until(lambda: lab.session.progress is not None and lab.session.progress.epoch
                         is not None)  # fmt: skip
-        await opened(lab)
+        await shown(lab)
         await lab.pilot.press("space")
         assert "The model appears here with the first epoch." in lab.text()
 
@@ -261,7 +248,7 @@ async def test_the_answers_follow_the_model_as_it_trains(bench: OpenBench) -> No
         lab.session.run(LINEAR)
         await lab.until(lambda: lab.session.progress is not None and bool(lab.session.progress.epoch
                         and lab.session.progress.epoch.epoch == 1))  # fmt: skip
-        screen = await opened(lab)
+        screen = await shown(lab)
         await lab.pilot.press("space", "right")
         assert best(screen) == 1
         assert title(screen) == "run 1 · epoch 1, training"
@@ -278,7 +265,7 @@ async def test_a_stored_run_answers_after_the_app_is_opened_again(bench: OpenBen
     async with bench() as lab:
         (record,) = lab.store.runs()
         lab.session.show_stored(record.id)
-        screen = await opened(lab)
+        screen = await shown(lab)
         await lab.pilot.press("space", *["down"] * 6)
         assert title(screen) == "run 1 · after epoch 3"
         assert best(screen) == 1
@@ -295,7 +282,7 @@ async def test_weights_that_are_gone_are_told_of(bench: OpenBench, tmp_path: Pat
     async with bench() as lab:
         (record,) = lab.store.runs()
         lab.session.show_stored(record.id)
-        await opened(lab)
+        await shown(lab)
         assert "are not kept" in lab.text()
 
 
@@ -317,7 +304,7 @@ async def test_d_and_escape_go_back_to_where_one_was(bench: OpenBench) -> None:
         await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
         await lab.pilot.press("2")
         await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
-        screen = await opened(lab)
+        screen = await shown(lab)
         assert not canvas_of(screen).drawing.is_blank
         assert "Mistakes" in lab.footer()
         await lab.pilot.press("d", "d")
@@ -325,7 +312,7 @@ async def test_d_and_escape_go_back_to_where_one_was(bench: OpenBench) -> None:
         await lab.pilot.press("2")
         await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
         assert len(lab.app.screen_stack) == 2
-        await opened(lab)
+        await shown(lab)
         await lab.pilot.press("3", "d", "1")
         await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
         assert len(lab.app.screen_stack) == 1
@@ -377,7 +364,7 @@ async def test_other_sizes_names_and_dark_ink(bench: OpenBench) -> None:
         seen.append(weight)
         return weight, bias
 
-    async with bench(loaded(fashion(names))) as lab:
+    async with bench(loader=loaded(fashion(names))) as lab:
         lab.runs.weights = reads_dark
         screen = await drawing(lab)
         assert canvas_of(screen).drawing.shape == (24, 20)

@@ -1,12 +1,13 @@
 """The mistakes screen with scripted runs: by keys, by mouse, live, and with other data."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import Bench
+from bench import Bench, opened
 from scripted import ScriptedLoader, digits, loaded
 
 from mnist_core.dataset import Dataset, Examples
@@ -24,21 +25,7 @@ THREE_EPOCHS = make_hyperparameters({"epochs": 3})
 
 @pytest.fixture
 def bench(tmp_path: Path) -> OpenBench:
-    @asynccontextmanager
-    async def open_bench(
-        loader: ScriptedLoader | None = None, size: tuple[int, int] = (120, 40)
-    ) -> AsyncIterator[Bench]:
-        made = Bench(loader or loaded(), THREE_EPOCHS, tmp_path / "log")
-        async with made.app.run_test(size=size) as pilot:
-            made.pilot = pilot
-            await made.until_loaded()
-            try:
-                yield made
-            finally:
-                made.runs.gate.set()
-                made.session.close()
-
-    return open_bench
+    return partial(opened, tmp_path, hyperparameters=THREE_EPOCHS)
 
 
 async def trained(lab: Bench) -> MistakesScreen:
@@ -198,7 +185,7 @@ async def test_before_any_run_the_samples_are_there_to_look_at(bench: OpenBench)
 
 
 async def test_without_data_it_says_so(bench: OpenBench) -> None:
-    async with bench(ScriptedLoader()) as lab:
+    async with bench(loader=ScriptedLoader()) as lab:
         screen = await shown(lab)
         assert "Samples appear here once there is data." in lab.text()
         await lab.pilot.press("w", "o", "slash", "escape", "m")
@@ -207,7 +194,7 @@ async def test_without_data_it_says_so(bench: OpenBench) -> None:
 
 
 async def test_one_class_only(bench: OpenBench) -> None:
-    async with bench(loaded(digits(("only",)))) as lab:
+    async with bench(loader=loaded(digits(("only",)))) as lab:
         screen = await trained(lab)
         assert "No mistakes: every sample is right." in lab.text()
         await lab.pilot.press("w")
@@ -223,7 +210,7 @@ async def test_other_classes_and_pixels(bench: OpenBench, classes: int) -> None:
     names = tuple(f"class [{number}]" for number in range(classes))
     # Labels in files may have gaps.
     dataset = Dataset("paper", examples, examples, names, tuple(range(0, 10 * classes, 10)))
-    async with bench(loaded(dataset)) as lab:
+    async with bench(loader=loaded(dataset)) as lab:
         screen = await trained(lab)
         assert title(screen).startswith("Wrong · 42 of 126")
         assert "class [0]" in lab.text()

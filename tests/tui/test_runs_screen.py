@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from lab import Lab
 from stored_runs import LiveRun, put_many, put_run
 from textual.app import App
 from textual.pilot import Pilot
@@ -50,7 +51,7 @@ class BareApp(App[None]):
         self.asked.append(event)
 
 
-class Lab:
+class RunsLab(Lab):
     """The app under Pilot."""
 
     def __init__(self, app: BareApp, pilot: Pilot[None]) -> None:
@@ -69,28 +70,12 @@ class Lab:
         assert row is not None, "no run is shown"
         return row.record
 
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
-
     async def write(self, text: str) -> None:
         """Type `text` into the field that has the focus, in place of what is there."""
         field = self.app.screen.query_one(Input)
         assert field.has_focus
         field.value = text
         await self.pilot.pause()
-
-    async def until(self, wanted: Callable[[], bool]) -> None:
-        """Let the screen's own timers go on until `wanted`."""
-        for _ in range(600):
-            if wanted():
-                return
-            await self.pilot.pause(0.02)
-        pytest.fail(f"not so:\n{self.text()}")
-
-    def text(self) -> str:
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text for strip in strips)
 
     def lines(self) -> list[str]:
         """The table as text, its header first."""
@@ -101,34 +86,23 @@ class Lab:
         return [record.name for line in self.lines()[1:] for record in self.store.runs()
                 if f" {record.name} " in line]  # fmt: skip
 
-    def said(self) -> str:
-        """Every notification so far."""
-        return "\n".join(notification.message for notification in self.app._notifications)
-
-    def footer(self) -> str:
-        return " ".join(
-            str(binding.description)
-            for _, binding, enabled, _ in self.app.screen.active_bindings.values()
-            if binding.show and enabled
-        )
-
     def legend(self) -> str:
         chart = self.screen.query_one("#runs-accuracy", Chart)
         return " ".join(curve.label for curve in chart.plot.curves if curve.label)
 
 
-OpenLab = Callable[..., AbstractAsyncContextManager[Lab]]
+OpenLab = Callable[..., AbstractAsyncContextManager[RunsLab]]
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> OpenLab:
     @asynccontextmanager
-    async def open_lab(size: tuple[int, int] = (120, 40)) -> AsyncIterator[Lab]:
+    async def open_lab(size: tuple[int, int] = (120, 40)) -> AsyncIterator[RunsLab]:
         app = BareApp(tmp_path)
         async with app.run_test(size=size) as pilot:
             await pilot.pause()
             try:
-                yield Lab(app, pilot)
+                yield RunsLab(app, pilot)
             finally:
                 app.store.close()
 

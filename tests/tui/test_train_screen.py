@@ -1,17 +1,18 @@
 """The train screen with a scripted run: keys, dialogs, what is shown when."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from bench import Bench
+from bench import TWO_EPOCHS, Bench, opened
 from scripted import ScriptedLoader, digits, loaded
 from scripted_events import run_started
 from textual import events
 from textual.widgets import Input, Static
 
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.hyperparameters import make_hyperparameters
 from mnist_core.loading import DatasetFailed, DatasetOffered, DatasetProgressed
 from mnist_core.store import RunState
 from mnist_tui.screens.command import CommandScreen
@@ -25,30 +26,13 @@ from mnist_tui.widgets.key_footer import KeyFooter
 from mnist_tui.widgets.sample_grid import SampleGrid
 from mnist_tui.widgets.status_line import StatusLine
 
-TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 OpenBench = Callable[..., AbstractAsyncContextManager[Bench]]
 ESCAPE = "\x1b[31m"
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> OpenBench:
-    @asynccontextmanager
-    async def open_bench(
-        loader: ScriptedLoader | None = None,
-        size: tuple[int, int] = (120, 40),
-        hyperparameters: Hyperparameters = TWO_EPOCHS,
-    ) -> AsyncIterator[Bench]:
-        made = Bench(loader or loaded(), hyperparameters, tmp_path / "log")
-        async with made.app.run_test(size=size) as pilot:
-            made.pilot = pilot
-            await made.until_loaded()
-            try:
-                yield made
-            finally:
-                made.runs.gate.set()
-                made.session.close()
-
-    return open_bench
+    return partial(opened, tmp_path)
 
 
 async def hold_after_first_epoch(bench: Bench) -> None:
@@ -266,7 +250,7 @@ async def test_a_failed_run_says_why_without_a_traceback(bench: OpenBench) -> No
 
 async def test_data_that_cannot_be_had_are_told_and_retried(bench: OpenBench) -> None:
     failed = ScriptedLoader(DatasetFailed("/nowhere is not a folder.", "Traceback"))
-    async with bench(failed) as lab:
+    async with bench(loader=failed) as lab:
         await lab.until_state(State.FAILED)
         assert "/nowhere is not a folder. Press r to try again." in lab.text()
         lab.loader = loaded()
@@ -276,7 +260,7 @@ async def test_data_that_cannot_be_had_are_told_and_retried(bench: OpenBench) ->
 
 async def test_loading_shows_its_progress(bench: OpenBench) -> None:
     half_way = DatasetProgressed("mnist", "Downloading train-images", 5_000_000, 9_900_000)
-    async with bench(ScriptedLoader(half_way)) as lab:
+    async with bench(loader=ScriptedLoader(half_way)) as lab:
         await lab.until(lambda: "Downloading train-images  5.0 of 9.9 MB" in lab.text())
         assert "loading" in lab.text()
 
@@ -284,7 +268,7 @@ async def test_loading_shows_its_progress(bench: OpenBench) -> None:
 async def test_synthetic_digits_are_announced_and_better_data_offered(
     bench: OpenBench,
 ) -> None:
-    async with bench(loaded(reason="These digits are synthetic: no network.")) as lab:
+    async with bench(loader=loaded(reason="These digits are synthetic: no network.")) as lab:
         assert "These digits are synthetic: no network." in lab.text()
         lab.loader.events.append(DatasetOffered(digits(name="mnist")))
         await lab.until(lambda: "Press u to use it" in lab.text())
@@ -295,7 +279,7 @@ async def test_synthetic_digits_are_announced_and_better_data_offered(
 
 
 async def test_data_that_only_stand_in_can_be_asked_for_again(bench: OpenBench) -> None:
-    async with bench(loaded(reason="These digits are synthetic: no network.")) as lab:
+    async with bench(loader=loaded(reason="These digits are synthetic: no network.")) as lab:
         assert "Retry data" in lab.footer()
         lab.loader = loaded(digits(name="mnist"))
         await lab.pilot.press("u")
@@ -306,7 +290,7 @@ async def test_data_that_only_stand_in_can_be_asked_for_again(bench: OpenBench) 
 
 async def test_names_from_outside_are_drawn_as_they_are(bench: OpenBench) -> None:
     names = ("[/]", "[red]x", f"{ESCAPE}esc", "3", "4")
-    async with bench(loaded(digits(names, name=f"[/]{ESCAPE}")), size=(200, 60)) as lab:
+    async with bench(loader=loaded(digits(names, name=f"[/]{ESCAPE}")), size=(200, 60)) as lab:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
         text = lab.text()
