@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that starts the tests in the background has them ignore Ctrl-C, and all they start too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Hundreds of apps come and go in one process: looking for garbage took a fifth of the time.
     gc.set_threshold(100_000, 50, 1000)
     # A fixture would come too late: collecting tests imports MLX, and that fills the cache.
