@@ -1,53 +1,40 @@
 """The runs screen: every stored run in a table, the curves of some, and what sets two apart."""
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_tui.charts.limits import extent
 from mnist_tui.charts.view import View
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.numbers import count
 from mnist_tui.plain_text import visible
-from mnist_tui.plots import Metric
-from mnist_tui.run_curves import RunCurves
 from mnist_tui.runs.columns import COLUMNS, Sorting, sorting_by
-from mnist_tui.runs.comparison import Comparison, ComparisonText
 from mnist_tui.runs.deleted import DeletedRun, DeletedRuns
 from mnist_tui.runs.filter import parse_filter
 from mnist_tui.runs.listing import Listing
-from mnist_tui.runs.marks import Look, Marks
-from mnist_tui.runs.overlay import Overlay, measured_on, overlay_plot
+from mnist_tui.runs.marks import Marks
 from mnist_tui.screens.chart_screen import CHART_ACTIONS, ChartScreen
 from mnist_tui.screens.line_input import LineInput
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.key_footer import KeyFooter
+from mnist_tui.widgets.runs_compared import RunsCompared
 from mnist_tui.widgets.runs_table import RunsTable
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at what other processes did."""
 AGES_INTERVAL = 30.0
 """Seconds after which "3 min ago" is written anew."""
-CURVES_DELAY = 0.05
-"""Seconds that the cursor must rest before curves are read: a held key passes many runs."""
-_KEPT_CURVES = 24
-"""Runs whose curves stay in memory; more than can be drawn at once."""
 
-_CURSOR_LOOK = Look("$primary", "●")
 _NO_RUNS = "No runs yet. Press 1, then r, to train one. Every run is kept here."
-_METRICS: tuple[Metric, ...] = ("loss", "accuracy")
 
 
 class RunsScreen(ChartScreen):
@@ -89,12 +76,7 @@ class RunsScreen(ChartScreen):
         self._read_only = False
         self._changes: int | None = None
         """What the store told of its changes before the runs were last read."""
-        self._curves: OrderedDict[str, RunCurves] = OrderedDict()
-        self._curves_timer: Timer | None = None
-        self._pointed: float | None = None
         self._aged = 0.0
-        self._shown_below = ""
-        """The run that comparison and curves were last drawn for."""
         self._working_keys: tuple[bool | None, ...] = ()
 
     @property
@@ -104,11 +86,7 @@ class RunsScreen(ChartScreen):
     def compose(self) -> ComposeResult:
         yield Static(id="notice", markup=False)
         yield RunsTable(self._marks, id="runs")
-        with Horizontal(id="below"):
-            for metric in _METRICS:
-                yield Chart(id=f"runs-{metric}")
-            with VerticalScroll(id="comparison"):
-                yield Static(id="comparison-text")
+        yield RunsCompared(self._store, self._marks, self._listing)
         with Vertical(id="filter-line"):
             yield Input(id="filter", placeholder="words, optimizer:adam, lr>=0.01, acc>0.95",
                         compact=True)  # fmt: skip
@@ -189,76 +167,15 @@ class RunsScreen(ChartScreen):
 
     # -- curves and comparison -------------------------------------------------------------------
 
+    @property
+    def _compared(self) -> RunsCompared:
+        return self.query_one(RunsCompared)
+
     def _show_below(self) -> None:
-        row = self._row
-        self._shown_below = row.id if row is not None else ""
-        self._show_comparison()
-        self._show_curves()
-
-    def _show_comparison(self) -> None:
-        pane = self.query_one("#comparison", VerticalScroll)
-        text = self.query_one("#comparison-text", Static)
-        row = self._row
-        if row is None:
-            pane.border_title = Content("Comparison")
-            text.update("")
-            return
-        comparison = self._comparison(row)
-        pane.border_title = Content(comparison.title)
-        text.update(ComparisonText(comparison))
-
-    def _comparison(self, record: RunRecord) -> Comparison:
-        """The run against the pinned one, else that marked last, else the run before it."""
-        candidates = [(self._marks.pinned, "pinned")]
-        candidates += [(marked, "marked") for marked in reversed(self._marks.ids)]
-        for run_id, why in candidates:
-            if run_id is not None and run_id != record.id:
-                other = self._listing.row(run_id)
-                if other is not None:
-                    return Comparison(record, other.record, why)
-        before = self._listing.before(record.id)
-        return Comparison(record, before.record if before else None, "earlier")
-
-    def _show_curves(self) -> None:
-        if self._curves_timer is not None:
-            self._curves_timer.stop()
-            self._curves_timer = None
-        try:
-            overlays = list(self._overlays())
-        except StoreError as error:
-            self._say(str(error))
-            return
-        plots = {
-            metric: overlay_plot(metric, overlays, self.view, cursor=self._pointed)
-            for metric in _METRICS
-        }
-        all_there_is = extent(plots["loss"])
-        window = self.view.within(all_there_is) if all_there_is is not None else None
-        data = measured_on(overlays)
-        for metric, plot in plots.items():
-            shown = replace(plot, x=replace(plot.x, window=window))
-            name = " · ".join(filter(None, (metric.capitalize(), data)))
-            self.query_one(f"#runs-{metric}", Chart).show_plot(name, shown)
+        self._compared.show(self._row, self.view)
 
     def draw_charts(self) -> None:
-        self._show_curves()
-
-    def _overlays(self) -> Iterator[Overlay]:
-        """The pinned run, the marked ones, and that under the cursor on top."""
-        row = self._row
-        shown = [self._marks.pinned, *self._marks.ids, row.id if row else None]
-        ids = [run_id for run_id in reversed(dict.fromkeys(reversed(shown))) if run_id is not None]
-        for run_id in ids:
-            found = self._listing.row(run_id)
-            if found is None:
-                continue
-            curves = self._curves.pop(run_id, None) or RunCurves(found.record)
-            curves.update(self._store, found.record)
-            self._curves[run_id] = curves
-            label = visible(found.record.name)
-            yield Overlay(curves, label, self._marks.look(run_id) or _CURSOR_LOOK)
-        while len(self._curves) > _KEPT_CURVES:
-            self._curves.popitem(last=False)
+        self._compared.show_view(self.view)
 
     def on_descendant_focus(self) -> None:
         self._show_keys()
@@ -267,14 +184,9 @@ class RunsScreen(ChartScreen):
     def _follow_cursor(self, event: RunsTable.Moved) -> None:
         event.stop()
         row = self._row
-        if (row.id if row is not None else "") == self._shown_below:
-            return
-        self._shown_below = row.id if row is not None else ""
-        self._show_comparison()
-        self._show_keys()
-        if self._curves_timer is not None:
-            self._curves_timer.stop()
-        self._curves_timer = self.set_timer(CURVES_DELAY, self._show_curves)
+        if (row.id if row is not None else "") != self._compared.shown_id:
+            self._compared.follow(row)
+            self._show_keys()
 
     @on(Chart.Pointed)
     def _point(self, event: Chart.Pointed) -> None:
@@ -282,9 +194,7 @@ class RunsScreen(ChartScreen):
         self._point_at(event.place)
 
     def _point_at(self, place: float | None) -> None:
-        self._pointed = place
-        for chart in self.query(Chart):
-            chart.cursor = place
+        self._compared.point_at(place)
         self._show_keys()
 
     # -- keys ------------------------------------------------------------------------------------
@@ -296,7 +206,7 @@ class RunsScreen(ChartScreen):
         return None if row is None else row.record
 
     def _show_keys(self) -> None:
-        """Make the footer anew if other keys work now: it builds a widget for each."""
+        """Have the footer look again if other keys work now."""
         working = tuple(self.check_action(action, ()) for action in _ACTIONS)
         if working != self._working_keys:
             self._working_keys = working
@@ -305,7 +215,7 @@ class RunsScreen(ChartScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         if action == "clear_filter":
-            return self._filtering or self._pointed is not None or self.is_maximised
+            return self._filtering or self._has_cursor or self.is_maximised
         if isinstance(self.focused, Input):
             return action not in _ACTIONS | CHART_ACTIONS
         record = self._row if self.is_mounted else None
@@ -444,6 +354,11 @@ class RunsScreen(ChartScreen):
     def change_axis(self, axis: str) -> None:
         self._point_at(None)
         super().change_axis(axis)
+
+    @property
+    def _has_cursor(self) -> bool:
+        """Whether the charts have one."""
+        return self.is_mounted and self._compared.pointed is not None
 
     # -- filter ----------------------------------------------------------------------------------
 
