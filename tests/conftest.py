@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell that starts the tests in the background has them ignore Ctrl-C, and all they start too.
+    # A shell that starts the tests in the background has them, and what they start, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Hundreds of apps come and go in one process: looking for garbage took a fifth of the time.
     gc.set_threshold(100_000, 50, 1000)

@@ -13,6 +13,7 @@ from scripted_events import training, whole_run
 from mnist_core.backend import Backend
 from mnist_core.changes import Change, Changes
 from mnist_core.dataset import Dataset, Examples
+from mnist_core.events import RunCompleted
 from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
 from mnist_tui.cli import run
 
@@ -143,6 +144,19 @@ def test_changes_and_what_to_do_on_divergence_reach_every_run(
     # Each run has a place of its own for what else is asked for.
     assert calls.changes[0] is not calls.changes[1]
     assert calls.policies == ["halve", "halve"]
+
+
+def test_a_change_that_the_run_does_not_reach_is_told(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = list(whole_run())[-1]
+    assert isinstance(end, RunCompleted)
+    flags = [f"--change={end.step - 1}:momentum=0.5", f"--change={end.step}:learning_rate=0.05"]
+    code, _ = train(DatasetLoaded(DATASET, None), *flags)
+    assert code == 0
+    told = capsys.readouterr().err.splitlines()[-1]
+    late = f"--change {end.step}:learning_rate=0.05"
+    assert told == f"The run ended after {end.step} updates, so nothing came of {late}."
 
 
 def test_without_flags_nothing_changes_and_the_recipe_ends_as_published(

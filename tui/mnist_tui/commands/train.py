@@ -10,7 +10,7 @@ from mnist_core.backend import DeviceChoice, configure
 from mnist_core.changes import Change, ChangeError, Changes, parse_change
 from mnist_core.dataset import Dataset
 from mnist_core.datasets import default_cache_folder
-from mnist_core.events import RunEnded, RunFailed, TrainingState
+from mnist_core.events import RunCompleted, RunEnded, RunFailed, TrainingState
 from mnist_core.hyperparameters import (
     DEFAULT_PRESET,
     Hyperparameters,
@@ -201,6 +201,8 @@ def _train(
             recorders.finish(lambda text: write_log(options.log_file, text))
         if any(isinstance(event, DatasetOffered) for event in loader.drain()):
             write_error("MNIST has been downloaded meanwhile: the next run will use it.")
+        if isinstance(end, RunCompleted):
+            _tell_unreached(work.changes, end.step, write_error)
         return end
     finally:
         loader.cancel()
@@ -253,6 +255,12 @@ class _Recorders:
         if sentence and sentence not in self._told:
             self._told.add(sentence)
             self._write_error(visible(sentence))
+
+
+def _tell_unreached(changes: Sequence[Change], steps: int, write_error: WriteLine) -> None:
+    late = " ".join(f"--change {change}" for change in changes if change.step >= steps)
+    if late:
+        write_error(f"The run ended after {steps} updates, so nothing came of {late}.")
 
 
 def _shown(end: RunEnded, presenter: Presenter) -> RunEnded:
