@@ -230,11 +230,16 @@ async def survive(folder: Path, seed: int, count: int, monkeypatch: pytest.Monke
         pytest.fail(f"{inputs.told()}\n{traceback.format_exc()}", pytrace=False)
 
 
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 20))]
+)
 async def test_no_input_crashes_the_app(
-    tmp_path: Path, repeats: Callable[[int, int], int], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    seed: int,
+    repeats: Callable[[int, int], int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for seed in range(repeats(2, 20)):
-        await survive(tmp_path / str(seed), seed, repeats(250, 1000), monkeypatch)
+    await survive(tmp_path, seed, repeats(250, 1000), monkeypatch)
 
 
 def test_the_same_seed_gives_the_same_input() -> None:

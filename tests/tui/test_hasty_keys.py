@@ -1,14 +1,20 @@
 """Keys and clicks that come while what they are meant for opens, closes or moves."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench import Bench, opened
 from hasty_keyboard import Keyboard
-from textual.widgets import Input
+from textual import events
+from textual.screen import Screen
+from textual.widgets import Input, Static
 
 from mnist_tui.palette import Palette
+from mnist_tui.screens.line_input import LineInput
 from mnist_tui.screens.mistakes import MistakesScreen
+from mnist_tui.screens.question import Question
 from mnist_tui.screens.runs import RunsScreen
 from mnist_tui.screens.too_small import TooSmall
 from mnist_tui.widgets.gallery import Gallery
@@ -98,3 +104,48 @@ async def test_escape_leaves_a_filter_that_shows_nothing_else(tmp_path: Path, ty
         await lab.pilot.press("escape")
         assert isinstance(lab.app.focused, Gallery)
         assert not lab.app.screen.query_one("#filter-line").display
+
+
+async def test_a_click_on_what_was_just_removed_does_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        words = Static("words to select")
+        await lab.app.screen.mount(words, before=0)
+        await lab.pilot.pause()
+        x, y = words.region.offset
+        assert lab.app.get_widget_at(x, y)[0] is words
+        with lab.app.batch_update():  # nothing is laid out meanwhile
+            await words.remove()
+            assert lab.app.get_widget_at(x, y)[0] is words
+            for kind in (events.MouseDown, events.MouseMove, events.MouseUp):
+                await lab.app.on_event(kind(None, x, y, 0, 0, 1, False, False, False))
+        await lab.pilot.pause()
+        assert lab.app.is_running
+
+
+def line_input() -> LineInput:
+    return LineInput("What?")
+
+
+def question() -> Question:
+    return Question("Really?", "Yes", "No")
+
+
+@pytest.mark.parametrize("dialog", [line_input, question])
+async def test_leaving_while_a_dialog_opens_is_no_defect(
+    tmp_path: Path, dialog: Callable[[], Screen[Any]]
+) -> None:
+    async with opened(tmp_path) as lab:
+        lab.app.push_screen(dialog())
+        lab.app.exit()
+        await lab.until(lambda: not lab.app.is_running)
+        assert lab.app.return_code == 0
+
+
+@pytest.mark.parametrize("name", ["mistakes", "runs", "race", "draw"])
+async def test_leaving_while_a_screen_opens_is_no_defect(tmp_path: Path, name: str) -> None:
+    async with opened(tmp_path) as lab:
+        lab.app.action_show_screen(name)
+        lab.app.exit()
+        await lab.until(lambda: not lab.app.is_running)
+        assert lab.app.return_code == 0
+    assert not (tmp_path / "log").exists()

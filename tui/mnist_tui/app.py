@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual import events
+from textual._context import active_message_pump
 from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.dom import DOMNode
+from textual.errors import NoWidget
 from textual.screen import Screen
+from textual.widget import Widget
 
 from mnist_core.backend import Backend, BackendMissing, available_cores, configure
 from mnist_core.datasets import default_cache_folder
@@ -141,7 +145,29 @@ class MnistApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
             self._train_screen.end_guidance()
+        elif isinstance(event, events.MouseDown | events.MouseMove) and self._is_on_removed(event):
+            return
         await super().on_event(event)
+
+    def _is_on_removed(self, event: events.MouseEvent) -> bool:
+        """Whether the pointer is on a widget that has just been removed.
+
+        It is there until the screen is laid out anew; to select text in it, Textual asks what it
+        lies in, which is nothing any more.
+        """
+        try:
+            widget, _ = self.get_widget_at(event.x, event.y)
+        except NoWidget:
+            return False
+        return widget.parent is None
+
+    def _handle_exception(self, error: Exception) -> None:
+        # In a screen that is closed while it opens, as in an app that is left, Textual mounts
+        # nothing; its handlers run all the same, and miss what they look for.
+        here = active_message_pump.get(None)
+        closed = isinstance(here, Widget) and not here.is_attached
+        if not (closed and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._fit)

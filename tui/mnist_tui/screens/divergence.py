@@ -67,6 +67,7 @@ class DivergenceDialog(ModalScreen[Way | None]):
         Binding("up,left", "app.focus_previous", show=False),
         Binding("down,right", "app.focus_next", show=False),
     ]
+    AUTO_FOCUS = f"#{Way.HALVE.value}"
 
     def __init__(self, divergence: DivergenceDetected, learning_rate: float) -> None:
         """`learning_rate` is the one in force."""
@@ -85,9 +86,6 @@ class DivergenceDialog(ModalScreen[Way | None]):
             yield Button(halving_label(told), id=Way.HALVE.value, variant="primary", compact=True)
             yield Button("Restart with the values of the form", id=Way.RESTART.value, compact=True)
             yield Button("Give up; keep the run as diverged", id=Way.GIVE_UP.value, compact=True)
-
-    def on_mount(self) -> None:
-        self.query_one(f"#{Way.HALVE.value}", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()

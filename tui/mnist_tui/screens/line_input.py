@@ -20,6 +20,7 @@ class LineInput(ModalScreen[str | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "go_back", "Go back")]
+    AUTO_FOCUS = "Input"
 
     def __init__(
         self,
@@ -47,9 +48,6 @@ class LineInput(ModalScreen[str | None]):
             box.border_subtitle = "enter takes it, esc goes back"
             yield Input(self._value, placeholder=self._hint, compact=True)
             yield Static(id="line-problem", markup=False)
-
-    def on_mount(self) -> None:
-        self.query_one(Input).focus()
 
     @on(Input.Changed)
     def _forget_problem(self, event: Input.Changed) -> None:

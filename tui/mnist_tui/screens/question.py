@@ -17,6 +17,7 @@ class Question(ModalScreen[bool]):
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
     ]
+    AUTO_FOCUS = "#yes"
 
     def __init__(self, question: str, yes: str, no: str) -> None:
         super().__init__()
@@ -30,9 +31,6 @@ class Question(ModalScreen[bool]):
             with Horizontal(id="answers"):
                 yield Button(f"{self._yes}  ⏎", id="yes", variant="primary", compact=True)
                 yield Button(f"{self._no}  esc", id="no", compact=True)
-
-    def on_mount(self) -> None:
-        self.query_one("#yes", Button).focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
