@@ -12,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from mnist_tui.palette import Palette
+from mnist_tui.screens.command import CommandScreen
 from mnist_tui.screens.line_input import LineInput
 from mnist_tui.screens.mistakes import MistakesScreen
 from mnist_tui.screens.question import Question
@@ -146,6 +147,15 @@ async def test_leaving_while_a_screen_opens_is_no_defect(tmp_path: Path, name: s
     async with opened(tmp_path) as lab:
         lab.app.action_show_screen(name)
         lab.app.exit()
+        await Keyboard(lab.app).press("x", "space")
         await lab.until(lambda: not lab.app.is_running)
         assert lab.app.return_code == 0
     assert not (tmp_path / "log").exists()
+
+
+async def test_the_command_of_a_run_with_any_name_is_shown(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        lab.app.push_screen(CommandScreen("[/]", "mnist-tui train --name '[/]'"))
+        await lab.pilot.pause()
+        assert "The command that repeats [/]" in lab.text()
+        assert "train --name '[/]'" in lab.text()

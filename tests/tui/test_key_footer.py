@@ -100,7 +100,7 @@ async def test_a_click_presses_the_key_and_the_pointer_shows_what_it_does(tmp_pa
         plain = line.render()
         for x in (run, run + len("r Run") - 1):
             await lab.pilot.hover(KeyFooter, (x, 0))
-            assert line.tooltip == next(key.help for key in KEYS if key.action == "run")
+            assert str(line.tooltip) == next(key.help for key in KEYS if key.action == "run")
             pointed = line.render()
             assert pointed.spans != plain.spans, "the key under the pointer stands out"
             assert pointed.plain == plain.plain

@@ -166,7 +166,7 @@ class MnistApp(App[None]):
         # nothing; its handlers run all the same, and miss what they look for.
         here = active_message_pump.get(None)
         closed = isinstance(here, Widget) and not here.is_attached
-        if not (closed and isinstance(error, NoMatches)):
+        if not ((closed or self._exit) and isinstance(error, NoMatches)):
             super()._handle_exception(error)
 
     def on_resize(self) -> None:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -23,7 +24,7 @@ class CommandScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="question") as box:
-            box.border_title = f"The command that repeats {visible(self._run)}"
+            box.border_title = Content(f"The command that repeats {visible(self._run)}")
             box.border_subtitle = "esc closes"
             yield Static(visible(self._command), markup=False, id="command")
             yield Static(

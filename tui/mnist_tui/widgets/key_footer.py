@@ -162,7 +162,7 @@ class KeyFooter(Widget):
         self.under_pointer = None
 
     def watch_under_pointer(self, entry: Entry | None) -> None:
-        self.tooltip = entry.tooltip if entry else None
+        self.tooltip = Content(entry.tooltip) if entry else None
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         entry = self._entry_at(event.x)
