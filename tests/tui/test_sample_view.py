@@ -196,7 +196,7 @@ def test_the_history_has_a_cell_for_each_epoch() -> None:
     assert title == "epochs 0-10"
     assert classes.split() == list("94494494494")
     assert confidences.split() == list("▁▁▂▃▄▄▅▆▇██")
-    assert mark == " " * 12 + "▲ epoch 6: 9 ✗ 60.0 %"
+    assert mark == " " * 12 + "▲ epoch 6: 9 ✗ 60 %"
     assert [tone for _, tone in strip.lines[1]][:3] == [Tone.WRONG, Tone.RIGHT, Tone.RIGHT]
     assert [strip.epoch_at(x) for x in (0, 12, 13, 21, 22)] == [0, 6, 6, 10, None]
 
@@ -221,7 +221,8 @@ def test_a_long_history_shows_the_part_around_the_epoch_and_says_so(
 
 def test_the_words_at_the_mark_stand_where_there_is_room() -> None:
     at_end = replace(detail(), epoch=10)
-    assert plain(history_strip(at_end, 24).lines)[3] == "      epoch 10: 4 ✓ ▲"
+    assert plain(history_strip(at_end, 22).lines)[3] == "epoch 10: 4 ✓ 100 % ▲"
+    assert plain(history_strip(replace(detail(), epoch=0), 16).lines)[3][:11] == "▲ epoch 0: "
     assert plain(history_strip(replace(detail(), epoch=0), 11).lines)[3] == "▲ epoch 0"
     assert plain(history_strip(replace(detail(), epoch=5), 9).lines)[3].strip() == "▲"
 
@@ -390,7 +391,7 @@ async def test_names_and_notes_from_outside_are_drawn_as_plain_text() -> None:
         assert "true [/] · says [red]x ✗" in app.text
         assert "second guess ␛[31m (10.0 %)" in app.text
         assert "[b]note[/] ␛" in app.text
-        assert "epoch 1: [red]x ✗ 70.0 %" in app.text
+        assert "epoch 1: [red]x ✗ 70 %" in app.text
         assert "\x1b" not in app.text
 
 

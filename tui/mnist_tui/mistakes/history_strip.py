@@ -106,8 +106,9 @@ def _mark(detail: SampleDetail, point: HistoryPoint, left: int, width: int) -> L
         f"{epoch}: {detail.name(point.predicted)} {'✓' if point.predicted == detail.true else '✗'}"
     )
     room_left, room_right = left - 1, width - left - 2
+    # Answers are kept in half precision: more digits would differ from those of the model itself.
     mark = ("▲", Tone.CURSOR)
-    for words in (f"{says} {numbers.percent(point.confidence, 1)}", says, epoch):
+    for words in (f"{says} {numbers.percent(point.confidence)}", says, epoch):
         if cell_len(words) <= room_right:
             return [(" " * left, Tone.PLAIN), mark, (f" {words}", Tone.QUIET)]
         if cell_len(words) <= room_left:
