@@ -20,6 +20,7 @@ from mnist_tui.screens.question import Question
 from mnist_tui.session import State
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.entrant_picker import EntrantPicker
+from mnist_tui.widgets.form.choice import Choice
 from mnist_tui.widgets.kept_races import KeptRaces
 from mnist_tui.widgets.race_form import RaceForm
 
@@ -100,6 +101,19 @@ async def test_the_task_decides_who_can_take_part(open_lab: OpenLab) -> None:
         assert dataset is None
         assert "it/s" in lab.text()
         assert "3 858" not in lab.text(), "that was published for the other regression"
+
+
+async def test_a_race_that_starts_right_behind_another_task_is_of_that_task(
+    open_lab: OpenLab,
+) -> None:
+    async with open_lab() as lab:
+        task = lab.app.race_screen.query_one(".task Choice", Choice)
+        task.action_step(1)
+        lab.app.race_screen.action_start_race()
+        await lab.until(lambda: lab.desk.end is not None and not lab.desk.is_racing)
+        [(contest, _)] = lab.races.made
+        assert contest.task == task.value != "mlp"
+        assert contest.entrants == lab.app.race_screen.query_one(EntrantPicker).chosen
 
 
 async def test_entrants_that_cannot_run_say_why(

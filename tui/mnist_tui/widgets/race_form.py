@@ -35,7 +35,8 @@ class RaceForm(VerticalScroll, can_focus=False):
         self._task_choice = Choice(CONTEST_TASKS, CONTEST_TASKS[0])
         self._preset = Choice(tuple(presets()), DEFAULT_PRESET)
         self._rounds = Choice(ROUNDS, DEFAULT_ROUNDS)
-        self._entrants = EntrantPicker(entrants_of(CONTEST_TASKS[0]), id="entrants")
+        self._offered_for: ContestTask = CONTEST_TASKS[0]
+        self._entrants = EntrantPicker(entrants_of(self._offered_for), id="entrants")
 
     @property
     def contest_task(self) -> ContestTask:
@@ -53,6 +54,8 @@ class RaceForm(VerticalScroll, can_focus=False):
     @property
     def entrants(self) -> tuple[str, ...]:
         """Those that are to take part, in the order of their turns."""
+        # A key may come between another task and the message of it.
+        self._follow_task()
         return self._entrants.chosen
 
     def compose(self) -> ComposeResult:
@@ -74,11 +77,17 @@ class RaceForm(VerticalScroll, can_focus=False):
     @on(Choice.Changed)
     def _change(self, event: Choice.Changed) -> None:
         event.stop()
-        if event.choice is self._task_choice:
-            self._entrants.show(entrants_of(self.contest_task))
-            self.query_one(".preset", FieldRow).set_class(self.contest_task != "mlp", "-unused")
-            self._preset.disabled = self.contest_task != "mlp"
+        self._follow_task()
         self.post_message(self.Changed())
+
+    def _follow_task(self) -> None:
+        """Offer who can do the task that is chosen now."""
+        task = self.contest_task
+        if task != self._offered_for:
+            self._offered_for = task
+            self._entrants.show(entrants_of(task))
+            self.query_one(".preset", FieldRow).set_class(task != "mlp", "-unused")
+            self._preset.disabled = task != "mlp"
 
     @on(EntrantPicker.Changed)
     def _change_entrants(self, event: EntrantPicker.Changed) -> None:
