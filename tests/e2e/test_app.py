@@ -157,7 +157,12 @@ def test_a_killed_run_is_offered_and_goes_on(
 
 
 @pytest.mark.parametrize(
-    "number", [pytest.param(signal.SIGTERM, marks=pytest.mark.soak), signal.SIGHUP]
+    "number",
+    [
+        signal.SIGHUP,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.soak),
+        pytest.param(signal.SIGINT, marks=pytest.mark.soak),
+    ],
 )
 def test_a_signal_stops_and_keeps_the_run(
     open_terminal: OpenTerminal, app: list[str | Path], tmp_path: Path, number: int
@@ -169,5 +174,23 @@ def test_a_signal_stops_and_keeps_the_run(
     terminal.signal(number)
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []
+    (run,) = RunStore(tmp_path / "home").runs()
+    assert run.state is RunState.STOPPED
+
+
+def test_ctrl_c_while_the_app_ends_does_not_cut_that_short(
+    open_terminal: OpenTerminal, app: list[str | Path], tmp_path: Path
+) -> None:
+    terminal = open_terminal([*app, "--home", tmp_path / "home"])
+    terminal.wait_for("idle")
+    terminal.send("r")
+    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.send("ctrl+q")
+    terminal.wait_for("Stop and quit")
+    terminal.send("enter")
+    while terminal.overlook(0.005):
+        # A key while the app is up, a signal as soon as the terminal is the shell's again.
+        terminal.send("ctrl+c")
+    assert terminal.wait_exit() == 0
     (run,) = RunStore(tmp_path / "home").runs()
     assert run.state is RunState.STOPPED

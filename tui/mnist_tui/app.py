@@ -406,13 +406,16 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     def end(_number: int, _frame: FrameType | None) -> None:
         app.call_later(app.stop_and_exit)
 
-    # A terminal that is closed, or a machine that shuts down, must not cost a run.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # A terminal that is closed, or a machine that shuts down, must not cost a run. Ctrl-C is a key
+    # while the app is up; as a signal it comes from elsewhere.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end)
     try:
         with stray_output_logged(options.log_file):
             app.run()
     finally:
+        # From here on the terminal sends it again, and the end of a run must not be cut short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         app.close_race()
         app.purge_deleted()
         session.close()
