@@ -15,9 +15,10 @@ help: ## list the targets
 run: setup ## install what is missing and open the app: make run ARGS="--preset mlx-wide"
 	@exec .venv/bin/mnist-tui $(ARGS)
 
+# Three at a time on two cores, since some wait for a terminal or a process.
 test: setup-dev ## run every test, repeated ones in their short form
 ifeq ($(strip $(ARGS)),)
-	.venv/bin/python -m pytest -n 2 --dist worksteal
+	.venv/bin/python -m pytest -n 3 --dist worksteal
 else
 	.venv/bin/python -m pytest $(ARGS)
 endif

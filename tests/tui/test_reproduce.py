@@ -100,11 +100,13 @@ def test_a_preset_is_named_and_nothing_else(
 
 
 def test_any_hyperparameters_are_read_back_to_the_last_digit(
-    record: RunRecord, read_back: Callable[[str], Launch]
+    record: RunRecord,
+    read_back: Callable[[str], Launch],
+    repeats: Callable[[int, int], int],
 ) -> None:
     random_ = random.Random(4)
     exact = 0
-    for _ in range(150):
+    for _ in range(repeats(50, 500)):
         wanted = some_hyperparameters(random_)
         command = command_line(replace(record, hyperparameters=wanted, epochs=wanted.epochs))
         made = read_back(command)[0].hyperparameters
@@ -112,7 +114,7 @@ def test_any_hyperparameters_are_read_back_to_the_last_digit(
         if not unused_fields(wanted):
             assert made == wanted, command
             exact += 1
-    assert exact > 20
+    assert exact > 6
 
 
 def test_values_without_effect_are_kept_where_a_preset_has_them() -> None:
