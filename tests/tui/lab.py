@@ -12,6 +12,14 @@ from textual.pilot import Pilot
 PATIENCE = 60.0
 """Seconds to wait for anything: never reached unless something is wrong."""
 
+SIZES = [
+    (60, 20),
+    (80, 24),
+    pytest.param((120, 40), marks=pytest.mark.soak),
+    pytest.param((200, 60), marks=pytest.mark.soak),
+]
+"""From the smallest; where there is room, which snapshots show too, the soak looks."""
+
 
 class Lab:
     """The app and its pilot."""

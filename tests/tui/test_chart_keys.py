@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bench import Bench
+from lab import SIZES
 from scripted import loaded
 from textual import events
 
@@ -358,7 +359,7 @@ async def test_with_the_third_chart_in_focus_y_is_about_it(lab: Open) -> None:
         assert here.borders()[0] == "Loss"
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_the_charts_can_be_read_at_every_size(lab: Open, size: tuple[int, int]) -> None:
     async with lab(size) as here:
         await here.train()

@@ -379,8 +379,8 @@ async def test_other_sizes_names_and_dark_ink(bench: OpenBench) -> None:
     [
         ((60, 20), "laboratory-dark"),
         ((80, 24), "laboratory-light"),
-        ((120, 40), "nord"),
-        ((200, 60), "laboratory-light"),
+        pytest.param((120, 40), "nord", marks=pytest.mark.soak),
+        pytest.param((200, 60), "laboratory-light", marks=pytest.mark.soak),
     ],
 )
 async def test_all_is_seen_at_every_size(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench import Bench, opened
+from lab import SIZES
 from scripted import ScriptedLoader, digits, loaded
 
 from mnist_core.dataset import Dataset, Examples
@@ -219,7 +220,7 @@ async def test_other_classes_and_pixels(bench: OpenBench, classes: int) -> None:
         assert title(screen).startswith(f"Wrong · {wrong.sum()} of 126")
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (200, 60)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_other_sizes(bench: OpenBench, size: tuple[int, int]) -> None:
     async with bench(size=size) as lab:
         screen = await trained(lab)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from bench import opened
+from lab import SIZES
 from scripted import ScriptedLoader, digits, loaded
 from scripted_races import RaceApp, RaceLab, ScriptedRaces, scored
 
@@ -252,7 +253,7 @@ async def test_a_click_ticks_and_reads_the_chart_out(open_lab: OpenLab) -> None:
         assert chart.plot.x.title == "seconds, log"
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("size", SIZES[1:])
 async def test_everything_is_there_at_every_size(open_lab: OpenLab, size: tuple[int, int]) -> None:
     async with open_lab(size) as lab:
         await lab.press("e", "right", "escape")

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from lab import Lab
+from lab import SIZES, Lab
 from stored_runs import LiveRun, put_many, put_run
 from textual.app import App
 from textual.pilot import Pilot
@@ -124,7 +124,7 @@ def three(tmp_path: Path) -> Path:
 # -- what is shown ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("size", SIZES[1:])
 async def test_runs_are_listed_latest_first_with_a_state_in_words_and_sign(
     lab: OpenLab, three: Path, size: tuple[int, int]
 ) -> None:

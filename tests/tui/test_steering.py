@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench import Bench, opened
+from lab import SIZES
 from textual.widgets import Button, Input
 
 from mnist_core.changes import Change
@@ -244,7 +245,7 @@ async def test_the_dialog_says_what_happened_and_halving_is_one_key_away(tmp_pat
         assert run.changes == (Change(1, "learning_rate", 0.05),)
 
 
-@pytest.mark.parametrize("size", [(60, 20), (80, 24), (200, 60)])
+@pytest.mark.parametrize("size", SIZES)
 async def test_all_of_the_dialog_is_seen_at_any_size(size: tuple[int, int], tmp_path: Path) -> None:
     async with diverged(tmp_path, size) as lab:
         for button in lab.app.screen.query(Button):
