@@ -18,6 +18,7 @@ from mnist_tui.screens.mistakes import MistakesScreen
 from mnist_tui.screens.question import Question
 from mnist_tui.screens.runs import RunsScreen
 from mnist_tui.screens.too_small import TooSmall
+from mnist_tui.session import State
 from mnist_tui.widgets.gallery import Gallery
 
 
@@ -147,10 +148,18 @@ async def test_leaving_while_a_screen_opens_is_no_defect(tmp_path: Path, name: s
     async with opened(tmp_path) as lab:
         lab.app.action_show_screen(name)
         lab.app.exit()
-        await Keyboard(lab.app).press("x", "space")
         await lab.until(lambda: not lab.app.is_running)
         assert lab.app.return_code == 0
     assert not (tmp_path / "log").exists()
+
+
+async def test_keys_while_the_app_is_left_do_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        lab.app.exit()
+        await lab.app.on_event(events.Key("ctrl+r", None))
+        assert lab.session.state is State.IDLE
+        await lab.until(lambda: not lab.app.is_running)
+        assert lab.app.return_code == 0
 
 
 async def test_the_command_of_a_run_with_any_name_is_shown(tmp_path: Path) -> None:

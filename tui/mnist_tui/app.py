@@ -143,6 +143,8 @@ class MnistApp(App[None]):
         return self._train_screen
 
     async def on_event(self, event: events.Event) -> None:
+        if self._exit and isinstance(event, events.InputEvent):
+            return  # it is being left, and the screens are no longer whole
         if isinstance(event, events.Key):
             self._train_screen.end_guidance()
         elif isinstance(event, events.MouseDown | events.MouseMove) and self._is_on_removed(event):
@@ -166,7 +168,7 @@ class MnistApp(App[None]):
         # nothing; its handlers run all the same, and miss what they look for.
         here = active_message_pump.get(None)
         closed = isinstance(here, Widget) and not here.is_attached
-        if not ((closed or self._exit) and isinstance(error, NoMatches)):
+        if not (closed and isinstance(error, NoMatches)):
             super()._handle_exception(error)
 
     def on_resize(self) -> None:
