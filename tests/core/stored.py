@@ -1,7 +1,9 @@
 """Training that is recorded, and the comparison of what was stored with an unbroken run."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from mnist_core.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, StopTraining, TrainingState
 from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
+from mnist_core.store.database import FILE
 from mnist_core.store.pending import AnswerRow, batch_array
 from mnist_core.store.recorder import RunRecorder, recorded
 from mnist_core.training import train
@@ -134,6 +137,12 @@ def assert_same_state(found: TrainingState, expected: TrainingState) -> None:
         found.optimizer_state or (), expected.optimizer_state or (), strict=True
     ):
         np.testing.assert_array_equal(left, right)
+
+
+def change(home: Path, sql: str, *values: object) -> None:
+    """Change the database as another program would."""
+    with closing(sqlite3.connect(home / FILE)) as connection, connection:
+        connection.execute(sql, values)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
