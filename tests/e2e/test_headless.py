@@ -279,7 +279,7 @@ def test_without_a_terminal_the_app_trains_and_says_so(digits: Path) -> None:
 def test_a_terminal_gets_a_bar_and_a_line_an_epoch(
     open_terminal: Callable[..., Terminal], digits: Path
 ) -> None:
-    terminal = open_terminal([*COMMAND, "train", "--data", digits, LONG], columns=80, rows=20)
+    terminal = open_terminal([*COMMAND, "train", "--data", digits, LONG], columns=64, rows=20)
     terminal.wait_for(r"^epoch +[1-9]\d*/100000 [^s]+%")
     terminal.send("ctrl+c")
     assert terminal.wait_exit() == 130

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 from scripted_events import (
     STATE,
     batch_completed,
@@ -193,8 +194,8 @@ def test_json_has_batches_only_when_asked_for(printed: Printed) -> None:
     assert [json.loads(line)["step"] for line in lines if "batch_completed" in line] == [2, 4]
 
 
-def terminal(**settings: bool) -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=80, **settings)
+def terminal(*, width: int = 80) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=width)
 
 
 def written(console: Console) -> str:
@@ -237,6 +238,17 @@ def test_the_bar_is_put_away_when_training_breaks_off(printed: Printed) -> None:
         presenter.show(run_started())
         assert "\x1b[?25h" not in written(console)
     assert written(console).rindex("\x1b[?25h") > written(console).rindex("\x1b[?25l")
+
+
+def test_the_bar_leaves_room_for_what_is_typed(printed: Printed) -> None:
+    # A full line would wrap where the terminal shows ^C, and be wiped away in part.
+    console = terminal(width=40)
+    with TerminalLines(console, printed.err.append, None) as presenter:
+        presenter.show(run_started())
+        presenter.show(batch_completed(1))
+        bars = [Text.from_ansi(line) for line in written(console).splitlines() if "%" in line]
+    assert bars
+    assert all(30 < bar.cell_len <= 36 for bar in bars)
 
 
 def test_an_ordinary_epoch_fits_80_columns() -> None:

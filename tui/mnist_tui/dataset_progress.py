@@ -57,19 +57,19 @@ def _bars(stream: TextIO) -> Iterator[ShowProgress]:
     from rich.progress import (
         BarColumn,
         DownloadColumn,
-        Progress,
         TaskID,
         TextColumn,
         TransferSpeedColumn,
     )
 
-    progress = Progress(
+    from mnist_tui.progress_bars import ProgressBars
+
+    progress = ProgressBars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         console=Console(file=stream),
-        transient=True,
     )
     tasks: dict[str, TaskID] = {}
 

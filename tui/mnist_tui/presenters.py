@@ -39,9 +39,9 @@ from mnist_tui.repeats import RepeatCompleted, repeat_lines, repeat_to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
     from mnist_core.training import OnDivergence
+    from mnist_tui.progress_bars import ProgressBars
 
 REFRESH_INTERVAL = 0.1
 """Seconds between two drawings of the progress bar."""
@@ -241,16 +241,12 @@ def _is_logged(event: BatchCompleted, log_every: int | None) -> bool:
     return log_every is not None and event.step % log_every == 0
 
 
-def _progress_bar(console: "Console") -> "Progress":
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def _progress_bar(console: "Console") -> "ProgressBars":
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    return Progress(
+    from mnist_tui.progress_bars import ProgressBars
+
+    return ProgressBars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
@@ -259,5 +255,4 @@ def _progress_bar(console: "Console") -> "Progress":
         console=console,
         # Drawn as batches arrive: a second thread would take time from training.
         auto_refresh=False,
-        transient=True,
     )

@@ -12,9 +12,11 @@ def progress(description: str, total: int, stream: TextIO) -> Iterator[Callable[
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+
+    from mnist_tui.progress_bars import ProgressBars
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+    with ProgressBars(*columns, console=Console(file=stream)) as bar:
         task = bar.add_task(description, total=total)
         yield lambda: bar.advance(task)
