@@ -426,6 +426,26 @@ def presets() -> Mapping[str, Preset]:
     return {preset.name: preset for preset in every}
 
 
+def nearest_preset(hyperparameters: Hyperparameters) -> Preset:
+    """The preset that fewest values have to be changed of; of equals the first.
+
+    One that differs in a value without effect comes last, since flags cannot change that.
+    """
+    unused = unused_fields(hyperparameters)
+
+    def distance(preset: Preset) -> tuple[int, int]:
+        differing = differing_fields(hyperparameters, preset.hyperparameters)
+        unsaid = sum(name in unused for name in differing)
+        return unsaid, len(differing)
+
+    return min(presets().values(), key=distance)
+
+
+def differing_fields(one: Hyperparameters, other: Hyperparameters) -> list[str]:
+    """The names of the fields in which the two differ, in the order of their declaration."""
+    return [name for name in hyperparameter_fields() if getattr(one, name) != getattr(other, name)]
+
+
 def learning_rate_at(hyperparameters: Hyperparameters, step: int, planned_steps: int) -> float:
     """The learning rate of update `step` (from 0) in a run planned for `planned_steps` updates.
 

@@ -7,9 +7,11 @@ from mnist_core.hyperparameters import (
     DEFAULT_PRESET,
     Hyperparameters,
     HyperparametersError,
+    differing_fields,
     hyperparameter_fields,
     learning_rate_at,
     make_hyperparameters,
+    nearest_preset,
     presets,
     to_json,
     unused_fields,
@@ -125,3 +127,15 @@ def test_cosine_schedule_ends_at_a_hundredth_and_stays_there() -> None:
     assert rates == pytest.approx([0.1, 0.0505, 0.001, 0.001, 0.001])
     falling = [learning_rate_at(hyperparameters, step, 101) for step in range(101)]
     assert all(a >= b and math.isfinite(b) for a, b in pairwise(falling))
+
+
+def test_the_nearest_preset_takes_the_fewest_changes() -> None:
+    for preset in presets().values():
+        assert nearest_preset(preset.hyperparameters) is preset
+        edited = preset.hyperparameters.model_copy(update={"seed": 7, "epochs": 99})
+        assert nearest_preset(edited) is preset
+        assert differing_fields(edited, preset.hyperparameters) == ["epochs", "seed"]
+    # The momentum of torch-sigmoid is refused beside adam; so 0 has to come from another preset.
+    adam = presets()["torch-sigmoid"].hyperparameters.model_copy(update={"optimizer": "adam"})
+    assert nearest_preset(adam).name == "torch-sigmoid"
+    assert nearest_preset(adam.model_copy(update={"momentum": 0.0})).name != "torch-sigmoid"

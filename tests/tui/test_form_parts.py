@@ -36,13 +36,11 @@ def test_a_refused_text_in_a_field_that_became_unused_is_replaced() -> None:
     )
 
 
-def test_the_picker_tells_a_preset_from_edited_and_custom_values() -> None:
+def test_the_picker_tells_a_preset_from_edited_values() -> None:
     wide = presets()["mlx-wide"].hyperparameters
     assert preset_words("mlx-wide", wide) == ("mlx-wide", "")
     assert preset_words("mlx-wide", DEFAULTS) == ("mlx-wide", "(edited)")
     assert preset_words("mlx-wide", None) == ("mlx-wide", "(edited)")
-    assert preset_words(None, wide) == ("custom", "")
-    assert preset_words("[/]", wide) == ("custom", "")
 
 
 def test_a_choice_gives_up_an_arrow_before_it_shortens_the_word() -> None:

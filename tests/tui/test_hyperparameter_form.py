@@ -71,7 +71,7 @@ async def test_each_declared_hyperparameter_has_a_row_with_its_label_and_default
             assert isinstance(row.editor, Choice) == bool(field.choices or field.kind is bool)
             assert field.help in str(row.tooltip)
         assert app.form.hyperparameters == Hyperparameters()
-        assert app.form.preset_name == "mlx-docs"
+        assert app.row("preset").text == "mlx-docs"
 
 
 async def test_the_learning_rate_is_on_the_first_frame_of_a_low_form() -> None:
@@ -146,11 +146,12 @@ async def test_fields_that_the_optimizer_ignores_are_disabled_with_the_reason() 
 async def test_the_picker_loads_a_preset_and_shows_when_it_was_edited() -> None:
     app = FormApp()
     async with app.run_test(size=(30, 30)) as pilot:
+        picker = app.query(Choice).first()
         await focus(pilot, app, "preset")
         await pilot.press("right")
         wide = presets()["mlx-wide"].hyperparameters
         assert app.form.hyperparameters == wide
-        assert app.form.preset_name == "mlx-wide"
+        assert picker.render().plain.split()[:1] == ["mlx-wide"]
         assert app.row("hidden_sizes").text == "256, 256"
         await pilot.pause()
         assert len(app.changes) == 1
@@ -158,11 +159,11 @@ async def test_the_picker_loads_a_preset_and_shows_when_it_was_edited() -> None:
         await focus(pilot, app, "seed")
         await pilot.press("7")
         assert app.form.hyperparameters == wide.model_copy(update={"seed": 7})
-        assert app.form.preset_name is None
-        assert "mlx-wide (edited)" in app.query(Choice).first().render().plain
+        assert "mlx-wide (edited)" in picker.render().plain
 
         await pilot.press("backspace", "0")
-        assert app.form.preset_name == "mlx-wide"
+        assert "mlx-wide" in picker.render().plain
+        assert "edited" not in picker.render().plain
 
 
 async def test_loading_values_shows_them_and_posts_nothing() -> None:
@@ -175,10 +176,23 @@ async def test_loading_values_shows_them_and_posts_nothing() -> None:
         assert app.row("hidden_sizes").text == ""
         assert app.row("shuffle").text == "no"
         assert app.row("validation").text == "500"
-        assert app.row("preset").text == "custom"
         assert app.row("activation").editor.disabled
-        assert app.form.preset_name is None
         assert not app.changes
+
+
+async def test_loaded_values_are_told_as_the_preset_that_they_are_or_come_near() -> None:
+    app = FormApp()
+    async with app.run_test(size=(40, 30)) as pilot:
+        wide = presets()["mlx-wide"].hyperparameters
+        picker = app.query(Choice).first()
+        for values, words in (
+            (wide, "mlx-wide ◂▸"),
+            (wide.model_copy(update={"epochs": 3}), "mlx-wide (edited) ◂▸"),
+            (Hyperparameters(), "mlx-docs ◂▸"),
+        ):
+            app.form.load(values)
+            await pilot.pause()
+            assert " ".join(picker.render().plain.split()) == words
 
 
 async def test_keys_typed_in_any_field_are_no_commands_but_escape_is() -> None:

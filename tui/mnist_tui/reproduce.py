@@ -8,8 +8,9 @@ from mnist_core.changes import Change
 from mnist_core.hyperparameters import (
     HyperparameterField,
     Hyperparameters,
+    differing_fields,
     hyperparameter_fields,
-    presets,
+    nearest_preset,
     unused_fields,
 )
 from mnist_core.store import RunRecord
@@ -49,24 +50,12 @@ def _planned_epochs(record: RunRecord) -> int:
 
 def recipe_flags(hyperparameters: Hyperparameters) -> list[str]:
     """--preset and the flags that make that preset into `hyperparameters`, as few as can be."""
-    unused = unused_fields(hyperparameters)
-    candidates = []
-    for name, preset in presets().items():
-        differing = [
-            field
-            for field in hyperparameter_fields().values()
-            if getattr(hyperparameters, field.name) != getattr(preset.hyperparameters, field.name)
-        ]
-        flags = [
-            word
-            for field in differing
-            if field.name not in unused
-            for word in _flag(field, getattr(hyperparameters, field.name))
-        ]
-        unsaid = sum(field.name in unused for field in differing)
-        candidates.append((unsaid, len(flags), ["--preset", name, *flags]))
-    # Of equals the first is taken, and the default preset comes first.
-    return min(candidates, key=lambda candidate: candidate[:2])[2]
+    unused, preset = unused_fields(hyperparameters), nearest_preset(hyperparameters)
+    words = ["--preset", preset.name]
+    for name in differing_fields(hyperparameters, preset.hyperparameters):
+        if name not in unused:
+            words += _flag(hyperparameter_fields()[name], getattr(hyperparameters, name))
+    return words
 
 
 def _flag(field: HyperparameterField, value: Any) -> list[str]:

@@ -52,9 +52,7 @@ def check(texts: Mapping[str, str], last_valid: Hyperparameters) -> Draft:
     return Draft(texts, hyperparameters, {}, unused_fields(hyperparameters))
 
 
-def preset_words(name: str | None, hyperparameters: Hyperparameters | None) -> tuple[str, str]:
+def preset_words(name: str, hyperparameters: Hyperparameters | None) -> tuple[str, str]:
     """(name, remark) for the preset picker: whether the values are still the preset's own."""
-    if name is None or name not in presets():
-        return "custom", ""
     edited = hyperparameters != presets()[name].hyperparameters
     return name, "(edited)" if edited else ""

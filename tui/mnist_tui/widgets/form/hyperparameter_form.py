@@ -15,6 +15,7 @@ from mnist_core.hyperparameters import (
     DEFAULT_PRESET,
     Hyperparameters,
     hyperparameter_fields,
+    nearest_preset,
     presets,
 )
 from mnist_tui.widgets.form.choice import Choice
@@ -88,7 +89,7 @@ class HyperparameterForm(Widget):
     def __init__(
         self,
         hyperparameters: Hyperparameters | None = None,
-        preset_name: str | None = DEFAULT_PRESET,
+        preset_name: str = DEFAULT_PRESET,
         *,
         id: str | None = None,  # noqa: A002
         classes: str | None = None,
@@ -128,15 +129,9 @@ class HyperparameterForm(Widget):
         """A sentence for each refused value, by field name."""
         return self._draft.problems
 
-    @property
-    def preset_name(self) -> str | None:
-        """The preset whose values these still are; None once they were edited."""
-        name, remark = preset_words(self._preset_name, self.hyperparameters)
-        return None if remark or name not in presets() else name
-
     def load(self, hyperparameters: Hyperparameters, preset_name: str | None = None) -> None:
-        """Show other values, and the preset that they come from. Posts nothing."""
-        self._preset_name = preset_name
+        """Show other values, and the preset that they come from, or the nearest. Posts nothing."""
+        self._preset_name = preset_name or nearest_preset(hyperparameters).name
         self._last_valid = hyperparameters
         self._draft = check(texts_of(hyperparameters), hyperparameters)
         self._show_draft()
@@ -267,10 +262,8 @@ class HyperparameterForm(Widget):
         row.show_mark(MARKS[live.takes_effect(name)], live.remark(name, row.text), colour)
 
     def _show_help(self) -> None:
-        preset = presets().get(self._preset_name or "")
         if self._current is not self._preset_row:
             self._help.show(self._current.label, self._current.help_text)
-        elif preset:
-            self._help.show(preset.name, f"A published example: {preset.source}.")
         else:
-            self._help.show("custom", f"Values of your own. {PRESET_HELP}")
+            preset = presets()[self._preset_name]
+            self._help.show(preset.name, f"A published example: {preset.source}.")
