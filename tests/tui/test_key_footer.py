@@ -79,6 +79,17 @@ async def test_in_a_field_the_keys_that_work_there_are_shown(tmp_path: Path) -> 
         assert "f1" in footer(lab).lower()
 
 
+@pytest.mark.parametrize("opens", ["question_mark", "ctrl+p", "n"])
+async def test_behind_a_dialog_no_key_is_shown_since_none_works(tmp_path: Path, opens: str) -> None:
+    async with opened(tmp_path, (120, 40)) as lab:
+        await lab.until(lambda: "Run" in footer(lab))
+        before = footer(lab)
+        await lab.pilot.press(opens)
+        await lab.until(lambda: not footer(lab).strip())
+        await lab.pilot.press("escape")
+        await lab.until(lambda: footer(lab) == before)
+
+
 async def test_another_size_shows_other_keys(tmp_path: Path) -> None:
     async with opened(tmp_path, (120, 40)) as lab:
         await lab.until(lambda: "Palette" in footer(lab))

@@ -120,7 +120,8 @@ class KeyFooter(Widget):
         # A terminal that loses the focus takes it from the widgets: those keys come back with it.
         keeps = self.entries and not screen.app.app_focus
         if self.is_attached and screen is self.screen and not keeps:
-            self.entries = tuple(self._entries())
+            # Behind a dialog none of them works; its own are on its frame.
+            self.entries = tuple(self._entries()) if screen is screen.app.screen else ()
 
     def render(self) -> Content:
         key_style, word_style, pointed = (
