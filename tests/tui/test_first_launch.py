@@ -6,14 +6,13 @@ import pytest
 from bench import opened
 
 from mnist_tui.config import Config, ConfigFile
-from mnist_tui.keys import KEYS
 from mnist_tui.session import State
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.guidance import Guidance, guidance
 
 
 def test_three_lines_that_fit_the_smallest_terminal() -> None:
-    lines = guidance(KEYS).plain.split("\n")
+    lines = guidance().plain.split("\n")
     assert len(lines) == 3
     assert max(map(len, lines)) <= 60
     assert [line.split()[0] for line in lines] == ["r", "e", "2"]

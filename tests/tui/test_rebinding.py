@@ -7,6 +7,7 @@ import pytest
 from bench import opened
 
 from mnist_tui.config import Config, ConfigFile
+from mnist_tui.key_words import key_of
 from mnist_tui.keys import KEYS, Scope, bindings_of
 from mnist_tui.rebinding import KeyNameError, command_names, key_named, rebound, scopes_of
 from mnist_tui.session import State
@@ -132,6 +133,39 @@ async def test_keys_of_other_screens_change_when_these_are_made(tmp_path: Path) 
         assert lab.app.is_running
         await lab.pilot.press("Q")
         await lab.until(lambda: not lab.app.is_running)
+
+
+async def test_sentences_name_the_keys_that_work(tmp_path: Path) -> None:
+    keys = {
+        "run": ("a",),
+        "show_screen_train": ("f5",),
+        "start_race": ("b",),
+        "switch_samples": ("S",),
+    }
+    async with opened(tmp_path, (200, 60), config=config(keys), first_launch=True) as lab:
+
+        async def shows(sentence: str) -> None:
+            await lab.until(lambda: sentence in " ".join(lab.text().replace("│", " ").split()))
+
+        await shows("a trains a network")
+        await shows("Press a to train.")
+        await lab.pilot.press("3")
+        await shows("No runs yet. Press f5, then a, to train one.")
+        await lab.pilot.press("2")
+        await shows("how sure it was. Press f5, then a.")
+        await lab.pilot.press("T")
+        await lab.pilot.press("S")
+        await shows("Press S for the test samples.")
+        await lab.pilot.press("4")
+        await shows("Choose who races, and press b.")
+        await lab.pilot.press("d")
+        await shows("read digits. Press f5, then a, to train")
+    assert key_of("run") == "a"
+
+
+def test_where_no_app_runs_the_usual_keys_are_named() -> None:
+    assert key_of("run") == "r"
+    assert key_of("show_screen_train") == "1"
 
 
 async def test_without_wishes_nothing_is_rebound(tmp_path: Path) -> None:

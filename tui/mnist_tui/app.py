@@ -32,6 +32,7 @@ from mnist_core.store.database import FILE as STORE_FILE
 from mnist_tui.collector import release_collector
 from mnist_tui.config import ConfigFile
 from mnist_tui.digits import offered_style
+from mnist_tui.key_words import say_keys_of
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.launch import LaunchOptions
 from mnist_tui.log import unexpected_error, write_log
@@ -98,6 +99,7 @@ class MnistApp(App[None]):
         found = config or ConfigFile(Path())
         self._config = found.config
         self._keys = rebound(self._config.keys)[0]
+        say_keys_of(self._keys)
         self.theme = self._config.theme
         self._picture_style = offered_style(self._config.digits, self.no_color)
         self._marks = Marks()
@@ -111,7 +113,7 @@ class MnistApp(App[None]):
             preset,
             MarkedCurves(store, self._marks),
             picture_style=self._picture_style,
-            guidance=guidance(self._keys) if first_launch else None,
+            guidance=guidance() if first_launch else None,
             notice=" ".join(found.problems),
         )
 

@@ -133,8 +133,8 @@ KEYS: tuple[Key, ...] = (
         footer=False),
     Key("show_run_command", ("Y",), "Command", "Show the command line that reproduces the run.",
         Scope.RUNS, footer=False),
-    Key("delete_run", ("ctrl+d",), "Delete", "Delete the run; u brings it back until the app is "
-        "closed.", Scope.RUNS),
+    Key("delete_run", ("ctrl+d",), "Delete", "Delete the run; Undo brings it back until the app "
+        "is closed.", Scope.RUNS),
     Key("undo_delete", ("u",), "Undo", "Bring back the run that was deleted last.", Scope.RUNS,
         urgent=True),
     Key("log_loss", ("y",), "Log", "Draw the loss on a logarithmic axis, or a linear one; with the "
@@ -157,8 +157,8 @@ KEYS: tuple[Key, ...] = (
         Scope.CHARTS, footer=False),
     Key("whole_view", ("0",), "Whole", "Show all of the curves again. A double click does it too.",
         Scope.CHARTS, footer=False),
-    Key("maximise", ("z",), "Maximise", "Let the part of the screen that has the focus fill it; z "
-        "or esc brings the others back.", Scope.CHARTS, footer=False),
+    Key("maximise", ("z",), "Maximise", "Let the part of the screen that has the focus fill it, "
+        "or bring the others back.", Scope.CHARTS, footer=False),
     Key("filter_samples", ("slash",), "Filter", "Show the samples that match, such as true:4 "
         "pred:9, conf>0.9, loss>3, class:7 or index:947.", Scope.MISTAKES),
     Key("show_matrix", ("m",), "Matrix", "Go to the confusion matrix. Enter shows what is in a "
@@ -203,7 +203,7 @@ KEYS: tuple[Key, ...] = (
     Key("toggle_eraser", ("x", "backspace"), "Eraser", "Put the eraser down where the cursor is, "
         "or lift it. The right mouse button erases too, and the left one with shift.", Scope.DRAW),
     Key("undo_stroke", ("u",), "Undo", "Take the last stroke back.", Scope.DRAW),
-    Key("clear_drawing", ("c",), "Clear", "Wipe the canvas; u brings the drawing back.",
+    Key("clear_drawing", ("c",), "Clear", "Wipe the canvas; Undo brings the drawing back.",
         Scope.DRAW),
     Key("move_pen(-1, 0)", ("left", "h"), "Left", "Move the cursor to the left; with the pen down "
         "it draws, with the eraser down it erases.", Scope.DRAW, footer=False),

@@ -16,6 +16,7 @@ from mnist_tui.charts.scales import Scale
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.ticks import Unit
 from mnist_tui.charts.view import View
+from mnist_tui.key_words import key_of
 from mnist_tui.run_progress import RunProgress
 from mnist_tui.runs.differences import SHORT_NAMES
 
@@ -56,7 +57,7 @@ def metric_plot(
     """
     y = metric_axis(metric, view, from_zero=True)
     if progress is None:
-        return Plot(y=y, empty=f"The {metric} of each batch will be drawn here. Press r to train.")
+        return Plot(y=y, empty=f"The {metric} of each batch will be drawn here. {_how_to_train()}")
     return Plot(
         curves=[*_ghost_curves(metric, progress, ghost, view), *_curves(metric, progress, view)],
         x=_x_axis(progress, view),
@@ -76,7 +77,7 @@ def gradient_plot(progress: RunProgress | None, ghost: RunProgress | None, view:
     )
     words = "The norm of the gradient and the learning rate will be drawn here."
     if progress is None:
-        return Plot(y=norm, empty=f"{words} Press r to train.")
+        return Plot(y=norm, empty=f"{words} {_how_to_train()}")
     curves = [
         Curve(progress.gradient_norm, TRAIN, "norm"),
         Curve(progress.learning_rate, RATE, "lr (right)", Line.DASHED, right=True),
@@ -206,3 +207,7 @@ def difference(ours: Hyperparameters, theirs: Hyperparameters) -> str:
         if getattr(ours, name) != getattr(theirs, name)
     ]
     return ", ".join(parts) or "same values"
+
+
+def _how_to_train() -> str:
+    return f"Press {key_of('run')} to train."

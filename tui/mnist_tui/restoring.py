@@ -4,6 +4,7 @@ from mnist_core.answer_history import AnswerHistory
 from mnist_core.dataset import Dataset, shown_samples, split
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
+from mnist_tui.key_words import key_of
 from mnist_tui.run_progress import RunProgress
 
 SAMPLES = 60
@@ -28,7 +29,7 @@ def check_data(record: RunRecord, dataset: Dataset | None) -> Dataset:
         StoreError: they are others, or there are none.
     """
     if dataset is None:
-        raise StoreError("There are no data yet. Press r to try to get them again.")
+        raise StoreError(f"There are no data yet. Press {key_of('run')} to try to get them again.")
     if dataset.fingerprint != record.fingerprint:
         raise StoreError(
             f"{record.name} was trained on {record.dataset}, and {dataset.name} is loaded now. "

@@ -12,10 +12,10 @@ from mnist_core.forward_pass import logits
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.parameters import check_parameters, layer_sizes
 from mnist_core.store import RunStore, StoreError
+from mnist_tui.key_words import key_of
 from mnist_tui.run_progress import RunProgress
 from mnist_tui.session import Session, State
 
-NO_RUN = "A model has to be trained before it can read digits. Press 1, then r, to train one."
 _NOT_YET = "The model appears here with the first epoch."
 
 Parameters = tuple[NDArray[np.float32], ...]
@@ -52,7 +52,7 @@ class CurrentModel:
         """A run's id, and what it is called."""
         self._stored: tuple[RunProgress, TrainingState | str] | None = None
         """The stored run on show, with its last checkpoint or why there is none."""
-        self.reason = NO_RUN
+        self.reason = _no_run()
         """Why the last call of `find` gave nothing, in sentences."""
 
     @property
@@ -69,7 +69,7 @@ class CurrentModel:
         """The model as it is now; None with a `reason`."""
         progress = self._session.progress
         if progress is None:
-            self.reason = NO_RUN
+            self.reason = _no_run()
             return None
         found = self._weights(progress)
         if isinstance(found, str):
@@ -131,3 +131,10 @@ class CurrentModel:
 def _after(state: TrainingState) -> str:
     """How far the training of a model came that is not trained now."""
     return f"in epoch {state.epoch + 1}" if state.batch else f"after epoch {state.epoch}"
+
+
+def _no_run() -> str:
+    return (
+        "A model has to be trained before it can read digits. "
+        f"Press {key_of('show_screen_train')}, then {key_of('run')}, to train one."
+    )

@@ -8,18 +8,19 @@ from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
 from mnist_tui.charts.scales import Scale
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.ticks import Unit
+from mnist_tui.key_words import key_of
 from mnist_tui.plain_text import visible
 from mnist_tui.plots import MOST_MARKED_EPOCHS
 from mnist_tui.race.entrants import look_of
 
-_EMPTY = "Choose who races, and press r. Accuracy or error against time will be drawn here."
 _WARMING_UP = "Each is warmed up first. Their lines are drawn as soon as they are measured."
 
 
 def race_plot(scores: Scores | None, *, log_time: bool, cursor: float | None = None) -> Plot:
     """The curves so far over the seconds of training; on a log axis they begin after 0."""
     if scores is None:
-        return Plot(empty=_EMPTY)
+        words = "Accuracy or error against time will be drawn here."
+        return Plot(empty=f"Choose who races, and press {key_of('start_race')}. {words}")
     curves = [
         curve for entrant in scores.contest.entrants if (curve := _curve(scores, entrant, log_time))
     ]

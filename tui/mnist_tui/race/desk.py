@@ -25,13 +25,9 @@ from mnist_core.store import (
     RunStore,
     StoreError,
 )
+from mnist_tui.key_words import key_of
 from mnist_tui.session import Session, State
 
-HOLD = "A race is under way, and a run would disturb it. Press 4, then s, to stop the race first."
-_RUN_UNDER_WAY = (
-    "A run is training, and would distort the race. Press 1, then s or p, to stop or "
-    "pause it first."
-)
 _DISTURBED = "The race was stopped, since a run began to train."
 
 
@@ -96,9 +92,9 @@ class RaceDesk:
         """
         session = self._session
         if self._run is not None:
-            raise RefusedError("A race is under way. Press s to stop it first.")
+            raise RefusedError(f"A race is under way. {_how_to_stop()} first.")
         if session.state in (State.RUNNING, State.STOPPING) or session.waiting:
-            raise RefusedError(_RUN_UNDER_WAY)
+            raise RefusedError(_run_under_way())
         if not entrants:
             raise RefusedError("Nobody takes part. Choose one or more with space.")
         dataset = session.dataset if task == "mlp" else None
@@ -113,7 +109,7 @@ class RaceDesk:
             raise RefusedError(str(error)) from error
         self._show(Scores(contest), None, None)
         self._started = time.time()
-        session.hold = HOLD
+        session.hold = _race_under_way()
         self._run = self._make_run(contest, dataset)
         self._run.start()
 
@@ -158,7 +154,7 @@ class RaceDesk:
             RefusedError: another one is under way.
         """
         if self._run is not None:
-            raise RefusedError("A race is under way. Press s to stop it before you open another.")
+            raise RefusedError(f"A race is under way. {_how_to_stop()} before you open another.")
         for record in self.records:
             if record.id == race_id:
                 self._show(record.scores, record, record.state)
@@ -211,3 +207,22 @@ class RaceDesk:
             return
         self.shown = record
         self.read()
+
+
+def _how_to_stop() -> str:
+    return f"Press {key_of('stop_race')} to stop it"
+
+
+def _race_under_way() -> str:
+    return (
+        "A race is under way, and a run would disturb it. "
+        f"Press {key_of('show_screen_race')}, then {key_of('stop_race')}, to stop the race first."
+    )
+
+
+def _run_under_way() -> str:
+    return (
+        "A run is training, and would distort the race. "
+        f"Press {key_of('show_screen_train')}, then {key_of('stop')} or {key_of('pause')}, "
+        "to stop or pause it first."
+    )

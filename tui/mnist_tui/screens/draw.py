@@ -15,6 +15,7 @@ from mnist_core.dataset import Dataset
 from mnist_core.normalisation import normalised
 from mnist_tui.digits import PictureStyle, style_after
 from mnist_tui.drawing.current_model import CurrentModel, Model
+from mnist_tui.key_words import key_of
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.plain_text import visible
 from mnist_tui.widgets.canvas import Canvas, Tool
@@ -27,10 +28,6 @@ LOOK_INTERVAL = 0.25
 _MNIST_SHAPE = (28, 28)
 _BESIDE = ((100, 44), (0, 30))
 """(columns of the screen from which on, columns that are left to the right of the canvas)."""
-_INVITATION = (
-    "Draw with the left mouse button; the right one erases. Or press space and move with the "
-    "arrow keys."
-)
 _NOT_FINITE = (
     "The weights of this model are no longer finite numbers, so it has no answer. "
     "A lower learning rate or scaled pixels usually help."
@@ -110,7 +107,10 @@ class DrawScreen(Screen[None]):
         if model is None:
             bars.show_sentence(self._current.reason)
         elif drawing.is_blank:
-            bars.show_sentence(_INVITATION)
+            bars.show_sentence(
+                "Draw with the left mouse button; the right one erases. "
+                f"Or press {key_of('toggle_pen')} and move with the arrow keys."
+            )
         else:
             probabilities = model.probabilities(ink)
             if np.isfinite(probabilities).all():

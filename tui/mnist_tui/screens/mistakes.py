@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 
 from mnist_core.mistakes import confused_pairs
 from mnist_tui.digits import PICTURE_STYLES, PictureStyle, style_after
+from mnist_tui.key_words import key_of
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.mistakes.inspection import Inspection
 from mnist_tui.mistakes.sample_filter import EXAMPLES, FilterError, parse_sample_filter
@@ -32,11 +33,6 @@ from mnist_tui.widgets.sample_view import SampleView
 LOOK_INTERVAL = 0.25
 """Seconds between two looks at whether a run has completed another epoch."""
 _MOST_PAIRS = 100
-_NO_MODEL = (
-    "What a model gets wrong stands here once one has been trained: which classes it takes for "
-    "which, and how sure it was. Press 1, then r."
-)
-_OF_TRAINING = "No model is asked about training samples. Press T for the test samples."
 _NOTHING = Tiles(
     images=np.empty((0, 1, 1), np.uint8),
     labels=np.empty(0, np.uint16),
@@ -116,7 +112,7 @@ class MistakesScreen(Screen[None]):
         matrix, pairs = self.query_one(ConfusionMatrix), self.query_one(ConfusedPairs)
         answered = inspection is not None and inspection.judged.answers is not None
         self.set_class(not answered, "-unanswered")
-        self.query_one("#unanswered", Static).update(_OF_TRAINING if self._train else _NO_MODEL)
+        self.query_one("#unanswered", Static).update(self._why_unanswered())
         if inspection is None:
             self._draw_gallery()
             return
@@ -211,15 +207,25 @@ class MistakesScreen(Screen[None]):
             return ""
         return f"by {self._showing.order.value}" + (" reversed" if self._showing.reverse else "")
 
+    def _why_unanswered(self) -> str:
+        if self._train:
+            how = f"Press {key_of('switch_samples')} for the test samples."
+            return f"No model is asked about training samples. {how}"
+        return (
+            "What a model gets wrong stands here once one has been trained: which classes it takes "
+            "for which, and how sure it was. "
+            f"Press {key_of('show_screen_train')}, then {key_of('run')}."
+        )
+
     def _why_empty(self, inspection: Inspection) -> str:
-        showing = self._showing
+        showing, esc = self._showing, key_of("clear_samples").capitalize()
         if showing.filter.text:
-            return f"No sample matches {visible(showing.filter.text)}. Esc clears the filter."
+            return f"No sample matches {visible(showing.filter.text)}. {esc} clears the filter."
         if showing.has_cell:
-            return "No sample is in this cell. Esc shows all mistakes."
+            return f"No sample is in this cell. {esc} shows all mistakes."
         if showing.kind is Kind.WRONG and not inspection.judged.wrong.any():
-            return "No mistakes: every sample is right. Press w to see them."
-        return f"No sample is {showing.kind.value}. Press w for something else."
+            return f"No mistakes: every sample is right. Press {key_of('next_kind')} to see them."
+        return f"No sample is {showing.kind.value}. Press {key_of('next_kind')} for something else."
 
     def _since(self, inspection: Inspection) -> int:
         epochs = inspection.history.epochs

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.charts.view import View
+from mnist_tui.key_words import key_of
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.numbers import count
 from mnist_tui.plain_text import visible
@@ -33,8 +34,6 @@ POLL_INTERVAL = 1.0
 """Seconds between two looks at what other processes did."""
 AGES_INTERVAL = 30.0
 """Seconds after which "3 min ago" is written anew."""
-
-_NO_RUNS = "No runs yet. Press 1, then r, to train one. Every run is kept here."
 
 
 class RunsScreen(ChartScreen):
@@ -150,7 +149,10 @@ class RunsScreen(ChartScreen):
             return (
                 f"No run matches {visible(self._listing.run_filter.text)}. Esc clears the filter."
             )
-        return "The runs cannot be read; see above." if self._changes is None else _NO_RUNS
+        if self._changes is None:
+            return "The runs cannot be read; see above."
+        how = f"Press {key_of('show_screen_train')}, then {key_of('run')}, to train one."
+        return f"No runs yet. {how} Every run is kept here."
 
     def _title(self) -> str:
         listing = self._listing
@@ -259,8 +261,11 @@ class RunsScreen(ChartScreen):
             return
         if not self._marks.toggle(self._row.id):
             marked = len(self._marks.ids)
-            self._say(f"{marked} runs are marked, and there are no more colours. Press space on "
-                      "one of them first.", severity="warning")  # fmt: skip
+            self._say(
+                f"{marked} runs are marked, and there are no more colours. "
+                f"Press {key_of('mark_run')} on one of them first.",
+                severity="warning",
+            )
             return
         self.query_one(RunsTable).refresh()
         self._show_below()
@@ -324,7 +329,8 @@ class RunsScreen(ChartScreen):
             return
         run = DeletedRun(record.id, record.name)
         if self._change(lambda: self.deleted.delete(self._store, run)):
-            self._say(f"Deleted {record.name}. u brings it back.", severity="information")
+            how = f"{key_of('undo_delete')} brings it back."
+            self._say(f"Deleted {record.name}. {how}", severity="information")
 
     def action_undo_delete(self) -> None:
         restored: list[DeletedRun] = []

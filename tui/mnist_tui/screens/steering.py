@@ -4,6 +4,7 @@ from mnist_core.changes import ChangeError
 from mnist_core.events import DivergenceDetected
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord
+from mnist_tui.key_words import key_of
 from mnist_tui.plain_text import visible
 from mnist_tui.run_progress import RunProgress
 from mnist_tui.runs.marked_curves import MarkedCurves
@@ -159,7 +160,7 @@ class SteeringScreen(RunChartScreen):
         form.load(record.in_force.hyperparameters)
         self._focus_form()
         how = (
-            "r trains with them; enter changes the run under way."
+            f"{key_of('run')} trains with them; enter changes the run under way."
             if self._session.state.is_active
             else "Change some, and press enter."
         )
@@ -219,7 +220,8 @@ class SteeringScreen(RunChartScreen):
             self._offer_ways(divergence)
         elif self.is_covered and divergence is not self._announced:
             self._announced = divergence
-            words = f"{what_happened(divergence)} Press 1 to choose how to go on."
+            key = key_of("show_screen_train")
+            words = f"{what_happened(divergence)} Press {key} to choose how to go on."
             self.app.notify(words, severity="warning", markup=False)
 
     def _offer_ways(self, divergence: DivergenceDetected) -> None:

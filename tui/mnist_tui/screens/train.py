@@ -13,6 +13,7 @@ from mnist_core.backend import Backend
 from mnist_core.events import RunFailed
 from mnist_core.hyperparameters import Hyperparameters
 from mnist_tui.digits import PICTURE_STYLES, PictureStyle, style_after
+from mnist_tui.key_words import key_of
 from mnist_tui.keys import Scope, bindings
 from mnist_tui.plain_text import visible
 from mnist_tui.runs.marked_curves import MarkedCurves
@@ -184,21 +185,22 @@ class TrainScreen(SteeringScreen):
         session = self._session
         end = session.progress.end if session.progress is not None else None
         if session.data_failure is not None and session.dataset is None:
-            return f"{visible(session.data_failure.message)} Press r to try again."
+            return f"{visible(session.data_failure.message)} Press {key_of('run')} to try again."
         if isinstance(end, RunFailed) and not session.state.is_active:
             return visible(f"{end.message} {session.log_note}")
         divergence = session.progress.divergence if session.progress is not None else None
         if session.divergence is not None:
             return (
-                f"{what_happened(session.divergence)} It waits: press p to choose how to go on, "
-                "or s to give it up."
+                f"{what_happened(session.divergence)} It waits: press {key_of('resume')} to choose "
+                f"how to go on, or {key_of('stop')} to give it up."
             )
         if session.state is State.DIVERGED:
             cause = divergence.cause if divergence is not None else ""
             return f"The run was given up, since it no longer learned. {cause}".rstrip()
         if session.offered is not None:
             name = visible(session.offered.name)
-            return f"{name} has been downloaded. Press u to use it from the next run on."
+            key = key_of("use_offered_data")
+            return f"{name} has been downloaded. Press {key} to use it from the next run on."
         if session.store_notice:
             return visible(session.store_notice)
         if self._first_notice and session.progress is None:
@@ -207,7 +209,7 @@ class TrainScreen(SteeringScreen):
             left = session.interrupted
             return visible(
                 f"{left.name} was interrupted in epoch {min(left.epoch + 1, left.epochs)}/"
-                f"{left.epochs}. Press R to go on with it."
+                f"{left.epochs}. Press {key_of('resume_stored')} to go on with it."
             )
         progress = session.progress
         if progress is not None and progress.compile_failure is not None:

@@ -1,11 +1,9 @@
 """Three lines for people who start the program for the first time."""
 
-from collections.abc import Iterable
-
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.keys import Key, shown_key
+from mnist_tui.key_words import key_of
 
 _LINES = (
     (("run", " trains a network; curves and digits follow it live."),),
@@ -23,14 +21,12 @@ _LINES = (
 """Commands, each with the words that follow its key; no line is wider than 60 cells."""
 
 
-def guidance(table: Iterable[Key]) -> Content:
-    """The lines, with the keys of `table`."""
-    keys: dict[str, str] = {}
-    for key in table:
-        keys.setdefault(key.name, shown_key(key.keys[0]))
+def guidance() -> Content:
+    """The lines, with the keys that work."""
     lines = [
         Content.assemble(
-            " ", *(part for name, words in line for part in ((keys[name], "bold $primary"), words))
+            " ",
+            *(part for name, words in line for part in ((key_of(name), "bold $primary"), words)),
         )
         for line in _LINES
     ]
