@@ -135,6 +135,14 @@ async def test_keys_of_other_screens_change_when_these_are_made(tmp_path: Path) 
         await lab.until(lambda: not lab.app.is_running)
 
 
+async def test_the_footer_keeps_its_order(tmp_path: Path) -> None:
+    keys = {"run": ("a", "ctrl+a"), "show_screen_mistakes": ("f7",), "help": ("f5",)}
+    async with opened(tmp_path, config=config(keys)) as lab:
+        await lab.until(lambda: "Palette" in lab.text())
+        shown = " ".join(lab.text().splitlines()[-1].split())
+        assert shown == ("a Run e Edit f7 Mistakes 3 Runs 4 Race d Draw ^p Palette f5 Help q Quit")
+
+
 async def test_sentences_name_the_keys_that_work(tmp_path: Path) -> None:
     keys = {
         "run": ("a",),

@@ -129,6 +129,7 @@ def use_table(node: DOMNode, table: Table) -> None:
         return
     # Textual's own keymaps lose commands that share a key, as pausing and going on do.
     bound = node._bindings.key_to_bindings
+    actions = [binding.action for bindings in bound.values() for binding in bindings]
     for old, new in changed:
         stale = set(bindings_of(old))
         here = [key for key, bindings in bound.items() if stale & set(bindings)]
@@ -139,6 +140,11 @@ def use_table(node: DOMNode, table: Table) -> None:
         if here:
             for key, bindings in BindingsMap(bindings_of(new)).key_to_bindings.items():
                 bound.setdefault(key, []).extend(bindings)
+    # The footer shows commands in the order of their bindings.
+    places = {action: place for place, action in reversed(list(enumerate(actions)))}
+    in_order = sorted(bound.items(), key=lambda item: places[item[1][0].action])
+    bound.clear()
+    bound.update(in_order)
 
 
 def scopes_of(node: DOMNode, table: Table) -> set[Scope]:
