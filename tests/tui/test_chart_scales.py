@@ -79,3 +79,23 @@ def test_values_keep_their_width_while_they_change() -> None:
     assert format_value(float("nan")).strip() == "nan"
     assert format_value(0.9412, Unit.PERCENT) == "94.12 %"
     assert format_value(75.2, Unit.SECONDS) == "75.2s"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "unit", "labels"),
+    [
+        (176.25, 294.0, Scale.LINEAR, Unit.COUNT, ["200", "250"]),
+        (2.6176, 5.9, Scale.LOG, Unit.SECONDS, ["3", "4", "5"]),
+        (0.11, 0.92, Scale.LINEAR, Unit.NUMBER, ["0.25", "0.50", "0.75"]),
+        (95.0, 105.0, Scale.LINEAR, Unit.SECONDS, ["95s", "100s", "105s"]),
+    ],
+)
+def test_a_short_axis_has_round_values_too(
+    low: float, high: float, scale: Scale, unit: Unit, labels: list[str]
+) -> None:
+    assert [label for _, label in ticks(Limits(low, high, scale), unit, 2)] == labels
+
+
+def test_between_two_steps_the_ends_of_the_axis_are_labelled() -> None:
+    shown = ticks(Limits(3.1, 3.6), Unit.COUNT, 2)
+    assert shown == [(3.1, "3.10"), (3.6, "3.60")]

@@ -7,6 +7,8 @@ from mnist_tui.charts.scales import Limits, Scale, nice_step
 
 _DURATIONS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
+_FEWEST = 2
+"""Values that tell the length of an axis."""
 _SEVERAL = 2
 """Epochs on an axis that need no label between them."""
 
@@ -52,17 +54,26 @@ def ticks(limits: Limits, unit: Unit, most: int) -> list[tuple[float, str]]:
     """
     if limits.scale is Scale.LOG:
         values = _log_values(limits, most)
-        if len(values) < 2:
-            values = [limits.low, limits.high]
+        if len(values) < _FEWEST:
+            # Between two powers of ten, other round numbers have to do.
+            values, _ = _round_values(limits, Unit.NUMBER, most)
         return [(value, _plain(value)) for value in values]
-    step = _step(limits.high - limits.low, unit, most)
-    first = math.ceil(limits.low / step - 1e-9)
-    last = math.floor(limits.high / step + 1e-9)
-    values = [number * step for number in range(first, last + 1)]
-    if len(values) < 2:
-        values, step = [limits.low, limits.high], (limits.high - limits.low) / 10
+    values, step = _round_values(limits, unit, most)
     largest = max(abs(limits.low), abs(limits.high))
     return [(value, _label(value, step, largest, unit)) for value in values]
+
+
+def _round_values(limits: Limits, unit: Unit, most: int) -> tuple[list[float], float]:
+    """Multiples of a round step, and that step; the ends of the axis where only one fits."""
+    span = limits.high - limits.low
+    # A short axis may lie between two multiples of the step that its length asks for.
+    for finer in (1, 2, 4, 8):
+        step = _step(span, unit, finer * most)
+        first = math.ceil(limits.low / step - 1e-9)
+        last = math.floor(limits.high / step + 1e-9)
+        if last > first:
+            return [number * step for number in range(first, last + 1)], step
+    return [limits.low, limits.high], span / 10
 
 
 def _step(span: float, unit: Unit, most: int) -> float:
