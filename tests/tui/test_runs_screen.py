@@ -295,10 +295,11 @@ async def test_a_dialog_left_as_it_was_changes_nothing(lab: OpenLab, tmp_path: P
 
 async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
     async with lab((200, 60)) as here:
-        await here.press("down", "space", "ctrl+d")
+        await here.press("down", "space", "P", "ctrl+d")
         assert here.names() == ["third", "first"]
         assert here.current.name == "first"
         assert here.app.marks.ids == ()
+        assert here.app.marks.pinned is None
         assert "Deleted second. u brings it back." in here.said()
         await here.press("ctrl+d")
         assert here.screen.deleted_ids == ("bbbb", "aaaa")
@@ -309,6 +310,8 @@ async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
         await here.press("u")
         assert here.names() == ["third", "second", "first"]
         assert here.current.name == "second"
+        assert here.app.marks.ids == ("bbbb",)
+        assert here.app.marks.pinned == "bbbb"
         assert "Undo" not in here.footer()
         await here.press("u")
 

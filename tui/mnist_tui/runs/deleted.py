@@ -9,6 +9,8 @@ from mnist_core.store import RunStore
 class DeletedRun:
     id: str
     name: str
+    was_marked: bool
+    was_pinned: bool
 
 
 class DeletedRuns:

@@ -257,23 +257,27 @@ class RunsScreen(ChartScreen):
             self.post_message(request(self._row))
 
     def action_mark_run(self) -> None:
-        if self._row is None:
-            return
-        if not self._marks.toggle(self._row.id):
+        if self._row is not None and not self._mark(self._row.id):
             marked = len(self._marks.ids)
             self._say(
                 f"{marked} runs are marked, and there are no more colours. "
                 f"Press {key_of('mark_run')} on one of them first.",
                 severity="warning",
             )
-            return
+
+    def _mark(self, run_id: str) -> bool:
+        """Mark a run or take its mark away; False: there is no look left for it."""
+        done = self._marks.toggle(run_id)
         self.query_one(RunsTable).refresh()
         self._show_below()
+        return done
 
     def action_pin_run(self) -> None:
-        if self._row is None:
-            return
-        self._marks.pin(self._row.id)
+        if self._row is not None:
+            self._pin(self._row.id)
+
+    def _pin(self, run_id: str) -> None:
+        self._marks.pin(run_id)
         self._listing.show([row.record for row in self._listing.every], self._marks.pinned)
         self._show_rows()
         self._show_below()
@@ -327,7 +331,13 @@ class RunsScreen(ChartScreen):
         record = self._row
         if record is None:
             return
-        run = DeletedRun(record.id, record.name)
+        marks = self._marks
+        run = DeletedRun(
+            record.id,
+            record.name,
+            was_marked=record.id in marks.ids,
+            was_pinned=record.id == marks.pinned,
+        )
         if self._change(lambda: self.deleted.delete(self._store, run)):
             how = f"{key_of('undo_delete')} brings it back."
             self._say(f"Deleted {record.name}. {how}", severity="information")
@@ -335,8 +345,13 @@ class RunsScreen(ChartScreen):
     def action_undo_delete(self) -> None:
         restored: list[DeletedRun] = []
         if self._change(lambda: restored.append(self.deleted.restore(self._store))):
-            self.query_one(RunsTable).put_cursor_on(restored[0].id)
-            self._say(f"{restored[0].name} is back.", severity="information")
+            run = restored[0]
+            self.query_one(RunsTable).put_cursor_on(run.id)
+            if run.was_marked:
+                self._mark(run.id)
+            if run.was_pinned and self._marks.pinned is None:
+                self._pin(run.id)
+            self._say(f"{run.name} is back.", severity="information")
 
     def _say(self, sentence: str, severity: str = "error") -> None:
         self.notify(visible(sentence), severity=severity, markup=False)  # type: ignore[arg-type]
