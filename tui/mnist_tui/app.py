@@ -46,6 +46,7 @@ from mnist_tui.screens.chart_screen import ChartScreen
 from mnist_tui.screens.question import Question
 from mnist_tui.screens.too_small import TooSmall, is_too_small
 from mnist_tui.screens.train import TrainScreen
+from mnist_tui.screens.widths import WIDTHS, width_class
 from mnist_tui.session import Session
 from mnist_tui.themes import OWN_THEMES
 from mnist_tui.widgets.guidance import guidance
@@ -116,8 +117,6 @@ class MnistApp(App[None]):
             guidance=guidance() if first_launch else None,
             notice=" ".join(found.problems),
         )
-
-        self._set_up(self._train_screen)
         use_table(self, self._keys)
 
     def _set_up(self, screen: Screen[Any]) -> None:
@@ -125,6 +124,9 @@ class MnistApp(App[None]):
         use_table(screen, self._keys)
         if isinstance(screen, ChartScreen):
             screen.view = replace(screen.view, smoothing=self._config.smoothing)
+        if screen.HORIZONTAL_BREAKPOINTS is WIDTHS:
+            # Textual sets this class too, but lays the screen out without it first.
+            screen.add_class(width_class(self.size.width))
 
     def on_mount(self) -> None:
         self.screen_change_signal.subscribe(self, lambda _screen: self._fit())
@@ -142,6 +144,7 @@ class MnistApp(App[None]):
             self._train_screen.redraw()
 
     def get_default_screen(self) -> Screen[None]:
+        self._set_up(self._train_screen)
         return self._train_screen
 
     async def on_event(self, event: events.Event) -> None:

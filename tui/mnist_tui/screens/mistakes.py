@@ -24,6 +24,7 @@ from mnist_tui.mistakes.showing import Kind, Order, Showing, rows
 from mnist_tui.mistakes.sources import Sources
 from mnist_tui.numbers import count
 from mnist_tui.plain_text import visible
+from mnist_tui.screens.widths import WIDTHS
 from mnist_tui.widgets.confused_pairs import ConfusedPairs
 from mnist_tui.widgets.confusion_matrix import ConfusionMatrix
 from mnist_tui.widgets.gallery import Gallery, Tiles
@@ -50,7 +51,7 @@ class MistakesScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.MISTAKES)
     AUTO_FOCUS = "Gallery"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = WIDTHS
 
     def __init__(self, sources: Sources, picture_style: PictureStyle = PICTURE_STYLES[0]) -> None:
         super().__init__()

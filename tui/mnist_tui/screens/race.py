@@ -16,6 +16,7 @@ from mnist_tui.race.curves import race_plot
 from mnist_tui.race.desk import RaceDesk, RaceStage, RefusedError
 from mnist_tui.race.words import CURVES, plan, subject, title, turn
 from mnist_tui.screens.question import Question
+from mnist_tui.screens.widths import WIDTHS
 from mnist_tui.session import Session
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.kept_races import KeptRaces
@@ -41,7 +42,7 @@ class RaceScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.RACE)
     AUTO_FOCUS = "#race-chart"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = WIDTHS
 
     def __init__(self, session: Session, desk: RaceDesk) -> None:
         super().__init__()

@@ -25,6 +25,7 @@ from mnist_tui.runs.listing import Listing
 from mnist_tui.runs.marks import Marks
 from mnist_tui.screens.chart_screen import CHART_ACTIONS, ChartScreen
 from mnist_tui.screens.line_input import LineInput
+from mnist_tui.screens.widths import WIDTHS
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.key_footer import KeyFooter
 from mnist_tui.widgets.runs_compared import RunsCompared
@@ -42,7 +43,7 @@ class RunsScreen(ChartScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.RUNS), *bindings(Scope.CHARTS)]
     PANES = "#runs, #below, Chart, #comparison"
     AUTO_FOCUS = "RunsTable"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = WIDTHS
 
     class Request(Message):
         """Something the user wants with a run that is not this screen's to do."""

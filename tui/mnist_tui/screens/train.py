@@ -20,6 +20,7 @@ from mnist_tui.runs.marked_curves import MarkedCurves
 from mnist_tui.screens.divergence import what_happened
 from mnist_tui.screens.question import Question
 from mnist_tui.screens.steering import SteeringScreen
+from mnist_tui.screens.widths import WIDTHS
 from mnist_tui.session import Session, State
 from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.form import HyperparameterForm
@@ -41,7 +42,7 @@ class TrainScreen(SteeringScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.TRAIN), *bindings(Scope.CHARTS)]
     PANES = "#form, #charts, Chart, #samples"
     AUTO_FOCUS = "#loss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = WIDTHS
 
     class ResumeAsked(Message):
         """The user wants to go on with a stored run."""

@@ -18,11 +18,13 @@ ROUNDS = ("1", "2", "3", "5", "7", "9")
 DEFAULT_ROUNDS = "5"
 """Quartiles begin to mean something."""
 
-_LABEL_COLUMNS = 8
-
 
 class RaceForm(VerticalScroll, can_focus=False):
     """Holds the choices of the next race; it changes nothing else."""
+
+    DEFAULT_CSS = """
+    RaceForm > FieldRow > Choice { margin: 0 1 0 8; }
+    """
 
     class Changed(Message):
         """Another race is asked for than before."""
@@ -65,9 +67,7 @@ class RaceForm(VerticalScroll, can_focus=False):
             ("preset", "Preset", self._preset, "The network that mlp trains, and how."),
             ("rounds", "Rounds", self._rounds, "How often each is measured; they take turns."),
         ):  # fmt: skip
-            row = FieldRow(key, label, editor, words)
-            row.align_editor(_LABEL_COLUMNS)
-            yield row
+            yield FieldRow(key, label, editor, words)
         yield self._entrants
 
     def focus_first(self) -> None:

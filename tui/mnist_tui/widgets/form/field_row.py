@@ -17,8 +17,8 @@ QUIET = "$foreground 60%"
 class FieldRow(Widget):
     """A label, an editor and a mark on one line.
 
-    The row draws its label and message itself, which halves the widgets of the form and with
-    them the time until its first frame.
+    The label takes what the editor's margin leaves to it. The row draws it and its message itself,
+    which halves the widgets of the form and with them the time until its first frame.
     """
 
     ALLOW_SELECT = False
@@ -28,7 +28,7 @@ class FieldRow(Widget):
         padding: 0 0 0 1;
         color: $text-muted;
 
-        & > Input, & > Choice { margin: 0 1 0 14; }
+        & > Input, & > Choice { margin: 0 1 0 16; }
         & > Input { background: $surface; }
         & > Input:disabled { color: $text-disabled; }
         &.-current { color: $foreground; }
@@ -47,7 +47,6 @@ class FieldRow(Widget):
         self._remark = ""
         self._mark = ""
         self._colour = QUIET
-        self._label_columns = 0
 
     def compose(self) -> ComposeResult:
         yield self.editor
@@ -56,7 +55,7 @@ class FieldRow(Widget):
         return 1 + len(self._message_lines(width - 1))
 
     def render(self) -> Content:
-        label = shorten(self.label, self._label_columns - 1)
+        label = shorten(self.label, self.editor.styles.margin.left - 1)
         weight = "bold" if self.has_class("-current") else "not bold"
         style = f"{weight} $text-error" if self._problem else weight
         width = self.size.width
@@ -78,13 +77,6 @@ class FieldRow(Widget):
 
     def on_click(self) -> None:
         self.editor.focus()
-
-    def align_editor(self, columns: int) -> None:
-        """Start the editor after `columns` cells, which leaves one less to the label."""
-        if columns != self._label_columns:
-            self._label_columns = columns
-            self.editor.styles.margin = (0, 1, 0, columns)
-            self.refresh()
 
     @property
     def text(self) -> str:

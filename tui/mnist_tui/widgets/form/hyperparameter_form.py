@@ -61,7 +61,11 @@ class HyperparameterForm(Widget):
             scrollbar-color: $foreground 25%;
             scrollbar-background: $background;
         }
-        & .preset { padding: 0 0 1 1; }
+        & .preset {
+            padding: 0 0 1 1;
+            /* Names of presets are longer than other values. */
+            & > Choice { margin: 0 1 0 7; }
+        }
         &.-short .preset { padding: 0 0 0 1; }
         &.-short FieldHelp { padding: 0 1; }
     }
@@ -227,11 +231,7 @@ class HyperparameterForm(Widget):
         self.border_subtitle = f"↑↓ moves, {enter}" if self.has_focus_within else ""
 
     def on_resize(self) -> None:
-        width, height = self.size
-        for row in self._rows.values():
-            row.align_editor(16 if width >= 28 else 14)
-        # Preset names are longer than other values.
-        self._preset_row.align_editor(16 if width >= 34 else 7)
+        height = self.size.height
         self.set_class(height < len(self._all_rows) + 1 + _HELP_LINES, "-short")
         scrolls = height < len(self._all_rows) + _HELP_LINES
         kept = max(_HELP_LINES, int(_HELP_SHARE * height)) if scrolls else _HELP_LINES
