@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from mnist_tui.help_text import Section, drawn, found
 from mnist_tui.plain_text import visible
+from mnist_tui.widgets.text_line import TextLine
 
 
 class HelpScreen(ModalScreen[None]):
@@ -35,7 +36,7 @@ class HelpScreen(ModalScreen[None]):
         page.border_title = "Help"
         page.border_subtitle = "/ searches, esc closes"
         with page:
-            yield Input(id="help-search", placeholder="words to search for", compact=True)
+            yield TextLine(id="help-search", placeholder="words to search for", compact=True)
             yield Static(drawn(self._sections), id="help-text", markup=False)
 
     def action_search(self) -> None:

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from mnist_tui.plain_text import visible
+from mnist_tui.widgets.text_line import TextLine
 
 
 class LineInput(ModalScreen[str | None]):
@@ -46,7 +47,7 @@ class LineInput(ModalScreen[str | None]):
         with Vertical(id="line-input") as box:
             box.border_title = Content(visible(self._title) or " ")
             box.border_subtitle = "enter takes it, esc goes back"
-            yield Input(self._value, placeholder=self._hint, compact=True)
+            yield TextLine(self._value, placeholder=self._hint, compact=True)
             yield Static(id="line-problem", markup=False)
 
     @on(Input.Changed)

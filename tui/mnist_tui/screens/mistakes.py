@@ -30,6 +30,7 @@ from mnist_tui.widgets.confusion_matrix import ConfusionMatrix
 from mnist_tui.widgets.gallery import Gallery, Tiles
 from mnist_tui.widgets.key_footer import KeyFooter
 from mnist_tui.widgets.sample_view import SampleView
+from mnist_tui.widgets.text_line import TextLine
 
 LOOK_INTERVAL = 0.25
 """Seconds between two looks at whether a run has completed another epoch."""
@@ -74,7 +75,7 @@ class MistakesScreen(Screen[None]):
                 yield Gallery(id="gallery")
                 yield ConfusedPairs(id="pairs")
         with Vertical(id="filter-line"):
-            yield Input(id="filter", placeholder=EXAMPLES, compact=True)
+            yield TextLine(id="filter", placeholder=EXAMPLES, compact=True)
             yield Static(id="filter-problem", markup=False)
         yield KeyFooter()
 

@@ -30,6 +30,7 @@ from mnist_tui.widgets.chart import Chart
 from mnist_tui.widgets.key_footer import KeyFooter
 from mnist_tui.widgets.runs_compared import RunsCompared
 from mnist_tui.widgets.runs_table import RunsTable
+from mnist_tui.widgets.text_line import TextLine
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at what other processes did."""
@@ -88,7 +89,7 @@ class RunsScreen(ChartScreen):
         yield RunsTable(self._marks, id="runs")
         yield RunsCompared(self._store, self._marks, self._listing)
         with Vertical(id="filter-line"):
-            yield Input(id="filter", placeholder="words, optimizer:adam, lr>=0.01, acc>0.95",
+            yield TextLine(id="filter", placeholder="words, optimizer:adam, lr>=0.01, acc>0.95",
                         compact=True)  # fmt: skip
             yield Static(id="filter-problem", markup=False)
         yield KeyFooter()

@@ -9,6 +9,7 @@ from textual.widgets import Input
 from mnist_core.hyperparameters import HyperparameterField
 from mnist_tui.plain_text import shorten
 from mnist_tui.widgets.form.choice import Choice
+from mnist_tui.widgets.text_line import TextLine
 
 QUIET = "$foreground 60%"
 """The colour of what needs no attention; in text that is drawn, $text-muted is not muted."""
@@ -120,6 +121,6 @@ class FieldRow(Widget):
 def row_for(field: HyperparameterField, text: str) -> FieldRow:
     """The row that edits a declared hyperparameter."""
     options = ("yes", "no") if field.kind is bool else field.choices
-    editor = Choice(options, text) if options else Input(text, compact=True)
+    editor = Choice(options, text) if options else TextLine(text, compact=True)
     expects = "" if options else f" Takes {field.expects}."
     return FieldRow(field.name, field.label, editor, field.help + expects)
