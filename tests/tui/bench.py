@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lab import Lab
 from scripted import ScriptedLoader, ScriptedRuns, loaded
+from settling import settled
 
 from mnist_core.backend import Backend
 from mnist_core.benchmark.contest_run import ContestFactory
@@ -55,7 +56,11 @@ class Bench(Lab):
         await self.until(lambda: self.loader.started > 0 and not self.loader.events)
 
     async def until_state(self, state: State) -> None:
+        """Wait until the session is in `state`, and has taken all that the run told before."""
         await self.until(lambda: self.session.state is state)
+        # The state is asked of the run; its events wait for the next tick.
+        self.app._train_screen._tick()
+        await settled()
 
     def commands(self) -> set[str]:
         """The commands that a key gives now, shown in the footer or not."""
