@@ -94,6 +94,15 @@ def test_help_and_version_wait_for_nothing_heavy(arguments: list[str]) -> None:
     assert "\x1b" not in done.stdout
 
 
+def test_the_first_frame_waits_for_nothing_that_it_does_not_need() -> None:
+    later = {"mlx", "plotext", "safetensors", "pooch", "textual_serve"}
+    code = f"import sys, mnist_tui.app; print(sorted({later!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_the_version_names_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     name, version = capsys.readouterr().out.split()

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# plotext's public functions share one global figure whose size is bounded by the terminal's.
-from plotext._figure import _figure_class  # type: ignore[import-untyped]
-
 from mnist_tui.charts.picture import Ink
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
@@ -69,6 +66,10 @@ class Frames:
 
 
 def _draw(layout: Layout) -> NDArray[np.uint32]:
+    # Its public functions share one global figure whose size is bounded by the terminal's. The
+    # app's first frame has no curves, and need not wait for it.
+    from plotext._figure import _figure_class  # type: ignore[import-untyped]
+
     figure = _figure_class()
     figure._limit_size(False, False)
     figure.plot_size(layout.width, layout.height)
