@@ -161,6 +161,8 @@ def main(arguments: Sequence[str]) -> int:
         say("Skipped: there is no chromium here (Debian: sudo apt install chromium).")
         return 0
     keep = Path(arguments[0]) if arguments else None
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mnist-tui-web-", ignore_cleanup_errors=True) as name:
         for variable in ("CACHE", "CONFIG", "DATA", "STATE"):
             os.environ[f"XDG_{variable}_HOME"] = str(Path(name) / variable.lower())
