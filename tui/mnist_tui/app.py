@@ -120,7 +120,7 @@ class MnistApp(App[None]):
         use_table(self, self._keys)
 
     def _set_up(self, screen: Screen[Any]) -> None:
-        """Make a new screen as the user's configuration wants it."""
+        """Make a new screen as the user's configuration and the width of the terminal want it."""
         use_table(screen, self._keys)
         if isinstance(screen, ChartScreen):
             screen.view = replace(screen.view, smoothing=self._config.smoothing)
