@@ -16,19 +16,19 @@ from textual import events
 from textual.geometry import Offset
 from textual.pilot import Pilot
 
-from mnist_core.backend import Backend, configure
-from mnist_core.datasets import default_cache_folder
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_core.loading import DatasetLoader
-from mnist_core.mlx_run import mlx_runs
+from mnist_core.backend.backend import Backend, configure
+from mnist_core.data.loader import DatasetLoader
+from mnist_core.data.registry import default_cache_folder
+from mnist_core.data.strokes import SKELETONS, stroke_table
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunStore
-from mnist_core.strokes import SKELETONS, stroke_table
+from mnist_core.training.factory import mlx_runs
 from mnist_tui.app import MnistApp
-from mnist_tui.screens.race import RaceScreen
-from mnist_tui.session import Session, State
-from mnist_tui.widgets.canvas import Canvas
-from mnist_tui.widgets.class_bars import ClassBars
-from mnist_tui.widgets.gallery import Gallery
+from mnist_tui.draw.canvas import Canvas
+from mnist_tui.draw.class_bars import ClassBars
+from mnist_tui.lab.session import Session, State
+from mnist_tui.mistakes.gallery import Gallery
+from mnist_tui.race.race_screen import RaceScreen
 
 SIZE = (120, 40)
 FIRST = make_hyperparameters({"learning_rate": 0.02, "epochs": 6})

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mnist_tui.keys import KEYS
+from mnist_tui.settings.keys import KEYS
 
 _CODES = {
     "enter": "\r",

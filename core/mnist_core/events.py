@@ -1,4 +1,4 @@
-"""What a run tells: past-tense facts, made of plain Python and NumPy values.
+"""What a run tells: past-tense facts of plain Python and NumPy values, and their mailbox.
 
 A run ends with exactly one of :data:`RunEnded`. Accuracies are fractions, losses the mean
 cross-entropy of a sample in nats, times seconds.
@@ -6,16 +6,17 @@ cross-entropy of a sample in nats, times seconds.
 
 import math
 import re
+import threading
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.changes import Change, Value
-from mnist_core.divergence import DivergenceReason
-from mnist_core.evaluation import Answers, Evaluation
-from mnist_core.hyperparameters import Hyperparameters, to_json
+from mnist_core.network.evaluation import Answers, Evaluation
+from mnist_core.recipe.changes import Change, Value
+from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
+from mnist_core.training.divergence import DivergenceReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class TrainingState:
     parameters: tuple[NDArray[np.float32], ...]
     """Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
     optimizer_state: tuple[NDArray[np.float32], ...] | None
-    """The optimizer's arrays, in the order `mnist_core.optimizers` defines; None for a new one."""
+    """The arrays of `mnist_core.network.optimizers`, in their order; None for a new optimizer."""
     step: int = 0
     """Updates done since the start of the run."""
     epoch: int = 0
@@ -282,3 +283,24 @@ def event_to_json(event: Event) -> dict[str, Any]:
         elif (value is None or isinstance(value, str | int)) and item.name != "traceback":
             out[item.name] = value
     return out
+
+
+Item = TypeVar("Item")
+
+
+class Mailbox(Generic[Item]):
+    """Takes items from any thread, and gives them all at once to whoever looks."""
+
+    def __init__(self) -> None:
+        self._items: list[Item] = []
+        self._lock = threading.Lock()
+
+    def post(self, item: Item) -> None:
+        with self._lock:
+            self._items.append(item)
+
+    def drain(self) -> list[Item]:
+        """The items since the last call, oldest first."""
+        with self._lock:
+            items, self._items = self._items, []
+        return items

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_core.dataset import Examples
+from mnist_core.data.dataset import Examples
 
 
 def blobs(examples: int, classes: int, shape: tuple[int, int], seed: int) -> Examples:

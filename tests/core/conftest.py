@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from blobs import blobs
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def tiny() -> Dataset:
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Train with uncompiled steps, which give the same figures: no g++ runs beside the test."""
     # Not before the folder of its kernels has been set, which is when MLX takes it up.
-    from mnist_core.mlx import mx
+    from mnist_core.backend.mlx import mx
 
-    monkeypatch.setattr("mnist_core.under_way._kernels_to_make", lambda *_: None)
+    monkeypatch.setattr("mnist_core.training.trainer._kernels_to_make", lambda *_: None)
     mx.disable_compile()
     yield
     mx.enable_compile()

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, Event, StopTraining
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunRecord, RunStore
 from mnist_core.store.recorder import recorded
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 SMALL: Mapping[str, Any] = {"hidden_sizes": "8", "batch_size": 16, "epochs": 2}
 

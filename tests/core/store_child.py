@@ -198,10 +198,10 @@ def _told_again(story: list[Any]) -> Generator[Any, None, None]:
 
 
 def _trained(hyperparameters: Any, dataset: Any, state: Any) -> Generator[Any, None, None]:
-    from mnist_core import training, under_way
+    from mnist_core.training import train, trainer
 
-    under_way._kernels_to_make = lambda *_: None  # type: ignore[assignment]
-    return training.train(hyperparameters, dataset, state)
+    trainer._kernels_to_make = lambda *_: None  # type: ignore[assignment]
+    return train.train(hyperparameters, dataset, state)
 
 
 def _count_calls(die_at: int, die: str) -> Callable[[], int]:

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, StopTraining, TrainingState
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_core.store.database import FILE
 from mnist_core.store.pending import AnswerRow, batch_array
 from mnist_core.store.recorder import RunRecorder, recorded
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 SMALL: dict[str, Any] = {"hidden_sizes": "8", "batch_size": 16, "epochs": 4}
 """A run of 20 batches on the data set `tiny`."""

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from kept_runs import keep_run
 
-from mnist_core.answer_history import AnswerHistory, measured
-from mnist_core.dataset import Dataset
-from mnist_core.evaluation import evaluate
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import EpochCompleted
+from mnist_core.network.evaluation import evaluate
 from mnist_core.store import RunStore, StoredAnswers
+from mnist_core.store.answers import AnswerHistory, measured
 
 LABELS = np.array([0, 1, 2], np.uint16)
 
@@ -120,7 +120,7 @@ def test_a_stored_history_is_that_of_the_run(tiny: Dataset, tmp_path: Path) -> N
 
 def test_it_needs_no_mlx() -> None:
     code = (
-        "import sys, mnist_core.answer_history, mnist_core.mistakes\n"
+        "import sys, mnist_core.store.answers, mnist_core.network.mistakes\n"
         "print(sorted(name for name in sys.modules if name.startswith('mlx')))"
     )
     done = subprocess.run(

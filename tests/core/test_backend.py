@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from python_process import run_python
 
-from mnist_core.backend import BackendMissing, configure
-from mnist_core.blas import bundled_libraries
-from mnist_core.installation import (
+from mnist_core.backend.backend import BackendMissing, configure
+from mnist_core.backend.blas import bundled_libraries
+from mnist_core.backend.installation import (
     check_installation,
     conflicting_backends,
     explain_import_error,
     installed_backends,
 )
-from mnist_core.mlx import mx
+from mnist_core.backend.mlx import mx
 
 on_linux_cpu = pytest.mark.skipif(
     sys.platform != "linux" or bundled_libraries() is None,
@@ -34,7 +34,7 @@ print(backend.device, backend.device_name, backend.blas, backend.threads, sep="|
 def test_the_asked_for_threads_are_the_ones_of_the_library_that_serves_mlx(threads: int) -> None:
     configured, in_library = run_python(
         CONFIGURE.format(arguments=f"'cpu', threads={threads}")
-        + "from mnist_core.blas_in_use import find_openblas, serving_library\n"
+        + "from mnist_core.backend.matrix_products import find_openblas, serving_library\n"
         "print(find_openblas(serving_library()).threads)"
     )
 
@@ -59,7 +59,7 @@ def test_the_chosen_device_is_the_default_of_every_thread() -> None:
     seen = run_python(
         "import threading\n"
         + CONFIGURE.format(arguments="'cpu'")
-        + "from mnist_core.mlx import mx\n"
+        + "from mnist_core.backend.mlx import mx\n"
         "thread = threading.Thread(target=lambda: print(mx.default_device() == mx.cpu))\n"
         "thread.start(); thread.join()"
     )
@@ -100,7 +100,7 @@ def test_mlx_alone_names_the_extra_to_install(tmp_path: Path) -> None:
     site = _installation_without_back_end(tmp_path)
 
     (said,) = run_python(
-        "from mnist_core.backend import BackendMissing, configure\n"
+        "from mnist_core.backend.backend import BackendMissing, configure\n"
         "try: configure()\n"
         "except BackendMissing as error: print(error)",
         "-S",  # no site-packages besides PYTHONPATH
@@ -115,7 +115,7 @@ def test_an_mlx_that_cannot_be_loaded_is_a_sentence() -> None:
     (said,) = run_python(
         "import sys\n"
         "sys.modules['mlx.core'] = None\n"
-        "from mnist_core.backend import BackendMissing, configure\n"
+        "from mnist_core.backend.backend import BackendMissing, configure\n"
         "try: configure()\n"
         "except BackendMissing as error: print(error)"
     )
@@ -152,7 +152,7 @@ def test_a_failed_import_is_explained(
 
 def test_two_back_ends_in_one_environment_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     both = ("mlx-cpu", "mlx-cuda-12")
-    monkeypatch.setattr("mnist_core.installation.installed_backends", lambda: both)
+    monkeypatch.setattr("mnist_core.backend.installation.installed_backends", lambda: both)
 
     with pytest.raises(BackendMissing, match="mlx-cpu and mlx-cuda-12 are both installed"):
         check_installation()

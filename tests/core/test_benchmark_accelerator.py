@@ -23,8 +23,8 @@ from mnist_core.benchmark.torch_accelerator import (
     find_accelerator,
     synchronize,
 )
-from mnist_core.dataset import Dataset
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.data.dataset import Dataset
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 
 NO_TORCH = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 

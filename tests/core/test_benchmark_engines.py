@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from python_process import run_python
 
+from mnist_core.backend.blas import bundled_libraries
 from mnist_core.benchmark.engine import EpochTrained
 from mnist_core.benchmark.engines import ENGINES, EngineName, why_unavailable
 from mnist_core.benchmark.messages import Assignment
@@ -17,9 +18,8 @@ from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.processes import EngineError, EngineProcess
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, run_race
 from mnist_core.benchmark.worker import _settle
-from mnist_core.blas import bundled_libraries
-from mnist_core.dataset import Dataset
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.data.dataset import Dataset
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 
 RECIPES: dict[str, dict[str, Any]] = {
     "relu": {"hidden_sizes": "8, 6", "batch_size": 16, "learning_rate": 0.1},
@@ -113,9 +113,9 @@ def test_the_stock_engine_computes_on_the_blas_of_the_wheel() -> None:
         "from pathlib import Path\n"
         "from mnist_core.benchmark.engines import make_engine\n"
         "from mnist_core.benchmark.problem import Problem\n"
-        "from mnist_core.hyperparameters import Hyperparameters\n"
+        "from mnist_core.recipe.hyperparameters import Hyperparameters\n"
         "import numpy as np\n"
-        "from mnist_core.dataset import Dataset, Examples\n"
+        "from mnist_core.data.dataset import Dataset, Examples\n"
         "some = Examples(np.zeros((8, 2, 2), np.uint8), np.zeros(8, np.uint16))\n"
         "dataset = Dataset('none', some, some, ('zero',), (0,))\n"
         "make_engine('mlx-stock', Problem(Hyperparameters(), dataset), 1, None).train_epoch()\n"

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from mnist_core.benchmark.numpy_engine import NumpyEngine
 from mnist_core.benchmark.numpy_network import NumpyNetwork, Sgd
 from mnist_core.benchmark.problem import Problem
-from mnist_core.dataset import Dataset
-from mnist_core.evaluation import evaluate
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.data.dataset import Dataset
+from mnist_core.network.evaluation import evaluate
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 
 SIZES = (12, 7, 5, 4)
 EXAMPLES = 9

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from python_process import run_python
 
-from mnist_core.blas import bundled_libraries, reason_to_keep
+from mnist_core.backend.blas import bundled_libraries, reason_to_keep
 
 on_linux_cpu = pytest.mark.skipif(
     sys.platform != "linux" or bundled_libraries() is None,
@@ -40,7 +40,8 @@ assert np.abs(square @ np.linalg.solve(square, np.eye(256)) - np.eye(256)).max()
 def test_mlx_calls_openblas_and_numpy_keeps_its_own(tmp_path: Path) -> None:
     log = tmp_path / "bindings"
     (library,) = run_python(
-        "from mnist_core.blas import install_blas\nprint(install_blas().library)\n" + PRODUCTS,
+        "from mnist_core.backend.blas import install_blas\nprint(install_blas().library)\n"
+        + PRODUCTS,
         LD_DEBUG="bindings",
         LD_DEBUG_OUTPUT=log,
     )
@@ -60,7 +61,9 @@ def test_mlx_calls_openblas_and_numpy_keeps_its_own(tmp_path: Path) -> None:
 @on_linux_cpu
 @pytest.mark.parametrize(
     "order",
-    itertools.permutations(["mnist_core.mlx", "numpy", *(["torch"] if find_spec("torch") else [])]),
+    itertools.permutations(
+        ["mnist_core.backend.mlx", "numpy", *(["torch"] if find_spec("torch") else [])]
+    ),
     ids=" ".join,
 )
 def test_every_import_order_gives_the_same_products(order: tuple[str, ...]) -> None:
@@ -74,7 +77,8 @@ def test_every_import_order_gives_the_same_products(order: tuple[str, ...]) -> N
         "".join(f"import {module}\n" for module in order)
         + PRODUCTS
         + torch_too
-        + "from mnist_core.blas_in_use import serving_library\nprint(serving_library().name)"
+        + "from mnist_core.backend.matrix_products import serving_library\n"
+        + "print(serving_library().name)"
     )
 
     assert served[0].startswith("libmnist_openblas")
@@ -84,9 +88,9 @@ def test_every_import_order_gives_the_same_products(order: tuple[str, ...]) -> N
 def test_after_mlx_it_is_too_late_and_the_reason_says_so() -> None:
     library, reason, serving = run_python(
         "import mlx.core\n"
-        "from mnist_core.blas import install_blas\n"
+        "from mnist_core.backend.blas import install_blas\n"
         "print(install_blas().library, install_blas().reason, sep='\\n')\n"
-        "from mnist_core.blas_in_use import serving_library\n"
+        "from mnist_core.backend.matrix_products import serving_library\n"
         "print(serving_library().name)"
     )
 
@@ -100,11 +104,11 @@ def test_without_a_usable_cache_mlx_still_computes(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     reason, blas, advice, product = run_python(
-        "from mnist_core.backend import configure, install_blas\n"
+        "from mnist_core.backend.backend import configure, install_blas\n"
         "print(install_blas().reason)\n"
         "print(configure().blas)\n"
         "print(configure().advice)\n"
-        "from mnist_core.mlx import mx\n"
+        "from mnist_core.backend.mlx import mx\n"
         "print(mx.matmul(mx.full((2, 3), 2.0), mx.full((3, 2), 5.0)).tolist())",
         XDG_CACHE_HOME=tmp_path / "file",
     )
@@ -119,12 +123,12 @@ def test_without_a_usable_cache_mlx_still_computes(tmp_path: Path) -> None:
 def test_threads_that_install_at_once_get_one_answer() -> None:
     answers = run_python(
         "import threading\n"
-        "from mnist_core.blas import install_blas\n"
+        "from mnist_core.backend.blas import install_blas\n"
         "start, found = threading.Barrier(4), []\n"
         "def install():\n"
         "    start.wait()\n"
         "    found.append(install_blas())\n"
-        "    import mnist_core.mlx\n"
+        "    import mnist_core.backend.mlx\n"
         "threads = [threading.Thread(target=install) for _ in range(4)]\n"
         "for thread in threads: thread.start()\n"
         "for thread in threads: thread.join()\n"
@@ -156,7 +160,7 @@ def test_products_are_right_on_many_threads_at_once() -> None:
 
 def test_importing_the_back_end_loads_nothing() -> None:
     loaded = run_python(
-        "import sys, mnist_core.backend\n"
+        "import sys, mnist_core.backend.backend\n"
         "from pathlib import Path\n"
         "maps = Path('/proc/self/maps')\n"
         "print('mlx.core' in sys.modules, maps.exists() and 'openblas' in maps.read_text())"

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from mnist_core.changes import Change, ChangeError, Changes, changeable_fields, parse_change
-from mnist_core.hyperparameters import TakesEffect, make_hyperparameters
-from mnist_core.in_force import InForce
+from mnist_core.recipe.changes import Change, ChangeError, Changes, changeable_fields, parse_change
+from mnist_core.recipe.effective_recipe import InForce
+from mnist_core.recipe.hyperparameters import TakesEffect, make_hyperparameters
 
 
 @pytest.mark.parametrize(

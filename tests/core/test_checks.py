@@ -11,19 +11,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.backend import configure
+from mnist_core.backend.backend import configure
+from mnist_core.backend.installation import BackendMissing
+from mnist_core.backend.mlx import mx
 from mnist_core.checks import trajectory
-from mnist_core.checks.check import Bench, Check, CheckResult, Measured, NotRun, run_check
-from mnist_core.checks.difference import largest_absolute, largest_relative
+from mnist_core.checks.check import (
+    Bench,
+    Check,
+    CheckResult,
+    Measured,
+    NotRun,
+    largest_absolute,
+    largest_relative,
+    run_check,
+)
 from mnist_core.checks.suite import CHECKS, run_checks
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import TrainingState
-from mnist_core.hyperparameters import Activation, OptimizerName
-from mnist_core.installation import BackendMissing
-from mnist_core.mlx import mx
-from mnist_core.models import ACTIVATIONS, CrossEntropy
-from mnist_core.optimizers import OPTIMIZERS, Optimizer, Settings
-from mnist_core.parameters import batch_order
+from mnist_core.network.models import ACTIVATIONS, CrossEntropy
+from mnist_core.network.optimizers import OPTIMIZERS, Optimizer, Settings
+from mnist_core.network.parameters import batch_order
+from mnist_core.recipe.hyperparameters import Activation, OptimizerName
 
 RunByName = Callable[[str], CheckResult]
 
@@ -190,7 +198,7 @@ def repeat_at_the_end(examples: int, seed: int, epoch: int, *, shuffle: bool) ->
 def test_examples_left_out_for_others_are_seen(
     name: str, check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.under_way.batch_order", repeat_at_the_end)
+    monkeypatch.setattr("mnist_core.training.trainer.batch_order", repeat_at_the_end)
     result = check(name)
 
     assert result.status == "failed"
@@ -199,7 +207,7 @@ def test_examples_left_out_for_others_are_seen(
 
 
 def test_a_last_batch_left_out_is_seen(check: RunByName, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnist_core.in_force.math", _FloorForCeil)
+    monkeypatch.setattr("mnist_core.recipe.effective_recipe.math", _FloorForCeil)
     result = check("Every example once, unshuffled")
 
     assert result.status == "failed"
@@ -216,7 +224,7 @@ def test_an_order_that_is_not_that_of_the_file_is_seen(
     def always(examples: int, seed: int, epoch: int, *, shuffle: bool) -> Any:
         return batch_order(examples, seed, epoch, shuffle=True)
 
-    monkeypatch.setattr("mnist_core.under_way.batch_order", always)
+    monkeypatch.setattr("mnist_core.training.trainer.batch_order", always)
 
     assert check("Every example once, unshuffled").status == "ok"
     assert check("Unshuffled batches in file order").status == "failed"
@@ -242,7 +250,7 @@ def test_an_order_that_is_not_that_of_the_file_is_seen(
 def test_orders_that_do_not_follow_seed_and_epoch_are_seen(
     order: Order, sentence: str, check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.under_way.batch_order", order)
+    monkeypatch.setattr("mnist_core.training.trainer.batch_order", order)
     result = check("Orders of epochs and seeds")
 
     assert (result.status, result.figure, result.detail) == ("failed", 1.0, sentence)
@@ -324,16 +332,16 @@ def test_a_checkpoint_that_loses_something_is_seen(
 def test_a_report_that_the_weights_do_not_bear_out_is_seen(
     quantity: str, change: dict[str, float], check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mnist_core import under_way
+    from mnist_core.training import trainer
 
-    honest = under_way.evaluate
+    honest = trainer.evaluate
 
     def embellished(logits: Any, labels: Any) -> Any:
         found = honest(logits, labels)
         wrong = {name: getattr(found, name) * factor for name, factor in change.items()}
         return replace(found, **wrong)
 
-    monkeypatch.setattr(under_way, "evaluate", embellished)
+    monkeypatch.setattr(trainer, "evaluate", embellished)
     result = check("Test figures from exported weights")
 
     assert result.status == "failed"

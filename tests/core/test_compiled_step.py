@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from python_process import run_python
 
-from mnist_core.backend import configure
-from mnist_core.dataset import Dataset
+from mnist_core.backend.backend import configure
+from mnist_core.backend.kernel_cache import install_kernel_cache
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, CompilationFailed, RunCompleted
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
-from mnist_core.kernel_cache import install_kernel_cache
-from mnist_core.kernel_warmup import KernelWarmUp
-from mnist_core.learner import Learner
-from mnist_core.parameters import initial_parameters, layer_sizes
-from mnist_core.training import train
+from mnist_core.network.learner import Learner
+from mnist_core.network.parameters import initial_parameters, layer_sizes
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.training.kernel_warmup import KernelWarmUp
+from mnist_core.training.train import train
 
 STEPS = 6
 on_linux_cpu = pytest.mark.skipif(
@@ -125,10 +125,10 @@ def test_a_run_whose_kernels_cannot_be_compiled_says_so_and_goes_on(tmp_path: Pa
     broken.chmod(0o755)
     lines = run_python(
         "import numpy as np\n"
-        "from mnist_core.dataset import Dataset, Examples\n"
+        "from mnist_core.data.dataset import Dataset, Examples\n"
         "from mnist_core.events import CompilationFailed\n"
-        "from mnist_core.hyperparameters import make_hyperparameters\n"
-        "from mnist_core.training import train\n"
+        "from mnist_core.recipe.hyperparameters import make_hyperparameters\n"
+        "from mnist_core.training.train import train\n"
         "images = np.random.default_rng(0).integers(0, 255, (3000, 5, 5), np.uint8)\n"
         "examples = Examples(images, (np.arange(3000) % 3).astype(np.uint16))\n"
         "data = Dataset('x', examples, examples, ('a', 'b', 'c'), (0, 1, 2))\n"

@@ -21,7 +21,7 @@ from mnist_core.benchmark.contest_run import ContestRun
 from mnist_core.benchmark.processes import EngineError, JobProcess, ProcessGroup
 from mnist_core.benchmark.regression import RegressionProblem
 from mnist_core.benchmark.regression_race import RegressionJob
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 
 Progress = Generator[ContestProgress, None, None]
 

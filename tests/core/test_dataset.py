@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mnist_core.dataset import Dataset, Examples, shown_samples, split
+from mnist_core.data.dataset import Dataset, Examples, shown_samples, split
 
 
 def test_pixel_statistics_match_numpy(tiny: Dataset) -> None:

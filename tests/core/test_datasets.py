@@ -11,9 +11,9 @@ import pytest
 from idx_files import MNIST_FILES, idx_bytes, idx_header, write_dataset, write_idx
 from mirror_server import MirrorServer, serving
 
-from mnist_core import datasets
-from mnist_core.dataset import Dataset
-from mnist_core.datasets import (
+from mnist_core.data import registry
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.registry import (
     PUBLISHED,
     DatasetUnavailable,
     LoadingCancelled,
@@ -56,7 +56,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mirro
             md5=(images, labels, test_images, test_labels),
             class_names=tuple("0123456789"),
         )
-        monkeypatch.setattr(datasets, "PUBLISHED", {"mnist": tiny})
+        monkeypatch.setattr(registry, "PUBLISHED", {"mnist": tiny})
         yield server
 
 
@@ -302,10 +302,10 @@ def test_a_named_dataset_that_cannot_be_had_says_what_to_do(
     unreachable = PublishedDataset(
         "Tiny MNIST",
         (published.mirror("missing"), published.mirror("half")),
-        datasets.PUBLISHED["mnist"].md5,
+        registry.PUBLISHED["mnist"].md5,
         (),
     )
-    monkeypatch.setattr(datasets, "PUBLISHED", {"mnist": unreachable})
+    monkeypatch.setattr(registry, "PUBLISHED", {"mnist": unreachable})
 
     with pytest.raises(DatasetUnavailable) as caught:
         load_dataset("mnist", tmp_path)
@@ -349,7 +349,7 @@ def test_synthetic_digits_are_had_by_name(
         asked.append(cache_folder)
         return drawn
 
-    monkeypatch.setattr("mnist_core.synthetic.synthetic_dataset", draw)
+    monkeypatch.setattr("mnist_core.data.synthetic.synthetic_dataset", draw)
 
     loaded = load_dataset("synthetic", tmp_path)
     assert loaded.train is drawn.train
@@ -369,13 +369,13 @@ def test_the_cache_folder_is_the_systems(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_knowing_the_datasets_costs_no_import_of_the_network_or_mlx() -> None:
-    code = "import sys, mnist_core.loading; print(*sys.modules)"
+    code = "import sys, mnist_core.data.loader; print(*sys.modules)"
 
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     modules = set(run.stdout.split())
-    assert "mnist_core.datasets" in modules
-    assert modules.isdisjoint({"requests", "pooch", "mlx", "mlx.core", "mnist_core.downloads"})
+    assert "mnist_core.data.registry" in modules
+    assert modules.isdisjoint({"requests", "pooch", "mlx", "mlx.core", "mnist_core.data.downloads"})
 
 
 @pytest.mark.skipif(not REAL_MNIST.is_dir(), reason="the real MNIST files are not beside the repo")

@@ -8,10 +8,10 @@ import pytest
 from idx_files import write_dataset
 from python_process import run_python
 
-from mnist_core import diagnosis
-from mnist_core.backend import BackendMissing
-from mnist_core.blas import bundled_libraries
-from mnist_core.diagnosis import Data, Folder, compiler_version, diagnose, speed_advice
+from mnist_core.backend import diagnosis
+from mnist_core.backend.backend import BackendMissing
+from mnist_core.backend.blas import bundled_libraries
+from mnist_core.backend.diagnosis import Data, Folder, compiler_version, diagnose, speed_advice
 
 on_linux_cpu = pytest.mark.skipif(
     sys.platform != "linux" or bundled_libraries() is None,

@@ -9,16 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.backend import configure
-from mnist_core.changes import Change, Changes
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.datasets import read_folder
-from mnist_core.divergence import (
-    DivergenceGuard,
-    DivergenceReason,
-    chance_accuracy,
-    likely_cause,
-)
+from mnist_core.backend.backend import configure
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.registry import read_folder
+from mnist_core.data.synthetic import draw_digits
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -33,9 +27,15 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters, presets
-from mnist_core.synthetic import draw_digits
-from mnist_core.training import train
+from mnist_core.recipe.changes import Change, Changes
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters, presets
+from mnist_core.training.divergence import (
+    DivergenceGuard,
+    DivergenceReason,
+    chance_accuracy,
+    likely_cause,
+)
+from mnist_core.training.train import train
 
 CHANCE = 0.25
 

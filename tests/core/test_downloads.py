@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mirror_server import MirrorServer, serving
 
-from mnist_core.downloads import TIMEOUT, DownloadCancelled, DownloadFailed, download
+from mnist_core.data.downloads import TIMEOUT, DownloadCancelled, DownloadFailed, download
 
 FILES = {"images.gz": bytes(range(256)) * 400, "labels.gz": b"seven"}
 MD5 = {name: hashlib.md5(content).hexdigest() for name, content in FILES.items()}

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mnist_core.drawing import Drawing
+from mnist_core.data.drawn_digit import Drawing
 
 
 def stroke(drawing: Drawing, *points: tuple[float, float]) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnist_core.evaluation import answer, evaluate, margins, probabilities, second_guesses
+from mnist_core.network.evaluation import answer, evaluate, margins, probabilities, second_guesses
 
 
 def test_losses_are_minus_log_softmax_of_the_label() -> None:

@@ -13,10 +13,10 @@ from tensorboard.backend.event_processing.directory_watcher import DirectoryWatc
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, event_to_json
-from mnist_core.export.errors import ExportError
 from mnist_core.export.export import export_run
+from mnist_core.export.formats import ExportError
 from mnist_core.store import RunRecord, RunState, RunStore
 
 WILD = {"pixel_scaling": "none", "learning_rate": 100, "activation": "leaky_relu"}

@@ -6,11 +6,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from mnist_core.dataset import Dataset
-from mnist_core.forward_pass import logits, pixel_scaling
-from mnist_core.hyperparameters import Activation, make_hyperparameters
-from mnist_core.learner import Learner
-from mnist_core.parameters import initial_parameters, layer_sizes
+from mnist_core.data.dataset import Dataset
+from mnist_core.network.evaluation import logits, pixel_scaling
+from mnist_core.network.learner import Learner
+from mnist_core.network.parameters import initial_parameters, layer_sizes
+from mnist_core.recipe.hyperparameters import Activation, make_hyperparameters
 
 ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 

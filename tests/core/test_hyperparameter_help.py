@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mnist_core.hyperparameters import HyperparameterField, hyperparameter_fields
+from mnist_core.recipe.hyperparameters import HyperparameterField, hyperparameter_fields
 
 MORE = re.compile(r"\b(more|higher|larger)\b", re.IGNORECASE)
 LESS = re.compile(r"\b(fewer|lower|smaller)\b", re.IGNORECASE)

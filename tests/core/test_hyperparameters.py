@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from mnist_core.hyperparameters import (
+from mnist_core.recipe.hyperparameters import (
     DEFAULT_PRESET,
     Hyperparameters,
     HyperparametersError,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from idx_files import idx_bytes, idx_header, write_idx
 
-from mnist_core.idx import IdxError, read_images, read_labels
+from mnist_core.data.idx import IdxError, read_images, read_labels
 
 IMAGES = np.arange(2 * 3 * 4).reshape(2, 3, 4)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from python_process import run_python
 
-from mnist_core.kernel_cache import KernelCache, compile_failure, use_folder
+from mnist_core.backend.kernel_cache import KernelCache, compile_failure, use_folder
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="elsewhere MLX's own folder is private to the user"
@@ -45,7 +45,7 @@ def compiler(folder: Path, then: str) -> str:
 def test_kernels_are_kept_in_a_folder_of_the_user_alone(tmp_path: Path, temporary: Path) -> None:
     folder, answer, python_uses = run_python(
         COMPILED + "import tempfile\n"
-        "from mnist_core.kernel_cache import install_kernel_cache\n"
+        "from mnist_core.backend.kernel_cache import install_kernel_cache\n"
         "print(install_kernel_cache().folder)\n"
         "print(evaluate())\n"
         "print(tempfile.gettempdir())",
@@ -89,7 +89,7 @@ def test_without_a_safe_folder_nothing_is_compiled_and_the_reason_says_what_to_d
         advice = f"Run: chmod go-w '{cache}'"
 
     reason, answer = run_python(
-        COMPILED + "from mnist_core.kernel_cache import install_kernel_cache\n"
+        COMPILED + "from mnist_core.backend.kernel_cache import install_kernel_cache\n"
         "print(install_kernel_cache().reason)\n"
         "print(evaluate())",
         XDG_CACHE_HOME=cache,
@@ -106,7 +106,7 @@ def test_without_a_safe_folder_nothing_is_compiled_and_the_reason_says_what_to_d
 
 def test_a_failed_compile_is_told_in_a_sentence_and_leaves_mlx_usable(tmp_path: Path) -> None:
     said, answer = run_python(
-        COMPILED + "from mnist_core.kernel_cache import compile_failure\n"
+        COMPILED + "from mnist_core.backend.kernel_cache import compile_failure\n"
         "result = compiled(mx.ones(2))\n"
         "try: mx.eval(result)\n"
         "except RuntimeError as error: print(compile_failure(error))\n"
@@ -123,7 +123,7 @@ def test_a_failed_compile_is_told_in_a_sentence_and_leaves_mlx_usable(tmp_path: 
 def test_a_folder_that_vanished_is_a_failed_compile(tmp_path: Path) -> None:
     (said,) = run_python(
         COMPILED + "import shutil\n"
-        "from mnist_core.kernel_cache import compile_failure, install_kernel_cache\n"
+        "from mnist_core.backend.kernel_cache import compile_failure, install_kernel_cache\n"
         "shutil.rmtree(install_kernel_cache().folder)\n"
         "try: evaluate()\n"
         "except RuntimeError as error: print(compile_failure(error))",
@@ -136,7 +136,7 @@ def test_a_folder_that_vanished_is_a_failed_compile(tmp_path: Path) -> None:
 
 def test_a_kernel_that_cannot_be_loaded_is_a_failed_compile(tmp_path: Path) -> None:
     (said,) = run_python(
-        COMPILED + "from mnist_core.kernel_cache import compile_failure\n"
+        COMPILED + "from mnist_core.backend.kernel_cache import compile_failure\n"
         "try: evaluate()\n"
         "except RuntimeError as error: print(compile_failure(error))",
         XDG_CACHE_HOME=tmp_path / "cache",

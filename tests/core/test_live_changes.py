@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_core.backend import configure
+from mnist_core.backend.backend import configure
+from mnist_core.backend.mlx import mx
 from mnist_core.benchmark.numpy_network import NumpyNetwork
 from mnist_core.benchmark.problem import Problem
-from mnist_core.changes import Change, Changes
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
@@ -24,10 +24,10 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
-from mnist_core.learner import Learner
-from mnist_core.mlx import mx
-from mnist_core.training import train
+from mnist_core.network.learner import Learner
+from mnist_core.recipe.changes import Change, Changes
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.training.train import train
 
 SMALL = {"hidden_sizes": "8", "batch_size": 16, "epochs": 4}
 """Of `tiny`: five updates an epoch, the last of which has 6 examples."""
@@ -335,7 +335,7 @@ def test_kernels_of_dropout_are_compiled_beside_the_training(
     def kernels(chosen: Hyperparameters, *_: object) -> None:
         wanted.append((chosen.dropout, chosen.batch_size))
 
-    monkeypatch.setattr("mnist_core.under_way._kernels_to_make", kernels)
+    monkeypatch.setattr("mnist_core.training.trainer._kernels_to_make", kernels)
     changes = [
         Change(2, "learning_rate", 0.2),
         Change(3, "dropout", 0.5),

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core import datasets
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.datasets import DatasetUnavailable, LoadingCancelled
-from mnist_core.loading import (
+from mnist_core.data import registry
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.loader import (
     DatasetEvent,
     DatasetFailed,
     DatasetLoaded,
@@ -21,6 +20,7 @@ from mnist_core.loading import (
     DatasetOffered,
     DatasetProgressed,
 )
+from mnist_core.data.registry import DatasetUnavailable, LoadingCancelled
 
 NEVER = 3600.0
 PATIENCE = 30.0
@@ -217,7 +217,7 @@ def test_a_download_helps_out_when_no_digits_can_be_drawn(tmp_path: Path) -> Non
 def test_a_cached_mnist_is_used_without_drawing_digits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.loading.is_cached", lambda name, _: name == "mnist")
+    monkeypatch.setattr("mnist_core.data.loader.is_cached", lambda name, _: name == "mnist")
     load = ScriptedLoad()
     loader = DatasetLoader(None, tmp_path, deadline=0.0, load=load)
 
@@ -232,7 +232,7 @@ def test_a_cached_mnist_is_used_without_drawing_digits(
 def test_a_cache_that_fails_when_it_is_read_is_replaced_by_synthetic_digits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.loading.is_cached", lambda *_: True)
+    monkeypatch.setattr("mnist_core.data.loader.is_cached", lambda *_: True)
     load = ScriptedLoad({"mnist": DatasetUnavailable("It went away.")})
     loader = DatasetLoader(None, tmp_path, deadline=NEVER, load=load)
 
@@ -286,7 +286,9 @@ def test_offline_the_real_loading_falls_back_for_nobody_but_the_default(
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.upper(), raising=False)
     monkeypatch.setattr("socket.getaddrinfo", no_network)
-    monkeypatch.setattr("mnist_core.synthetic.synthetic_dataset", lambda **_: tiny("synthetic"))
+    monkeypatch.setattr(
+        "mnist_core.data.synthetic.synthetic_dataset", lambda **_: tiny("synthetic")
+    )
     default = DatasetLoader(None, tmp_path, deadline=NEVER)
     named = DatasetLoader("mnist", tmp_path)
 
@@ -298,7 +300,7 @@ def test_offline_the_real_loading_falls_back_for_nobody_but_the_default(
     assert isinstance(loaded, DatasetLoaded)
     assert loaded.dataset.synthetic
     assert loaded.reason is not None
-    for mirror in datasets.PUBLISHED["mnist"].mirrors:
+    for mirror in registry.PUBLISHED["mnist"].mirrors:
         assert mirror.split("/")[2] in loaded.reason
     assert isinstance(failed, DatasetFailed)
     assert failed.message.startswith("MNIST is not available: ")

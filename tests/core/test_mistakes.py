@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnist_core.mistakes import (
+from mnist_core.network.mistakes import (
     ConfusedPair,
     changes,
     confused_pairs,

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.datasets import SYNTHETIC, load_dataset
-from mnist_core.drawing import Drawing
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.drawn_digit import Drawing, ink_box, normalised, resample
+from mnist_core.data.registry import SYNTHETIC, load_dataset
 from mnist_core.events import RunCompleted
-from mnist_core.forward_pass import logits
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_core.normalisation import ink_box, normalised
-from mnist_core.resampling import resample
-from mnist_core.training import train
+from mnist_core.network.evaluation import logits
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_core.training.train import train
 
 Image = NDArray[np.uint8]
 

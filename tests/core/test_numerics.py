@@ -8,11 +8,11 @@ import pytest
 
 from mnist_core.benchmark.numpy_engine import NumpyEngine
 from mnist_core.benchmark.problem import Problem
-from mnist_core.dataset import Dataset
-from mnist_core.datasets import SYNTHETIC, load_dataset
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.registry import SYNTHETIC, load_dataset
 from mnist_core.events import BatchCompleted
-from mnist_core.hyperparameters import presets
-from mnist_core.training import train
+from mnist_core.recipe.hyperparameters import presets
+from mnist_core.training.train import train
 
 BATCHES = 200
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mnist_core.hyperparameters import OptimizerName
-from mnist_core.mlx import mx
-from mnist_core.optimizers import OPTIMIZERS, Settings
+from mnist_core.backend.mlx import mx
+from mnist_core.network.optimizers import OPTIMIZERS, Settings
+from mnist_core.recipe.hyperparameters import OptimizerName
 
 import mlx.optimizers as optim  # isort: skip - after the BLAS is in place
 

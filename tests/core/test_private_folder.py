@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.private_folder import FolderNotPrivateError, private_folder
+from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
 
 
 def test_a_missing_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:

@@ -5,9 +5,15 @@ import sys
 
 import pytest
 
-from mnist_core.blas import bundled_libraries
-from mnist_core.blas_in_use import OpenBlas, find_openblas, numpy_library, serving_library
-from mnist_core.product_speed import compare_gflops, glance_gflops
+from mnist_core.backend.blas import bundled_libraries
+from mnist_core.backend.matrix_products import (
+    OpenBlas,
+    compare_gflops,
+    find_openblas,
+    glance_gflops,
+    numpy_library,
+    serving_library,
+)
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or bundled_libraries() is None,

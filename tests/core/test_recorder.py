@@ -23,7 +23,7 @@ from stored import (
     wait_until,
 )
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, RunFailed
 from mnist_core.store import RunState, RunStore, StoreError, database, run_writer
 from mnist_core.store import checkpoints as checkpoints_module
@@ -32,7 +32,7 @@ from mnist_core.store.database import FILE, check_integrity
 from mnist_core.store.ownership import Ownership, is_owned
 from mnist_core.store.pending import Pending
 from mnist_core.store.recorder import RunRecorder, recorded
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled", "_hurried")
 

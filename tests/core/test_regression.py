@@ -35,8 +35,8 @@ from mnist_core.benchmark.regression_race import (
     run_regression_race,
     summarize_regression,
 )
-from mnist_core.dataset import Dataset
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.data.dataset import Dataset
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 
 LINEAR = RegressionProblem("linear", examples=200, features=9, learning_rate=0.05, iterations=50)
 LOGISTIC = RegressionProblem(

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from stored import wait_until
 
-from mnist_core.changes import ChangeError, Changes
-from mnist_core.divergence import DivergenceReason
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -23,8 +21,10 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.hyperparameters import TakesEffect
-from mnist_core.run import Decision, TrainingRun
+from mnist_core.recipe.changes import ChangeError, Changes
+from mnist_core.recipe.hyperparameters import TakesEffect
+from mnist_core.training.divergence import DivergenceReason
+from mnist_core.training.training_run import Decision, TrainingRun
 
 Events = Generator[Event, None, None]
 

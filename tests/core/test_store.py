@@ -17,19 +17,14 @@ from stored import (
     record,
 )
 
-from mnist_core.dataset import Dataset
-from mnist_core.events import (
-    BatchCompleted,
-    EpochCompleted,
-    Event,
-    RunStarted,
-)
+from mnist_core.data.dataset import Dataset
+from mnist_core.events import BatchCompleted, EpochCompleted, Event, RunStarted
 from mnist_core.store import RunState, RunStore, StoreError
 from mnist_core.store import run_store as run_store_module
 from mnist_core.store.database import FILE, check_integrity
 from mnist_core.store.ownership import Ownership
 from mnist_core.store.recorder import recorded
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

@@ -20,8 +20,7 @@ from stored import (
     wait_until,
 )
 
-from mnist_core.changes import Change, Changes
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
@@ -31,14 +30,15 @@ from mnist_core.events import (
     event_to_json,
 )
 from mnist_core.export import export
-from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.recipe.changes import Change, Changes
+from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import NORM_DTYPE, RunState, RunStore
 from mnist_core.store import recorder as recorder_module
 from mnist_core.store.database import FILE
 from mnist_core.store.recorder import recorded
-from mnist_core.store.salvage import salvage
+from mnist_core.store.repair import salvage
 from mnist_core.store.schema import migrate
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 CHANGES = (
     Change(3, "learning_rate", 0.3),
@@ -113,7 +113,7 @@ def test_a_value_is_kept_to_the_last_digit(tiny: Dataset, store: RunStore) -> No
 def test_a_changed_run_goes_on_after_a_kill_as_if_unbroken(
     tiny: Dataset, store: RunStore, killed_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.training.CHECKPOINT_INTERVAL", 0.0)
+    monkeypatch.setattr("mnist_core.training.train.CHECKPOINT_INTERVAL", 0.0)
     unbroken = list(changing(tiny))
     recorder = store.record(tiny, "tiny")
     recorder.start()
@@ -136,7 +136,7 @@ def test_a_changed_run_goes_on_after_a_kill_as_if_unbroken(
 def test_gradient_norms_are_kept_and_cut(
     tiny: Dataset, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.under_way._LEAST_STEPS_BETWEEN_NORMS", 3)
+    monkeypatch.setattr("mnist_core.training.trainer._LEAST_STEPS_BETWEEN_NORMS", 3)
     events = list(train(hyperparameters(), tiny))
     run_id = record(store, tiny, events)
     norms = store.gradient_norms(run_id)

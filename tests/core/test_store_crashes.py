@@ -9,12 +9,12 @@ import pytest
 from store_child import Told, child, write_story
 from stored import assert_stored, assert_stored_so_far, hyperparameters, resume
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import Event
 from mnist_core.store import RunState, RunStore
 from mnist_core.store.database import check_integrity
 from mnist_core.store.recorder import WRITE_INTERVAL
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

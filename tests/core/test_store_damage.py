@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from stored import assert_stored, hyperparameters, leave, record, resume, wait_until
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import Event
 from mnist_core.store import RunState, RunStore, StoreError, database
 from mnist_core.store import recorder as recorder_module
 from mnist_core.store.database import FILE, check_integrity, open_database
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

@@ -10,11 +10,11 @@ import pytest
 from store_child import Child, child, write_story
 from stored import assert_stored, assert_stored_so_far, hyperparameters, record, resume, wait_until
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import Event
 from mnist_core.store import RunState, RunStore, StoreError
 from mnist_core.store.database import check_integrity
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

@@ -19,9 +19,7 @@ from stored import (
     resume,
 )
 
-from mnist_core.dataset import Dataset
-from mnist_core.divergence import DivergenceReason
-from mnist_core.evaluation import evaluate
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -31,9 +29,11 @@ from mnist_core.events import (
     RunDiverged,
     TrainingState,
 )
+from mnist_core.network.evaluation import evaluate
 from mnist_core.store import RunState, RunStore, StoreError
 from mnist_core.store.recorder import recorded
-from mnist_core.training import train
+from mnist_core.training.divergence import DivergenceReason
+from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

@@ -15,10 +15,10 @@ from stored import (
     resume,
 )
 
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.store import RunStore, StoreError, schema
 from mnist_core.store.database import FILE, check_integrity
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

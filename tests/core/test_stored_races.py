@@ -9,14 +9,7 @@ from pathlib import Path
 import pytest
 
 from mnist_core.benchmark.contest import Contest, LapMeasured, Scores, ValuesReached
-from mnist_core.store import (
-    RaceEnvironment,
-    RaceRecord,
-    RaceState,
-    RunStore,
-    StoreError,
-    database,
-)
+from mnist_core.store import RaceEnvironment, RaceRecord, RaceState, RunStore, StoreError, database
 from mnist_core.store.database import FILE, mark_suspect
 
 ENVIRONMENT = RaceEnvironment("here", "Linux", {"python": "3.11"})

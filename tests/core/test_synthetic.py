@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_core import synthetic
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.strokes import SAMPLES, SKELETONS, stroke_table
-from mnist_core.synthetic import draw_digits, synthetic_dataset
+from mnist_core.data import synthetic
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.strokes import SAMPLES, SKELETONS, stroke_table
+from mnist_core.data.synthetic import draw_digits, synthetic_dataset
 
 Network = list[NDArray[np.float32]]
 """Weight and bias of each layer in turn."""

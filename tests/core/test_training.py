@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.divergence import DivergenceReason
+from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -22,8 +21,9 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
-from mnist_core.training import train
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.training.divergence import DivergenceReason
+from mnist_core.training.train import train
 
 SMALL: Mapping[str, Any] = {"hidden_sizes": "8", "batch_size": 16, "epochs": 2}
 

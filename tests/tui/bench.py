@@ -8,13 +8,13 @@ from lab import Lab
 from scripted import ScriptedLoader, ScriptedRuns, loaded
 from settling import settled
 
-from mnist_core.backend import Backend
+from mnist_core.backend.backend import Backend
 from mnist_core.benchmark.contest_run import ContestFactory
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
-from mnist_tui.config import ConfigFile
-from mnist_tui.session import Session, State
+from mnist_tui.lab.session import Session, State
+from mnist_tui.settings.config import ConfigFile
 
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 

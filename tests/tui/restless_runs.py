@@ -10,10 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.changes import Change, Changes
-from mnist_core.dataset import Dataset, split
-from mnist_core.divergence import DivergenceReason
-from mnist_core.evaluation import answer, evaluate
+from mnist_core.data.dataset import Dataset, split
 from mnist_core.events import (
     BatchCompleted,
     CheckpointReached,
@@ -33,13 +30,15 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.forward_pass import logits
-from mnist_core.hyperparameters import Hyperparameters, TakesEffect
-from mnist_core.in_force import InForce
-from mnist_core.parameters import layer_sizes, parameter_count
-from mnist_core.run import TrainingRun
+from mnist_core.network.evaluation import answer, evaluate, logits
+from mnist_core.network.parameters import layer_sizes, parameter_count
+from mnist_core.recipe.changes import Change, Changes
+from mnist_core.recipe.effective_recipe import InForce
+from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.store import Environment
 from mnist_core.store.recorder import RunRecorder, recorded_by
+from mnist_core.training.divergence import DivergenceReason
+from mnist_core.training.training_run import TrainingRun
 
 BATCH_SECONDS = 0.002
 """How long a batch takes: keys come between two of them."""

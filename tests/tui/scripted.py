@@ -9,10 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.changes import Change, Changes, Value
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.divergence import DivergenceReason
-from mnist_core.evaluation import evaluate
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.loader import DatasetEvent, DatasetLoaded
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -29,11 +27,13 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.hyperparameters import Hyperparameters, TakesEffect
-from mnist_core.loading import DatasetEvent, DatasetLoaded
-from mnist_core.run import TrainingRun
+from mnist_core.network.evaluation import evaluate
+from mnist_core.recipe.changes import Change, Changes, Value
+from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.store import Environment
 from mnist_core.store.recorder import RunRecorder, recorded_by
+from mnist_core.training.divergence import DivergenceReason
+from mnist_core.training.training_run import TrainingRun
 
 _Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
 

@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterable
 
 import numpy as np
 
-from mnist_core.evaluation import Evaluation, answer
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
@@ -16,7 +15,8 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.network.evaluation import Evaluation, answer
+from mnist_core.recipe.hyperparameters import Hyperparameters
 
 STATE = TrainingState((), None)
 

@@ -20,12 +20,12 @@ from mnist_core.benchmark.contest import (
     ValuesReached,
 )
 from mnist_core.benchmark.contest_run import ContestRun
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 from mnist_core.store import RunStore
-from mnist_tui.race.desk import RaceDesk
-from mnist_tui.screens.race import RaceScreen
-from mnist_tui.session import Session
-from mnist_tui.themes import DARK
+from mnist_tui.lab.session import Session
+from mnist_tui.race.race_screen import RaceScreen
+from mnist_tui.race.race_session import RaceDesk
+from mnist_tui.settings.themes import DARK
 
 
 def contest_story(contest: Contest) -> Generator[ContestProgress, None, None]:

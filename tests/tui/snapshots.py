@@ -15,10 +15,10 @@ from scripted import ScriptedRuns, loaded
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from mnist_core.backend import Backend
+from mnist_core.backend.backend import Backend
 from mnist_core.benchmark.contest_run import ContestFactory
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_tui.config import Config, ConfigFile
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_tui.settings.config import Config, ConfigFile
 
 Compare = Callable[..., bool]
 Story = Callable[[Bench], Awaitable[None]]

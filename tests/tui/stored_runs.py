@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from scripted import digits
 
-from mnist_core.evaluation import evaluate
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
@@ -18,7 +17,8 @@ from mnist_core.events import (
     RunStarted,
     TrainingState,
 )
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters, to_json
+from mnist_core.network.evaluation import evaluate
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters, to_json
 from mnist_core.store import RunStore
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import BATCH_DTYPE

@@ -18,9 +18,8 @@ from textual.pilot import Pilot
 
 from mnist_core.benchmark.contest import Contest, ContestProgress
 from mnist_core.benchmark.contest_run import ContestRun
-from mnist_core.dataset import Dataset
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_core.loading import (
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.loader import (
     DatasetEvent,
     DatasetFailed,
     DatasetLoaded,
@@ -28,11 +27,12 @@ from mnist_core.loading import (
     DatasetOffered,
     DatasetProgressed,
 )
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
-from mnist_tui.screens.question import Question
-from mnist_tui.screens.too_small import TooSmall
-from mnist_tui.session import Session
+from mnist_tui.lab.session import Session
+from mnist_tui.ui.dialogs import Question
+from mnist_tui.ui.sizes import TooSmall
 from random_input import LARGEST, RandomInput, Resized, Typed, code
 
 SIZE = (120, 40)

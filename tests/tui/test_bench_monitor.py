@@ -9,6 +9,7 @@ from inspect import isawaitable
 
 import pytest
 
+from mnist_tui.bench import bench_monitor
 from mnist_tui.bench.app_on_terminal import AppOnTerminal
 from mnist_tui.bench.in_process import event_seconds, redraw_seconds
 from mnist_tui.bench.monitor import Measured, Monitored
@@ -16,7 +17,6 @@ from mnist_tui.bench.monitor_text import FIGURES, summarize, table_lines
 from mnist_tui.bench.output import Output
 from mnist_tui.bench.terminal import NotShownError, Terminal
 from mnist_tui.cli import EXIT_FAILED, EXIT_USAGE, run
-from mnist_tui.commands import bench_monitor
 
 FLAGS = ["bench", "--task", "monitor"]
 Measure = Callable[[Monitored, int], Iterator[Measured]]

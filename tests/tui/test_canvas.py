@@ -2,7 +2,7 @@
 
 import pytest
 
-from mnist_tui.drawing.measures import Measures
+from mnist_tui.draw.canvas import Measures
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mnist_tui.charts.axes import Scale, Unit
 from mnist_tui.charts.figure import Figure
 from mnist_tui.charts.frame import Frames, Layout
 from mnist_tui.charts.picture import Ink, Picture
 from mnist_tui.charts.plot import Curve, Line, Mark, Plot, XAxis, YAxis
-from mnist_tui.charts.scales import Scale
 from mnist_tui.charts.series import Series
-from mnist_tui.charts.ticks import Unit
 
 
 def series(y: object, first: int = 1) -> Series:

@@ -10,12 +10,12 @@ from lab import SIZES
 from scripted import loaded
 from textual import events
 
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_tui.charts.scales import Scale
-from mnist_tui.screens.chart_screen import ChartScreen
-from mnist_tui.screens.train import TrainScreen
-from mnist_tui.session import State
-from mnist_tui.widgets.chart import Chart
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_tui.charts.axes import Scale
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import State
+from mnist_tui.train.train_screen import TrainScreen
+from mnist_tui.ui.chart_screen import ChartScreen
 
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 EVERYTHING = (0.0, 8.0)

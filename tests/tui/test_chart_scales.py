@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from mnist_tui.charts.scales import Limits, Scale, nice_limits, stepped_limits
-from mnist_tui.charts.ticks import Unit, format_value, ticks
+from mnist_tui.charts.axes import (
+    Limits,
+    Scale,
+    Unit,
+    format_value,
+    nice_limits,
+    stepped_limits,
+    ticks,
+)
 
 
 def test_limits_are_round_and_hold_the_values() -> None:

@@ -1,8 +1,8 @@
 from textual.app import App, ComposeResult
 
+from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import Curve, XAxis, YAxis
 from mnist_tui.charts.series import Series
-from mnist_tui.widgets.chart import Chart
 
 
 class ChartApp(App[None]):

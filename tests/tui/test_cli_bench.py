@@ -22,9 +22,9 @@ from mnist_core.benchmark.processes import EngineError
 from mnist_core.benchmark.quartiles import Quartiles
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, RaceEvent
 from mnist_core.benchmark.summary import EngineSummary
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.hyperparameters import presets
-from mnist_core.loading import DatasetFailed, DatasetLoaded
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.loader import DatasetFailed, DatasetLoaded
+from mnist_core.recipe.hyperparameters import presets
 from mnist_tui.bench.flags import BenchFlags, BenchOptions, Task, bench_options
 from mnist_tui.bench.race_text import table_lines
 from mnist_tui.cli import EXIT_USAGE, run
@@ -73,7 +73,7 @@ def _hooks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs `mnist-tui bench` on an answer of the loader; the race follows `run_race`."""
-    module = "mnist_tui.commands.bench_mlp"
+    module = "mnist_tui.bench.bench_mlp"
 
     def start(
         *arguments: str,
@@ -308,7 +308,7 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(options)
         return 0
 
-    monkeypatch.setattr("mnist_tui.commands.bench.resolve_name", lambda _name: take)
+    monkeypatch.setattr("mnist_tui.bench.command.resolve_name", lambda _name: take)
     flags = ["--data", "kmnist", "--epochs", "2", "--stock-batches", "9", "--threads", "3"]
     assert run(["bench", "--task", "mlp", *flags]) == 0
     (options,) = seen
@@ -421,7 +421,7 @@ def test_evaluations_in_a_table_and_in_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "mnist_tui.commands.bench_evaluations.run_evaluation_race", scripted_evaluations
+        "mnist_tui.bench.bench_evaluations.run_evaluation_race", scripted_evaluations
     )
     assert bench("--task", "evaluations", "--rounds", "2") == 0
     lines = capsys.readouterr().out.splitlines()

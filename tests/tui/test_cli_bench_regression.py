@@ -47,7 +47,7 @@ FORMS_RACED: tuple[RegressionForm, ...] = ("mlx-fast", "mlx-published", "numpy-f
 @pytest.fixture
 def regress(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs a regression task on a scripted race of three forms."""
-    module = "mnist_tui.commands.bench_regression"
+    module = "mnist_tui.bench.bench_regression"
     monkeypatch.setattr(
         f"{module}.FORMS", {form: FORMS[form] for form in FORMS if form in FORMS_RACED}
     )
@@ -133,7 +133,7 @@ def test_a_regression_that_fails_is_a_sentence(
         raise EngineError("mlx-fast", "There is not enough memory.", "the traceback")
         yield
 
-    monkeypatch.setattr("mnist_tui.commands.bench_regression.run_regression_race", failing)
+    monkeypatch.setattr("mnist_tui.bench.bench_regression.run_regression_race", failing)
     assert run(["bench", "--task", "linear", "--engine", "mlx", "--home", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith(
         "The engine mlx-fast failed. There is not enough memory. The details are in "

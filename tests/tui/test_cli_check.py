@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.backend import Backend, BackendMissing
-from mnist_core.checks import batches, gradients, optimizers, suite, trajectory
+from mnist_core.backend.backend import Backend, BackendMissing
+from mnist_core.backend.mlx import mx
+from mnist_core.checks import batches, gradients, optimizer_updates, suite, trajectory
 from mnist_core.checks.check import Check, CheckResult
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.datasets import DatasetUnavailable
-from mnist_core.mlx import mx
-from mnist_core.models import ACTIVATIONS
-from mnist_core.optimizers import OPTIMIZERS
-from mnist_core.parameters import batch_order
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.registry import DatasetUnavailable
+from mnist_core.network.models import ACTIVATIONS
+from mnist_core.network.optimizers import OPTIMIZERS
+from mnist_core.network.parameters import batch_order
 from mnist_tui.cli import EXIT_USAGE, run
 
 _LABELS = (np.arange(100) % 2).astype(np.uint16)
@@ -198,7 +198,7 @@ def test_a_broken_optimizer_exits_1_and_names_the_layer(
 
     monkeypatch.setitem(OPTIMIZERS, "sgd", replace(honest, apply=apply))  # type: ignore[arg-type]
     numpy_only = trajectory.CHECKS[:1]
-    assert real([*optimizers.CHECKS, *numpy_only]) == 1
+    assert real([*optimizer_updates.CHECKS, *numpy_only]) == 1
 
     out = capsys.readouterr().out
     broken = [line.partition("  ")[2].strip() for line in out.splitlines() if "FAILED  " in line]
@@ -238,7 +238,7 @@ def test_broken_batches_exit_1_and_name_an_example(
         order[-1] = order[0]
         return order
 
-    monkeypatch.setattr("mnist_core.under_way.batch_order", repeating)
+    monkeypatch.setattr("mnist_core.training.trainer.batch_order", repeating)
     assert real(batches.CHECKS) == 1
 
     out = capsys.readouterr().out

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mnist_core.hyperparameters import presets
+from mnist_core.recipe.hyperparameters import presets
 from mnist_tui.cli import EXIT_USAGE, run
-from mnist_tui.launch import LaunchOptions
+from mnist_tui.runtime.launch_options import LaunchOptions
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.datasets import DatasetUnavailable, dataset_names
-from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetLoader, DatasetProgressed, Load
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.loader import (
+    DatasetFailed,
+    DatasetLoaded,
+    DatasetLoader,
+    DatasetProgressed,
+    Load,
+)
+from mnist_core.data.registry import DatasetUnavailable, dataset_names
 from mnist_tui.cli import run
-from mnist_tui.dataset_progress import progress_lines, wait_for_dataset
+from mnist_tui.commands.dataset_progress import progress_lines, wait_for_dataset
 
 
 @pytest.fixture(autouse=True)

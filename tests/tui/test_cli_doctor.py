@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from mnist_core.backend import Backend
-from mnist_core.diagnosis import Blas, Data, Diagnosis, Folder, Kernels, Machine
+from mnist_core.backend.backend import Backend
+from mnist_core.backend.diagnosis import Blas, Data, Diagnosis, Folder, Kernels, Machine
 from mnist_tui.cli import EXIT_USAGE, run
-from mnist_tui.diagnosis_lines import Line, Terminal, report
+from mnist_tui.commands.doctor import Line, Terminal, report
 
 MNIST = Data("mnist", Path("/cache/datasets/mnist"), here=True, problem="")
 KMNIST = Data("kmnist", Path("/cache/datasets/kmnist"), here=False, problem="")

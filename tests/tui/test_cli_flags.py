@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mnist_core.datasets import dataset_names
-from mnist_core.hyperparameters import Hyperparameters, hyperparameter_fields, presets
+from mnist_core.data.registry import dataset_names
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, presets
 from mnist_tui.cli import EXIT_USAGE, run
-from mnist_tui.launch import LaunchOptions
+from mnist_tui.runtime.launch_options import LaunchOptions
 
 
 @pytest.fixture

@@ -9,18 +9,12 @@ from typing import Self
 import pytest
 from scripted_events import batch_completed, epoch_completed, run_started, training, whole_run
 
-from mnist_core.backend import BackendMissing
-from mnist_core.events import (
-    Event,
-    RunCompleted,
-    RunFailed,
-    RunStarted,
-    RunStopped,
-)
-from mnist_core.hyperparameters import Hyperparameters
-from mnist_tui.headless import Events, exit_code, to_the_end, train_in_turn
-from mnist_tui.repeats import RepeatCompleted
-from mnist_tui.signals import StopSignals, stop_signals
+from mnist_core.backend.backend import BackendMissing
+from mnist_core.events import Event, RunCompleted, RunFailed, RunStarted, RunStopped
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_tui.commands.headless import Events, exit_code, to_the_end, train_in_turn
+from mnist_tui.commands.repeats import RepeatCompleted
+from mnist_tui.runtime.signals import StopSignals, stop_signals
 
 RECIPES = [Hyperparameters(seed=seed) for seed in (3, 4, 5)]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_tui.log import log_path, log_uncaught_errors, unexpected_error, write_log
-from mnist_tui.output import OutputLost, line_writer
+from mnist_tui.runtime.log import log_path, log_uncaught_errors, unexpected_error, write_log
+from mnist_tui.runtime.output import OutputLost, line_writer
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,6 @@ from scripted_events import (
     whole_run,
 )
 
-from mnist_core.changes import Change
-from mnist_core.divergence import DivergenceReason
 from mnist_core.events import (
     CompilationFailed,
     DivergenceDetected,
@@ -30,10 +28,12 @@ from mnist_core.events import (
     RunFailed,
     RunRewound,
 )
-from mnist_core.training import OnDivergence
-from mnist_tui.lines import epoch_line, figure
-from mnist_tui.presenters import JsonLines, PlainLines, Presenter, TerminalLines
-from mnist_tui.repeats import summarize
+from mnist_core.recipe.changes import Change
+from mnist_core.training.divergence import DivergenceReason
+from mnist_core.training.train import OnDivergence
+from mnist_tui.commands.event_lines import epoch_line, figure
+from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
+from mnist_tui.commands.repeats import summarize
 
 NOT_FINITE = DivergenceDetected(3, 1, math.inf, DivergenceReason.LOSS_NOT_FINITE, 2, "Too fast.")
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scripted_events import training, whole_run
 
-from mnist_core.backend import Backend
-from mnist_core.changes import Change, Changes
-from mnist_core.dataset import Dataset, Examples
+from mnist_core.backend.backend import Backend
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.loader import DatasetFailed, DatasetLoaded, DatasetOffered
 from mnist_core.events import RunCompleted
-from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
+from mnist_core.recipe.changes import Change, Changes
 from mnist_tui.cli import run
 
 EXAMPLES = Examples(np.zeros((3, 2, 2), np.uint8), np.zeros(3, np.uint16))
@@ -80,7 +80,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
         monkeypatch.setattr(f"{module}.DatasetLoader", make_loader)
         monkeypatch.setattr(f"{module}.wait_for_dataset", lambda _loader, _stream: answer)
         monkeypatch.setattr(f"{module}.configure", configure)
-        monkeypatch.setitem(sys.modules, "mnist_core.training", SimpleNamespace(train=train))
+        monkeypatch.setitem(sys.modules, "mnist_core.training.train", SimpleNamespace(train=train))
         return run(["train", *arguments]), calls
 
     return start

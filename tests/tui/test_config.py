@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.hyperparameters import DEFAULT_PRESET
+from mnist_core.recipe.hyperparameters import DEFAULT_PRESET
 from mnist_tui.charts.view import SMOOTHING
-from mnist_tui.commands.config import example
-from mnist_tui.config import Config, config_path, read_config, settings
-from mnist_tui.digits import PICTURE_STYLES
-from mnist_tui.keys import KEYS
-from mnist_tui.rebinding import command_names
-from mnist_tui.themes import DARK
+from mnist_tui.commands.show_config import example
+from mnist_tui.settings.config import Config, config_path, read_config, settings
+from mnist_tui.settings.keys import KEYS
+from mnist_tui.settings.rebinding import command_names
+from mnist_tui.settings.themes import DARK
+from mnist_tui.text.digits import PICTURE_STYLES
 
 
 def written(folder: Path, text: str) -> Path:

@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from mnist_tui.widgets.confused_pairs import NO_ANSWERS, NO_MISTAKES, ConfusedPairs
+from mnist_tui.mistakes.confused_pairs import NO_ANSWERS, NO_MISTAKES, ConfusedPairs
 
 DIGITS = [str(digit) for digit in range(10)]
 PAIRS = [(4, 9, 12), (7, 2, 9), (3, 5, 9), (9, 4, 1)]

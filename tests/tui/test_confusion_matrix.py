@@ -11,11 +11,10 @@ from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.events import MouseScrollDown
 
-from mnist_tui.mistakes.matrix_counts import LEVELS, MatrixCounts
-from mnist_tui.mistakes.matrix_layout import minimum_height, minimum_width
-from mnist_tui.mistakes.matrix_words import share
-from mnist_tui.themes import DARK, LIGHT
-from mnist_tui.widgets.confusion_matrix import NO_ROOM, ConfusionMatrix
+from mnist_tui.mistakes.confusion_matrix import NO_ROOM, ConfusionMatrix
+from mnist_tui.mistakes.matrix_layout import LEVELS, MatrixCounts, minimum_height, minimum_width
+from mnist_tui.mistakes.matrix_text import share
+from mnist_tui.settings.themes import DARK, LIGHT
 
 SIZES = [(20, 8), (31, 9), (44, 20), (60, 14), (80, 24), (120, 40)]
 DIGITS = [str(digit) for digit in range(10)]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_tui.digits import (
+from mnist_tui.text.digits import (
     ASCII_RAMP,
     PICTURE_STYLES,
     PictureStyle,

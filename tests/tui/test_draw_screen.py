@@ -14,15 +14,15 @@ from scripted import ScriptedRuns, digits, loaded
 from textual import events
 from textual.geometry import Offset
 
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_tui.screens.draw import DrawScreen
-from mnist_tui.screens.mistakes import MistakesScreen
-from mnist_tui.screens.train import TrainScreen
-from mnist_tui.session import State
-from mnist_tui.widgets.canvas import Canvas, Tool
-from mnist_tui.widgets.class_bars import ClassBars
-from mnist_tui.widgets.seen_digit import SeenDigit
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_tui.draw.canvas import Canvas, Tool
+from mnist_tui.draw.class_bars import ClassBars
+from mnist_tui.draw.draw_screen import DrawScreen
+from mnist_tui.draw.seen_digit import SeenDigit
+from mnist_tui.lab.session import State
+from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.train.train_screen import TrainScreen
 
 OpenBench = Callable[..., AbstractAsyncContextManager[Bench]]
 LINEAR = make_hyperparameters({"epochs": 3, "hidden_sizes": ""})

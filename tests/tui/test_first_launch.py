@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from bench import opened
 
-from mnist_tui.config import Config, ConfigFile
-from mnist_tui.session import State
-from mnist_tui.widgets.chart import Chart
-from mnist_tui.widgets.guidance import Guidance, guidance
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import State
+from mnist_tui.settings.config import Config, ConfigFile
+from mnist_tui.train.guidance import Guidance, guidance
 
 
 def test_three_lines_that_fit_the_smallest_terminal() -> None:

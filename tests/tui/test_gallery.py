@@ -10,8 +10,8 @@ from textual.app import App, ComposeResult
 from textual.events import MouseScrollDown
 from textual.geometry import Offset
 
-from mnist_tui.widgets.gallery import Gallery, Tiles
-from mnist_tui.widgets.gallery_layout import GalleryLayout, lay_out
+from mnist_tui.mistakes.gallery import Gallery, Tiles
+from mnist_tui.mistakes.gallery_layout import GalleryLayout, lay_out
 
 DIGITS = tuple("0123456789")
 

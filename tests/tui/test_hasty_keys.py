@@ -11,15 +11,13 @@ from textual import events
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from mnist_tui.palette import Palette
-from mnist_tui.screens.command import CommandScreen
-from mnist_tui.screens.line_input import LineInput
-from mnist_tui.screens.mistakes import MistakesScreen
-from mnist_tui.screens.question import Question
-from mnist_tui.screens.runs import RunsScreen
-from mnist_tui.screens.too_small import TooSmall
-from mnist_tui.session import State
-from mnist_tui.widgets.gallery import Gallery
+from mnist_tui.lab.session import State
+from mnist_tui.mistakes.gallery import Gallery
+from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.runs.runs_screen import RunsScreen
+from mnist_tui.ui.dialogs import CommandScreen, LineInput, Question
+from mnist_tui.ui.palette import Palette
+from mnist_tui.ui.sizes import TooSmall
 
 
 async def test_an_escape_behind_the_one_that_closes_the_palette_takes_no_screen_away(

@@ -8,13 +8,13 @@ from bench import Bench, opened
 from rich.console import Console
 from textual.widgets import Input, OptionList
 
-from mnist_core.hyperparameters import hyperparameter_fields, presets
-from mnist_tui.help_text import Section, drawn, found, sections
-from mnist_tui.keys import KEYS, Scope
-from mnist_tui.palette import Palette
-from mnist_tui.rebinding import scopes_of
-from mnist_tui.screens.help import HelpScreen
-from mnist_tui.session import State
+from mnist_core.recipe.hyperparameters import hyperparameter_fields, presets
+from mnist_tui.lab.session import State
+from mnist_tui.settings.help_text import Section, drawn, found, sections
+from mnist_tui.settings.keys import KEYS, Scope
+from mnist_tui.settings.rebinding import scopes_of
+from mnist_tui.ui.help_screen import HelpScreen
+from mnist_tui.ui.palette import Palette
 
 SCREENS = {
     "1": {Scope.TRAIN, Scope.CHARTS},

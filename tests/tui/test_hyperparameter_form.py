@@ -5,12 +5,11 @@ from textual.binding import BindingType
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from mnist_core.hyperparameters import Hyperparameters, hyperparameter_fields, presets
-from mnist_tui.widgets.form import HyperparameterForm
-from mnist_tui.widgets.form.choice import Choice
-from mnist_tui.widgets.form.field_help import FieldHelp
-from mnist_tui.widgets.form.field_row import FieldRow
-from mnist_tui.widgets.form.live_values import MARKS
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, presets
+from mnist_tui.train.hyperparameter_form import HyperparameterForm
+from mnist_tui.train.live_values import MARKS
+from mnist_tui.ui.choice import Choice
+from mnist_tui.ui.field_row import FieldHelp, FieldRow
 
 
 class FormApp(App[None]):

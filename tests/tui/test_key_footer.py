@@ -6,10 +6,10 @@ import pytest
 from bench import Bench, opened
 from textual.content import Content
 
-from mnist_tui.keys import KEYS, shown_key
-from mnist_tui.session import State
-from mnist_tui.widgets.key_footer import Entry, KeyFooter, that_fit
-from mnist_tui.widgets.status_line import StatusLine
+from mnist_tui.lab.session import State
+from mnist_tui.settings.keys import KEYS, shown_key
+from mnist_tui.ui.footer import Entry, KeyFooter, that_fit
+from mnist_tui.ui.status_line import StatusLine
 
 
 def entry(action: str, key: str, word: str) -> Entry:

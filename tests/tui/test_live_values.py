@@ -3,10 +3,10 @@
 import pytest
 from rich.cells import cell_len
 
-from mnist_core.changes import Change
-from mnist_core.hyperparameters import Hyperparameters, TakesEffect, make_hyperparameters
-from mnist_tui.widgets.form.legend import legend
-from mnist_tui.widgets.form.live_values import LiveValues, Standing, value_of
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect, make_hyperparameters
+from mnist_tui.train.hyperparameter_form import legend
+from mnist_tui.train.live_values import LiveValues, Standing, value_of
 
 RUN = object()
 RECIPE = Hyperparameters()

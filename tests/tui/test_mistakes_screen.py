@@ -11,14 +11,14 @@ from bench import Bench, opened
 from lab import SIZES
 from scripted import ScriptedLoader, digits, loaded
 
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_tui.screens.mistakes import MistakesScreen
-from mnist_tui.session import State
-from mnist_tui.widgets.confused_pairs import ConfusedPairs
-from mnist_tui.widgets.confusion_matrix import ConfusionMatrix
-from mnist_tui.widgets.gallery import Gallery
-from mnist_tui.widgets.sample_view import SampleView
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_tui.lab.session import State
+from mnist_tui.mistakes.confused_pairs import ConfusedPairs
+from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
+from mnist_tui.mistakes.gallery import Gallery
+from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.mistakes.sample_view import SampleView
 
 OpenBench = Callable[..., AbstractAsyncContextManager[Bench]]
 THREE_EPOCHS = make_hyperparameters({"epochs": 3})

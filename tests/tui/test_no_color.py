@@ -8,12 +8,12 @@ from bench import Bench, opened
 from rich.segment import Segment
 from textual.widgets import OptionList
 
-from mnist_tui.config import Config, ConfigFile
-from mnist_tui.digits import PICTURE_STYLES, offered_style, style_after
-from mnist_tui.screens.mistakes import MistakesScreen
-from mnist_tui.session import State
-from mnist_tui.widgets.runs_table import RunsTable
-from mnist_tui.widgets.sample_grid import SampleGrid
+from mnist_tui.lab.session import State
+from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.runs.runs_table import RunsTable
+from mnist_tui.settings.config import Config, ConfigFile
+from mnist_tui.text.digits import PICTURE_STYLES, offered_style, style_after
+from mnist_tui.train.sample_grid import SampleGrid
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 from rich.cells import cell_len
 
-from mnist_tui.plain_text import shorten, visible
+from mnist_tui.text.visible_text import shorten, visible
 
 
 def test_visible_shows_control_characters_instead_of_obeying_them() -> None:

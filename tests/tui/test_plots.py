@@ -7,20 +7,20 @@ import pytest
 from scripted import digits
 from scripted_events import run_started
 
-from mnist_core.changes import Change
 from mnist_core.events import BatchCompleted, HyperparameterChanged
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.figure import Figure
-from mnist_tui.charts.scales import Scale
 from mnist_tui.charts.view import View
-from mnist_tui.plots import (
+from mnist_tui.lab.run_plots import (
     change_in_short,
     gradient_plot,
     metric_plot,
     place_of_step,
     step_at,
 )
-from mnist_tui.run_progress import RunProgress
+from mnist_tui.lab.run_progress import RunProgress
 
 STEPS = 10
 """Updates in an epoch."""

@@ -12,18 +12,17 @@ from scripted_races import RaceApp, RaceLab, ScriptedRaces, scored
 
 from mnist_core.benchmark.contest import Contest
 from mnist_core.benchmark.processes import EngineError
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RaceState, StoreError
-from mnist_tui.race.curves import race_plot
-from mnist_tui.race.desk import RaceStage
-from mnist_tui.race.table import table
-from mnist_tui.screens.question import Question
-from mnist_tui.session import State
-from mnist_tui.widgets.chart import Chart
-from mnist_tui.widgets.entrant_picker import EntrantPicker
-from mnist_tui.widgets.form.choice import Choice
-from mnist_tui.widgets.kept_races import KeptRaces
-from mnist_tui.widgets.race_form import RaceForm
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import State
+from mnist_tui.race.kept_races import KeptRaces
+from mnist_tui.race.race_chart import race_plot
+from mnist_tui.race.race_form import EntrantPicker, RaceForm
+from mnist_tui.race.race_session import RaceStage
+from mnist_tui.race.race_table import table
+from mnist_tui.ui.choice import Choice
+from mnist_tui.ui.dialogs import Question
 
 OpenLab = Callable[..., AbstractAsyncContextManager[RaceLab]]
 

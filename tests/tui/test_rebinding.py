@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from bench import opened
 
-from mnist_tui.config import Config, ConfigFile
-from mnist_tui.key_words import key_of
-from mnist_tui.keys import KEYS, Scope, bindings_of
-from mnist_tui.rebinding import KeyNameError, command_names, key_named, rebound, scopes_of
-from mnist_tui.session import State
+from mnist_tui.lab.session import State
+from mnist_tui.settings.config import Config, ConfigFile
+from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.keys import KEYS, Scope, bindings_of
+from mnist_tui.settings.rebinding import KeyNameError, command_names, key_named, rebound, scopes_of
 
 
 def config(keys: Mapping[str, tuple[str, ...]]) -> ConfigFile:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from stored_runs import put_run
 
-from mnist_core.changes import Change, parse_change
-from mnist_core.hyperparameters import (
+from mnist_core.recipe.changes import Change, parse_change
+from mnist_core.recipe.hyperparameters import (
     Hyperparameters,
     hyperparameter_fields,
     make_hyperparameters,
@@ -22,8 +22,8 @@ from mnist_core.hyperparameters import (
 )
 from mnist_core.store import RunRecord, RunStore
 from mnist_tui.cli import run
-from mnist_tui.launch import LaunchOptions
-from mnist_tui.reproduce import command_line, recipe_flags
+from mnist_tui.lab.reproduce import command_line, recipe_flags
+from mnist_tui.runtime.launch_options import LaunchOptions
 
 Launch = tuple[LaunchOptions, dict[str, Any]]
 

@@ -9,14 +9,13 @@ import pytest
 from stored_runs import STEPS, LiveRun, put_run
 
 from mnist_core.store import RunStore
-from mnist_core.store.cutting import cut_metrics
+from mnist_core.store.run_writer import cut_metrics
+from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.plot import Line
-from mnist_tui.charts.scales import Scale
 from mnist_tui.charts.view import View
-from mnist_tui.curves import AXES
-from mnist_tui.run_curves import RunCurves
-from mnist_tui.runs.marks import MARKS, REFERENCE
-from mnist_tui.runs.overlay import Overlay, overlay_plot
+from mnist_tui.lab.curves import AXES, RunCurves
+from mnist_tui.lab.marks import MARKS, REFERENCE
+from mnist_tui.lab.overlay import Overlay, overlay_plot
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pytest
 from stored_runs import put_run
 
 from mnist_core.store import RunStore
-from mnist_tui.runs.ago import ago
+from mnist_tui.lab.marks import MARKS, REFERENCE, Marks
 from mnist_tui.runs.columns import COLUMNS, GAP, Sorting, fit_columns, sort_rows, sorting_by
-from mnist_tui.runs.filter import parse_filter
 from mnist_tui.runs.listing import Listing
-from mnist_tui.runs.marks import MARKS, REFERENCE, Marks
+from mnist_tui.runs.run_filter import parse_filter
+from mnist_tui.text.numbers import ago
 
 
 @pytest.fixture

@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 from scripted import digits
 
-from mnist_core.changes import Change
-from mnist_core.dataset import Dataset
-from mnist_core.divergence import DivergenceReason
-from mnist_core.evaluation import evaluate
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -21,11 +18,14 @@ from mnist_core.events import (
     RunStarted,
     TrainingState,
 )
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.network.evaluation import evaluate
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunStore
+from mnist_core.training.divergence import DivergenceReason
 from mnist_tui.charts.series import Series
-from mnist_tui.run_curves import RunCurves
-from mnist_tui.run_progress import RunProgress
+from mnist_tui.lab.curves import RunCurves
+from mnist_tui.lab.run_progress import RunProgress
 
 STEPS = 4
 """Updates in an epoch of 40 examples, in batches of 10."""

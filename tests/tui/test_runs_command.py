@@ -21,13 +21,13 @@ from scripted import digits
 from stored_runs import put_run
 
 from mnist_core.events import BatchCompleted, StopTraining
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunRecord, RunState, RunStore
 from mnist_core.store.ownership import Ownership
 from mnist_core.store.recorder import recorded
-from mnist_core.training import train
+from mnist_core.training.train import train
 from mnist_tui.cli import run
-from mnist_tui.commands.runs.columns import in_columns
+from mnist_tui.text.table import in_columns
 
 Answer = tuple[int, str, str]
 

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from scripted import digits
 from stored_runs import put_run
 
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.datasets import default_cache_folder, load_dataset
-from mnist_core.evaluation import evaluate
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.registry import default_cache_folder, load_dataset
 from mnist_core.events import EpochCompleted, Event
-from mnist_core.hyperparameters import make_hyperparameters
+from mnist_core.network.evaluation import evaluate
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunRecord, RunStore
 from mnist_core.store.recorder import recorded
-from mnist_core.training import train
+from mnist_core.training.train import train
 from mnist_tui.cli import run
 
 Answer = tuple[int, str, str]

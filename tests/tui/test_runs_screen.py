@@ -13,12 +13,12 @@ from textual.widgets import Input
 
 import mnist_tui.app
 from mnist_core.store import RunRecord, RunState, RunStore
-from mnist_tui.runs.marks import MARKS, Marks
-from mnist_tui.screens.line_input import LineInput
-from mnist_tui.screens.runs import RunsScreen
-from mnist_tui.themes import DARK
-from mnist_tui.widgets.chart import Chart
-from mnist_tui.widgets.runs_table import RunsTable
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.marks import MARKS, Marks
+from mnist_tui.runs.runs_screen import RunsScreen
+from mnist_tui.runs.runs_table import RunsTable
+from mnist_tui.settings.themes import DARK
+from mnist_tui.ui.dialogs import LineInput
 
 
 class BareApp(App[None]):

@@ -5,7 +5,7 @@ from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.geometry import Size
 
-from mnist_tui.widgets.sample_grid import EMPTY_TEXT, SampleGrid
+from mnist_tui.train.sample_grid import EMPTY_TEXT, SampleGrid
 
 HOSTILE_NAMES = ["[/]", "[red]x", "\x1b[31m"]
 

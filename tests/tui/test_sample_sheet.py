@@ -3,8 +3,8 @@ import pytest
 from rich.cells import cell_len
 from rich.style import Style
 
-from mnist_tui.digits import render
-from mnist_tui.widgets.sample_sheet import Samples, Sheet, SheetStyles, arrange, draw, title
+from mnist_tui.text.digits import render
+from mnist_tui.ui.sample_sheet import Samples, Sheet, SheetStyles, arrange, draw, title
 
 MNIST = (28, 28)
 STYLES = SheetStyles(

@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from mnist_tui.mistakes.history_strip import history_strip
-from mnist_tui.mistakes.probability_bars import probability_bars
-from mnist_tui.mistakes.sample_text import NOT_KEPT, sample_text
-from mnist_tui.mistakes.spans import Line, Tone, flow, line_width
-from mnist_tui.widgets.sample_view import HistoryPoint, SampleDetail, SampleView
+from mnist_tui.mistakes.sample_text import NOT_KEPT, history_strip, sample_text
+from mnist_tui.mistakes.sample_view import HistoryPoint, SampleDetail, SampleView
+from mnist_tui.text.styled_text import Line, Tone, flow, line_width
+from mnist_tui.ui.probability_bars import probability_bars
 
 DIGITS = tuple("0123456789")
 

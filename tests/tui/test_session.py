@@ -9,12 +9,12 @@ import pytest
 from scripted import ScriptedLoader, ScriptedRuns, digits, loaded
 from scripted_events import run_started
 
-from mnist_core.changes import Change, ChangeError
+from mnist_core.data.loader import DatasetFailed, DatasetLoaded, DatasetOffered
 from mnist_core.events import RunFailed
-from mnist_core.hyperparameters import Hyperparameters, make_hyperparameters
-from mnist_core.loading import DatasetFailed, DatasetLoaded, DatasetOffered
+from mnist_core.recipe.changes import Change, ChangeError
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunRecord, RunState, RunStore, StoreError
-from mnist_tui.session import Loader, Session, State
+from mnist_tui.lab.session import Loader, Session, State
 
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_core.answer_history import AnswerHistory
-from mnist_core.dataset import Examples
+from mnist_core.data.dataset import Examples
 from mnist_core.store import StoredAnswers
-from mnist_tui.mistakes.judged import Judged
+from mnist_core.store.answers import AnswerHistory
+from mnist_tui.mistakes.labelled_answers import Judged
 from mnist_tui.mistakes.sample_filter import FilterError, SampleFilter, parse_sample_filter
-from mnist_tui.mistakes.showing import Kind, Order, Showing, rows
+from mnist_tui.mistakes.sample_query import Kind, Order, Showing, rows
 
 NAMES = ("cat", "dog", "1")
 LABELS = np.array([0, 0, 0, 1, 1, 1, 2, 2], np.uint16)

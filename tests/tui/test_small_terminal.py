@@ -6,11 +6,11 @@ import pytest
 from bench import opened
 from textual.geometry import Size
 
-from mnist_tui.screens.help import HelpScreen
-from mnist_tui.screens.question import Question
-from mnist_tui.screens.too_small import TooSmall, is_too_small, what_is_needed
-from mnist_tui.screens.train import TrainScreen
-from mnist_tui.session import State
+from mnist_tui.lab.session import State
+from mnist_tui.train.train_screen import TrainScreen
+from mnist_tui.ui.dialogs import Question
+from mnist_tui.ui.help_screen import HelpScreen
+from mnist_tui.ui.sizes import TooSmall, is_too_small, what_is_needed
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,12 @@ from stored_runs import put_run
 from textual.command import CommandList
 from textual.widgets import Button, Input
 
-from mnist_tui.palette import Palette
-from mnist_tui.screens.command import CommandScreen
-from mnist_tui.screens.divergence import DivergenceDialog
-from mnist_tui.screens.help import HelpScreen
-from mnist_tui.screens.line_input import LineInput
-from mnist_tui.screens.question import Question
-from mnist_tui.session import State
-from mnist_tui.widgets.chart import Chart
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import State
+from mnist_tui.train.divergence_dialog import DivergenceDialog
+from mnist_tui.ui.dialogs import CommandScreen, LineInput, Question
+from mnist_tui.ui.help_screen import HelpScreen
+from mnist_tui.ui.palette import Palette
 
 
 async def trained(lab: Bench) -> None:

@@ -13,16 +13,16 @@ from scripted_races import ScriptedRaces
 from snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
 from stored_runs import put_run
 
-from mnist_tui.screens.draw import DrawScreen
-from mnist_tui.screens.mistakes import MistakesScreen
-from mnist_tui.screens.race import RaceScreen
-from mnist_tui.screens.runs import RunsScreen
-from mnist_tui.session import State
-from mnist_tui.widgets.canvas import Canvas
-from mnist_tui.widgets.chart import Chart
-from mnist_tui.widgets.class_bars import ClassBars
-from mnist_tui.widgets.gallery import Gallery
-from mnist_tui.widgets.runs_table import RunsTable
+from mnist_tui.charts.chart import Chart
+from mnist_tui.draw.canvas import Canvas
+from mnist_tui.draw.class_bars import ClassBars
+from mnist_tui.draw.draw_screen import DrawScreen
+from mnist_tui.lab.session import State
+from mnist_tui.mistakes.gallery import Gallery
+from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.race.race_screen import RaceScreen
+from mnist_tui.runs.runs_screen import RunsScreen
+from mnist_tui.runs.runs_table import RunsTable
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 LONG_AGO = datetime(2020, 2, 29, 12).timestamp()

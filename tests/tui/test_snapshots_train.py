@@ -11,14 +11,14 @@ from scripted import ScriptedRuns
 from snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
 from textual.widgets import Input
 
-from mnist_core.changes import Change
 from mnist_core.events import BatchCompleted, Event
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_tui.screens.too_small import TooSmall
-from mnist_tui.session import State
-from mnist_tui.widgets.chart import Chart
-from mnist_tui.widgets.form import HyperparameterForm
-from mnist_tui.widgets.sample_grid import SampleGrid
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import State
+from mnist_tui.train.hyperparameter_form import HyperparameterForm
+from mnist_tui.train.sample_grid import SampleGrid
+from mnist_tui.ui.sizes import TooSmall
 
 
 async def two_runs(lab: Bench) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from scripted import ScriptedRuns, digits, loaded
 
-from mnist_core.backend import Backend
+from mnist_core.backend.backend import Backend
 from mnist_core.store import RunStore
-from mnist_tui.session import Session
-from mnist_tui.widgets.status_line import heading
+from mnist_tui.lab.session import Session
+from mnist_tui.ui.status_line import heading
 
 BACKEND = Backend("cpu", "a CPU", "OpenBLAS 0.3.34", 1, "0.32.4", gflops=117.4)
 

@@ -10,17 +10,16 @@ from bench import Bench, opened
 from lab import SIZES
 from textual.widgets import Button, Input
 
-from mnist_core.changes import Change
+from mnist_core.recipe.changes import Change
 from mnist_core.store import RunState
-from mnist_tui.keys import KEYS
-from mnist_tui.screens.divergence import DivergenceDialog
-from mnist_tui.screens.line_input import LineInput
-from mnist_tui.screens.question import Question
-from mnist_tui.screens.too_small import TooSmall
-from mnist_tui.session import State
-from mnist_tui.widgets.chart import Chart
-from mnist_tui.widgets.form import HyperparameterForm
-from mnist_tui.widgets.form.field_row import FieldRow
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import State
+from mnist_tui.settings.keys import KEYS
+from mnist_tui.train.divergence_dialog import DivergenceDialog
+from mnist_tui.train.hyperparameter_form import HyperparameterForm
+from mnist_tui.ui.dialogs import LineInput, Question
+from mnist_tui.ui.field_row import FieldRow
+from mnist_tui.ui.sizes import TooSmall
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Size
 from textual.widget import Widget
 
-from mnist_tui.widgets.text_line import TextLine
+from mnist_tui.ui.dialogs import TextLine
 
 
 class LineApp(App[None]):

@@ -7,13 +7,13 @@ from bench import opened
 from textual.color import Color
 from textual.theme import Theme
 
-from mnist_tui.config import Config, ConfigFile
-from mnist_tui.contrast import CURVE, TEXT, contrast, readable
-from mnist_tui.plots import TEST, TRAIN, VALIDATION
-from mnist_tui.runs.marks import MARKS
-from mnist_tui.session import State
-from mnist_tui.themes import OWN_THEMES, SAFE_DARK, SAFE_LIGHT, theme_names
-from mnist_tui.widgets.chart import Chart
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.marks import MARKS
+from mnist_tui.lab.run_plots import TEST, TRAIN, VALIDATION
+from mnist_tui.lab.session import State
+from mnist_tui.settings.config import Config, ConfigFile
+from mnist_tui.settings.themes import OWN_THEMES, SAFE_DARK, SAFE_LIGHT, theme_names
+from mnist_tui.text.contrast import CURVE, TEXT, contrast, readable
 
 TEXTS = (
     "foreground",

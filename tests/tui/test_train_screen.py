@@ -12,19 +12,18 @@ from scripted_events import run_started
 from textual import events
 from textual.widgets import Input, Static
 
-from mnist_core.hyperparameters import make_hyperparameters
-from mnist_core.loading import DatasetFailed, DatasetOffered, DatasetProgressed
+from mnist_core.data.loader import DatasetFailed, DatasetOffered, DatasetProgressed
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunState
-from mnist_tui.screens.command import CommandScreen
-from mnist_tui.screens.help import HelpScreen
-from mnist_tui.screens.question import Question
-from mnist_tui.screens.train import TrainScreen
-from mnist_tui.session import State
-from mnist_tui.widgets.chart import Chart
-from mnist_tui.widgets.form import HyperparameterForm
-from mnist_tui.widgets.key_footer import KeyFooter
-from mnist_tui.widgets.sample_grid import SampleGrid
-from mnist_tui.widgets.status_line import StatusLine
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import State
+from mnist_tui.train.hyperparameter_form import HyperparameterForm
+from mnist_tui.train.sample_grid import SampleGrid
+from mnist_tui.train.train_screen import TrainScreen
+from mnist_tui.ui.dialogs import CommandScreen, Question
+from mnist_tui.ui.footer import KeyFooter
+from mnist_tui.ui.help_screen import HelpScreen
+from mnist_tui.ui.status_line import StatusLine
 
 OpenBench = Callable[..., AbstractAsyncContextManager[Bench]]
 ESCAPE = "\x1b[31m"

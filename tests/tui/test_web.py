@@ -10,11 +10,11 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient, TestServer
 
 from mnist_tui.cli import make_app, run
-from mnist_tui.flags import LaunchFlags
+from mnist_tui.commands.flags import LaunchFlags
+from mnist_tui.web.address import refusal
 from mnist_tui.web.app_command import app_command
 from mnist_tui.web.served_app import ServedApp, Size
 from mnist_tui.web.site import Site
-from mnist_tui.web.visitors import refusal
 
 
 def test_the_app_is_started_with_the_flags_of_the_server() -> None:

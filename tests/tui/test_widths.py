@@ -6,11 +6,11 @@ import pytest
 from bench import opened
 from textual.app import ComposeResult
 
-from mnist_tui.screens.mistakes import MistakesScreen
-from mnist_tui.screens.race import RaceScreen
-from mnist_tui.screens.runs import RunsScreen
-from mnist_tui.screens.train import TrainScreen
-from mnist_tui.screens.widths import width_class
+from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.race.race_screen import RaceScreen
+from mnist_tui.runs.runs_screen import RunsScreen
+from mnist_tui.train.train_screen import TrainScreen
+from mnist_tui.ui.sizes import width_class
 
 
 @pytest.mark.parametrize(

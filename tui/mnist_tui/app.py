@@ -22,40 +22,39 @@ from textual.errors import NoWidget
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mnist_core.backend import Backend, BackendMissing, available_cores, configure
-from mnist_core.datasets import default_cache_folder
-from mnist_core.hyperparameters import Hyperparameters
-from mnist_core.loading import DatasetLoader
-from mnist_core.mlx_run import mlx_runs
+from mnist_core.backend.backend import Backend, BackendMissing, available_cores, configure
+from mnist_core.data.loader import DatasetLoader
+from mnist_core.data.registry import default_cache_folder
+from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_core.store.database import FILE as STORE_FILE
-from mnist_tui.collector import release_collector
-from mnist_tui.config import ConfigFile
-from mnist_tui.digits import offered_style
-from mnist_tui.key_words import say_keys_of
-from mnist_tui.keys import Scope, bindings
-from mnist_tui.launch import LaunchOptions
-from mnist_tui.log import unexpected_error, write_log
-from mnist_tui.palette import Palette
-from mnist_tui.plain_text import visible
-from mnist_tui.quiet import stray_output_logged
-from mnist_tui.rebinding import rebound, scopes_of, use_table
-from mnist_tui.runs.marked_curves import MarkedCurves
-from mnist_tui.runs.marks import Marks
-from mnist_tui.screens.chart_screen import ChartScreen
-from mnist_tui.screens.question import Question
-from mnist_tui.screens.too_small import TooSmall, is_too_small
-from mnist_tui.screens.train import TrainScreen
-from mnist_tui.screens.widths import WIDTHS, width_class
-from mnist_tui.session import Session
-from mnist_tui.themes import OWN_THEMES
-from mnist_tui.widgets.guidance import guidance
+from mnist_core.training.factory import mlx_runs
+from mnist_tui.lab.marks import Marks
+from mnist_tui.lab.overlay import MarkedCurves
+from mnist_tui.lab.session import Session
+from mnist_tui.runtime.gc_hold import release_collector
+from mnist_tui.runtime.launch_options import LaunchOptions
+from mnist_tui.runtime.log import unexpected_error, write_log
+from mnist_tui.runtime.stray_output import stray_output_logged
+from mnist_tui.settings.config import ConfigFile
+from mnist_tui.settings.key_hints import say_keys_of
+from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
+from mnist_tui.settings.themes import OWN_THEMES
+from mnist_tui.text.digits import offered_style
+from mnist_tui.text.visible_text import visible
+from mnist_tui.train.guidance import guidance
+from mnist_tui.train.train_screen import TrainScreen
+from mnist_tui.ui.chart_screen import ChartScreen
+from mnist_tui.ui.dialogs import Question
+from mnist_tui.ui.palette import Palette
+from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
 if TYPE_CHECKING:
     from mnist_core.benchmark.contest_run import ContestFactory
-    from mnist_tui.race.desk import RaceDesk
-    from mnist_tui.screens.draw import DrawScreen
-    from mnist_tui.screens.runs import RunsScreen
+    from mnist_tui.draw.draw_screen import DrawScreen
+    from mnist_tui.race.race_session import RaceDesk
+    from mnist_tui.runs.runs_screen import RunsScreen
 
 SWITCH_INTERVAL = 1e-4
 """Seconds that one thread may keep the interpreter from another that waits for it.
@@ -191,8 +190,8 @@ class MnistApp(App[None]):
     def action_help(self) -> None:
         screen = self.screen
         if not screen.is_modal:
-            from mnist_tui.help_text import sections
-            from mnist_tui.screens.help import HelpScreen
+            from mnist_tui.settings.help_text import sections
+            from mnist_tui.ui.help_screen import HelpScreen
 
             here = scopes_of(screen, self._keys)
             self.push_screen(HelpScreen(list(sections(self._keys, here))))
@@ -228,8 +227,8 @@ class MnistApp(App[None]):
     def _made(self, name: str) -> Screen[None]:
         # Imported late, like what they draw with: the first frame must not wait for it.
         if name == "mistakes":
-            from mnist_tui.mistakes.sources import Sources
-            from mnist_tui.screens.mistakes import MistakesScreen
+            from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+            from mnist_tui.mistakes.mistakes_view import Sources
 
             return MistakesScreen(
                 Sources(self._session, self._store, self._marks), self._picture_style
@@ -237,19 +236,19 @@ class MnistApp(App[None]):
         if name == "race":
             return self._made_race_screen()
         if name == "draw":
-            from mnist_tui.drawing.current_model import CurrentModel
-            from mnist_tui.screens.draw import DrawScreen
+            from mnist_tui.draw.current_model import CurrentModel
+            from mnist_tui.draw.draw_screen import DrawScreen
 
             return DrawScreen(CurrentModel(self._session, self._store))
-        from mnist_tui.screens.runs import RunsScreen
+        from mnist_tui.runs.runs_screen import RunsScreen
 
         self._runs_screen = RunsScreen(self._store, self._marks)
         return self._runs_screen
 
     def _made_race_screen(self) -> Screen[None]:
         from mnist_core.benchmark.contest_run import contest_run
-        from mnist_tui.race.desk import RaceDesk
-        from mnist_tui.screens.race import RaceScreen
+        from mnist_tui.race.race_screen import RaceScreen
+        from mnist_tui.race.race_session import RaceDesk
 
         self._race_desk = RaceDesk(
             self._session,
@@ -332,8 +331,8 @@ class MnistApp(App[None]):
 
     def show_command(self, record: RunRecord) -> None:
         """Show the command line that reproduces a run; the terminal may take it as a copy."""
-        from mnist_tui.reproduce import command_line
-        from mnist_tui.screens.command import CommandScreen
+        from mnist_tui.lab.reproduce import command_line
+        from mnist_tui.ui.dialogs import CommandScreen
 
         command = command_line(record)
         self.copy_to_clipboard(command)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TextIO
 if TYPE_CHECKING:
     from cyclopts import App
 
-    from mnist_tui.config import ConfigFile
+    from mnist_tui.settings.config import ConfigFile
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -29,8 +29,8 @@ def main() -> NoReturn:
 
 
 def _run_logged(arguments: Sequence[str]) -> int:
-    from mnist_tui.log import log_path, log_uncaught_errors
-    from mnist_tui.output import OutputLost, discard
+    from mnist_tui.runtime.log import log_path, log_uncaught_errors
+    from mnist_tui.runtime.output import OutputLost, discard
 
     log_uncaught_errors(log_path(None))
     _prepare_streams()
@@ -58,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code. Wrong usage is said on stderr."""
     from cyclopts import CycloptsError
 
-    from mnist_tui.usage import UsageError, usage_sentence
+    from mnist_tui.commands.usage import UsageError, usage_sentence
 
     app = make_app()
     try:
@@ -104,8 +104,7 @@ def make_app() -> "App":
 def _add_training(app: "App") -> None:
     from cyclopts import Parameter, validators
 
-    from mnist_tui.config import ConfigFile, config_path, read_config
-    from mnist_tui.flags import (
+    from mnist_tui.commands.flags import (
         OUTPUT,
         RUN,
         LaunchFlags,
@@ -113,7 +112,8 @@ def _add_training(app: "App") -> None:
         launch_options,
         takes_hyperparameters,
     )
-    from mnist_tui.log import log_uncaught_errors
+    from mnist_tui.runtime.log import log_uncaught_errors
+    from mnist_tui.settings.config import ConfigFile, config_path, read_config
     from mnist_tui.web import is_drawn_in_browser
 
     @app.default
@@ -137,7 +137,7 @@ def _add_training(app: "App") -> None:
             )
             _say_problems(found)
             return train_headless(options)
-        from mnist_tui.collector import hold_collector
+        from mnist_tui.runtime.gc_hold import hold_collector
 
         hold_collector()
         from mnist_tui.app import run_app
@@ -251,7 +251,7 @@ def _add_training(app: "App") -> None:
 
 def _add_bench(app: "App") -> None:
     from mnist_tui.bench.flags import BenchFlags, bench_options
-    from mnist_tui.log import log_uncaught_errors
+    from mnist_tui.runtime.log import log_uncaught_errors
 
     @app.command
     def bench(flags: BenchFlags | None = None) -> int:
@@ -261,7 +261,7 @@ def _add_bench(app: "App") -> None:
         """
         options = bench_options(flags or BenchFlags())
         log_uncaught_errors(options.log_file)
-        from mnist_tui.commands.bench import bench
+        from mnist_tui.bench.command import bench
 
         return bench(options)
 
@@ -269,8 +269,8 @@ def _add_bench(app: "App") -> None:
 def _add_check(app: "App") -> None:
     from cyclopts import Parameter
 
-    from mnist_tui.flags import OUTPUT, MachineFlags, data_source, home_folder
-    from mnist_tui.log import log_path, log_uncaught_errors
+    from mnist_tui.commands.flags import OUTPUT, MachineFlags, data_source, home_folder
+    from mnist_tui.runtime.log import log_path, log_uncaught_errors
 
     @app.command
     def check(
@@ -304,8 +304,8 @@ def _add_check(app: "App") -> None:
 def _add_doctor(app: "App") -> None:
     from cyclopts import Parameter
 
-    from mnist_tui.flags import OUTPUT, MachineFlags, data_source, home_folder, run_folder
-    from mnist_tui.log import log_path, log_uncaught_errors
+    from mnist_tui.commands.flags import OUTPUT, MachineFlags, data_source, home_folder, run_folder
+    from mnist_tui.runtime.log import log_path, log_uncaught_errors
 
     @app.command
     def doctor(
@@ -334,8 +334,8 @@ def _add_doctor(app: "App") -> None:
 def _add_data(app: "App") -> None:
     from cyclopts import App, Parameter
 
-    from mnist_tui.flags import Home, home_folder
-    from mnist_tui.log import log_path, log_uncaught_errors
+    from mnist_tui.commands.flags import Home, home_folder
+    from mnist_tui.runtime.log import log_path, log_uncaught_errors
 
     data = App(name="data", help="List the data sets that have a name, or download one.")
     app.command(data)
@@ -371,8 +371,8 @@ def _add_runs(app: "App") -> None:
 def _add_config(app: "App") -> None:
     from cyclopts import Parameter
 
-    from mnist_tui.flags import HYPERPARAMETERS, OUTPUT, Home, check_preset, home_folder
-    from mnist_tui.log import log_path, log_uncaught_errors
+    from mnist_tui.commands.flags import HYPERPARAMETERS, OUTPUT, Home, check_preset, home_folder
+    from mnist_tui.runtime.log import log_path, log_uncaught_errors
 
     @app.command
     def config(
@@ -406,8 +406,8 @@ def _add_config(app: "App") -> None:
         Ends with 0, with 1 when something in the file cannot be used, with 2 for wrong usage.
         """
         log_uncaught_errors(log_path(home_folder(home)))
-        from mnist_tui.commands.config import show_config, show_example
-        from mnist_tui.config import config_path, read_config
+        from mnist_tui.commands.show_config import show_config, show_example
+        from mnist_tui.settings.config import config_path, read_config
 
         if example:
             return show_example()
@@ -421,9 +421,14 @@ def _add_config(app: "App") -> None:
 def _add_serve(app: "App") -> None:
     from cyclopts import Group, Parameter, validators
 
-    from mnist_tui.config import config_path, read_config
-    from mnist_tui.flags import LaunchFlags, home_folder, launch_options, takes_hyperparameters
-    from mnist_tui.log import log_uncaught_errors
+    from mnist_tui.commands.flags import (
+        LaunchFlags,
+        home_folder,
+        launch_options,
+        takes_hyperparameters,
+    )
+    from mnist_tui.runtime.log import log_uncaught_errors
+    from mnist_tui.settings.config import config_path, read_config
 
     server = Group("Server", sort_key=0)
 
@@ -463,8 +468,8 @@ def _add_serve(app: "App") -> None:
         # The apps read the flags again; this is to refuse them here.
         options = launch_options(flags, given, found.config)
         log_uncaught_errors(options.log_file)
-        from mnist_tui.commands.serve import serve
         from mnist_tui.web.app_command import app_command
+        from mnist_tui.web.serve import serve
 
         return serve(app_command(flags, given), host, port, options.log_file)
 

@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from mnist_core.backend import available_cores
+from mnist_core.backend.backend import available_cores
 from mnist_core.benchmark.contest import (
     Contest,
     ContestProgress,
@@ -19,11 +19,7 @@ from mnist_core.benchmark.numpy_network import NumpyNetwork
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.processes import ProcessGroup
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, run_race
-from mnist_core.benchmark.regression import (
-    RegressionForm,
-    RegressionProblem,
-    RegressionTask,
-)
+from mnist_core.benchmark.regression import RegressionForm, RegressionProblem, RegressionTask
 from mnist_core.benchmark.regression_race import (
     FormDescribed,
     FormMeasured,
@@ -33,9 +29,9 @@ from mnist_core.benchmark.regression_race import (
     references,
     run_regression_race,
 )
-from mnist_core.dataset import Dataset
-from mnist_core.evaluation import evaluate
-from mnist_core.hyperparameters import presets
+from mnist_core.data.dataset import Dataset
+from mnist_core.network.evaluation import evaluate
+from mnist_core.recipe.hyperparameters import presets
 
 
 def make_contest(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Protocol
 
+from mnist_core.backend.failures import failure_sentence
 from mnist_core.benchmark.contest import (
     Contest,
     ContestCompleted,
@@ -16,9 +17,8 @@ from mnist_core.benchmark.contest import (
 )
 from mnist_core.benchmark.contest_events import contest_events
 from mnist_core.benchmark.processes import EngineError, ProcessGroup
-from mnist_core.dataset import Dataset
-from mnist_core.failures import failure_sentence
-from mnist_core.mailbox import Mailbox
+from mnist_core.data.dataset import Dataset
+from mnist_core.events import Mailbox
 
 ContestSource = Callable[[ProcessGroup], Generator[ContestProgress, None, None]]
 

@@ -95,7 +95,7 @@ def make_engine(
 
             return MlxEngine(problem, threads)
         case "mlx-stock":
-            from mnist_core.installation import BackendMissing, explain_import_error_here
+            from mnist_core.backend.installation import BackendMissing, explain_import_error_here
 
             try:
                 from mnist_core.benchmark.stock_engine import StockEngine

@@ -50,7 +50,7 @@ class EvaluationJob:
         return "mlx"
 
     def begin(self) -> Begun[LazilyTrained]:
-        from mnist_core.backend import configure
+        from mnist_core.backend.backend import configure
 
         backend = configure("auto", self.threads)  # the loop gets the fast BLAS
         from mnist_core.benchmark.stock_engine import StockEngine
@@ -65,7 +65,7 @@ class EvaluationJob:
 
 
 def _measure(engine: "StockEngine", job: EvaluationJob) -> LazilyTrained:
-    from mnist_core.mlx import mx
+    from mnist_core.backend.mlx import mx
 
     mx.reset_peak_memory()
     memory = MemoryGrowth()

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Iterator
 
-from mnist_core.backend import configure
+from mnist_core.backend.backend import configure
 from mnist_core.benchmark.engine import EpochTrained, thread_count
 from mnist_core.benchmark.problem import Problem
 from mnist_core.events import BatchCompleted, EpochCompleted, Event
-from mnist_core.kernel_warmup import KernelWarmUp
-from mnist_core.training import train
+from mnist_core.training.kernel_warmup import KernelWarmUp
+from mnist_core.training.train import train
 
 _WITHOUT_END = 100_000
 """An epoch that no benchmark reaches; only a schedule would depend on the planned end."""

@@ -10,7 +10,7 @@ import numpy as np
 from mnist_core.benchmark.engine import WARM_UP_BATCHES, EpochTrained, thread_count
 from mnist_core.benchmark.numpy_network import Floats, NumpyNetwork, Sgd
 from mnist_core.benchmark.problem import Problem
-from mnist_core.evaluation import evaluate
+from mnist_core.network.evaluation import evaluate
 
 
 def numpy_description() -> str:

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.dataset import Dataset, Split, split
-from mnist_core.hyperparameters import Hyperparameters
-from mnist_core.parameters import batch_order, initial_parameters, layer_sizes
+from mnist_core.data.dataset import Dataset, Split, split
+from mnist_core.network.parameters import batch_order, initial_parameters, layer_sizes
+from mnist_core.recipe.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)

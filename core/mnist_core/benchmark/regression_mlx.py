@@ -5,14 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from mnist_core.backend import Backend, configure
+from mnist_core.backend.backend import Backend, configure
+from mnist_core.backend.mlx import mx
 from mnist_core.benchmark.engine import thread_count
-from mnist_core.benchmark.regression import (
-    Descent,
-    RegressionProblem,
-    relative_difference,
-)
-from mnist_core.mlx import mx
+from mnist_core.benchmark.regression import Descent, RegressionProblem, relative_difference
 
 _Block = Callable[[mx.array], tuple[mx.array, ...]]
 

@@ -1,7 +1,8 @@
 """The training loop of MLX's own examples, by itself on the BLAS that MLX's wheel brings.
 
-It is the only module besides `mnist_core.mlx` that imports MLX. A process that imports that one
-first gets the loop on the fast BLAS it puts in place; one that does not measures what people have.
+It is the only module besides `mnist_core.backend.mlx` that imports MLX. A process that imports that
+one first gets the loop on the fast BLAS it puts in place; one that does not measures what people
+have.
 """
 
 import time
@@ -16,11 +17,11 @@ import mlx.optimizers as optim
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.backend.kernel_cache import install_kernel_cache
 from mnist_core.benchmark.engine import WARM_UP_BATCHES, EpochTrained
 from mnist_core.benchmark.evaluation_frequency import Schedule
 from mnist_core.benchmark.problem import Problem
-from mnist_core.evaluation import Evaluation, evaluate
-from mnist_core.kernel_cache import install_kernel_cache
+from mnist_core.network.evaluation import Evaluation, evaluate
 
 _EVALUATION_BATCH = 1000
 

@@ -12,7 +12,7 @@ from torch import nn
 from mnist_core.benchmark.engine import WARM_UP_BATCHES, EpochTrained, thread_count
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.torch_accelerator import TorchDevice, device_name, synchronize
-from mnist_core.evaluation import evaluate
+from mnist_core.network.evaluation import evaluate
 
 
 class TorchEngine:

@@ -9,10 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from mnist_core.backend import Backend
+from mnist_core.backend.backend import Backend
 from mnist_core.checks.check import Bench, Check, Measured
-from mnist_core.checks.reference_network import Doubles, doubles, forward
-from mnist_core.dataset import Dataset, Examples, class_names_for
+from mnist_core.checks.references import Doubles, doubles, forward
+from mnist_core.data.dataset import Dataset, Examples, class_names_for
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
@@ -20,8 +20,8 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.hyperparameters import Hyperparameters
-from mnist_core.training import train
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.training.train import train
 
 _SHAPE = (7, 10)
 EXAMPLES = _SHAPE[0] * _SHAPE[1]

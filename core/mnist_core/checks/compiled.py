@@ -7,13 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.checks.check import Bench, Check, Measured, NotRun
-from mnist_core.checks.difference import largest_relative, parameter_names
-from mnist_core.dataset import Dataset, Examples, class_names_for
-from mnist_core.hyperparameters import Hyperparameters
-from mnist_core.kernel_cache import install_kernel_cache
-from mnist_core.learner import Learner
-from mnist_core.parameters import initial_parameters, layer_sizes
+from mnist_core.backend.kernel_cache import install_kernel_cache
+from mnist_core.checks.check import (
+    Bench,
+    Check,
+    Measured,
+    NotRun,
+    largest_relative,
+    parameter_names,
+)
+from mnist_core.data.dataset import Dataset, Examples, class_names_for
+from mnist_core.network.learner import Learner
+from mnist_core.network.parameters import initial_parameters, layer_sizes
+from mnist_core.recipe.hyperparameters import Hyperparameters
 
 STEPS = 5
 _RECIPE = Hyperparameters(

@@ -5,11 +5,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.checks.check import Bench, Check, Measured
-from mnist_core.checks.difference import largest_absolute, largest_relative
-from mnist_core.checks.reference_network import Doubles, losses
-from mnist_core.mlx import mx
-from mnist_core.models import CrossEntropy
+from mnist_core.backend.mlx import mx
+from mnist_core.checks.check import Bench, Check, Measured, largest_absolute, largest_relative
+from mnist_core.checks.references import Doubles, losses
+from mnist_core.network.models import CrossEntropy
 
 EXAMPLES, CLASSES = 64, 10
 SMOOTHING = 0.1

@@ -5,10 +5,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.checks.check import Bench, Check, Measured
-from mnist_core.checks.difference import largest_absolute
-from mnist_core.mlx import mx
-from mnist_core.models import forward
+from mnist_core.backend.mlx import mx
+from mnist_core.checks.check import Bench, Check, Measured, largest_absolute
+from mnist_core.network.models import forward
 
 _SHARES = (0.1, 0.5, 0.8)
 _EXAMPLES, _UNITS = 400, 250

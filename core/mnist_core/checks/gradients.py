@@ -7,15 +7,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.backend.mlx import mx
 from mnist_core.benchmark.numpy_network import NumpyNetwork
-from mnist_core.checks.check import Bench, Check, Measured
-from mnist_core.checks.difference import largest_relative, parameter_names
-from mnist_core.checks.network import RandomBatch, random_batch
-from mnist_core.checks.reference_network import Doubles, doubles, forward, losses
-from mnist_core.hyperparameters import Activation
-from mnist_core.mlx import mx
-from mnist_core.models import ACTIVATIONS, Arrays, CrossEntropy
-from mnist_core.models import forward as mlx_forward
+from mnist_core.checks.check import Bench, Check, Measured, largest_relative, parameter_names
+from mnist_core.checks.references import (
+    Doubles,
+    RandomBatch,
+    doubles,
+    forward,
+    losses,
+    random_batch,
+)
+from mnist_core.network.models import ACTIVATIONS, Arrays, CrossEntropy
+from mnist_core.network.models import forward as mlx_forward
+from mnist_core.recipe.hyperparameters import Activation
 
 STEP = 1e-5
 """How far a weight is moved to either side; the error of the quotient is of the order of 1e-10."""

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.checks.check import Bench, Check, Measured
-from mnist_core.checks.reference_network import Doubles, forward, losses
+from mnist_core.checks.references import Doubles, forward, losses
 from mnist_core.events import EpochCompleted
 from mnist_core.export.export import export_run
-from mnist_core.hyperparameters import presets
+from mnist_core.recipe.hyperparameters import presets
 from mnist_core.store import RunStore
 from mnist_core.store.recorder import recorded
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 _TOLERANCE = 1e-5
 _TIE = 1e-4

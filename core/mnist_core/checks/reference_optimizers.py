@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.checks.reference_network import Doubles
+from mnist_core.checks.references import Doubles
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,13 @@
 import math
 from dataclasses import replace
 
-from mnist_core.checks.check import Bench, Check, Measured
-from mnist_core.checks.difference import largest_absolute, parameter_names
-from mnist_core.dataset import Dataset
+from mnist_core.checks.check import Bench, Check, Measured, largest_absolute, parameter_names
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, Event, RunCompleted, StopTraining, TrainingState
-from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunStore
 from mnist_core.store.recorder import recorded
-from mnist_core.training import train
+from mnist_core.training.train import train
 
 _TRAIN, _TEST = 1000, 200
 """Examples of the data set, at most; two epochs of them take a moment."""

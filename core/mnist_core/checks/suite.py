@@ -4,25 +4,25 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mnist_core.backend import Backend
+from mnist_core.backend.backend import Backend
 from mnist_core.checks import (
     batches,
     compiled,
     cross_entropy,
     dropout,
     gradients,
-    optimizers,
+    optimizer_updates,
     recount,
     resume,
     trajectory,
 )
 from mnist_core.checks.check import Bench, Check, CheckResult, run_check
-from mnist_core.dataset import Dataset
+from mnist_core.data.dataset import Dataset
 
 CHECKS: tuple[Check, ...] = (
     *cross_entropy.CHECKS,
     *gradients.CHECKS,
-    *optimizers.CHECKS,
+    *optimizer_updates.CHECKS,
     *dropout.CHECKS,
     *compiled.CHECKS,
     *batches.CHECKS,

@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 
 from mnist_core.benchmark.numpy_engine import NumpyEngine
 from mnist_core.benchmark.problem import Problem
-from mnist_core.checks.check import Bench, Check, Measured, NotRun
-from mnist_core.checks.difference import largest_absolute, parameter_names
+from mnist_core.checks.check import (
+    Bench,
+    Check,
+    Measured,
+    NotRun,
+    largest_absolute,
+    parameter_names,
+)
 from mnist_core.events import BatchCompleted, RunStopped, StopTraining, TrainingState
-from mnist_core.hyperparameters import presets
-from mnist_core.training import train
+from mnist_core.recipe.hyperparameters import presets
+from mnist_core.training.train import train
 
 BATCHES = 200
 _TOLERANCE = 1e-4

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_core.export.csv import to_csv
-from mnist_core.export.errors import ExportError
-from mnist_core.export.formats import Format, WeightFormat
+from mnist_core.export.formats import ExportError, Format, WeightFormat
 from mnist_core.export.history import History, read_history
 from mnist_core.export.jsonl import to_jsonl
 from mnist_core.export.tensorboard import write_tensorboard

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mnist_core.changes import Change
-from mnist_core.divergence import chance_accuracy
-from mnist_core.epoch_steps import EpochSteps
 from mnist_core.events import BatchCompleted, HyperparameterChanged
-from mnist_core.hyperparameters import TakesEffect
-from mnist_core.in_force import InForce
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.effective_recipe import EpochSteps, InForce
+from mnist_core.recipe.hyperparameters import TakesEffect
 from mnist_core.store import EpochRecord, RunRecord, RunStore
+from mnist_core.training.divergence import chance_accuracy
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mnist_core.divergence import DivergenceGuard, DivergenceReason, likely_cause
 from mnist_core.events import (
     DivergenceDetected,
     Event,
@@ -20,8 +19,9 @@ from mnist_core.events import (
     event_to_json,
 )
 from mnist_core.export.history import History
-from mnist_core.hyperparameters import Hyperparameters
+from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import EpochRecord, RunRecord, RunState
+from mnist_core.training.divergence import DivergenceGuard, DivergenceReason, likely_cause
 
 _ENDS: Mapping[RunState, type[RunCompleted] | type[RunStopped] | type[RunDiverged]] = {
     RunState.COMPLETED: RunCompleted,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from mnist_core.export.errors import ExportError
+from mnist_core.export.formats import ExportError
 from mnist_core.export.history import History
-from mnist_core.hyperparameters import hyperparameter_fields
+from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RunRecord
 
 _SUFFIX = ".mnist-tui"

@@ -1,6 +1,5 @@
 """Runs that last: a database of their metrics, and files of their weights."""
 
-from mnist_core.store.errors import StoreError
 from mnist_core.store.races import RaceEnvironment, RaceRecord, RaceState
 from mnist_core.store.records import (
     BATCH_DTYPE,
@@ -14,6 +13,7 @@ from mnist_core.store.records import (
     StoredLabels,
 )
 from mnist_core.store.run_store import ResumePoint, RunStore
+from mnist_core.store.schema import StoreError
 
 __all__ = [
     "BATCH_DTYPE",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mnist_core.store.errors import StoreError
+from mnist_core.store.schema import StoreError
 
 _PATIENCE = 1.0
 """Seconds to wait for a lock: somebody who only looks whether it is held, holds it for a moment."""

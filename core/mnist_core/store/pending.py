@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.changes import Change
-from mnist_core.evaluation import Evaluation
 from mnist_core.events import (
     BatchCompleted,
     CheckpointReached,
@@ -24,6 +22,8 @@ from mnist_core.events import (
     RunStarted,
     TrainingState,
 )
+from mnist_core.network.evaluation import Evaluation
+from mnist_core.recipe.changes import Change
 from mnist_core.store.records import BATCH_DTYPE, StoredAnswers
 
 

@@ -13,7 +13,8 @@ import traceback
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from mnist_core.dataset import Dataset
+from mnist_core.backend.failures import failure_sentence
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     Event,
     RunCompleted,
@@ -25,7 +26,6 @@ from mnist_core.events import (
     SamplesPredicted,
     TrainingState,
 )
-from mnist_core.failures import failure_sentence
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import (
     FILE,

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.changes import Change
-from mnist_core.evaluation import Evaluation
-from mnist_core.hyperparameters import Hyperparameters
-from mnist_core.in_force import InForce
+from mnist_core.network.evaluation import Evaluation
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.effective_recipe import InForce
+from mnist_core.recipe.hyperparameters import Hyperparameters
 
 
 class RunState(StrEnum):

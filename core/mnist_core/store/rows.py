@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.changes import Change, make_change
-from mnist_core.hyperparameters import Hyperparameters
-from mnist_core.store.errors import StoreError
+from mnist_core.recipe.changes import Change, make_change
+from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store.records import (
     BATCH_DTYPE,
     NORM_DTYPE,
@@ -22,6 +21,7 @@ from mnist_core.store.records import (
     StoredAnswers,
     StoredLabels,
 )
+from mnist_core.store.schema import StoreError
 
 _COLUMNS = (
     "id, name, note, tags, hyperparameters, dataset, data, fingerprint, environment, state, "

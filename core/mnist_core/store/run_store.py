@@ -14,7 +14,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.dataset import Dataset, tested
+from mnist_core.data.dataset import Dataset, tested
 from mnist_core.events import TrainingState
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import (
@@ -25,7 +25,6 @@ from mnist_core.store.database import (
     open_database,
     transaction,
 )
-from mnist_core.store.errors import StoreError
 from mnist_core.store.ownership import Ownership, is_owned
 from mnist_core.store.races import RaceRecord, insert_race, remove_race, select_races
 from mnist_core.store.recorder import RunRecorder
@@ -49,6 +48,7 @@ from mnist_core.store.rows import (
     select_labels,
     select_runs,
 )
+from mnist_core.store.schema import StoreError
 
 _FORGOTTEN_AFTER = 24 * 3600.0
 """Seconds after which a deletion that nobody undid becomes final, should a process not have."""

@@ -2,7 +2,10 @@
 
 import sqlite3
 
-from mnist_core.store.errors import StoreError
+
+class StoreError(Exception):
+    """The message is a sentence for the user: what happened, with which run or file, what to do."""
+
 
 MIGRATIONS = (
     """

@@ -11,9 +11,9 @@ from mnist_core.benchmark.evaluation_frequency import (
     ScheduleSummary,
 )
 from mnist_tui.bench.race_text import recipe_line
-from mnist_tui.bench.table import aligned, spread
-from mnist_tui.lines import count
-from mnist_tui.plain_text import visible
+from mnist_tui.commands.event_lines import count
+from mnist_tui.text.table import aligned, spread
+from mnist_tui.text.visible_text import visible
 
 _WORDS: dict[Schedule, str] = {
     "batch": "after every batch",

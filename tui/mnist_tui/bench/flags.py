@@ -7,16 +7,11 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from mnist_core.benchmark.engines import (
-    ENGINES,
-    ITERATIONS_PER_CALL,
-    EngineName,
-    why_unavailable,
-)
-from mnist_core.hyperparameters import DEFAULT_PRESET, presets
-from mnist_tui.flags import MACHINE, OUTPUT, Data, Home, data_source, home_folder
-from mnist_tui.log import log_path
-from mnist_tui.usage import UsageError
+from mnist_core.benchmark.engines import ENGINES, ITERATIONS_PER_CALL, EngineName, why_unavailable
+from mnist_core.recipe.hyperparameters import DEFAULT_PRESET, presets
+from mnist_tui.commands.flags import MACHINE, OUTPUT, Data, Home, data_source, home_folder
+from mnist_tui.commands.usage import UsageError
+from mnist_tui.runtime.log import log_path
 
 BENCHMARK = Group("Benchmark", sort_key=0)
 

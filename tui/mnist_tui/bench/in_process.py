@@ -9,13 +9,13 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from mnist_core.events import BatchCompleted, Event
-from mnist_core.run import TrainingRun
+from mnist_core.training.training_run import TrainingRun
 from mnist_tui.bench.terminal import COLUMNS, ROWS
+from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import Curve, Line, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import SMOOTHING
-from mnist_tui.headless import RunSoFar
-from mnist_tui.widgets.chart import Chart
+from mnist_tui.commands.headless import RunSoFar
 
 _NEW_POINTS = 100
 """Batches between two redraws."""

@@ -2,14 +2,14 @@
 
 import sys
 
-from mnist_core.dataset import Dataset
-from mnist_core.datasets import default_cache_folder
-from mnist_core.loading import DatasetFailed, DatasetLoader
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.loader import DatasetFailed, DatasetLoader
+from mnist_core.data.registry import default_cache_folder
 from mnist_tui.bench.flags import BenchOptions
-from mnist_tui.dataset_progress import wait_for_dataset
-from mnist_tui.log import write_log
-from mnist_tui.output import WriteLine
-from mnist_tui.plain_text import visible
+from mnist_tui.commands.dataset_progress import wait_for_dataset
+from mnist_tui.runtime.log import write_log
+from mnist_tui.runtime.output import WriteLine
+from mnist_tui.text.visible_text import visible
 
 
 def load_dataset(options: BenchOptions, write_error: WriteLine) -> Dataset | None:

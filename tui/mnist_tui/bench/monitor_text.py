@@ -7,9 +7,9 @@ from typing import Any
 
 from mnist_core.benchmark.quartiles import Quartiles, quartiles
 from mnist_tui.bench.monitor import POINTS, Measured, Monitored
-from mnist_tui.lines import count
-from mnist_tui.numbers import count as spaced
-from mnist_tui.plain_text import visible
+from mnist_tui.commands.event_lines import count
+from mnist_tui.text.numbers import count as spaced
+from mnist_tui.text.visible_text import visible
 
 
 class Unit(Enum):

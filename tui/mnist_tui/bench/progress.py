@@ -14,7 +14,7 @@ def progress(description: str, total: int, stream: TextIO) -> Iterator[Callable[
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-    from mnist_tui.progress_bars import ProgressBars
+    from mnist_tui.commands.progress_bars import ProgressBars
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with ProgressBars(*columns, console=Console(file=stream)) as bar:

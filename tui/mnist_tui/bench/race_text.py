@@ -9,9 +9,9 @@ from mnist_core.benchmark.engines import published_seconds
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race
 from mnist_core.benchmark.summary import EngineSummary
-from mnist_tui.bench.table import aligned, spread
-from mnist_tui.lines import count
-from mnist_tui.plain_text import visible
+from mnist_tui.commands.event_lines import count
+from mnist_tui.text.table import aligned, spread
+from mnist_tui.text.visible_text import visible
 
 _EPOCH_COLUMNS = 11
 """Epochs that a table shows: with the names of the engines they take 98 columns of a terminal."""

@@ -16,10 +16,10 @@ from mnist_core.benchmark.regression_race import (
     RegressionRace,
     references,
 )
-from mnist_tui import numbers
-from mnist_tui.bench.table import aligned, spread
-from mnist_tui.lines import count
-from mnist_tui.plain_text import visible
+from mnist_tui.commands.event_lines import count
+from mnist_tui.text import numbers
+from mnist_tui.text.table import aligned, spread
+from mnist_tui.text.visible_text import visible
 
 
 def heading(race: RegressionRace) -> list[str]:

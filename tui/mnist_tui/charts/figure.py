@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.charts.frame import Frames, Layout, frame_inks
+from mnist_tui.charts.axes import Limits, ticks
+from mnist_tui.charts.frame import Frames, Layout, frame_inks, right_axis, right_width
 from mnist_tui.charts.legend import legend
 from mnist_tui.charts.limits import x_limits, y_limits
 from mnist_tui.charts.picture import Canvas, Ink, Picture
@@ -22,10 +23,7 @@ from mnist_tui.charts.raster import (
     line_cells,
     marker_cells,
 )
-from mnist_tui.charts.right_axis import right_axis, right_width
-from mnist_tui.charts.scales import Limits
 from mnist_tui.charts.series import Series
-from mnist_tui.charts.ticks import ticks
 from mnist_tui.charts.verticals import draw_boundaries, draw_cursor, draw_marks
 
 _BLANK = ord(" ")

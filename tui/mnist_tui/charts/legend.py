@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
+from mnist_tui.charts.axes import Unit, format_value
 from mnist_tui.charts.picture import Ink, Piece
 from mnist_tui.charts.plot import Curve, Plot
-from mnist_tui.charts.ticks import Unit, format_value
 from mnist_tui.charts.verticals import marks_near
 
 _BETWEEN = "   "

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.charts.axes import Limits, Scale, stepped_limits
 from mnist_tui.charts.plot import Plot, YAxis
 from mnist_tui.charts.raster import Columns
-from mnist_tui.charts.scales import Limits, Scale, stepped_limits
 from mnist_tui.charts.view import Extent
 
 _SMALLEST_ON_LOG = 1e-30

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
 
-from mnist_tui.charts.scales import Limits
+from mnist_tui.charts.axes import Limits
 
 
 class Ink(IntEnum):

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from mnist_tui.charts.scales import Scale
+from mnist_tui.charts.axes import Scale, Unit
 from mnist_tui.charts.series import Series
-from mnist_tui.charts.ticks import Unit
 
 
 class Line(Enum):

@@ -11,9 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.charts.extrema import drawable
-from mnist_tui.charts.scales import Limits
-from mnist_tui.charts.series import Series
+from mnist_tui.charts.axes import Limits
+from mnist_tui.charts.series import Series, drawable
 
 DOT_COLUMNS = 2
 DOT_ROWS = 4

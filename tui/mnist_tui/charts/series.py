@@ -3,9 +3,172 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_tui.charts.extrema import Extrema, drawable
-from mnist_tui.charts.growing import GrowingArray
-from mnist_tui.charts.smoothing import Smoother
+
+class GrowingArray:
+    """A one-dimensional float64 array with cheap appends: its room doubles when it is full."""
+
+    def __init__(self) -> None:
+        self._room = np.empty(64)
+        self._length = 0
+        self._set_view()
+
+    def __len__(self) -> int:
+        return self._length
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(length,) A read-only view; it stays as it is when more is appended."""
+        return self._view
+
+    def extend(self, values: NDArray[np.float64]) -> None:
+        """Append `values` (n,)."""
+        length = self._length + len(values)
+        if length > len(self._room):
+            room = np.empty(max(length, 2 * len(self._room)))
+            room[: self._length] = self._room[: self._length]
+            self._room = room
+        self._room[self._length : length] = values
+        self._length = length
+        self._set_view()
+
+    def _set_view(self) -> None:
+        self._view = self._room[: self._length]
+        self._view.flags.writeable = False
+
+
+BLOCK = 32
+LARGEST_DRAWN = 1e30
+
+
+def drawable(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`values` with NaN for what no axis can hold: not finite, or beyond ±1e30."""
+    return np.where(np.abs(values) <= LARGEST_DRAWN, values, np.nan)
+
+
+class Extrema:
+    """Extrema of blocks of 16, 256, 4096 ... values, so that the work for a stretch grows with
+    the logarithm of its length. Only whole blocks are kept; ends are read from the level below.
+    """
+
+    def __init__(self, values: GrowingArray) -> None:
+        self._values = values
+        self._levels: list[tuple[GrowingArray, GrowingArray]] = []
+
+    def between(self, edges: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Smallest and largest drawable value of each stretch edges[i] <= index < edges[i+1].
+
+        `edges` is (n+1,), ascending; the answers are (n,), NaN where nothing can be drawn.
+        """
+        self._catch_up()
+        start, stop = edges[:-1], edges[1:]
+        low = np.full(len(start), np.nan)
+        high = np.full(len(start), np.nan)
+        level = 0
+        while (start < stop).any():
+            lows, highs = self._level(level)
+            first_block, last_block = -(-start // BLOCK), stop // BLOCK
+            if level == len(self._levels) or not (first_block < last_block).any():
+                _reduce(start, stop, lows, highs, low, high)
+                break
+            head = np.minimum(stop, first_block * BLOCK)
+            tail = np.maximum(head, last_block * BLOCK)
+            _reduce(start, head, lows, highs, low, high)
+            _reduce(tail, stop, lows, highs, low, high)
+            start, stop = first_block, np.maximum(first_block, last_block)
+            level += 1
+        return low, high
+
+    def _level(self, level: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if level == 0:
+            return self._values.values, self._values.values
+        lows, highs = self._levels[level - 1]
+        return lows.values, highs.values
+
+    def _catch_up(self) -> None:
+        level = 0
+        while True:
+            lows, highs = self._level(level)
+            blocks = len(lows) // BLOCK
+            if level == len(self._levels):
+                if blocks == 0:
+                    return
+                self._levels.append((GrowingArray(), GrowingArray()))
+            block_lows, block_highs = self._levels[level]
+            fresh = slice(len(block_lows) * BLOCK, blocks * BLOCK)
+            block_lows.extend(np.fmin.reduce(drawable(lows[fresh]).reshape(-1, BLOCK), axis=1))
+            block_highs.extend(np.fmax.reduce(drawable(highs[fresh]).reshape(-1, BLOCK), axis=1))
+            level += 1
+
+
+def _reduce(
+    start: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    lows: NDArray[np.float64],
+    highs: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+) -> None:
+    """Fold values start[i] .. stop[i] into low[i] and high[i]."""
+    longest = int((stop - start).max(initial=0))
+    if longest == 0:
+        return
+    index = start[:, None] + np.arange(longest)
+    outside = index >= stop[:, None]
+    index[outside] = 0
+    chosen = drawable(lows[index])
+    chosen[outside] = np.nan
+    np.fmin(low, np.fmin.reduce(chosen, axis=1), out=low)
+    if highs is not lows:
+        chosen = highs[index]
+        chosen[outside] = np.nan
+    np.fmax(high, np.fmax.reduce(chosen, axis=1), out=high)
+
+
+_PART = 8192
+
+
+class Smoother:
+    """An exponential moving average with the bias correction of Kingma and Ba, "Adam", section 3.
+
+    m_t = f m_(t-1) + (1-f) y_t, and the answer is m_t / (1 - f^t), so that the curve starts at the
+    first value and not at zero. Values that cannot be drawn stay gaps and are not averaged.
+    """
+
+    def __init__(self, factor: float) -> None:
+        """`factor` f: 0 follows the values, 0.99 averages about the last hundred.
+
+        Raises ValueError outside of 0 <= factor < 1.
+        """
+        if not 0 <= factor < 1:
+            raise ValueError(f"smoothing must be at least 0 and below 1, not {factor}")
+        self.factor = factor
+        self._mean = 0.0
+        self._count = 0
+
+    def smooth(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The average after each of `values` (n,), which follow those of earlier calls."""
+        smoothed = drawable(values)
+        present = ~np.isnan(smoothed)
+        known = smoothed[present]
+        # In parts that stay in the processor's cache.
+        parts = [self._average(known[i : i + _PART]) for i in range(0, len(known), _PART)]
+        smoothed[present] = np.concatenate([np.empty(0), *parts])
+        return smoothed
+
+    def _average(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.factor == 0:
+            return values
+        mean = (1 - self.factor) * values
+        mean[0] += self.factor * self._mean
+        # After a round the weights reach back twice as far, as in a parallel prefix sum.
+        reach, weight = 1, self.factor
+        while reach < len(mean) and weight > 1e-17:
+            mean[reach:] += weight * mean[:-reach]
+            reach, weight = 2 * reach, weight * weight
+        count = np.arange(self._count + 1, self._count + len(values) + 1)
+        self._mean, self._count = float(mean[-1]), int(count[-1])
+        corrected: NDArray[np.float64] = mean / (1 - self.factor**count)
+        return corrected
 
 
 class Series:

@@ -3,8 +3,8 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 
+from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.plot import Plot
-from mnist_tui.charts.scales import Scale
 
 SMOOTHING = 0.9
 SMOOTHINGS = (0.0, 0.5, 0.8, SMOOTHING, 0.95, 0.98, 0.99)

@@ -1,13 +1,20 @@
 """`mnist-tui check`: what this program computes, against independent references."""
 
+import json
+import math
 import os
 import sys
+import textwrap
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
-from mnist_core.backend import BackendMissing, configure
-from mnist_core.dataset import Dataset
-from mnist_core.datasets import (
+from mnist_core.backend.backend import Backend, BackendMissing, configure
+from mnist_core.checks.check import CheckResult
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.loader import DEFAULT_DATASET
+from mnist_core.data.registry import (
     PUBLISHED,
     SYNTHETIC,
     DatasetUnavailable,
@@ -15,14 +22,151 @@ from mnist_core.datasets import (
     is_cached,
     load_dataset,
 )
-from mnist_core.loading import DEFAULT_DATASET
-from mnist_tui.check_text import CheckPrinter, JsonPrinter, LinePrinter
-from mnist_tui.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from mnist_tui.launch import Device
-from mnist_tui.log import write_log
-from mnist_tui.output import line_writer
-from mnist_tui.plain_text import visible
-from mnist_tui.signals import stop_signals
+from mnist_tui.commands.event_lines import count
+from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from mnist_tui.runtime.launch_options import Device
+from mnist_tui.runtime.log import write_log
+from mnist_tui.runtime.output import WriteLine, line_writer
+from mnist_tui.runtime.signals import stop_signals
+from mnist_tui.text.visible_text import visible
+
+_STATUS_WIDTH = 9
+_NAME_WIDTH = 40
+_WIDTH = 80
+
+
+class CheckPrinter(Protocol):
+    """Prints checks as they are done."""
+
+    def begin(self, dataset: Dataset, backend: Backend) -> None: ...
+    def show(self, result: CheckResult) -> None: ...
+    def end(self, results: Sequence[CheckResult], seconds: float) -> None: ...
+
+
+class LinePrinter:
+    """A line for each check, more for one that failed."""
+
+    def __init__(self, write: WriteLine) -> None:
+        self._write = write
+
+    def begin(self, dataset: Dataset, backend: Backend) -> None:
+        for line in heading(dataset, backend):
+            self._write(line)
+
+    def show(self, result: CheckResult) -> None:
+        for line in result_lines(result):
+            self._write(line)
+
+    def end(self, results: Sequence[CheckResult], seconds: float) -> None:
+        for line in summary_lines(results, seconds):
+            self._write(line)
+
+
+class JsonPrinter:
+    """An object for each check, and one for all."""
+
+    def __init__(self, write: WriteLine) -> None:
+        self._write = write
+        self._bench: dict[str, Any] = {}
+
+    def begin(self, dataset: Dataset, backend: Backend) -> None:
+        self._bench = {
+            "dataset": dataset.name,
+            "synthetic": dataset.synthetic,
+            "device": backend.device,
+            "blas": backend.blas,
+            "threads": backend.threads,
+            "mlx_version": backend.mlx_version,
+        }
+
+    def show(self, result: CheckResult) -> None:
+        self._write_object(result_to_json(result))
+
+    def end(self, results: Sequence[CheckResult], seconds: float) -> None:
+        self._write_object(summary_to_json(results, seconds) | self._bench)
+
+    def _write_object(self, values: dict[str, Any]) -> None:
+        self._write(json.dumps(values, allow_nan=False))
+
+
+def heading(dataset: Dataset, backend: Backend) -> list[str]:
+    """What is checked with what."""
+    examples = f"{count(len(dataset.train), 'training example')}, "
+    examples += count(len(dataset.test), "test example")
+    threads = f"; {count(backend.threads, 'thread')}" if backend.device == "cpu" else ""
+    precision = "; products in float32, not TF32" if backend.device == "gpu" else ""
+    stand_in = " (drawn here; --data names others)" if dataset.synthetic else ""
+    return [
+        f"{visible(dataset.name)}{stand_in}: {examples}",
+        f"MLX {backend.mlx_version} on {backend.device}; {backend.blas}{threads}{precision}",
+    ]
+
+
+def result_lines(result: CheckResult) -> list[str]:
+    """The status, the name, and the figure beside its tolerance; why, unless it passed."""
+    word = "FAILED" if result.status == "failed" else result.status
+    line = f"{word:<{_STATUS_WIDTH}}{result.name:<{_NAME_WIDTH}}"
+    if result.figure is not None and result.tolerance is not None:
+        sign = "<=" if result.passed else "> "
+        line += f"{result.figure:>8.2g} {sign} {result.tolerance:g}"
+    match result.status:
+        case "ok":
+            more = []
+        case "failed":
+            more = [result.detail, result.description]
+        case "not run":
+            more = [result.detail]
+    indent = " " * _STATUS_WIDTH
+    lines = [line.rstrip()]
+    for text in more:
+        lines += textwrap.wrap(
+            visible(text), _WIDTH, initial_indent=indent, subsequent_indent=indent
+        )
+    return lines
+
+
+def summary_lines(results: Sequence[CheckResult], seconds: float) -> list[str]:
+    """How many passed; the names of those that did not."""
+    made = count(sum(result.passed is not None for result in results), "check")
+    failed = [result.name for result in results if result.passed is False]
+    skipped = sum(result.passed is None for result in results)
+    apart = f"; {skipped} not run" if skipped else ""
+    if not failed:
+        return [f"{made}, all passed in {seconds:.1f} s{apart}"]
+    names = textwrap.wrap("; ".join(failed), _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return [f"{made}, {len(failed)} FAILED in {seconds:.1f} s{apart}:", *names]
+
+
+def result_to_json(result: CheckResult) -> dict[str, Any]:
+    """One check; `passed` is None when it was not run, and so are figures that are not finite."""
+    return {
+        "event": "check_completed",
+        "name": result.name,
+        "description": result.description,
+        "status": result.status,
+        "passed": result.passed,
+        "figure": _finite(result.figure),
+        "tolerance": result.tolerance,
+        "detail": result.detail,
+        "seconds": result.seconds,
+    }
+
+
+def summary_to_json(results: Sequence[CheckResult], seconds: float) -> dict[str, Any]:
+    """All checks in one object; `passed` is whether none failed."""
+    failed = [result.name for result in results if result.passed is False]
+    return {
+        "event": "checks_completed",
+        "passed": not failed,
+        "checks": sum(result.passed is not None for result in results),
+        "failed": failed,
+        "not_run": [result.name for result in results if result.passed is None],
+        "seconds": seconds,
+    }
+
+
+def _finite(figure: float | None) -> float | None:
+    return figure if figure is not None and math.isfinite(figure) else None
 
 
 def check(

@@ -2,21 +2,21 @@
 
 import sys
 
-from mnist_core.datasets import (
+from mnist_core.data.loader import DatasetFailed, DatasetLoader
+from mnist_core.data.registry import (
     PUBLISHED,
     SYNTHETIC,
     dataset_names,
     default_cache_folder,
     is_cached,
 )
-from mnist_core.loading import DatasetFailed, DatasetLoader
-from mnist_tui.dataset_progress import wait_for_dataset
-from mnist_tui.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from mnist_tui.lines import count
-from mnist_tui.output import line_writer
-from mnist_tui.plain_text import visible
-from mnist_tui.signals import stop_signals
-from mnist_tui.usage import UsageError
+from mnist_tui.commands.dataset_progress import wait_for_dataset
+from mnist_tui.commands.event_lines import count
+from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
+from mnist_tui.commands.usage import UsageError
+from mnist_tui.runtime.output import line_writer
+from mnist_tui.runtime.signals import stop_signals
+from mnist_tui.text.visible_text import visible
 
 
 def list_datasets() -> int:

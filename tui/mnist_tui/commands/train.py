@@ -6,34 +6,41 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from mnist_core.backend import DeviceChoice, configure
-from mnist_core.changes import Change, ChangeError, Changes, parse_change
-from mnist_core.dataset import Dataset
-from mnist_core.datasets import default_cache_folder
+from mnist_core.backend.backend import DeviceChoice, configure
+from mnist_core.data.dataset import Dataset
+from mnist_core.data.loader import DatasetFailed, DatasetLoader, DatasetOffered
+from mnist_core.data.registry import default_cache_folder
 from mnist_core.events import RunCompleted, RunEnded, RunFailed, TrainingState
-from mnist_core.hyperparameters import (
+from mnist_core.recipe.changes import Change, ChangeError, Changes, parse_change
+from mnist_core.recipe.hyperparameters import (
     DEFAULT_PRESET,
     Hyperparameters,
     HyperparametersError,
     make_hyperparameters,
     unused_fields,
 )
-from mnist_core.loading import DatasetFailed, DatasetLoader, DatasetOffered
 from mnist_core.store import ResumePoint, RunRecord, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded_by
-from mnist_tui.dataset_progress import wait_for_dataset
-from mnist_tui.headless import EXIT_FAILED, Events, RunSoFar, exit_code, failure, train_in_turn
-from mnist_tui.launch import LaunchOptions
-from mnist_tui.log import write_log
-from mnist_tui.output import WriteLine, line_writer
-from mnist_tui.plain_text import visible
-from mnist_tui.presenters import JsonLines, PlainLines, Presenter, TerminalLines
-from mnist_tui.recording import begin_recording
-from mnist_tui.signals import StopSignals, stop_signals
-from mnist_tui.usage import UsageError
+from mnist_tui.commands.dataset_progress import wait_for_dataset
+from mnist_tui.commands.headless import (
+    EXIT_FAILED,
+    Events,
+    RunSoFar,
+    exit_code,
+    failure,
+    train_in_turn,
+)
+from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
+from mnist_tui.commands.usage import UsageError
+from mnist_tui.lab.recording import begin_recording
+from mnist_tui.runtime.launch_options import LaunchOptions
+from mnist_tui.runtime.log import write_log
+from mnist_tui.runtime.output import WriteLine, line_writer
+from mnist_tui.runtime.signals import StopSignals, stop_signals
+from mnist_tui.text.visible_text import visible
 
 if TYPE_CHECKING:
-    from mnist_core.training import OnDivergence
+    from mnist_core.training.train import OnDivergence
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ def train_headless(
         resume: the run to continue; None: train from the seed.
         until_epoch: the epoch to end with; None: the recipe's.
         changes: what to change on the way, each as STEP:FIELD=VALUE.
-        on_divergence: see `mnist_core.training.train`.
+        on_divergence: see `mnist_core.training.train.train`.
 
     Raises:
         UsageError: the last seed would be out of bounds, flags that do not go together, or a change
@@ -168,7 +175,7 @@ def _train(
         try:
             backend = configure(work.device, work.threads)
             # It imports MLX, which is known to be usable only now.
-            from mnist_core.training import train
+            from mnist_core.training.train import train
         except (RuntimeError, ValueError, OSError, MemoryError) as error:
             return _shown(failure(error, options.log_file), presenter)
 

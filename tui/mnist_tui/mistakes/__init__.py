@@ -1,1 +1,1 @@
-"""What the mistakes screen shows, without widgets."""
+"""The mistakes screen."""

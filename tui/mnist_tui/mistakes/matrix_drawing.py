@@ -6,10 +6,9 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from mnist_tui.mistakes.matrix_counts import MatrixCounts
-from mnist_tui.mistakes.matrix_layout import HEADER_LINES, MatrixLayout, Part
-from mnist_tui.mistakes.matrix_words import fitting, hidden, read_out, share
-from mnist_tui.plain_text import shorten
+from mnist_tui.mistakes.matrix_layout import HEADER_LINES, MatrixCounts, MatrixLayout, Part
+from mnist_tui.mistakes.matrix_text import fitting, hidden, read_out, share
+from mnist_tui.text.visible_text import shorten
 
 Cell = tuple[int | None, int | None]
 """(true class, predicted class); None for any."""

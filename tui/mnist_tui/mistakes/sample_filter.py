@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.mistakes.judged import Judged
+from mnist_tui.mistakes.labelled_answers import Judged
 
 EXAMPLES = "true:4 pred:9, conf>0.9, loss>3, class:7, index:947"
 

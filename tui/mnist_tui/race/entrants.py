@@ -8,7 +8,7 @@ from mnist_core.benchmark.contest import ContestTask
 from mnist_core.benchmark.engines import ENGINES, EngineName, is_importable
 from mnist_core.benchmark.regression import FORMS
 from mnist_tui.charts.plot import Line
-from mnist_tui.runs.marks import Look
+from mnist_tui.lab.marks import Look
 
 _ENGINE_WORDS: Mapping[EngineName, str] = {
     "mlx": "this program's own training",

@@ -1,16 +1,54 @@
-"""The columns of the table of runs: what each says, and how it sorts."""
+"""The rows and columns of the table of runs: what each says, and how it sorts."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_core.store import RunState, Score
-from mnist_tui.numbers import duration, percent, rate
-from mnist_tui.plain_text import visible
-from mnist_tui.runs.ago import ago
-from mnist_tui.runs.row import RunRow
-from mnist_tui.runs.states import STATE_SIGNS
+from mnist_core.store import RunRecord, RunState, Score
+from mnist_tui.text.numbers import ago, duration, percent, rate
+from mnist_tui.text.visible_text import visible
+
+STATE_SIGNS: Mapping[RunState, tuple[str, str]] = {
+    RunState.RUNNING: ("●", "good"),
+    RunState.PAUSED: ("‖", "warning"),
+    RunState.INTERRUPTED: ("⊘", "warning"),
+    RunState.FAILED: ("✗", "bad"),
+    RunState.DIVERGED: ("↯", "bad"),
+    RunState.STOPPED: ("■", "warning"),
+    RunState.COMPLETED: ("✓", "good"),
+}
+"""(sign, tone), in the order in which a table is sorted by state."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    record: RunRecord
+    differs: str
+    """What sets it apart from the others, or from the pinned run; empty: nothing."""
+    words: str
+    """In lower case, what words of a filter are looked for in."""
+
+    @classmethod
+    def of(cls, record: RunRecord, differs: str) -> "RunRow":
+        texts = (record.name, record.note, *record.tags, record.dataset, record.state, differs)
+        return cls(record, differs, "\n".join((*texts, record.id)).lower())
+
+    def of_now(self, record: RunRecord) -> "RunRow | None":
+        """The row of the same run read again, which still differs in the same; None if it does not
+        say the same any more.
+        """
+        before = self.record
+        same = (
+            record.hyperparameters is before.hyperparameters
+            and record.state == before.state
+            and record.name == before.name
+            and record.note == before.note
+            and record.tags == before.tags
+            and record.dataset == before.dataset
+        )
+        return RunRow(record, self.differs, self.words) if same else None
+
 
 ABSENT = "-"
 _TAGS = {"validation": "val", "test": "test"}

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from mnist_core.hyperparameters import hyperparameter_fields
-from mnist_tui.flags import LaunchFlags
+from mnist_core.recipe.hyperparameters import hyperparameter_fields
+from mnist_tui.commands.flags import LaunchFlags
 
 # -P: a folder that the server was started in must not offer modules of its own.
 _PROGRAM = (sys.executable, "-P", "-c", "from mnist_tui.cli import main; main()")

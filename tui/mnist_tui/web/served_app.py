@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from mnist_tui.plain_text import visible
+from mnist_tui.text.visible_text import visible
 from mnist_tui.web import BROWSER_DRIVER
 
 PATIENCE = 30.0

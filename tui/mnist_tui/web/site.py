@@ -8,8 +8,8 @@ from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
+from mnist_tui.web.address import refusal
 from mnist_tui.web.served_app import ServedApp, Size
-from mnist_tui.web.visitors import refusal
 
 HEARTBEAT = 15.0
 """Seconds between two questions whether the browser is still there."""

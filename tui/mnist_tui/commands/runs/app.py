@@ -6,9 +6,9 @@ from typing import Annotated, Literal, get_args
 from cyclopts import App, Parameter, validators
 
 from mnist_core.export.formats import Format, WeightFormat
-from mnist_tui.flags import OUTPUT, Home, home_folder, run_folder
-from mnist_tui.log import log_path, log_uncaught_errors
-from mnist_tui.usage import UsageError
+from mnist_tui.commands.flags import OUTPUT, Home, home_folder, run_folder
+from mnist_tui.commands.usage import UsageError
+from mnist_tui.runtime.log import log_path, log_uncaught_errors
 
 Run = Annotated[
     str,

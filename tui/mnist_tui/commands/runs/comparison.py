@@ -11,14 +11,14 @@ from mnist_tui.charts.figure import Figure
 from mnist_tui.charts.picture import Ink
 from mnist_tui.charts.plot import Plot
 from mnist_tui.charts.view import View
-from mnist_tui.commands.runs.columns import in_columns
-from mnist_tui.commands.runs.figures import score
-from mnist_tui.plain_text import shorten, visible
-from mnist_tui.plots import Metric
-from mnist_tui.run_curves import RunCurves
-from mnist_tui.runs.differences import short_difference, values
-from mnist_tui.runs.marks import MARKS, Look
-from mnist_tui.runs.overlay import Overlay, overlay_plot
+from mnist_tui.commands.runs.run_text import score
+from mnist_tui.lab.curves import RunCurves
+from mnist_tui.lab.differences import short_difference, values
+from mnist_tui.lab.marks import MARKS, Look
+from mnist_tui.lab.overlay import Overlay, overlay_plot
+from mnist_tui.lab.run_plots import Metric
+from mnist_tui.text.table import in_columns
+from mnist_tui.text.visible_text import shorten, visible
 
 _DIM = Style(dim=True)
 _INKS = {

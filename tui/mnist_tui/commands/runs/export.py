@@ -6,9 +6,9 @@ from pathlib import Path
 from mnist_core.export.export import export_run
 from mnist_core.export.formats import Format
 from mnist_core.store import RunStore
-from mnist_tui.commands.runs.edge import stored_runs, with_store
-from mnist_tui.output import line_writer
-from mnist_tui.plain_text import visible
+from mnist_tui.commands.runs.with_store import stored_runs, with_store
+from mnist_tui.runtime.output import line_writer
+from mnist_tui.text.visible_text import visible
 
 
 def export(home: Path, run: str, form: Format, output: Path, *, best: bool = False) -> int:

@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 from mnist_core.store import RunRecord, RunStore
-from mnist_tui.commands.runs.columns import in_columns
-from mnist_tui.commands.runs.edge import no_runs, with_store
-from mnist_tui.commands.runs.figures import local_time, score
-from mnist_tui.commands.runs.to_json import run_to_json
-from mnist_tui.output import line_writer
-from mnist_tui.plain_text import visible
-from mnist_tui.runs.differences import short_difference, usual_values, values
+from mnist_tui.commands.runs.run_text import local_time, run_to_json, score
+from mnist_tui.commands.runs.with_store import no_runs, with_store
+from mnist_tui.lab.differences import short_difference, usual_values, values
+from mnist_tui.runtime.output import line_writer
+from mnist_tui.text.table import in_columns
+from mnist_tui.text.visible_text import visible
 
 _HEADER = ("id", "name", "state", "epochs", "best", "started", "differs in")
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mnist_core.answer_history import measured
-from mnist_core.evaluation import probabilities
-from mnist_core.mistakes import mistakes
+from mnist_core.network.evaluation import probabilities
+from mnist_core.network.mistakes import mistakes
 from mnist_core.store import RunRecord, RunStore, StoredAnswers, StoredLabels, StoreError
-from mnist_tui.commands.runs.columns import in_columns
-from mnist_tui.commands.runs.edge import stored_runs, with_store
-from mnist_tui.lines import count, figure
-from mnist_tui.numbers import percent
-from mnist_tui.output import line_writer
-from mnist_tui.plain_text import visible
+from mnist_core.store.answers import measured
+from mnist_tui.commands.event_lines import count, figure
+from mnist_tui.commands.runs.with_store import stored_runs, with_store
+from mnist_tui.runtime.output import line_writer
+from mnist_tui.text.numbers import percent
+from mnist_tui.text.table import in_columns
+from mnist_tui.text.visible_text import visible
 
 _HEADER = ("index", "true", "predicted", "confidence", "loss")
 

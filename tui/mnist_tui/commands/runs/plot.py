@@ -11,14 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.segment import Segment, Segments
 
-from mnist_core.export.errors import ExportError
+from mnist_core.export.formats import ExportError
 from mnist_core.store import RunStore
 from mnist_core.store.files import write_whole
 from mnist_tui.commands.runs.comparison import Drawn, draw_comparison, read_overlays
-from mnist_tui.commands.runs.edge import stored_runs, with_store
-from mnist_tui.output import line_writer
-from mnist_tui.plain_text import visible
-from mnist_tui.plots import Metric
+from mnist_tui.commands.runs.with_store import stored_runs, with_store
+from mnist_tui.lab.run_plots import Metric
+from mnist_tui.runtime.output import line_writer
+from mnist_tui.text.visible_text import visible
 
 SIZE = (100, 30)
 """Columns and rows of a picture, and of what is printed where there is no terminal."""

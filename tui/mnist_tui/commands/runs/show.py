@@ -5,17 +5,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from mnist_core.hyperparameters import hyperparameter_fields
+from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import EpochRecord, RunRecord, RunStore
-from mnist_tui.commands.runs.columns import in_columns
-from mnist_tui.commands.runs.edge import stored_runs, with_store
-from mnist_tui.commands.runs.figures import local_time, recipe, score
-from mnist_tui.commands.runs.to_json import details_to_json
-from mnist_tui.lines import count, figure
-from mnist_tui.numbers import duration, rate
-from mnist_tui.output import line_writer
-from mnist_tui.plain_text import visible
-from mnist_tui.reproduce import command_line
+from mnist_tui.commands.event_lines import count, figure
+from mnist_tui.commands.runs.run_text import details_to_json, local_time, recipe, score
+from mnist_tui.commands.runs.with_store import stored_runs, with_store
+from mnist_tui.lab.reproduce import command_line
+from mnist_tui.runtime.output import line_writer
+from mnist_tui.text.numbers import duration, rate
+from mnist_tui.text.table import in_columns
+from mnist_tui.text.visible_text import visible
 
 
 def show_run(home: Path, run: str, *, as_json: bool = False) -> int:

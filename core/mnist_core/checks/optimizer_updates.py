@@ -1,0 +1,121 @@
+"""Updates against their formulas: one of training's own, and three of every optimizer."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from mnist_core.backend.mlx import mx
+from mnist_core.benchmark.numpy_network import NumpyNetwork
+from mnist_core.benchmark.problem import Problem
+from mnist_core.checks import reference_optimizers as rules
+from mnist_core.checks.check import Bench, Check, Measured, largest_relative, parameter_names
+from mnist_core.checks.reference_optimizers import Rates, Rule
+from mnist_core.checks.references import Doubles, distance_to_kink, doubles
+from mnist_core.network.learner import Learner
+from mnist_core.network.optimizers import OPTIMIZERS, Settings
+from mnist_core.network.parameters import initial_parameters
+from mnist_core.recipe.hyperparameters import OptimizerName, presets
+
+UPDATES = 3
+SIZES = (784, 32, 32, 10)
+"""As in the preset mlx-docs: the first layer is large enough for MLX's split update."""
+_ROUNDING = 1e-5
+"""Of float32, which has 7 digits, over the sums of a batch."""
+_KINK_MARGIN = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    name: str
+    optimizer: OptimizerName
+    rule: Rule
+    rates: Rates
+    tolerance: float
+
+
+_CASES = (
+    _Case("SGD with momentum", "sgd", rules.sgd, Rates(0.05, 0.9, 0.0), 1e-5),
+    _Case("SGD with weight decay", "sgd", rules.sgd, Rates(0.05, 0.5, 0.1), 1e-5),
+    _Case("Adam", "adam", rules.adam, Rates(0.05, 0.0, 0.0), 1e-4),
+    _Case("AdamW", "adamw", rules.adamw, Rates(0.05, 0.0, 0.1), 1e-4),
+    _Case("RMSprop", "rmsprop", rules.rmsprop, Rates(0.05, 0.0, 0.0), 1e-5),
+    _Case("Adagrad", "adagrad", rules.adagrad, Rates(0.05, 0.0, 0.0), 1e-5),
+    _Case("Lion", "lion", rules.lion, Rates(0.05, 0.0, 0.1), 1e-5),
+    _Case("Muon", "muon", rules.muon, Rates(0.05, 0.95, 0.1), 1e-4),
+)
+
+
+def check_sgd_update(bench: Bench) -> Measured:
+    """Train one batch as a run does; compare with float64 weights minus the rate times backprop."""
+    recipe = presets()["mlx-unit-rate"].hyperparameters
+    problem = Problem(recipe, bench.dataset)
+    before = problem.initial_parameters()
+    exact = doubles(before)
+    rows = problem.order(1)[: recipe.batch_size]
+    inputs = problem.inputs(problem.split.train.images[rows]).astype(np.float64)
+    # Where a unit is as good as at 0, float32 may take the other one of relu's slopes.
+    clear = distance_to_kink(exact, inputs, "relu") > _KINK_MARGIN
+    if clear.any():
+        rows, inputs = rows[clear], inputs[clear]
+
+    learner = Learner(recipe, bench.dataset, problem.split.train)
+    learner.load(before, None)
+    learner.update(rows, 0, recipe.learning_rate)
+    after, _ = learner.arrays()
+
+    network = NumpyNetwork(exact, "relu", len(rows))
+    network.loss_and_gradients(inputs, problem.split.train.labels[rows])
+    found = [new.astype(np.float64) - old for new, old in zip(after, exact, strict=True)]
+    expected = [-recipe.learning_rate * gradient for gradient in network.gradients]
+    difference = largest_relative(found, expected, parameter_names(len(found)))
+    return Measured(difference.figure, _ROUNDING, difference.sentence)
+
+
+def check_updates(case: _Case, _: Bench) -> Measured:
+    """Three updates along the same random gradients; how far each parameter moved in all."""
+    random = np.random.default_rng(1)
+    optimizer, rates = OPTIMIZERS[case.optimizer], case.rates
+    start = initial_parameters(SIZES, seed=0)
+    ours = tuple(mx.array(array) for array in start)
+    state = optimizer.initial_state(ours)
+    exact = doubles(start)
+    memories: list[list[Doubles]] = [[np.zeros_like(w), np.zeros_like(w)] for w in exact]
+    for update in range(1, UPDATES + 1):
+        gradients = [random.normal(0, 0.1, array.shape).astype(np.float32) for array in start]
+        settings = Settings(
+            learning_rate=mx.array(rates.learning_rate),
+            momentum=mx.array(rates.momentum),
+            weight_decay=mx.array(rates.weight_decay),
+            update=mx.array(float(update)),
+        )
+        ours, state = optimizer.update(ours, [mx.array(g) for g in gradients], state, settings)
+        exact = [
+            case.rule(w, g, memory, update, rates)
+            for w, g, memory in zip(exact, doubles(gradients), memories, strict=True)
+        ]
+    mx.eval(ours, state)
+    found = [np.array(new).astype(np.float64) - old for new, old in zip(ours, start, strict=True)]
+    expected = [new - old for new, old in zip(exact, start, strict=True)]
+    difference = largest_relative(found, expected, parameter_names(len(found)))
+    return Measured(difference.figure, case.tolerance, difference.sentence)
+
+
+CHECKS = (
+    Check(
+        "One SGD update, w - lr * gradient",
+        "A batch trained with SGD changes the weights of every layer by the learning rate times "
+        "the float64 gradient. The figure is the difference relative to the layer's largest "
+        "change.",
+        check_sgd_update,
+    ),
+    *(
+        Check(
+            f"{case.name}, {UPDATES} updates",
+            f"{UPDATES} updates follow the published formula in float64. The figure is the "
+            "difference relative to the layer's largest change.",
+            partial(check_updates, case),
+        )
+        for case in _CASES
+    ),
+)

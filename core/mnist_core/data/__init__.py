@@ -1,0 +1,1 @@
+"""Data sets: found, downloaded, read, drawn, and split. NumPy only."""

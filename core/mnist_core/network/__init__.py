@@ -1,0 +1,1 @@
+"""Networks: their parameters and answers in NumPy, and their training step in MLX."""

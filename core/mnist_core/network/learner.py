@@ -1,0 +1,264 @@
+"""A network being trained: its MLX arrays, the step that updates them, and its answers."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.backend.kernel_cache import compile_failure
+from mnist_core.backend.mlx import mx
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.network.evaluation import pixel_scaling
+from mnist_core.network.models import Arrays, CrossEntropy, forward
+from mnist_core.network.optimizers import OPTIMIZERS, Settings
+from mnist_core.recipe.hyperparameters import Hyperparameters
+
+
+class Batch(NamedTuple):
+    """What a step learns from. All are arrays, since a constant would be compiled into the step."""
+
+    pixels: mx.array
+    """(examples, pixels), uint8."""
+    labels: mx.array
+    """(examples, 1), int32."""
+    weight: mx.array
+    """Of each example in the loss: 1/examples, float32."""
+    pixel_shift: mx.array
+    """Subtracted from each pixel, float32."""
+    pixel_factor: mx.array
+    """Then multiplied with each pixel, float32."""
+    dropout: mx.array
+    """The share of hidden units to drop, float32."""
+    key: mx.array
+    """Decides which units to drop, (2,) uint32."""
+
+
+Step = Callable[[Arrays, Arrays, Batch, Settings], tuple[Arrays, Arrays, mx.array, mx.array]]
+"""(parameters, optimizer state, batch, settings) -> (parameters, optimizer state, mean loss,
+number of right predictions); loss and predictions are those before the update."""
+
+
+def scale_pixels(pixels: mx.array, shift: mx.array, factor: mx.array) -> mx.array:
+    """float32 inputs of the network, from uint8 pixels."""
+    return (pixels.astype(mx.float32) - shift) * factor
+
+
+GradientNorm = Callable[[Arrays, Batch], mx.array]
+"""(parameters, batch) -> the Euclidean norm of all gradients of the mean loss, a scalar."""
+
+_Gradients = Callable[[Arrays, mx.array, Batch], tuple[tuple[mx.array, mx.array], Arrays]]
+"""(parameters, inputs, batch) -> (mean loss, number of right predictions), gradients."""
+
+
+def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
+    """The step of this recipe; only one that `drops` units spends time on choosing them.
+
+    Of the hyperparameters it takes what cannot change during a run: the activation, the optimizer
+    and the label smoothing.
+    """
+    optimizer = OPTIMIZERS[hyperparameters.optimizer]
+    value_and_gradients = _value_and_gradients(hyperparameters, drops)
+
+    def step(
+        parameters: Arrays, state: Arrays, batch: Batch, settings: Settings
+    ) -> tuple[Arrays, Arrays, mx.array, mx.array]:
+        inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
+        (loss, correct), gradients = value_and_gradients(parameters, inputs, batch)
+        parameters, state = optimizer.update(parameters, gradients, state, settings)
+        return parameters, state, loss, correct
+
+    return step
+
+
+def make_gradient_norm(hyperparameters: Hyperparameters, *, drops: bool) -> GradientNorm:
+    """The norm of the gradients that the step of this recipe updates with."""
+    value_and_gradients = _value_and_gradients(hyperparameters, drops)
+
+    def gradient_norm(parameters: Arrays, batch: Batch) -> mx.array:
+        inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
+        _, gradients = value_and_gradients(parameters, inputs, batch)
+        squares = [mx.sum(mx.square(gradient)) for gradient in gradients]
+        return mx.sqrt(mx.sum(mx.stack(squares)))
+
+    return gradient_norm
+
+
+def _value_and_gradients(hyperparameters: Hyperparameters, drops: bool) -> _Gradients:
+    cross_entropy = CrossEntropy(hyperparameters.label_smoothing)
+
+    def loss_and_correct(
+        parameters: Arrays, inputs: mx.array, batch: Batch
+    ) -> tuple[mx.array, mx.array]:
+        dropout = (batch.dropout, batch.key) if drops else None
+        logits = forward(parameters, inputs, hyperparameters.activation, dropout)
+        correct = mx.sum(mx.argmax(logits, axis=1, keepdims=True) == batch.labels)
+        return cross_entropy(logits, batch.labels, batch.weight), correct
+
+    return cast(_Gradients, mx.value_and_grad(loss_and_correct))
+
+
+EVALUATION_BATCH = 1000
+"""Examples in one forward pass: fast on a CPU, and small beside the weights in memory."""
+
+
+class Mark(NamedTuple):
+    """The arrays of a learner at some moment."""
+
+    parameters: Arrays
+    state: Arrays
+
+
+class Learner:
+    """Holds parameters and optimizer state as MLX arrays of the calling thread."""
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        train: Examples,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        """`compiled` lets MLX compile the step at its first use; `compile_step` does it later."""
+        self._optimizer = OPTIMIZERS[hyperparameters.optimizer]
+        self._images = mx.array(train.images.reshape(len(train), -1))
+        self._labels = train.labels.astype(np.int32)[:, None]
+        shift, divisor = pixel_scaling(hyperparameters, dataset)
+        self._pixel_shift, self._pixel_factor = mx.array(shift), mx.array(1 / divisor)
+        # Most batches have the same size and the same learning rate.
+        self._scalar = lru_cache(maxsize=4)(mx.array)
+        self._compile_failure: str | None = None
+        self._cannot_compile = False
+        self._drops: bool | None = None
+        self._uncompiled: Step
+        self._gradient_norm: GradientNorm
+        self._step: Step
+        self.follow(hyperparameters)
+        if compiled:
+            self.compile_step()
+        self._parameters: Arrays = ()
+        self._state: Arrays = ()
+
+    def follow(self, hyperparameters: Hyperparameters) -> None:
+        """Take the settings that may change during a run.
+
+        They enter the step as arrays, so it stays compiled; but dropout that begins or ends takes
+        another step, which is not compiled before `compile_step`.
+        """
+        self._hyperparameters = hyperparameters
+        self._dropout = mx.array(hyperparameters.dropout)
+        self._momentum = mx.array(hyperparameters.momentum)
+        self._weight_decay = mx.array(hyperparameters.weight_decay)
+        drops = hyperparameters.dropout > 0
+        if drops is not self._drops:
+            self._drops = drops
+            self._uncompiled = make_step(hyperparameters, drops=drops)
+            self._gradient_norm = make_gradient_norm(hyperparameters, drops=drops)
+            self._step = self._uncompiled
+
+    def run_uncompiled(self) -> None:
+        """Leave the step uncompiled until `compile_step`."""
+        self._step = self._uncompiled
+
+    def compile_step(self) -> None:
+        """Compile the step from its next use on; the figures stay the same to the bit."""
+        if not self._cannot_compile:
+            self._step = mx.compile(self._uncompiled)
+
+    def take_compile_failure(self) -> str | None:
+        """Why the step could not be compiled, in sentences; None: it could, or it was told."""
+        failure, self._compile_failure = self._compile_failure, None
+        return failure
+
+    def load(
+        self,
+        parameters: tuple[NDArray[np.float32], ...],
+        optimizer_state: tuple[NDArray[np.float32], ...] | None,
+    ) -> None:
+        """Continue from these arrays; without an optimizer state, from a fresh one."""
+        self._parameters = tuple(mx.array(array) for array in parameters)
+        if optimizer_state is None:
+            self._state = self._optimizer.initial_state(self._parameters)
+        else:
+            self._state = tuple(mx.array(array) for array in optimizer_state)
+        mx.eval(self._parameters, self._state)
+
+    def arrays(self) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
+        """Copies of the parameters and the optimizer state."""
+        return self.parameters(), tuple(np.array(array) for array in self._state)
+
+    def parameters(self) -> tuple[NDArray[np.float32], ...]:
+        """Copies of the weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
+        return tuple(np.array(array) for array in self._parameters)
+
+    def mark(self) -> "Mark":
+        """Where the learner stands, to go back to; free, since MLX never changes an array."""
+        return Mark(self._parameters, self._state)
+
+    def go_back(self, mark: "Mark") -> None:
+        """Continue from a mark of this learner."""
+        self._parameters, self._state = mark.parameters, mark.state
+
+    def update(self, rows: NDArray[np.int32], step: int, learning_rate: float) -> tuple[float, int]:
+        """Train on one batch of training rows; `step` is the number of updates done before.
+
+        Returns the mean loss of the batch and the number of right predictions, both before the
+        update.
+        """
+        batch = self._batch(rows, step)
+        settings = Settings(
+            learning_rate=self._scalar(learning_rate),
+            momentum=self._momentum,
+            weight_decay=self._weight_decay,
+            update=mx.array(float(step + 1)),
+        )
+        try:
+            return self._take(batch, settings)
+        except RuntimeError as error:
+            failure = compile_failure(error)
+            if failure is None or self._step is self._uncompiled:
+                raise
+            self._compile_failure = failure
+            self._cannot_compile = True
+            self._step = self._uncompiled
+            return self._take(batch, settings)
+
+    def gradient_norm(self, rows: NDArray[np.int32], step: int) -> float:
+        """The Euclidean norm of the gradients that `update` would take of this batch now."""
+        return float(self._gradient_norm(self._parameters, self._batch(rows, step)))
+
+    def _batch(self, rows: NDArray[np.int32], step: int) -> Batch:
+        return Batch(
+            pixels=self._images[mx.array(rows)],
+            labels=mx.array(self._labels[rows]),
+            weight=self._scalar(1 / len(rows)),
+            pixel_shift=self._pixel_shift,
+            pixel_factor=self._pixel_factor,
+            dropout=self._dropout,
+            # A threefry key is two 32-bit words: seed and step make dropout repeatable from any
+            # step on.
+            key=mx.array(np.array([self._hyperparameters.seed, step], np.uint32)),
+        )
+
+    def _take(self, batch: Batch, settings: Settings) -> tuple[float, int]:
+        parameters, state, loss, correct = self._step(
+            self._parameters, self._state, batch, settings
+        )
+        # A step that cannot be compiled fails here, and then what it returned cannot be used.
+        mx.eval(parameters, state, loss, correct)
+        self._parameters, self._state = parameters, state
+        return float(loss), int(correct)
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Logits (examples, classes) of uint8 images (examples, height, width)."""
+        flat = images.reshape(len(images), -1)
+        parts = []
+        for start in range(0, len(flat), EVALUATION_BATCH):
+            pixels = mx.array(flat[start : start + EVALUATION_BATCH])
+            inputs = scale_pixels(pixels, self._pixel_shift, self._pixel_factor)
+            parts.append(
+                np.array(forward(self._parameters, inputs, self._hyperparameters.activation))
+            )
+        return np.concatenate(parts)

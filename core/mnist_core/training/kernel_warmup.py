@@ -1,0 +1,118 @@
+"""Compiling the kernels of a step ahead, in a process of its own.
+
+On a Linux CPU MLX compiles a step by running g++ for each kernel, which takes seconds the first
+time and milliseconds once the kernels lie in their folder. So a run starts uncompiled, this process
+fills the folder meanwhile, and the run switches over. A process, because it can be killed at any
+time; the figures do not depend on when it is done, for compiled and uncompiled steps give the same
+bits.
+"""
+
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from mnist_core.backend.kernel_cache import install_kernel_cache
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.network.parameters import initial_parameters, layer_sizes
+from mnist_core.recipe.hyperparameters import Hyperparameters
+
+_ONLY_WHAT_IS_COMPILED = {"learning_rate", "momentum", "weight_decay", "epochs", "seed", "schedule",
+                          "warmup_steps", "shuffle", "validation", "pixel_scaling"}  # fmt: skip
+"""Hyperparameters that enter the step as arrays, or not at all."""
+
+
+class KernelWarmUp:
+    """The kernels of one recipe: are they there, and if not, a process that makes them."""
+
+    def __init__(self, hyperparameters: Hyperparameters, dataset: Dataset, examples: int) -> None:
+        """`examples` is the number of training examples, which decides the last batch's size."""
+        recipe = hyperparameters.model_dump_json(exclude=_ONLY_WHAT_IS_COMPILED)
+        height, width = dataset.image_shape
+        self._arguments = [recipe, str(height), str(width), str(dataset.class_count), str(examples)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._marker = _marker(self._arguments)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the kernels were made before, by this or another process."""
+        return self._marker is not None and self._marker.exists()
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is a folder for kernels."""
+        return self._marker is not None
+
+    def start(self) -> None:
+        """Begin to make them, out of the way of what else runs."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, *self._arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # so that g++ can be killed with it
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether the process has ended, with or without success."""
+        return self._process is not None and self._process.poll() is not None
+
+    def wait(self, timeout: float) -> None:
+        """Block until the process has ended, at most `timeout` seconds.
+
+        Raises:
+            subprocess.TimeoutExpired: it has not.
+        """
+        if self._process is not None:
+            self._process.wait(timeout)
+
+    def close(self) -> None:
+        """Kill the process if it still runs."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+def _marker(arguments: list[str]) -> Path | None:
+    """The file that says that the kernels for these arguments are there."""
+    folder = install_kernel_cache().folder
+    if folder is None:
+        return None
+    name = "\n".join([metadata.version("mlx"), *arguments])
+    return folder / f"ready-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
+def main(arguments: list[str]) -> None:
+    """Run the compiled step once with each size of batch, which makes its kernels."""
+    from mnist_core.network.learner import Learner
+
+    os.nice(10)
+    recipe, height, width, classes, examples = arguments
+    hyperparameters = Hyperparameters.model_validate_json(recipe)
+    batch_size = min(hyperparameters.batch_size, int(examples))
+    last = int(examples) % batch_size
+    images = np.zeros((batch_size, int(height), int(width)), np.uint8)
+    train = Examples(images, np.zeros(batch_size, np.uint16))
+    names = tuple(str(label) for label in range(int(classes)))
+    dataset = Dataset("blank", train, train, names, tuple(range(int(classes))))
+    sizes = layer_sizes(dataset.input_size, hyperparameters.hidden_sizes, dataset.class_count)
+    learner = Learner(hyperparameters, dataset, train, compiled=True)
+    learner.load(initial_parameters(sizes, 0), None)
+    for step, size in enumerate((batch_size, last) if last else (batch_size,)):
+        learner.update(np.arange(size, dtype=np.int32), step, 0.1)
+    marker = _marker(arguments)
+    if marker is not None and learner.take_compile_failure() is None:
+        marker.touch()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,213 @@
+"""The command line flags; those of the hyperparameters are made from their declaration."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from cyclopts import Group, Parameter, validators
+
+from mnist_core.recipe.hyperparameters import (
+    DEFAULT_PRESET,
+    HyperparameterField,
+    Hyperparameters,
+    HyperparametersError,
+    hyperparameter_fields,
+    make_hyperparameters,
+    presets,
+    unused_fields,
+)
+from mnist_tui.commands.usage import UsageError
+from mnist_tui.runtime.launch_options import Device, LaunchOptions
+from mnist_tui.runtime.log import log_path
+from mnist_tui.settings.config import Config
+
+MACHINE = Group("Data and machine", sort_key=1)
+HYPERPARAMETERS = Group("Hyperparameters", sort_key=2)
+RUN = Group("Run", sort_key=3)
+OUTPUT = Group("Output", sort_key=4)
+
+Command = TypeVar("Command", bound=Callable[..., int])
+
+Home = Annotated[
+    str | None,
+    Parameter(
+        name="--home",
+        group=MACHINE,
+        metavar="DIR",
+        env_var="MNIST_TUI_HOME",
+        help="Folder of the runs, the log and config.toml.",
+        show_default="the platform's own folders",
+    ),
+]
+
+
+Data = Annotated[
+    str | None,
+    Parameter(
+        group=MACHINE,
+        metavar="NAME|DIR",
+        help="mnist, fashion_mnist, kmnist or synthetic, or a folder of IDX files. A name "
+        "wins over a folder called the same; write ./NAME for the folder.",
+        show_default="mnist, or synthetic digits while it cannot be had",
+    ),
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class MachineFlags:
+    """The flags that say what to train on."""
+
+    data: Data = None
+    device: Annotated[
+        Device,
+        Parameter(group=MACHINE, metavar="NAME", help="What MLX computes on."),
+    ] = "auto"
+    threads: Annotated[
+        int | None,
+        Parameter(
+            group=MACHINE,
+            metavar="N",
+            validator=validators.Number(gte=1, lte=1024),
+            help="CPU threads for the matrix products; another number gives other last digits.",
+            show_default="all cores, one fewer in the app",
+        ),
+    ] = None
+    home: Home = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class LaunchFlags(MachineFlags):
+    """The flags beside the hyperparameters that the app and training share."""
+
+    preset: Annotated[
+        str | None,
+        Parameter(
+            group=HYPERPARAMETERS,
+            metavar="NAME",
+            help=f"A published recipe to start from: {', '.join(presets())}. Each flag below "
+            "overrides its part of it.",
+            show_default=f"{DEFAULT_PRESET}, or that of the configuration file",
+        ),
+    ] = None
+
+
+def takes_hyperparameters(command: Command) -> Command:
+    """Replace the `**given` of `command` by one flag for each hyperparameter.
+
+    It is called with those that were given: texts, and booleans for yes-or-no flags.
+    """
+    signature = inspect.signature(command)
+    kept = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    made = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(field)
+        )
+        for field in hyperparameter_fields().values()
+    ]
+    command.__signature__ = signature.replace(parameters=[*kept, *made])  # type: ignore[attr-defined]
+    return command
+
+
+def _annotation(field: HyperparameterField) -> Any:
+    default = field.format(field.default)
+    if field.kind is bool:
+        off = "--no-" + field.flag.removeprefix("--")
+        return Annotated[
+            bool | None,
+            Parameter(
+                name=field.flag,
+                negative=off,
+                group=HYPERPARAMETERS,
+                help=field.help,
+                show_default=field.flag if field.default else off,
+            ),
+        ]
+    return Annotated[
+        str | None,
+        Parameter(
+            name=field.flag,
+            group=HYPERPARAMETERS,
+            metavar=_metavar(field),
+            help=f"{field.help} Takes {field.expects}.",
+            show_default=default,
+        ),
+    ]
+
+
+def _metavar(field: HyperparameterField) -> str:
+    if field.kind is str:
+        return "NAME" if field.choices else "NAME|N"
+    return {tuple: "SIZES", int: "N", float: "X"}[field.kind]
+
+
+def home_folder(home: str | None) -> Path | None:
+    """The folder that --home or its variable asks for, absolute; None if neither does."""
+    return Path(home).absolute() if home else None
+
+
+def run_folder(home: str | None) -> Path:
+    """The folder of the runs: the one that is asked for, or the platform's for user data."""
+    # Only here: --help must not wait for it.
+    from platformdirs import user_data_path
+
+    return home_folder(home) or user_data_path("mnist-tui", appauthor=False)
+
+
+def data_source(data: str | None) -> str | None:
+    """What --data asks for; None if nothing.
+
+    Raises:
+        UsageError: it is empty.
+    """
+    if data == "":
+        raise UsageError("--data needs the name of a data set or a folder.")
+    return data
+
+
+def launch_options(
+    flags: LaunchFlags, given: Mapping[str, Any], config: Config | None = None
+) -> LaunchOptions:
+    """Check the flags together; what they leave open is as `config` says.
+
+    Raises:
+        UsageError: a preset that does not exist, values that are refused, or a flag that would
+            have no effect, as sentences.
+    """
+    preset = flags.preset if flags.preset is not None else (config or Config()).preset
+    return LaunchOptions(
+        data=data_source(flags.data),
+        hyperparameters=_hyperparameters(preset, given),
+        preset=preset,
+        given=frozenset(given),
+        home=run_folder(flags.home),
+        log_file=log_path(home_folder(flags.home)),
+        device=flags.device,
+        threads=flags.threads,
+    )
+
+
+def check_preset(name: str) -> None:
+    """Raises UsageError if there is no preset of this name."""
+    if name not in presets():
+        raise UsageError(f"There is no preset {name!r}; choose one of {', '.join(presets())}.")
+
+
+def _hyperparameters(preset: str, given: Mapping[str, Any]) -> Hyperparameters:
+    check_preset(preset)
+    try:
+        made = make_hyperparameters(given, presets()[preset].hyperparameters)
+    except HyperparametersError as error:
+        raise UsageError(str(error)) from error
+    fields = hyperparameter_fields()
+    refused = [
+        f"{fields[name].flag} has no effect here: {reason} Leave it out."
+        for name, reason in unused_fields(made).items()
+        if name in given
+    ]
+    if refused:
+        raise UsageError(" ".join(refused))
+    return made

@@ -1,0 +1,1 @@
+"""The drawing screen."""

@@ -1,0 +1,76 @@
+"""The probability of each class as a bar, the most probable one marked."""
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.segment import Segment
+from textual.content import Content
+from textual.strip import Strip
+
+from mnist_tui.text.styled_text import Tone
+from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.drawn import Drawn
+from mnist_tui.ui.probability_bars import class_bars
+
+BEST = "▸"
+
+
+class ClassBars(Drawn):
+    """Bars of the classes, or a sentence on why there are none."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"class-bars--{tone}" for tone in Tone}
+    DEFAULT_CSS = """
+    ClassBars {
+        width: 1fr;
+
+        & > .class-bars--plain { color: $foreground; }
+        & > .class-bars--quiet { color: $text-muted; }
+        & > .class-bars--cursor { color: $accent; text-style: bold; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._probabilities: NDArray[np.float32] | None = None
+        self._names: tuple[str, ...] = ()
+        self._sentence = ""
+
+    @property
+    def probabilities(self) -> NDArray[np.float32] | None:
+        """(classes,) on show."""
+        return self._probabilities
+
+    @property
+    def best(self) -> int | None:
+        """The most probable class, the first of equals."""
+        return None if self._probabilities is None else int(self._probabilities.argmax())
+
+    def show(self, probabilities: NDArray[np.float32], names: tuple[str, ...]) -> None:
+        """Show finite probabilities (classes,) of classes called `names`."""
+        self._probabilities, self._names = probabilities, tuple(visible(name) for name in names)
+        self.redraw()
+
+    def show_sentence(self, sentence: str) -> None:
+        """Say why there are no bars, in text from anywhere."""
+        self._probabilities, self._sentence = None, visible(sentence)
+        self.redraw()
+
+    def draw(self) -> list[Strip]:
+        width, height = self.size
+        if width < 1 or height < 1:
+            return []
+        if self._probabilities is None:
+            wrapped = Content(self._sentence).wrap(width)
+            lines = [[(line.plain, Tone.QUIET)] for line in wrapped]
+        else:
+            marks = {int(self._probabilities.argmax()): (BEST, Tone.CURSOR)}
+            lines = class_bars(self._probabilities, self._names.__getitem__, marks, width, height)
+        base = self.rich_style
+        styles = {
+            tone: base + self.get_component_rich_style(f"class-bars--{tone}")
+            for tone in (Tone.PLAIN, Tone.QUIET, Tone.CURSOR)
+        }
+        drawn = [[Segment(text, styles[tone]) for text, tone in line] for line in lines[:height]]
+        drawn += [[]] * (height - len(drawn))
+        return [Strip(line).adjust_cell_length(width, base) for line in drawn]

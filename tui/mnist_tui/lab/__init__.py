@@ -1,0 +1,1 @@
+"""The state of the laboratory, without widgets: data, the session, runs and their curves."""

@@ -1,0 +1,101 @@
+"""What sets runs apart: in few words against a base, or line by line against another run."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mnist_core.recipe.hyperparameters import hyperparameter_fields
+from mnist_core.store import RunRecord
+
+SHORT_NAMES: Mapping[str, str] = {
+    "hidden_sizes": "hidden",
+    "learning_rate": "lr",
+    "weight_decay": "wd",
+    "warmup_steps": "warmup",
+    "batch_size": "bs",
+    "pixel_scaling": "pixels",
+    "label_smoothing": "smoothing",
+}
+"""What the table and the filter call hyperparameters; others keep their names."""
+
+_TELLING = ("activation", "optimizer", "schedule")
+"""Their words say by themselves what they are of."""
+
+Values = dict[str, object]
+
+
+def values(record: RunRecord) -> Values:
+    """The hyperparameters of a run and its data set, by name; without its epochs."""
+    found: Values = vars(record.hyperparameters).copy()
+    # How far it is to go stands in a column of its own, and can be changed afterwards.
+    del found["epochs"]
+    found["dataset"] = record.dataset
+    return found
+
+
+def usual_values(records: Iterable[RunRecord]) -> Values:
+    """For each name the value that most runs share; the default where no two do, or on a tie."""
+    every = [values(record) for record in records]
+    defaults: Values = {name: field.default for name, field in hyperparameter_fields().items()}
+    usual: Values = {}
+    for name in every[0] if every else ():
+        counts = Counter([found[name] for found in every])
+        default = defaults.get(name)
+        value, most = max(counts.items(), key=lambda item: (item[1], item[0] == default))
+        usual[name] = value if most > 1 or name not in defaults else default
+    return usual
+
+
+def short_difference(ours: Values, base: Values) -> str:
+    """What `ours` has where it differs, as "lr 0.01, adam"; empty where nowhere."""
+    return ", ".join(
+        _in_short(name, value) for name, value in ours.items() if value != base.get(name)
+    )
+
+
+def _in_short(name: str, value: object) -> str:
+    if name in _TELLING or name == "dataset":
+        return str(value)
+    short = SHORT_NAMES.get(name, name)
+    if name == "pixel_scaling" and value == "none":
+        return "raw pixels"
+    if value in ((), "none") or value is False:
+        return f"no {short}"
+    if value is True:
+        return short
+    if isinstance(value, tuple):
+        return f"{short} {'-'.join(map(str, value))}"
+    return f"{short} {hyperparameter_fields()[name].format(value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that two runs do not share, in words."""
+
+    label: str
+    ours: str
+    theirs: str
+
+
+def differences(ours: RunRecord, theirs: RunRecord) -> list[Difference]:
+    """The hyperparameters that differ, then data and machine where these do."""
+    found = [
+        Difference(
+            field.label,
+            field.format(getattr(ours.hyperparameters, name)) or "none",
+            field.format(getattr(theirs.hyperparameters, name)) or "none",
+        )
+        for name, field in hyperparameter_fields().items()
+        if getattr(ours.hyperparameters, name) != getattr(theirs.hyperparameters, name)
+    ]
+    if ours.fingerprint != theirs.fingerprint:
+        found.append(Difference("Data set", ours.dataset, theirs.dataset))
+    here, there = ours.environment, theirs.environment
+    for label, one, other in (
+        ("Device", here.device, there.device),
+        ("BLAS", here.blas, there.blas),
+        ("Threads", str(here.threads), str(there.threads)),
+    ):
+        if one != other:
+            found.append(Difference(label, one, other))
+    return found

@@ -1,0 +1,241 @@
+"""The plots of a run and of the run before it."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.effective_recipe import EpochSteps
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
+from mnist_tui.charts.axes import Scale, Unit
+from mnist_tui.charts.plot import Curve, Line, Mark, Plot, XAxis, YAxis
+from mnist_tui.charts.series import Series
+from mnist_tui.charts.view import View
+from mnist_tui.lab.differences import SHORT_NAMES
+from mnist_tui.lab.run_progress import RunProgress
+from mnist_tui.settings.key_hints import key_of
+
+
+def converted(places: ArrayLike, series: Series, axis: str, to: str) -> NDArray[np.float64]:
+    """`places` (n,) on `axis` as places (n,) on the axis `to`, both axes of `series`.
+
+    In straight lines from 0 through the points; past the last one at the rate of the whole, which
+    is a guess. Without points all are 0.
+    """
+    wanted = np.atleast_1d(np.asarray(places, np.float64))
+    if axis == to:
+        return wanted
+    here, there = series.x(axis), series.x(to)
+    if len(here) == 0:
+        return np.zeros(len(wanted))
+    # Not np.interp, which would need a copy of both axes with the zeros in front.
+    after = np.minimum(np.searchsorted(here, wanted), len(here) - 1)
+    begin, end = _before(here, after), here[after]
+    share = np.divide(wanted - begin, end - begin, out=np.ones(len(wanted)), where=end > begin)
+    known = _before(there, after) + share * (there[after] - _before(there, after))
+    rate = float(there[-1] / here[-1]) if here[-1] > 0 else 0.0
+    return np.where(wanted > here[-1], there[-1] + (wanted - here[-1]) * rate, known)
+
+
+def _before(x: NDArray[np.float64], index: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The point before each `index` (n,); 0 before the first."""
+    return np.where(index > 0, x[index - 1], 0.0)
+
+
+TRAIN, VALIDATION, TEST, GHOST = "$primary", "$success", "$accent", "$foreground"
+RATE = "$secondary"
+
+MOST_MARKED_EPOCHS = 30
+"""With more of them the markers would merge into a bar."""
+
+X_AXES = {
+    "step": XAxis("step", Unit.COUNT, "step"),
+    "epoch": XAxis("epoch", Unit.EPOCHS, "epoch"),
+    "time": XAxis("time", Unit.SECONDS, "time"),
+}
+
+Metric = Literal["loss", "accuracy"]
+
+
+def metric_axis(metric: Metric, view: View, *, from_zero: bool) -> YAxis:
+    """The axis of a loss or an accuracy; `from_zero`: a loss counts from 0 where that is told
+    apart, which is not on a log scale, not in a part, and not without outliers.
+    """
+    if metric == "accuracy":
+        return YAxis(Unit.PERCENT, bounds=(0.0, 1.0), ignore_outliers=bool(view.ignore_outliers))
+    whole = from_zero and view.window is None and not view.ignore_outliers
+    return YAxis(
+        scale=Scale.LOG if view.log_loss else Scale.LINEAR,
+        include=0.0 if whole and not view.log_loss else None,
+        ignore_outliers=bool(view.ignore_outliers),
+    )
+
+
+def metric_plot(
+    metric: Metric, progress: RunProgress | None, ghost: RunProgress | None, view: View
+) -> Plot:
+    """The `metric` of the run, above the dim curves of the run before; all of it, not only the
+    window of the view.
+    """
+    y = metric_axis(metric, view, from_zero=True)
+    if progress is None:
+        return Plot(y=y, empty=f"The {metric} of each batch will be drawn here. {_how_to_train()}")
+    return Plot(
+        curves=[*_ghost_curves(metric, progress, ghost, view), *_curves(metric, progress, view)],
+        x=_x_axis(progress, view),
+        y=y,
+        boundaries=_epoch_ends(progress, view.axis),
+        marks=_marks(progress, view.axis),
+        empty=f"The {metric} of each batch will be drawn here.",
+    )
+
+
+def gradient_plot(progress: RunProgress | None, ghost: RunProgress | None, view: View) -> Plot:
+    """The norm of the gradient and, over the axis on the right, the learning rate."""
+    norm = YAxis(
+        scale=Scale.LOG if view.log_gradients else Scale.LINEAR,
+        include=None if view.log_gradients or view.window else 0.0,
+        ignore_outliers=bool(view.ignore_outliers),
+    )
+    words = "The norm of the gradient and the learning rate will be drawn here."
+    if progress is None:
+        return Plot(y=norm, empty=f"{words} {_how_to_train()}")
+    curves = [
+        Curve(progress.gradient_norm, TRAIN, "norm"),
+        Curve(progress.learning_rate, RATE, "lr (right)", Line.DASHED, right=True),
+    ]
+    if ghost is not None:
+        before = Curve(ghost.gradient_norm, GHOST, "before", Line.DOTTED, dim=True, beside=True)
+        curves.insert(0, before)
+    return Plot(
+        curves=curves,
+        x=_x_axis(progress, view),
+        y=norm,
+        right=YAxis(include=0.0),
+        boundaries=_epoch_ends(progress, view.axis),
+        marks=_marks(progress, view.axis),
+        empty=words,
+    )
+
+
+def place_of_step(progress: RunProgress, axis: str, step: float) -> float:
+    """Where the end of an update is on `axis`."""
+    if axis == "epoch":
+        return float(progress.epoch_steps.epochs(step))
+    return float(converted(step, progress.train_loss, "step", axis)[0])
+
+
+def step_at(progress: RunProgress, axis: str, place: float) -> float:
+    """The update whose end is at `place`."""
+    if axis == "epoch":
+        epoch = math.floor(place)
+        into = (place - epoch) * progress.epoch_steps.in_epoch(epoch + 1)
+        return progress.epoch_steps.end(epoch) + into
+    return float(converted(place, progress.train_loss, axis, "step")[0])
+
+
+def _curves(metric: Metric, progress: RunProgress, view: View) -> Iterator[Curve]:
+    best: Literal["low", "high"] = "low" if metric == "loss" else "high"
+    train = _series(progress, "train", metric)
+    if view.smoothing:
+        yield Curve(train, TRAIN, line=Line.NOISE, dim=True)
+    yield Curve(train, TRAIN, label="train", smoothing=view.smoothing)
+    validation = _series(progress, "validation", metric)
+    if len(validation):
+        yield Curve(validation, VALIDATION, label="validation", marker="◆", best=best)
+    marker = "●" if progress.planned_epochs <= MOST_MARKED_EPOCHS else ""
+    yield Curve(_series(progress, "test", metric), TEST, label="test", marker=marker, best=best)
+
+
+def _ghost_curves(
+    metric: Metric, progress: RunProgress, ghost: RunProgress | None, view: View
+) -> Iterator[Curve]:
+    if ghost is None:
+        return
+    label = f"before: {_ghost_difference(ghost, progress)}"
+    train, test = _series(ghost, "train", metric), _series(ghost, "test", metric)
+    yield Curve(train, GHOST, line=Line.DOTTED, dim=True, label=label, smoothing=view.smoothing)
+    marker = "○" if ghost.planned_epochs <= MOST_MARKED_EPOCHS else ""
+    yield Curve(test, GHOST, line=Line.DOTTED, marker=marker, dim=True)
+
+
+def _series(progress: RunProgress, part: str, metric: Metric) -> Series:
+    series = getattr(progress, f"{part}_{metric}")
+    assert isinstance(series, Series)
+    return series
+
+
+def _x_axis(progress: RunProgress, view: View) -> XAxis:
+    """As far as the run is planned to go; how long that takes is known when it has ended."""
+    times = progress.train_loss.x("time")
+    over = progress.end is not None and len(times) > 0
+    ends = {
+        "step": float(max(progress.planned_steps, 1)),
+        "epoch": float(max(progress.planned_epochs, 1)),
+        "time": float(times[-1]) if over else None,
+    }
+    return replace(X_AXES[view.axis], end=ends[view.axis])
+
+
+def _epoch_ends(progress: RunProgress, axis: str) -> Sequence[float]:
+    """Also those to come, but for the time of these."""
+    if progress.in_force is None:
+        return ()
+    if axis == "epoch":
+        return range(1, progress.planned_epochs)
+    ends = _ends_in_steps(progress.epoch_steps, progress.planned_epochs)
+    if axis == "step":
+        return ends
+    done = ends[: bisect_right(ends, progress.step)]
+    return list(map(float, converted(done, progress.train_loss, "step", axis)))
+
+
+@lru_cache(maxsize=8)
+def _ends_in_steps(epoch_steps: EpochSteps, epochs: int) -> tuple[float, ...]:
+    """Of all epochs but the last; kept, since each redraw asks again."""
+    return tuple(float(epoch_steps.end(epoch)) for epoch in range(1, epochs))
+
+
+def _marks(progress: RunProgress, axis: str) -> list[Mark]:
+    """What was changed while the run went on."""
+    return [
+        Mark(place_of_step(progress, axis, float(change.step)), change_in_short(change))
+        for change in progress.changes
+    ]
+
+
+def change_in_short(change: Change) -> str:
+    """Such as "lr 0.05"."""
+    value = hyperparameter_fields()[change.field].format(change.value)
+    return f"{SHORT_NAMES.get(change.field, change.field)} {value}"
+
+
+def _ghost_difference(ghost: RunProgress, progress: RunProgress) -> str:
+    """What the run before started with where that differs, and what was changed in it."""
+    made = [f"{change_in_short(change)} from step {change.step}" for change in ghost.changes]
+    started = difference(ghost.hyperparameters, progress.hyperparameters)
+    if not made or ghost.changes == progress.changes:
+        return started
+    return ", ".join(
+        [started, *made] if ghost.hyperparameters != progress.hyperparameters else made
+    )
+
+
+def difference(ours: Hyperparameters, theirs: Hyperparameters) -> str:
+    """What `ours` has where it differs, as "learning rate 0.1"; "same values" where nowhere."""
+    parts = [
+        f"{field.label.lower()} {field.format(getattr(ours, name)) or 'none'}"
+        for name, field in hyperparameter_fields().items()
+        if getattr(ours, name) != getattr(theirs, name)
+    ]
+    return ", ".join(parts) or "same values"
+
+
+def _how_to_train() -> str:
+    return f"Press {key_of('run')} to train."

@@ -1,0 +1,307 @@
+"""One run as the screen shows it: made from its events, and holding no widget."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.events import (
+    BatchCompleted,
+    CompilationFailed,
+    DivergenceDetected,
+    EpochCompleted,
+    Event,
+    HyperparameterChanged,
+    RunDiverged,
+    RunEnded,
+    RunRewound,
+    RunStarted,
+    SamplesPredicted,
+    TrainingState,
+)
+from mnist_core.network.evaluation import Answers, answer
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.effective_recipe import EpochSteps, InForce
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.store import EpochRecord, RunRecord
+from mnist_core.store.answers import AnswerHistory
+from mnist_tui.lab.curves import Curves
+
+RATE_WINDOW = 1.0
+"""Seconds of training time that the examples per second are averaged over."""
+
+
+class RunProgress(Curves):
+    """Curves and latest figures of a run; `apply` keeps them up to date."""
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        test: Examples,
+        sample_rows: NDArray[np.intp],
+    ) -> None:
+        """`test` is what it is tested on; `sample_rows` (samples,) of those are on show."""
+        super().__init__()
+        self.hyperparameters = hyperparameters
+        self.dataset = dataset
+        self.test = test
+        self.samples = test[sample_rows]
+        self._sample_rows = sample_rows
+        self.from_store = False
+        """Whether it was not begun here, but in the store."""
+        self.started: RunStarted | None = None
+        self.batch: BatchCompleted | None = None
+        self.epoch: EpochCompleted | None = None
+        """The last one evaluated."""
+        self.answers: Answers | None = None
+        """What the model last said of the samples on show."""
+        self.parameters: tuple[NDArray[np.float32], ...] | None = None
+        """Weight and bias of each layer of the latest model that is known; None: none is."""
+        self.history = AnswerHistory()
+        """What the model of each epoch said of the test samples."""
+        self.answers_epoch = 0
+        """The epoch under way, or just completed, when it said so."""
+        self.compile_failure: str | None = None
+        """Why its steps are not compiled, in sentences."""
+        self.divergence: DivergenceDetected | None = None
+        """Why it does not learn any more; None once it has gone back to a healthy state."""
+        self.end: RunEnded | None = None
+        self.changes: list[Change] = []
+        """Those made so far, in their order."""
+        self.scheduled: list[Change] = []
+        """Those known for later."""
+        self.in_force: InForce | None = None
+        """What it follows now; None until it has begun."""
+        self.planned_epochs = hyperparameters.epochs
+        """The epoch it is to end with."""
+        self.step = 0
+        """Updates done."""
+        self._epochs_done = 0
+
+    @property
+    def run_id(self) -> str:
+        """Empty until it has begun."""
+        return self.started.run_id if self.started else ""
+
+    @property
+    def all_changes(self) -> tuple[Change, ...]:
+        """Those made so far and those known for later, which a run that goes on needs."""
+        return (*self.changes, *self.scheduled)
+
+    @property
+    def epoch_steps(self) -> EpochSteps:
+        """Which epoch each update belongs to; of one update each until the run has begun."""
+        return self.in_force.epoch_steps if self.in_force else EpochSteps.of(1)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in the epoch under way; 0 until the run has begun."""
+        return self.epoch_steps.in_epoch(max(1, self.epoch_under_way)) if self.in_force else 0
+
+    @property
+    def planned_steps(self) -> int:
+        """Updates up to the planned end; 0 until the run has begun."""
+        return self.epoch_steps.end(self.planned_epochs) if self.in_force else 0
+
+    @property
+    def epoch_under_way(self) -> int:
+        """From 1 while training; epochs completed once the run has ended; 0 before the first."""
+        training = self.batch is not None and self.batch.epoch > self._epochs_done
+        return self.batch.epoch if training and self.batch else self._epochs_done
+
+    @property
+    def hyperparameters_now(self) -> Hyperparameters:
+        """Those in force: the recipe with the changes that have taken effect."""
+        return self.in_force.hyperparameters if self.in_force else self.hyperparameters
+
+    @property
+    def state(self) -> TrainingState | None:
+        """Where the run can be continued from; None also after it has diverged."""
+        return None if isinstance(self.end, RunDiverged) else getattr(self.end, "state", None)
+
+    @property
+    def examples_per_second(self) -> float | None:
+        """Over the last second of training; None until there is something to measure."""
+        times = self.train_loss.x("time")
+        if len(times) < 2:
+            return None
+        first = int(np.searchsorted(times, times[-1] - RATE_WINDOW))
+        first = min(first, len(times) - 2)
+        elapsed = float(times[-1] - times[first])
+        return (len(times) - 1 - first) * self._batch_examples / elapsed if elapsed > 0 else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Training time to the planned end at the present rate."""
+        rate = self.examples_per_second
+        if not rate:
+            return None
+        return (self.planned_steps - self.step) * self._batch_examples / rate
+
+    @property
+    def _batch_examples(self) -> float:
+        """Examples in a batch, the last partial one averaged in."""
+        return self.in_force.examples / self.steps_per_epoch if self.in_force else 0.0
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Take the events of one look at the mailbox, in their order."""
+        batches: list[BatchCompleted] = []
+        for event in events:
+            match event:
+                case BatchCompleted():
+                    batches.append(event)
+                case RunStarted():
+                    self._begin(event)
+                case HyperparameterChanged():
+                    self._add_batches(batches)
+                    batches = []
+                    self._change(event)
+                case DivergenceDetected():
+                    self.divergence = event
+                case RunRewound():
+                    self._add_batches(batches)
+                    batches = []
+                    self._go_back(event)
+                case SamplesPredicted():
+                    self.answers, self.answers_epoch = event.answers, event.epoch
+                    self.parameters = event.parameters or self.parameters
+                case EpochCompleted():
+                    self._add_epoch(event)
+                case CompilationFailed():
+                    self.compile_failure = event.message
+                case _:
+                    if isinstance(event, RunEnded):
+                        self.end = event
+        self._add_batches(batches)
+
+    def restore(
+        self,
+        record: RunRecord,
+        batches: NDArray[np.void],
+        epochs: Sequence[EpochRecord],
+        gradient_norms: NDArray[np.void] | None = None,
+    ) -> None:
+        """Take what was kept of a run.
+
+        Args:
+            record: the run.
+            batches: of `BATCH_DTYPE`, from the first one on.
+            epochs: their figures, in their order.
+            gradient_norms: of `NORM_DTYPE`, of no later updates than `batches`; None: none.
+        """
+        self.from_store = True
+        self._begin(
+            RunStarted(
+                run_id=record.id,
+                dataset=record.dataset,
+                hyperparameters=record.hyperparameters,
+                parameter_count=record.parameter_count,
+                train_examples=record.train_examples,
+                validation_examples=record.validation_examples,
+                test_examples=record.test_examples,
+                epochs=record.epochs,
+                steps_per_epoch=record.steps_per_epoch,
+                epoch=epochs[-1].epoch if epochs else 0,
+                step=len(batches),
+                device=record.environment.device,
+                blas=record.environment.blas,
+                threads=record.environment.threads,
+                changes=record.changes,
+            )
+        )
+        self.add_batches(
+            np.arange(1, len(batches) + 1),
+            batches["loss"],
+            batches["accuracy"],
+            batches["learning_rate"],
+            batches["seconds"],
+            self.epoch_steps,
+        )
+        if gradient_norms is not None:
+            steps = gradient_norms["step"]
+            seconds = batches["seconds"][steps - 1]
+            self.add_gradient_norms(steps, gradient_norms["norm"], seconds, self.epoch_steps)
+        for epoch in epochs:
+            self.add_epoch(epoch, epoch.run_seconds)
+
+    def restore_model(self, state: TrainingState) -> None:
+        """Take the weights that were kept of a run."""
+        self.parameters = state.parameters or self.parameters
+
+    def restore_answers(self, history: AnswerHistory) -> None:
+        """Take what the models of its epochs said."""
+        self.history = history
+        latest = self.history.latest
+        if latest is not None and latest.logits is not None:
+            self.answers = answer(latest.logits[self._sample_rows])
+            self.answers_epoch = latest.epoch
+
+    def continue_run(self) -> None:
+        """The ended run goes on: forget its end."""
+        self.end = self.divergence = None
+
+    def _begin(self, event: RunStarted) -> None:
+        self.started = event
+        self.planned_epochs = event.epochs
+        self.step, self._epochs_done = event.step, event.epoch
+        self._take_changes(event.changes)
+
+    def _take_changes(self, changes: Sequence[Change]) -> None:
+        """Follow `changes`, of which those up to the present step were made."""
+        if self.started is None:
+            return
+        began = self.started
+        epoch_steps = EpochSteps.of(began.steps_per_epoch)
+        start = InForce(began.hyperparameters, began.train_examples, epoch_steps)
+        known = sorted(changes, key=lambda change: change.step)
+        self.in_force, self.changes, self.scheduled = start.after(known, self.step, self.step)
+
+    def _change(self, event: HyperparameterChanged) -> None:
+        self.planned_epochs = event.epochs
+        self._take_changes(event.changes)
+
+    def _go_back(self, event: RunRewound) -> None:
+        """Forget what came after the state that the run went back to."""
+        self.cut_curves(event.step, event.epoch)
+        self.history.cut(event.epoch)
+        self.step, self._epochs_done = event.step, event.epoch
+        self.batch = self.divergence = None
+        if self.epoch is not None and self.epoch.epoch > event.epoch:
+            self.epoch = None
+        self.parameters = event.state.parameters or self.parameters
+        self._take_changes(event.changes)
+
+    def _add_batches(self, batches: Sequence[BatchCompleted]) -> None:
+        if not batches:
+            return
+        self.batch = batches[-1]
+        self.step = self.batch.step
+        self.add_batches(
+            [batch.step for batch in batches],
+            [batch.loss for batch in batches],
+            [batch.accuracy for batch in batches],
+            [batch.learning_rate for batch in batches],
+            [batch.seconds for batch in batches],
+            self.epoch_steps,
+        )
+        measured = [
+            (batch.step, batch.gradient_norm, batch.seconds)
+            for batch in batches
+            if batch.gradient_norm is not None
+        ]
+        if measured:
+            steps, norms, seconds = zip(*measured, strict=True)
+            self.add_gradient_norms(steps, norms, seconds, self.epoch_steps)
+
+    def _add_epoch(self, event: EpochCompleted) -> None:
+        self.epoch = event
+        self._epochs_done = event.epoch
+        self.answers = event.test.answers.of(self._sample_rows)
+        self.answers_epoch = event.epoch
+        self.parameters = event.state.parameters or self.parameters
+        self.history.add(
+            AnswerHistory.of_evaluation(event.epoch, event.test), event.state.best_epoch
+        )
+        self.add_epoch(event, event.state.seconds)

@@ -1,0 +1,380 @@
+"""The mistakes screen: what the model gets wrong, how sure it was, and what changed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from mnist_core.network.mistakes import confused_pairs
+from mnist_tui.mistakes.confused_pairs import ConfusedPairs
+from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
+from mnist_tui.mistakes.gallery import Gallery, Tiles
+from mnist_tui.mistakes.mistakes_view import Inspection, Sources
+from mnist_tui.mistakes.sample_filter import EXAMPLES, FilterError, parse_sample_filter
+from mnist_tui.mistakes.sample_query import Kind, Order, Showing, rows
+from mnist_tui.mistakes.sample_view import SampleView
+from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
+from mnist_tui.text.numbers import count
+from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.dialogs import TextLine
+from mnist_tui.ui.footer import KeyFooter
+from mnist_tui.ui.sizes import WIDTHS
+
+LOOK_INTERVAL = 0.25
+"""Seconds between two looks at whether a run has completed another epoch."""
+_MOST_PAIRS = 100
+_NOTHING = Tiles(
+    images=np.empty((0, 1, 1), np.uint8),
+    labels=np.empty(0, np.uint16),
+    predictions=None,
+    confidences=None,
+    class_names=(),
+    dark_on_light=False,
+    rows=np.empty(0, np.intp),
+    empty="Samples appear here once there is data.",
+)
+
+
+class MistakesScreen(Screen[None]):
+    """Draws what `sources` offers; keeps the user's selection while a run goes on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.MISTAKES)
+    AUTO_FOCUS = "Gallery"
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+
+    def __init__(self, sources: Sources, picture_style: PictureStyle = PICTURE_STYLES[0]) -> None:
+        super().__init__()
+        self._sources = sources
+        self._inspection: Inspection | None = None
+        self._showing = Showing()
+        self._rows: NDArray[np.intp] = np.empty(0, np.intp)
+        self._train = False
+        """Whether training samples are shown, which no model answers."""
+        self._picture_style = picture_style
+        self._working_keys: object = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="inspection"):
+            with Vertical(id="seen-by-class"):
+                yield Static(id="unanswered", markup=False)
+                yield ConfusionMatrix(id="matrix")
+                yield SampleView(id="sample")
+            with Vertical(id="seen-by-sample"):
+                yield Gallery(id="gallery")
+                yield ConfusedPairs(id="pairs")
+        with Vertical(id="filter-line"):
+            yield TextLine(id="filter", placeholder=EXAMPLES, compact=True)
+            yield Static(id="filter-problem", markup=False)
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self.query_one("#filter-line").display = False
+        self.query_one(ConfusedPairs).border_title = "Most confused"
+        self._show_style()
+        self.set_interval(LOOK_INTERVAL, self._look)
+        self._draw()
+
+    def on_screen_resume(self) -> None:
+        """The screen is on top, for the first time or again."""
+        self._sources.forget()
+        self._look()
+
+    # -- drawing ---------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Take what is new; the selection and the scroll stay where they are."""
+        if not self.is_current:
+            return
+        found = self._sources.inspection(train=self._train)
+        if found is not self._inspection:
+            same = (
+                self._inspection is not None
+                and found is not None
+                and (found.judged.class_names == self._inspection.judged.class_names)
+            )
+            self._inspection = found
+            if not same:
+                self._showing = Showing()
+            self._draw()
+
+    def _draw(self) -> None:
+        inspection = self._inspection
+        matrix, pairs = self.query_one(ConfusionMatrix), self.query_one(ConfusedPairs)
+        answered = inspection is not None and inspection.judged.answers is not None
+        self.set_class(not answered, "-unanswered")
+        self.query_one("#unanswered", Static).update(self._why_unanswered())
+        if inspection is None:
+            self._draw_gallery()
+            return
+        judged = inspection.judged
+        names = judged.class_names
+        when = f" · epoch {inspection.epoch}" if answered else ""
+        right = 100 * (1 - judged.wrong.mean()) if len(judged.labels) else 0.0
+        share = f" · {right:.2f} % right" if answered else ""
+        matrix.border_title = Content(f"Confusion{when}{share}")
+        matrix.show(judged.matrix, names)
+        self._mark_cell()
+        found = confused_pairs(judged.matrix, _MOST_PAIRS) if answered else []
+        totals = judged.matrix.sum(axis=1).tolist()
+        pairs.show([(pair.true, pair.predicted, pair.count) for pair in found], names, totals)
+        self._draw_gallery()
+
+    def _draw_gallery(self) -> None:
+        gallery = self.query_one(Gallery)
+        inspection = self._inspection
+        if inspection is None:
+            gallery.border_title = Content("Samples")
+            gallery.border_subtitle = ""
+            gallery.show(_NOTHING)
+            self._draw_sample()
+            return
+        judged, other = inspection.judged, inspection.other
+        theirs = other.predictions if other is not None else None
+        self._rows = rows(self._showing, judged, inspection.history, theirs)
+        answers = judged.answers
+        gallery.border_title = Content(visible(self._title(inspection)))
+        gallery.border_subtitle = self._order(inspection)
+        gallery.show(
+            Tiles(
+                images=judged.examples.images,
+                labels=judged.labels,
+                predictions=None if answers is None else answers.predictions,
+                confidences=judged.confidences,
+                class_names=judged.class_names,
+                dark_on_light=inspection.dark_on_light,
+                rows=self._rows,
+                empty=self._why_empty(inspection),
+            )
+        )
+        self._draw_sample()
+        self._show_keys()
+
+    def _mark_cell(self) -> None:
+        matrix, showing = self.query_one(ConfusionMatrix), self._showing
+        if showing.has_cell:
+            matrix.select(showing.true, showing.predicted)
+        else:
+            matrix.clear()
+
+    def _draw_sample(self) -> None:
+        gallery, view = self.query_one(Gallery), self.query_one(SampleView)
+        index = gallery.current
+        if self._inspection is None or index is None:
+            view.border_title = Content("Sample")
+            view.show(None)
+            return
+        view.border_title = Content(f"Sample {index}")
+        view.show(self._inspection.detail(index))
+
+    def _title(self, inspection: Inspection) -> str:
+        """What the gallery shows: "Wrong · 4 as 9 · 12 of 10 000 test · epoch 3"."""
+        showing, names = self._showing, inspection.judged.class_names
+        total = f"{count(len(self._rows))} of {count(len(inspection.judged.labels))}"
+        total += f" {inspection.samples_name}"
+        if inspection.epoch is None:
+            parts = ["Samples"]
+        else:
+            kind = showing.kind.value.capitalize()
+            if showing.kind.compares_epochs:
+                kind += f" since epoch {self._since(inspection)}"
+            if showing.kind.compares_runs and inspection.other is not None:
+                kind += f" ({inspection.other.name})"
+            parts = [kind]
+        if showing.has_cell:
+            true = "any" if showing.true is None else names[showing.true]
+            said = "any" if showing.predicted is None else names[showing.predicted]
+            parts.append(f"{true} as {said}")
+        parts.append(total)
+        if inspection.epoch is not None:
+            parts.append(f"epoch {inspection.epoch}")
+        if showing.filter.text:
+            parts.append(showing.filter.text)
+        return " · ".join(parts)
+
+    def _order(self, inspection: Inspection) -> str:
+        """How the samples are sorted: "by loss"; empty while nothing is known of them."""
+        if inspection.epoch is None:
+            return ""
+        return f"by {self._showing.order.value}" + (" reversed" if self._showing.reverse else "")
+
+    def _why_unanswered(self) -> str:
+        if self._train:
+            how = f"Press {key_of('switch_samples')} for the test samples."
+            return f"No model is asked about training samples. {how}"
+        return (
+            "What a model gets wrong stands here once one has been trained: which classes it takes "
+            "for which, and how sure it was. "
+            f"Press {key_of('show_screen_train')}, then {key_of('run')}."
+        )
+
+    def _why_empty(self, inspection: Inspection) -> str:
+        showing, esc = self._showing, key_of("clear_samples").capitalize()
+        if showing.filter.text:
+            return f"No sample matches {visible(showing.filter.text)}. {esc} clears the filter."
+        if showing.has_cell:
+            return f"No sample is in this cell. {esc} shows all mistakes."
+        if showing.kind is Kind.WRONG and not inspection.judged.wrong.any():
+            return f"No mistakes: every sample is right. Press {key_of('next_kind')} to see them."
+        return f"No sample is {showing.kind.value}. Press {key_of('next_kind')} for something else."
+
+    def _since(self, inspection: Inspection) -> int:
+        epochs = inspection.history.epochs
+        return self._showing.since if self._showing.since in epochs else epochs[0]
+
+    # -- choosing --------------------------------------------------------------------------------
+
+    @on(ConfusionMatrix.Chosen)
+    def _choose_cell(self, event: ConfusionMatrix.Chosen) -> None:
+        event.stop()
+        self._show(self._showing.with_cell(event.true, event.predicted))
+        self._mark_cell()
+        self._to_gallery()
+
+    @on(ConfusedPairs.Chosen)
+    def _choose_pair(self, event: ConfusedPairs.Chosen) -> None:
+        event.stop()
+        self._show(self._showing.with_cell(event.true, event.predicted))
+        self._mark_cell()
+        self._to_gallery()
+
+    @on(Gallery.Moved)
+    def _move(self, event: Gallery.Moved) -> None:
+        event.stop()
+        self._draw_sample()
+
+    @on(SampleView.EpochChosen)
+    def _choose_epoch(self, event: SampleView.EpochChosen) -> None:
+        event.stop()
+        self._sources.show_epoch(event.epoch)
+        self._look()
+
+    def _to_gallery(self) -> None:
+        self.remove_class("-matrix")
+        self.set_focus(self.query_one(Gallery))
+
+    def _show(self, showing: Showing) -> None:
+        self._showing = showing
+        self._draw_gallery()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the keys that would do nothing now."""
+        inspection = self._inspection
+        answered = inspection is not None and inspection.epoch is not None
+        match action:
+            case "next_kind" | "next_order" | "reverse_order" | "show_matrix":
+                return answered
+            case "move_epoch" | "set_since":
+                return answered and inspection is not None and len(inspection.history.epochs) > 1
+            case "filter_samples" | "switch_samples":
+                return inspection is not None
+            case "clear_samples":
+                return (
+                    self._showing != Showing()
+                    or self.has_class("-matrix")
+                    or (self.is_mounted and self.query_one("#filter-line").display)
+                )
+            case _:
+                return True
+
+    def _show_keys(self) -> None:
+        now = [self.check_action(key, ()) for key in ("next_kind", "move_epoch", "clear_samples")]
+        if now != self._working_keys:
+            self._working_keys = now
+            self.refresh_bindings()
+
+    def action_next_kind(self) -> None:
+        kinds = self._kinds()
+        place = kinds.index(self._showing.kind) if self._showing.kind in kinds else -1
+        self._show(replace(self._showing, kind=kinds[(place + 1) % len(kinds)]))
+
+    def _kinds(self) -> Sequence[Kind]:
+        inspection = self._inspection
+        epochs = inspection is not None and len(inspection.history.epochs) > 1
+        other = inspection is not None and inspection.other is not None
+        return [
+            kind
+            for kind in Kind
+            if (epochs or not kind.compares_epochs) and (other or not kind.compares_runs)
+        ]
+
+    def action_next_order(self) -> None:
+        orders = list(Order)
+        following = orders[(orders.index(self._showing.order) + 1) % len(orders)]
+        self._show(replace(self._showing, order=following, reverse=False))
+
+    def action_reverse_order(self) -> None:
+        self._show(replace(self._showing, reverse=not self._showing.reverse))
+
+    def action_move_epoch(self, by: int) -> None:
+        self._sources.move_epoch(by)
+        self._look()
+
+    def action_set_since(self) -> None:
+        """Count changes from the epoch looked at."""
+        inspection = self._inspection
+        if inspection is not None and inspection.epoch is not None:
+            self._show(replace(self._showing, since=inspection.epoch))
+            self.notify(f"Changes are counted from epoch {inspection.epoch}.")
+
+    def action_switch_samples(self) -> None:
+        self._train = not self._train
+        self._look()
+
+    def action_digit_style(self) -> None:
+        self._picture_style = style_after(self._picture_style, self.app.no_color)
+        self._show_style()
+
+    def _show_style(self) -> None:
+        self.query_one(Gallery).show_style(self._picture_style)
+        self.query_one(SampleView).show_style(self._picture_style)
+
+    def action_show_matrix(self) -> None:
+        self.add_class("-matrix")
+        self.set_focus(self.query_one(ConfusionMatrix))
+
+    def action_clear_samples(self) -> None:
+        """One step back: from the filter, the cell and the kind to all mistakes."""
+        self.query_one("#filter", Input).value = ""
+        self.query_one("#filter-line").display = False
+        self._show(Showing(since=self._showing.since))
+        self._mark_cell()
+        self._to_gallery()
+
+    # -- the filter ------------------------------------------------------------------------------
+
+    def action_filter_samples(self) -> None:
+        self.query_one("#filter-line").display = True
+        self.set_focus(self.query_one("#filter", Input))
+
+    @on(Input.Changed, "#filter")
+    def _filter(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._inspection is None:
+            return
+        problem = self.query_one("#filter-problem", Static)
+        try:
+            parsed = parse_sample_filter(event.value, self._inspection.judged.class_names)
+        except FilterError as error:
+            problem.update(visible(str(error)))
+            problem.display = True
+            return
+        problem.display = False
+        self._show(replace(self._showing, filter=parsed))
+
+    @on(Input.Submitted, "#filter")
+    def _leave_filter(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value:
+            self.query_one("#filter-line").display = False
+        self.set_focus(self.query_one(Gallery))

@@ -1,0 +1,196 @@
+"""What the mistakes screen shows: a run's answers at an epoch, or samples before any run."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.store import RunStore, StoreError
+from mnist_core.store.answers import AnswerHistory
+from mnist_tui.lab.marks import Marks
+from mnist_tui.lab.run_progress import RunProgress
+from mnist_tui.lab.session import Session
+from mnist_tui.mistakes.labelled_answers import Judged
+from mnist_tui.mistakes.sample_query import Labels
+from mnist_tui.mistakes.sample_view import HistoryPoint, SampleDetail
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another run to compare with, measured on the same samples."""
+
+    name: str
+    epoch: int
+    predictions: Labels
+    """(samples,)"""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Samples, with the answers of one epoch where a run has answered."""
+
+    judged: Judged
+    dark_on_light: bool
+    samples_name: str
+    """test or training."""
+    history: AnswerHistory = field(default_factory=AnswerHistory)
+    epoch: int | None = None
+    """The epoch looked at; None: nothing was said of these samples."""
+    other: Other | None = None
+
+    @classmethod
+    def of_run(
+        cls,
+        dataset: Dataset,
+        test: Examples,
+        history: AnswerHistory,
+        epoch: int,
+        other: Other | None,
+    ) -> "Inspection":
+        """What the model of `epoch` said of `test`."""
+        judged = Judged(test, dataset.class_names, history.at(epoch))
+        return cls(judged, dataset.dark_on_light, "test", history, epoch, other)
+
+    @classmethod
+    def of_data(cls, dataset: Dataset, *, train: bool) -> "Inspection":
+        """The samples themselves."""
+        examples = dataset.train if train else dataset.test
+        judged = Judged(examples, dataset.class_names)
+        return cls(judged, dataset.dark_on_light, "training" if train else "test")
+
+    def detail(self, index: int) -> SampleDetail:
+        """Everything that is known of one sample."""
+        judged, answers = self.judged, self.judged.answers
+        note = ""
+        if answers is not None and self.other is not None:
+            said = judged.class_names[int(self.other.predictions[index])]
+            note = f"{self.other.name} says {said} in epoch {self.other.epoch}."
+        return SampleDetail(
+            image=judged.examples.images[index],
+            dark_on_light=self.dark_on_light,
+            index=index,
+            true=int(judged.labels[index]),
+            predicted=None if answers is None else int(answers.predictions[index]),
+            class_names=judged.class_names,
+            probabilities=_row(judged.probabilities, index),
+            confidence=_value(judged.confidences, index),
+            loss=_value(judged.losses, index),
+            margin=_value(judged.margins, index),
+            second=None if judged.second_guesses is None else int(judged.second_guesses[index]),
+            history=[
+                HistoryPoint(epoch, predicted, confidence)
+                for epoch, predicted, confidence, _ in self.history.of_sample(index)
+            ],
+            epoch=self.epoch,
+            note=note,
+            samples_name=self.samples_name,
+        )
+
+
+def _value(values: NDArray[np.float32] | None, index: int) -> float | None:
+    return None if values is None else float(values[index])
+
+
+def _row(values: NDArray[np.float32] | None, index: int) -> NDArray[np.float32] | None:
+    return None if values is None else values[index]
+
+
+class Sources:
+    """Gives the same `Inspection` again until there is something else to show."""
+
+    def __init__(self, session: Session, store: RunStore, marks: Marks) -> None:
+        self._session = session
+        self._store = store
+        self._marks = marks
+        self._key: object = None
+        self._inspection: Inspection | None = None
+        self._other: tuple[object, Other | None] = (None, None)
+
+    def forget(self) -> None:
+        """Look again at the run to compare with, since it may be another one."""
+        self._key, self._other = None, (None, None)
+
+    def inspection(self, *, train: bool = False) -> Inspection | None:
+        """What is to be shown now; None without data.
+
+        Before a run has answered, and for the training samples, they are shown as they are.
+        """
+        session = self._session
+        progress = session.progress
+        if progress is not None and progress.history.epochs and not train:
+            return self._of_run(progress)
+        if session.dataset is None:
+            return None
+        key = (id(session.dataset), train)
+        if key != self._key:
+            self._key = key
+            self._inspection = Inspection.of_data(session.dataset, train=train)
+        return self._inspection
+
+    def move_epoch(self, by: int) -> None:
+        """Move the cursor, which the charts share, by `by` evaluated epochs."""
+        progress = self._session.progress
+        if progress is None or not progress.history.epochs:
+            return
+        epochs = progress.history.epochs
+        place = epochs.index(self._epoch(progress)) + by
+        self.show_epoch(epochs[max(0, min(place, len(epochs) - 1))])
+
+    def show_epoch(self, epoch: int) -> None:
+        """Move the cursor to the end of an epoch."""
+        progress = self._session.progress
+        if progress is not None:
+            self._session.cursor = float(progress.epoch_steps.end(epoch))
+
+    def _of_run(self, progress: RunProgress) -> Inspection | None:
+        epoch, epochs = self._epoch(progress), progress.history.epochs
+        other = self._other_run(progress)
+        key = (id(progress), epoch, epochs[-1], len(epochs), id(other))
+        if key != self._key:
+            self._key = key
+            self._inspection = Inspection.of_run(
+                progress.dataset, progress.test, progress.history, epoch, other
+            )
+        return self._inspection
+
+    def _epoch(self, progress: RunProgress) -> int:
+        """The epoch under the charts' cursor, or the last one that answered."""
+        epochs = progress.history.epochs
+        if self._session.cursor is None or not progress.steps_per_epoch:
+            return epochs[-1]
+        at = math.floor(progress.epoch_steps.epochs(self._session.cursor) + 1e-9)
+        return max((epoch for epoch in epochs if epoch <= at), default=epochs[0])
+
+    def _other_run(self, progress: RunProgress) -> Other | None:
+        """The pinned run, else the one before, if it was measured on the same samples."""
+        pinned, ghost = self._marks.pinned, self._session.ghost
+        key = (id(progress), pinned, id(ghost))
+        if key != self._other[0]:
+            found = self._pinned(pinned, progress) if pinned is not None else None
+            self._other = (key, found or self._ghost(ghost, progress))
+        return self._other[1]
+
+    def _pinned(self, run_id: str, progress: RunProgress) -> Other | None:
+        try:
+            record = self._store.run(run_id)
+            answers = self._store.answers(record.id, record.epoch)
+        except StoreError:
+            return None
+        same = (
+            record.id != progress.run_id
+            and record.test_examples == len(progress.test)
+            and record.fingerprint == progress.dataset.fingerprint
+        )
+        if not same or answers is None:
+            return None
+        return Other(record.name, answers.epoch, answers.predictions)
+
+    def _ghost(self, ghost: RunProgress | None, progress: RunProgress) -> Other | None:
+        latest = ghost.history.latest if ghost is not None else None
+        if ghost is None or latest is None or ghost is progress:
+            return None
+        if ghost.dataset is not progress.dataset or len(ghost.test) != len(progress.test):
+            return None
+        return Other("the run before", latest.epoch, latest.predictions)

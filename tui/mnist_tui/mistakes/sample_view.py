@@ -1,0 +1,182 @@
+"""One sample, large: the digit, and all that is known of it."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+
+from mnist_tui.mistakes.sample_text import SampleText, sample_text, wanted_height
+from mnist_tui.text.digits import Pictures, PictureStyle, drawn_size, render
+from mnist_tui.text.styled_text import Tone
+from mnist_tui.ui.drawn import Drawn
+from mnist_tui.ui.probability_bars import HistoryPoint, SampleDetail
+from mnist_tui.ui.sample_sheet import picture_lines
+
+__all__ = ["HistoryPoint", "SampleDetail", "SampleView"]
+
+EMPTY_TEXT = "Choose a sample."
+_GAP = 2
+_TEXT_COLUMNS = 36
+"""Cells that the text beside a digit has at least: the labels with short names in one line."""
+_TEXT_SHARE = 0.4
+"""Of the width, that the text has where that is more."""
+_FEWEST_LINES = 2
+"""Of text, where a digit stands above it."""
+_SMALLEST_DIGIT = 3
+"""Lines below which a digit says nothing."""
+_SMALL_DIGIT = 8
+"""Lines that a digit gets before the text gets more than `_FEWEST_LINES`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Where digit and text stand, in cells."""
+
+    digit_left: int
+    digit_columns: int
+    digit_rows: int
+    """0: there is no room for the digit."""
+    text_left: int
+    text_top: int
+    text_width: int
+    text_height: int
+
+
+def fold(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold:
+    """Beside each other where that leaves room for the text and the digit is larger so."""
+    beside = _beside(detail, width, height, style)
+    stacked = _stacked(detail, width, height, style)
+    if beside is None:
+        return stacked
+    whole = stacked.text_height >= wanted_height(detail, width)
+    return stacked if whole and stacked.digit_rows > beside.digit_rows else beside
+
+
+def _beside(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold | None:
+    pixels_down, pixels_across = detail.image.shape
+    text_columns = max(_TEXT_COLUMNS, int(width * _TEXT_SHARE))
+    room = max(1, width - text_columns - _GAP)
+    columns, rows = drawn_size(pixels_down, pixels_across, room, max(1, height), style)
+    left = columns + _GAP
+    if width - left < text_columns or rows < min(_SMALL_DIGIT, height):
+        return None
+    return Fold(0, columns, rows, left, 0, width - left, height)
+
+
+def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold:
+    least = max(min(_SMALL_DIGIT, height - _FEWEST_LINES), 0)
+    room = max(least, height - wanted_height(detail, width) - 1)
+    if room < _SMALLEST_DIGIT:
+        return Fold(0, 0, 0, 0, 0, width, height)
+    pixels_down, pixels_across = detail.image.shape
+    columns, rows = drawn_size(pixels_down, pixels_across, width, room, style)
+    # A wide image does not need all the lines; a blank one sets it apart where there is room.
+    top = rows + (height - rows > wanted_height(detail, width))
+    return Fold((width - columns) // 2, columns, rows, 0, top, width, height - top)
+
+
+class SampleView(Drawn):
+    """A digit as large as fits with its labels, measures, probabilities and history."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"sample-view--ink"} | {
+        f"sample-view--{tone}" for tone in Tone
+    }
+    DEFAULT_CSS = """
+    SampleView {
+        width: 1fr;
+        height: 1fr;
+        & > .sample-view--ink { color: $foreground; }
+        & > .sample-view--plain { color: $foreground; }
+        & > .sample-view--quiet { color: $text-muted; }
+        & > .sample-view--right { color: $text-success; }
+        & > .sample-view--wrong { color: $text-error; }
+        & > .sample-view--cursor { color: $accent; }
+    }
+    """
+
+    class EpochChosen(Message):
+        """The user clicked an epoch of the history."""
+
+        def __init__(self, epoch: int) -> None:
+            super().__init__()
+            self.epoch = epoch
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, classes=classes)
+        self._detail: SampleDetail | None = None
+        self._picture_style: PictureStyle = "ascii"
+        self._fold: Fold | None = None
+        self._text = SampleText([])
+        self.compositions = 0
+        """How often the view was drawn."""
+
+    @property
+    def detail(self) -> SampleDetail | None:
+        """The sample on show."""
+        return self._detail
+
+    def show(self, detail: SampleDetail | None) -> None:
+        """Show a sample, or that none is chosen."""
+        self._detail = detail
+        self.redraw()
+
+    def show_style(self, style: PictureStyle) -> None:
+        """Draw the digit in another style from now on."""
+        if style != self._picture_style:
+            self._picture_style = style
+            self.redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is None or self._fold is None:
+            return
+        epoch = self._text.epoch_at(offset.x - self._fold.text_left, offset.y - self._fold.text_top)
+        if epoch is not None:
+            self.post_message(self.EpochChosen(epoch))
+
+    def draw(self) -> list[Strip]:
+        self.compositions += 1
+        width, height = self.size
+        base = self.rich_style
+        detail = self._detail
+        if detail is None or width < 1:
+            self._fold, self._text = None, SampleText([])
+            lines: list[list[Segment]] = [[] for _ in range(height)]
+            style = base + self._style(Tone.QUIET)
+            lines[height // 2] = [Segment(EMPTY_TEXT.center(width), style)]
+        else:
+            self._fold = place = fold(detail, width, height, self._picture_style)
+            self._text = sample_text(detail, place.text_width, place.text_height)
+            lines = self._drawn(detail, place, height)
+        return [Strip(line).adjust_cell_length(width, base) for line in lines]
+
+    def _drawn(self, detail: SampleDetail, place: Fold, height: int) -> list[list[Segment]]:
+        base = self.rich_style
+        lines: list[list[Segment]] = [[] for _ in range(height)]
+        if place.digit_rows:
+            pictures = self._picture(detail, place)
+            ink = base + self._style("ink")
+            drawn = picture_lines(pictures, 0, ink, ink)
+            for line, picture in zip(lines, drawn, strict=False):
+                line += [Segment(" " * place.digit_left, base), *picture]
+        for line, spans in zip(lines[place.text_top :], self._text.lines, strict=False):
+            blanks = place.text_left - sum(segment.cell_length for segment in line)
+            line.append(Segment(" " * max(0, blanks), base))
+            line += [Segment(text, base + self._style(tone)) for text, tone in spans]
+        return lines
+
+    def _picture(self, detail: SampleDetail, place: Fold) -> Pictures:
+        return render(
+            detail.image[None],
+            place.digit_columns,
+            place.digit_rows,
+            self._picture_style,
+            dark_on_light=detail.dark_on_light,
+        )
+
+    def _style(self, part: str) -> Style:
+        return Style(color=self.get_component_rich_style(f"sample-view--{part}").color)

@@ -1,0 +1,71 @@
+"""The chart of a race: accuracy or error against time, a line for each entrant."""
+
+import math
+
+from mnist_core.benchmark.contest import Scores
+from mnist_core.benchmark.quartiles import quartiles
+from mnist_tui.charts.axes import Scale, Unit
+from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
+from mnist_tui.charts.series import Series
+from mnist_tui.lab.run_plots import MOST_MARKED_EPOCHS
+from mnist_tui.race.entrants import look_of
+from mnist_tui.settings.key_hints import key_of
+from mnist_tui.text.visible_text import visible
+
+_WARMING_UP = "Each is warmed up first. Their lines are drawn as soon as they are measured."
+
+
+def race_plot(scores: Scores | None, *, log_time: bool, cursor: float | None = None) -> Plot:
+    """The curves so far over the seconds of training; on a log axis they begin after 0."""
+    if scores is None:
+        words = "Accuracy or error against time will be drawn here."
+        return Plot(empty=f"Choose who races, and press {key_of('start_race')}. {words}")
+    curves = [
+        curve for entrant in scores.contest.entrants if (curve := _curve(scores, entrant, log_time))
+    ]
+    scale = Scale.LOG if log_time else Scale.LINEAR
+    title = "seconds, log" if log_time else "seconds"
+    end = _end(scores)
+    if scores.contest.task == "linear":
+        y = YAxis(scale=Scale.LOG)
+    else:
+        y = YAxis(unit=Unit.PERCENT, bounds=(0.0, 1.0))
+    return Plot(
+        curves=curves,
+        x=XAxis("seconds", Unit.SECONDS, title, end=end, scale=scale),
+        y=y,
+        cursor=cursor,
+        empty=_WARMING_UP,
+    )
+
+
+def _curve(scores: Scores, entrant: str, log_time: bool) -> Curve | None:
+    points = [
+        (seconds, value)
+        for seconds, value in zip(
+            scores.seconds(entrant), scores.curves.get(entrant, ([], []))[1], strict=False
+        )
+        if seconds > 0 or not log_time
+    ]
+    if not points:
+        return None
+    series = Series("seconds")
+    places, values = zip(*points, strict=True)
+    series.extend(values, seconds=places)
+    look = look_of(entrant)
+    marker = look.sign if len(points) <= MOST_MARKED_EPOCHS + 1 else ""
+    # Where the legend has little room, the first one's name and value stay whole.
+    beside = entrant != scores.contest.entrants[0]
+    return Curve(series, look.color, visible(entrant), look.line, marker, beside=beside)
+
+
+def _end(scores: Scores) -> float | None:
+    """Where the slowest is expected to end, so that the axis seldom moves; None: not known yet."""
+    ends = [0.0]
+    for entrant in scores.contest.entrants:
+        paces, seconds = scores.paces(entrant), scores.seconds(entrant)
+        ends += seconds[-1:]
+        if paces and scores.contest.task == "mlp":
+            ends.append(quartiles(paces).median * scores.contest.rounds)
+    end = max(ends)
+    return end if end > 0 and math.isfinite(end) else None

@@ -1,0 +1,269 @@
+"""The race screen: engines doing the same work in turns, watched live, and the races before."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import OptionList, Static
+
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import Session
+from mnist_tui.race.kept_races import KeptRaces
+from mnist_tui.race.race_chart import race_plot
+from mnist_tui.race.race_form import RaceForm
+from mnist_tui.race.race_session import RaceDesk, RaceStage, RefusedError
+from mnist_tui.race.race_table import Standings
+from mnist_tui.race.race_text import CURVES, plan, subject, title, turn
+from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.dialogs import Question
+from mnist_tui.ui.footer import KeyFooter
+from mnist_tui.ui.sizes import WIDTHS
+
+LOOKS_PER_SECOND = 5
+"""Each draws only what is new, so that watching a race takes little from who is racing."""
+
+_SIGNS = {
+    RaceStage.IDLE: ("○", "$foreground 60%"),
+    RaceStage.RACING: ("●", "$success"),
+    RaceStage.STOPPING: ("◌", "$warning"),
+    RaceStage.COMPLETED: ("✓", "$success"),
+    RaceStage.STOPPED: ("■", "$warning"),
+    RaceStage.FAILED: ("✗", "$error"),
+}
+
+
+class RaceScreen(Screen[None]):
+    """Draws the desk, and turns keys into its requests."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.RACE)
+    AUTO_FOCUS = "#race-chart"
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+
+    def __init__(self, session: Session, desk: RaceDesk) -> None:
+        super().__init__()
+        self._session = session
+        self._desk = desk
+        self._log_time: bool | None = None
+        """None: as suits the task."""
+        self._cursor: float | None = None
+        self._drawn: object = None
+        """What the first line, the notice and the footer were last made for."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="race-state", markup=False)
+        yield Static(id="notice", markup=False)
+        with Horizontal(id="race-top"):
+            form = RaceForm(id="race-form")
+            form.border_title = "Race"
+            yield form
+            yield Chart(id="race-chart")
+        with Horizontal(id="race-below"):
+            with VerticalScroll(id="standings"):
+                yield Standings(id="standings-text")
+            kept = KeptRaces(id="kept-races", markup=False)
+            kept.border_title = "Earlier races"
+            yield kept
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self.set_interval(1 / LOOKS_PER_SECOND, self._tick)
+
+    def on_screen_resume(self) -> None:
+        """The screen is on top, for the first time or again."""
+        if not self._desk.is_racing:
+            self._desk.read()
+        self._draw()
+        self._draw_kept()
+
+    # -- drawing ---------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        kept_before = self._desk.records
+        changed = self._desk.tick()
+        if not self.is_current:
+            return
+        if changed:
+            self._draw()
+            if self._desk.records is not kept_before:
+                self._draw_kept()
+        else:
+            self._draw_state()
+
+    def _draw(self) -> None:
+        self._draw_chart()
+        self._draw_table()
+        self._draw_state()
+
+    def _draw_chart(self) -> None:
+        chart = self.query_one("#race-chart", Chart)
+        scores = self._desk.scores
+        chart.plot = race_plot(scores, log_time=self._is_log_time, cursor=self._cursor)
+        if scores is None:
+            chart.border_title = "Against time"
+        else:
+            chart.border_title = Content(
+                f"{CURVES[scores.contest.task]} against seconds of training · "
+                f"{title(scores.contest)}"
+            )
+
+    def _draw_table(self) -> None:
+        pane = self.query_one("#standings", VerticalScroll)
+        scores = self._desk.scores
+        pane.border_title = "Results" if scores is None else Content(subject(scores.contest))
+        self.query_one(Standings).show(scores)
+
+    def _draw_kept(self) -> None:
+        shown = self._desk.shown
+        self.query_one(KeptRaces).show(self._desk.records, shown.id if shown is not None else "")
+        self.refresh_bindings()
+
+    def _draw_state(self) -> None:
+        desk, form = self._desk, self.query_one(RaceForm)
+        now = (
+            desk.stage,
+            turn(desk.scores) if desk.is_racing and desk.scores is not None else "",
+            plan(form.contest_task, form.preset, self._session.dataset),
+            desk.notice,
+            self._cursor is None,
+            len(desk.records),
+        )
+        if now == self._drawn:
+            return
+        self._drawn = now
+        stage, whose, planned, words, *_ = now
+        sign, colour = _SIGNS[stage]
+        line = Content.styled(f" {sign} {stage.value:<9}", f"bold {colour}")
+        if desk.is_racing:
+            line += Content.styled(f"  {whose}", "bold")
+        else:
+            line += Content.styled(f"  next: {planned}", "$foreground 60%")
+        self.query_one("#race-state", Static).update(line)
+        notice = self.query_one("#notice", Static)
+        notice.update(visible(words))
+        notice.display = bool(words)
+        self.refresh_bindings()
+
+    @property
+    def _is_log_time(self) -> bool:
+        """Regressions fall fast and then hardly: on a log axis, who is twice as fast is as far
+        ahead everywhere."""
+        scores = self._desk.scores
+        if self._log_time is not None or scores is None:
+            return bool(self._log_time)
+        return scores.contest.task != "mlp"
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the keys that would do nothing now."""
+        match action:
+            case "start_race":
+                return not self._desk.is_racing
+            case "stop_race":
+                return self._desk.stage is RaceStage.RACING
+            case "show_kept_races":
+                return bool(self._desk.records) and not isinstance(self.focused, KeptRaces)
+            case "delete_race":
+                return bool(self._desk.records) and isinstance(self.focused, KeptRaces)
+            case "race_axis":
+                return self._desk.scores is not None
+            case "leave_race_field":
+                return self._cursor is not None or not isinstance(self.focused, Chart)
+            case _:
+                return True
+
+    def on_descendant_focus(self) -> None:
+        # Where there is little room, the list and the table take turns.
+        self.set_class(isinstance(self.focused, KeptRaces), "-listing")
+        self.refresh_bindings()
+
+    def action_start_race(self) -> None:
+        form = self.query_one(RaceForm)
+        try:
+            self._desk.start(form.contest_task, form.entrants, form.rounds, form.preset)
+        except RefusedError as error:
+            self.notify(visible(str(error)), severity="warning", markup=False)
+            return
+        self._log_time = self._cursor = None
+        self.query_one("#race-chart", Chart).focus()
+        self._draw()
+        self._draw_kept()
+
+    def action_stop_race(self) -> None:
+        self._desk.stop()
+        self._draw_state()
+
+    def action_edit_race(self) -> None:
+        self.query_one(RaceForm).focus_first()
+
+    def action_show_kept_races(self) -> None:
+        self.add_class("-listing")
+        self.query_one(KeptRaces).focus()
+
+    def action_delete_race(self) -> None:
+        race_id = self.query_one(KeptRaces).pointed
+        record = next((one for one in self._desk.records if one.id == race_id), None)
+        if record is None:
+            return
+
+        def answered(delete: bool | None) -> None:
+            if delete:
+                self._desk.delete(race_id)
+                self._draw()
+                self._draw_kept()
+
+        name = title(record.contest)
+        self.app.push_screen(
+            Question(f"Delete this race of {name} for good?", "Delete", "Keep"), answered
+        )
+
+    def action_race_axis(self) -> None:
+        self._log_time, self._cursor = not self._is_log_time, None
+        self._draw()
+
+    def action_leave_race_field(self) -> None:
+        if isinstance(self.focused, Chart):
+            self._point_at(None)
+        else:
+            self.query_one("#race-chart", Chart).focus()
+
+    @on(RaceForm.Submitted)
+    def _submit(self, event: RaceForm.Submitted) -> None:
+        event.stop()
+        if not self._desk.is_racing:
+            self.action_start_race()
+
+    @on(RaceForm.Changed)
+    def _change(self, event: RaceForm.Changed) -> None:
+        event.stop()
+        self._draw_state()
+
+    @on(OptionList.OptionSelected)
+    def _open(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option_id is None:
+            return
+        try:
+            self._desk.open(event.option_id)
+        except RefusedError as error:
+            self.notify(visible(str(error)), severity="warning", markup=False)
+            return
+        self._log_time = self._cursor = None
+        self.query_one("#race-chart", Chart).focus()
+        self._draw()
+        self._draw_kept()
+
+    @on(Chart.Pointed)
+    def _point(self, event: Chart.Pointed) -> None:
+        event.stop()
+        self._point_at(event.place)
+
+    def _point_at(self, place: float | None) -> None:
+        self._cursor = place
+        self.query_one("#race-chart", Chart).cursor = place
+        self._draw_state()

@@ -1,0 +1,222 @@
+"""What happens on the race screen: a race under way, or one of those that were kept.
+
+It holds no widget, so its rules are tested without a screen. No run trains while a race goes on,
+and no race starts while a run trains: each would measure the other.
+"""
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from uuid import uuid4
+
+from mnist_core.benchmark.contest import (
+    ContestCompleted,
+    ContestEnded,
+    ContestFailed,
+    ContestTask,
+    Scores,
+)
+from mnist_core.benchmark.contest_events import make_contest
+from mnist_core.benchmark.contest_run import ContestFactory, ContestRun
+from mnist_core.store import RaceEnvironment, RaceRecord, RaceState, RunStore, StoreError
+from mnist_tui.lab.session import Session, State
+from mnist_tui.settings.key_hints import key_of
+
+_DISTURBED = "The race was stopped, since a run began to train."
+
+
+class RaceStage(StrEnum):
+    """The one word that says how the race stands."""
+
+    IDLE = "idle"
+    RACING = "racing"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class RefusedError(Exception):
+    """A race cannot start; the message is a sentence for the user."""
+
+
+class RaceDesk:
+    """The race under way, the one on show, and those that were kept."""
+
+    def __init__(
+        self,
+        session: Session,
+        store: RunStore,
+        make_run: ContestFactory,
+        log: Callable[[str], str],
+    ) -> None:
+        """`log` takes the tracebacks that people are spared, and says where it put them."""
+        self._session = session
+        self._store = store
+        self._make_run = make_run
+        self._log = log
+        self._run: ContestRun | None = None
+        self._started = 0.0
+        self.scores: Scores | None = None
+        """Of the race on show."""
+        self.shown: RaceRecord | None = None
+        """The race on show, once it was kept."""
+        self.end: RaceState | None = None
+        """How the race on show ended; None: it goes on, or there is none."""
+        self.notice = ""
+        """What went wrong, in sentences; empty: nothing."""
+        self.records: tuple[RaceRecord, ...] = ()
+        """The races that were kept, the latest first, as of `read`."""
+
+    @property
+    def stage(self) -> RaceStage:
+        if self._run is not None:
+            return RaceStage.STOPPING if self._run.stopping else RaceStage.RACING
+        return RaceStage.IDLE if self.end is None else RaceStage(self.end.value)
+
+    @property
+    def is_racing(self) -> bool:
+        return self._run is not None
+
+    def start(self, task: ContestTask, entrants: tuple[str, ...], rounds: int, recipe: str) -> None:
+        """Race these entrants; `mlp` trains the preset `recipe` on the session's data.
+
+        Raises:
+            RefusedError: not now, or not these.
+        """
+        session = self._session
+        if self._run is not None:
+            raise RefusedError(f"A race is under way. {_how_to_stop()} first.")
+        if session.state in (State.RUNNING, State.STOPPING) or session.waiting:
+            raise RefusedError(_run_under_way())
+        if not entrants:
+            raise RefusedError("Nobody takes part. Choose one or more with space.")
+        dataset = session.dataset if task == "mlp" else None
+        if task == "mlp" and dataset is None:
+            raise RefusedError(
+                "There are no data to train on yet. Wait for them, or race a regression, which "
+                "needs none."
+            )
+        try:
+            contest = make_contest(task, entrants, rounds, recipe=recipe, dataset=dataset)
+        except ValueError as error:
+            raise RefusedError(str(error)) from error
+        self._show(Scores(contest), None, None)
+        self._started = time.time()
+        session.hold = _race_under_way()
+        self._run = self._make_run(contest, dataset)
+        self._run.start()
+
+    def stop(self) -> None:
+        """End the race under way at once; what it measured is kept."""
+        if self._run is not None:
+            self._run.stop()
+
+    def tick(self) -> bool:
+        """Take what arrived since the last call; True if anything to be drawn changed."""
+        run = self._run
+        if run is None:
+            return False
+        if self._session.state is State.RUNNING and not run.stopping:
+            self.notice = _DISTURBED
+            run.stop()
+        # Asked before draining, so that no event can come between the two.
+        ended = not run.alive
+        events = run.drain()
+        for event in events:
+            if isinstance(event, ContestEnded):
+                self._finish(event)
+            elif self.scores is not None:
+                self.scores.apply(event)
+        if ended:
+            run.join()
+            self._run = None
+            self._session.hold = ""
+        return bool(events) or ended
+
+    def read(self) -> None:
+        """Read the kept races again."""
+        try:
+            self.records = tuple(self._store.races()) if self._store.exists else ()
+        except StoreError as error:
+            self.notice = str(error)
+
+    def open(self, race_id: str) -> None:
+        """Show a kept race.
+
+        Raises:
+            RefusedError: another one is under way.
+        """
+        if self._run is not None:
+            raise RefusedError(f"A race is under way. {_how_to_stop()} before you open another.")
+        for record in self.records:
+            if record.id == race_id:
+                self._show(record.scores, record, record.state)
+                self.notice = record.failure
+
+    def delete(self, race_id: str) -> None:
+        """Delete a kept race for good."""
+        try:
+            self._store.delete_race(race_id)
+        except StoreError as error:
+            self.notice = str(error)
+            return
+        if self.shown is not None and self.shown.id == race_id:
+            self._show(None, None, None)
+        self.read()
+
+    def close(self) -> None:
+        """Stop a race under way, wait for its end, and keep it, so that the process may exit."""
+        if self._run is not None:
+            self._run.stop()
+            self._run.join()
+            self.tick()
+
+    def _show(
+        self, scores: Scores | None, record: RaceRecord | None, end: RaceState | None
+    ) -> None:
+        self.scores, self.shown, self.end, self.notice = scores, record, end, ""
+
+    def _finish(self, event: ContestEnded) -> None:
+        scores = self.scores
+        assert scores is not None, "a race has scores from its start"
+        failure = ""
+        if isinstance(event, ContestFailed):
+            self.end, failure = RaceState.FAILED, event.message
+            self.notice = f"{failure} {self._log(event.traceback)}".strip()
+        elif isinstance(event, ContestCompleted):
+            self.end = RaceState.COMPLETED
+        else:
+            self.end = RaceState.STOPPED
+        if not scores.laps and not failure:
+            return  # nothing was measured
+        record = RaceRecord(
+            uuid4().hex[:8], self.end, failure, self._started, time.time(), RaceEnvironment.here(),
+            scores,
+        )  # fmt: skip
+        try:
+            self._store.keep_race(record)
+        except StoreError as error:
+            self.notice = f"{self.notice} The race could not be kept. {error}".strip()
+            return
+        self.shown = record
+        self.read()
+
+
+def _how_to_stop() -> str:
+    return f"Press {key_of('stop_race')} to stop it"
+
+
+def _race_under_way() -> str:
+    return (
+        "A race is under way, and a run would disturb it. "
+        f"Press {key_of('show_screen_race')}, then {key_of('stop_race')}, to stop the race first."
+    )
+
+
+def _run_under_way() -> str:
+    return (
+        "A run is training, and would distort the race. "
+        f"Press {key_of('show_screen_train')}, then {key_of('stop')} or {key_of('pause')}, "
+        "to stop or pause it first."
+    )

@@ -1,0 +1,237 @@
+"""Below the table of runs: the curves of some of them, and what sets two apart."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
+
+from mnist_core.store import RunRecord, RunState, RunStore, StoreError
+from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.limits import extent
+from mnist_tui.charts.view import View
+from mnist_tui.lab.curves import RunCurves
+from mnist_tui.lab.differences import differences
+from mnist_tui.lab.marks import Look, Marks
+from mnist_tui.lab.overlay import Overlay, measured_on, overlay_plot
+from mnist_tui.lab.run_plots import Metric
+from mnist_tui.runs.listing import Listing
+from mnist_tui.text.visible_text import visible
+
+_NARROW = 30
+"""Cells below which the three columns would be too short to read: labels get lines of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A run, and the one it is compared with."""
+
+    record: RunRecord
+    other: RunRecord | None
+    why: str
+    """Why that one: pinned, marked or earlier."""
+
+    @property
+    def title(self) -> str:
+        """What is shown, as plain text for the border."""
+        if self.other is None:
+            return visible(self.record.name)
+        return visible(f"{self.record.name} and {self.other.name} ({self.why})")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonText:
+    """What differs, then note, tags and the rest that the table of runs has no room for."""
+
+    comparison: Comparison
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield _page(self.comparison.record, self.comparison.other, options.max_width)
+
+
+def _page(record: RunRecord, other: RunRecord | None, width: int) -> Table:
+    page = Table.grid(expand=True)
+    page.add_column(overflow="fold")
+    if other is None:
+        page.add_row(Text("Pin a run with P, or mark one, to see what differs.", style="dim"))
+    else:
+        page.add_row(_differences(record, other, width))
+    page.add_row("")
+    for label, text in _facts(record):
+        line = Text(f"{label}  ", style="dim")
+        page.add_row(line.append(visible(text), style="not dim"))
+    return page
+
+
+def _differences(record: RunRecord, other: RunRecord, width: int) -> Table | Text:
+    found = differences(record, other)
+    if not found:
+        return Text(f"The same hyperparameters as {visible(other.name)}.", style="dim")
+    table = Table.grid(padding=(0, 1), expand=True)
+    if width < _NARROW:
+        table.add_column(overflow="fold")
+        for one in found:
+            text = Text(f"{one.label} ", style="dim").append(
+                visible(one.ours), style="not dim bold"
+            )
+            table.add_row(text.append(f" / {visible(one.theirs)}", style="not dim"))
+        return table
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold", ratio=1)
+    table.add_column(overflow="fold", ratio=1)
+    head = [Text(visible(run.name), style="underline", overflow="ellipsis", no_wrap=True)
+            for run in (record, other)]  # fmt: skip
+    table.add_row("", *head)
+    for one in found:
+        ours, theirs = Text(visible(one.ours), style="bold"), Text(visible(one.theirs))
+        table.add_row(Text(one.label, style="dim"), ours, theirs)
+    return table
+
+
+def _facts(record: RunRecord) -> list[tuple[str, str]]:
+    facts = [
+        ("Note", record.note),
+        ("Tags", ", ".join(record.tags)),
+        ("Failed", record.failure),
+        ("Best", f"in epoch {record.best_epoch}" if record.best and record.best_epoch else ""),
+        ("Data", record.dataset),
+        ("Id", record.id),
+    ]
+    if record.state.is_live:
+        facts.append(("Trained", f"by process {record.pid} on {record.host}"))
+    elif record.state is RunState.INTERRUPTED:
+        facts.append(("Was trained", f"by process {record.pid} on {record.host}"))
+    return [(label, text) for label, text in facts if text]
+
+
+CURVES_DELAY = 0.05
+"""Seconds that the cursor must rest before curves are read: a held key passes many runs."""
+_KEPT_CURVES = 24
+"""Runs whose curves stay in memory; more than can be drawn at once."""
+_CURSOR_LOOK = Look("$primary", "●")
+_METRICS: tuple[Metric, ...] = ("loss", "accuracy")
+
+
+class RunsCompared(Horizontal):
+    """Draws the pinned run, the marked ones, and that under the cursor of the table on top."""
+
+    def __init__(self, store: RunStore, marks: Marks, listing: Listing) -> None:
+        """`listing` has the runs that can be drawn, and is changed by the screen alone."""
+        super().__init__(id="below")
+        self._store = store
+        self._marks = marks
+        self._listing = listing
+        self._record: RunRecord | None = None
+        self._view = View()
+        self._curves: OrderedDict[str, RunCurves] = OrderedDict()
+        self._timer: Timer | None = None
+        self._pointed: float | None = None
+
+    def compose(self) -> ComposeResult:
+        for metric in _METRICS:
+            yield Chart(id=f"runs-{metric}")
+        with VerticalScroll(id="comparison"):
+            yield Static(id="comparison-text")
+
+    @property
+    def shown_id(self) -> str:
+        """The run under the cursor when this was last told of it; empty: there was none."""
+        return self._record.id if self._record is not None else ""
+
+    @property
+    def pointed(self) -> float | None:
+        """Where the charts have a cursor, on their x axis."""
+        return self._pointed
+
+    def show(self, record: RunRecord | None, view: View) -> None:
+        """Draw everything; `record` is under the cursor of the table."""
+        self._record = record
+        self._show_comparison()
+        self.show_view(view)
+
+    def follow(self, record: RunRecord | None) -> None:
+        """Compare another run at once, and read its curves when the cursor rests on it."""
+        self._record = record
+        self._show_comparison()
+        self._stop_timer()
+        self._timer = self.set_timer(CURVES_DELAY, self._show_curves)
+
+    def show_view(self, view: View) -> None:
+        """Draw the curves in another way."""
+        self._view = view
+        self._show_curves()
+
+    def point_at(self, place: float | None) -> None:
+        """Put the cursor of the charts somewhere, or take it away."""
+        self._pointed = place
+        for chart in self.query(Chart):
+            chart.cursor = place
+
+    def _show_comparison(self) -> None:
+        pane = self.query_one("#comparison", VerticalScroll)
+        text = self.query_one("#comparison-text", Static)
+        if self._record is None:
+            pane.border_title = Content("Comparison")
+            text.update("")
+            return
+        comparison = self._comparison(self._record)
+        pane.border_title = Content(comparison.title)
+        text.update(ComparisonText(comparison))
+
+    def _comparison(self, record: RunRecord) -> Comparison:
+        """The run against the pinned one, else that marked last, else the run before it."""
+        candidates = [(self._marks.pinned, "pinned")]
+        candidates += [(marked, "marked") for marked in reversed(self._marks.ids)]
+        for run_id, why in candidates:
+            if run_id is not None and run_id != record.id:
+                other = self._listing.row(run_id)
+                if other is not None:
+                    return Comparison(record, other.record, why)
+        before = self._listing.before(record.id)
+        return Comparison(record, before.record if before else None, "earlier")
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    def _show_curves(self) -> None:
+        self._stop_timer()
+        try:
+            overlays = list(self._overlays())
+        except StoreError as error:
+            self.notify(visible(str(error)), severity="error", markup=False)
+            return
+        plots = {
+            metric: overlay_plot(metric, overlays, self._view, cursor=self._pointed)
+            for metric in _METRICS
+        }
+        all_there_is = extent(plots["loss"])
+        window = self._view.within(all_there_is) if all_there_is is not None else None
+        data = measured_on(overlays)
+        for metric, plot in plots.items():
+            shown = replace(plot, x=replace(plot.x, window=window))
+            name = " · ".join(filter(None, (metric.capitalize(), data)))
+            self.query_one(f"#runs-{metric}", Chart).show_plot(name, shown)
+
+    def _overlays(self) -> Iterator[Overlay]:
+        shown = [self._marks.pinned, *self._marks.ids, self.shown_id or None]
+        ids = [run_id for run_id in reversed(dict.fromkeys(reversed(shown))) if run_id is not None]
+        for run_id in ids:
+            found = self._listing.row(run_id)
+            if found is None:
+                continue
+            curves = self._curves.pop(run_id, None) or RunCurves(found.record)
+            curves.update(self._store, found.record)
+            self._curves[run_id] = curves
+            label = visible(found.record.name)
+            yield Overlay(curves, label, self._marks.look(run_id) or _CURSOR_LOOK)
+        while len(self._curves) > _KEPT_CURVES:
+            self._curves.popitem(last=False)

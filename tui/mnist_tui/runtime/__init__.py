@@ -1,0 +1,1 @@
+"""How the program lives in its process: log, output, signals, garbage collector."""

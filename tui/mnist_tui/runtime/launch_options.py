@@ -1,0 +1,29 @@
+"""What one start of the program was asked to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mnist_core.recipe.hyperparameters import Hyperparameters
+
+Device = Literal["auto", "cpu", "gpu"]
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOptions:
+    """The flags, checked and resolved; the app and headless training start from the same."""
+
+    data: str | None
+    """A name or a folder, as typed; None when nothing was asked for."""
+    hyperparameters: Hyperparameters
+    """The preset with the given flags on top."""
+    preset: str
+    given: frozenset[str]
+    """The hyperparameters that had a flag of their own."""
+    home: Path
+    """Folder of the run store; it may not exist yet."""
+    log_file: Path
+    """Where tracebacks go; it may not exist yet."""
+    device: Device
+    threads: int | None
+    """Threads for MLX's BLAS; None lets the program choose."""

@@ -1,0 +1,107 @@
+"""What help says: every key and every hyperparameter, made from their tables."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mnist_core.recipe.hyperparameters import TakesEffect, hyperparameter_fields, presets
+from mnist_tui.settings.keys import Key, Scope
+
+_TITLES: Mapping[Scope, str] = {
+    Scope.TRAIN: "Train",
+    Scope.MISTAKES: "Mistakes",
+    Scope.RUNS: "Runs",
+    Scope.RACE: "Race",
+    Scope.DRAW: "Draw a digit",
+    Scope.CHARTS: "Charts",
+    Scope.EVERYWHERE: "Everywhere",
+}
+
+_MOVING = (
+    ("tab, shift+tab", "Move", "Go to the next or the previous part of the screen. A click does "
+     "it too."),
+    ("arrows", "Move", "Up and down between fields and rows, left and right through choices. "
+     "Tables take h j k l too."),
+    ("enter", "Apply", "In a field: take the values and train; while a run goes on, change it. "
+     "Until then a value is only a draft, and its row says so."),
+    ("/", "Search", "In this help: show only the lines that have the words typed."),
+)  # fmt: skip
+
+_WHEN: Mapping[TakesEffect, str] = {
+    TakesEffect.NOW: "An edit takes effect at once.",
+    TakesEffect.NEXT_EPOCH: "An edit takes effect with the next epoch.",
+    TakesEffect.NEXT_RUN: "An edit takes effect with the next run.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, and rows of as many cells each; the last cell is the longest."""
+
+    title: str
+    rows: Sequence[tuple[str, ...]]
+
+
+def sections(table: Iterable[Key], here: Collection[Scope]) -> Iterator[Section]:
+    """All there is to say; what belongs to the scopes `here` comes first."""
+    keys = {
+        scope: Section(
+            title, [(key.shown_keys, key.label, key.help) for key in table if key.scope is scope]
+        )
+        for scope, title in _TITLES.items()
+    }
+    first = [scope for scope in keys if scope in here and scope is not Scope.EVERYWHERE]
+    yield from (keys.pop(scope) for scope in first)
+    yield keys.pop(Scope.EVERYWHERE)
+    yield Section("Moving about", _MOVING)
+    fields = hyperparameter_fields().values()
+    yield Section(
+        "Hyperparameters",
+        [(field.label, f"{field.help} {_WHEN[field.takes_effect]}") for field in fields],
+    )
+    yield Section("Presets", [(preset.name, preset.source) for preset in presets().values()])
+    yield from (Section(f"On another screen: {keys[scope].title}", keys[scope].rows)
+                for scope in keys)  # fmt: skip
+
+
+def found(every: Iterable[Section], words: str) -> list[Section]:
+    """The sections with the rows that have all of `words`; a title that has them keeps all rows."""
+    wanted = words.casefold().split()
+    if not wanted:
+        return list(every)
+
+    def has(text: str) -> bool:
+        return all(word in text.casefold() for word in wanted)
+
+    kept = (
+        Section(
+            section.title,
+            [row for row in section.rows if has(section.title) or has(" ".join(row))],
+        )
+        for section in every
+    )
+    return [section for section in kept if section.rows]
+
+
+def drawn(shown: Iterable[Section]) -> RenderableType:
+    """The sections one below the other."""
+    parts: list[RenderableType] = []
+    for section in shown:
+        parts += [Text(section.title, style="bold underline"), _table(section), Text("")]
+    return Group(*parts[:-1])
+
+
+def _table(section: Section) -> Table:
+    table = Table.grid(padding=(0, 2))
+    columns = len(section.rows[0])
+    for column in range(columns):
+        last = column == columns - 1
+        style = "" if column else "bold"
+        table.add_column(no_wrap=not last, style=style, ratio=1 if last else None)
+    for row in section.rows:
+        *short, text = row
+        table.add_row(*map(Text, short), Text(text, style="dim"))
+    return table

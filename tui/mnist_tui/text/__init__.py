@@ -1,0 +1,1 @@
+"""Values as text: numbers, tables, digits as characters, text from outside."""

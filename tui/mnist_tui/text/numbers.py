@@ -1,0 +1,52 @@
+"""Numbers and times as people read them on the screen."""
+
+import math
+from datetime import datetime
+
+
+def count(number: int) -> str:
+    """60000 as "60 000"."""
+    return f"{number:_}".replace("_", " ")
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """0.9312 as "93 %" or, with two digits, "93.12 %"."""
+    return f"{share * 100:.{digits}f} %" if math.isfinite(share) else "nan"
+
+
+def rate(examples_per_second: float) -> str:
+    """462000.0 as "462k ex/s"."""
+    for limit, letter in ((1e6, "M"), (1e3, "k")):
+        short = examples_per_second / limit
+        # Where rounding would reach the next form, that form is used: 1.0k, never 1000.
+        if short >= 0.9995:
+            return f"{short:.{0 if short >= 9.95 else 1}f}{letter} ex/s"
+    return f"{examples_per_second:.0f} ex/s"
+
+
+def duration(seconds: float) -> str:
+    """75 as "1:15", 3675 as "1:01:15"."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def ago(moment: float, now: float) -> str:
+    """`moment` as "3 min ago", or as a date when it is a week old; both in seconds since 1970.
+
+    At most 10 cells wide.
+    """
+    seconds = now - moment
+    if seconds < _MINUTE:
+        return "just now"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f} min ago"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR:.0f} h ago"
+    if seconds < 7 * _DAY:
+        return f"{seconds // _DAY:.0f} d ago"
+    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d")

@@ -1,0 +1,290 @@
+"""The form that edits hyperparameters: a preset picker and a row for each declared field."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
+
+from mnist_core.recipe.hyperparameters import (
+    DEFAULT_PRESET,
+    Hyperparameters,
+    hyperparameter_fields,
+    nearest_preset,
+    presets,
+)
+from mnist_tui.train.draft import Draft, check, preset_words, texts_of
+from mnist_tui.train.live_values import MARKS, LiveValues, Standing, value_of
+from mnist_tui.ui.choice import Choice
+from mnist_tui.ui.field_row import QUIET, FieldHelp, FieldRow, row_for
+
+
+class Legend(Widget):
+    """Draws :func:`legend` on one line."""
+
+    DEFAULT_CSS = """
+    Legend { height: 1; padding: 0 1; color: $text-muted; }
+    """
+
+    def render(self) -> Content:
+        return Content(legend(self.size.width))
+
+
+def legend(width: int) -> str:
+    """What the marks mean, in at most `width` cells where that is possible."""
+    longest = " ".join(f"{mark} {when.value}" for when, mark in MARKS.items())
+    now, epoch, run = MARKS.values()
+    short = f"{now} now {epoch} epoch {run} next run"
+    shortest = f"{now} now {epoch} epoch {run} run"
+    fitting = (words for words in (longest, short) if len(words) <= width)
+    return next(fitting, shortest)
+
+
+PRESET_KEY = "preset"
+PRESET_HELP = "Published examples. Choosing one loads its values."
+_HELP_LINES = 4
+"""Kept for the help and the legend where the fields alone would fill the form."""
+_HELP_SHARE = 0.4
+"""The part of the form that these have where the fields scroll."""
+_COLOURS = {
+    Standing.CHANGED: "$text-accent",
+    Standing.ASKED: "$text-accent",
+    Standing.DRAFT: "$text-warning",
+}
+
+
+class HyperparameterForm(Widget):
+    """Edits one set of hyperparameters, checking every key.
+
+    Up and down move between the rows, Enter submits, Esc is left to the screen.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", "Previous field", show=False),
+        Binding("down", "move(1)", "Next field", show=False),
+    ]
+    DEFAULT_CSS = """
+    HyperparameterForm {
+        width: 30;
+        height: 1fr;
+
+        & > .fields {
+            height: auto;
+            overflow-y: auto;
+            scrollbar-size: 0 1;
+            scrollbar-gutter: stable;
+            scrollbar-color: $foreground 25%;
+            scrollbar-background: $background;
+        }
+        & .preset {
+            padding: 0 0 1 1;
+            /* Names of presets are longer than other values. */
+            & > Choice { margin: 0 1 0 7; }
+        }
+        &.-short .preset { padding: 0 0 0 1; }
+        &.-short FieldHelp { padding: 0 1; }
+    }
+    """
+
+    class Changed(Message):
+        """The user changed a value or chose a preset."""
+
+        def __init__(
+            self, hyperparameters: Hyperparameters | None, problems: Mapping[str, str]
+        ) -> None:
+            super().__init__()
+            self.hyperparameters = hyperparameters
+            """None while a value is refused."""
+            self.problems = problems
+            """A sentence for each refused value, by field name."""
+
+    class Submitted(Message):
+        """The user pressed Enter in a field, and all values are valid."""
+
+        def __init__(self, hyperparameters: Hyperparameters) -> None:
+            super().__init__()
+            self.hyperparameters = hyperparameters
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters | None = None,
+        preset_name: str = DEFAULT_PRESET,
+        *,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._last_valid = hyperparameters or Hyperparameters()
+        self._draft: Draft = check(texts_of(self._last_valid), self._last_valid)
+        self._preset_name = preset_name
+        self._picker = Choice(tuple(presets()), "")
+        self._preset_row = FieldRow(PRESET_KEY, "Preset", self._picker, PRESET_HELP)
+        self._rows = {
+            name: row_for(field, self._draft.texts[name])
+            for name, field in hyperparameter_fields().items()
+        }
+        self._fields = Vertical(self._preset_row, *self._rows.values(), classes="fields")
+        self._help = FieldHelp()
+        self._live: LiveValues | None = None
+        """What the run under way follows; None: there is none."""
+        self._current = self._preset_row
+        """The row that has the focus, or had it last."""
+
+    def compose(self) -> ComposeResult:
+        yield self._fields
+        yield self._help
+        yield Legend()
+
+    def on_mount(self) -> None:
+        self._show_draft()
+
+    @property
+    def hyperparameters(self) -> Hyperparameters | None:
+        """What the fields say; None while any value is refused, see `problems`."""
+        return self._draft.hyperparameters
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """A sentence for each refused value, by field name."""
+        return self._draft.problems
+
+    def load(self, hyperparameters: Hyperparameters, preset_name: str | None = None) -> None:
+        """Show other values, and the preset that they come from, or the nearest. Posts nothing."""
+        self._preset_name = preset_name or nearest_preset(hyperparameters).name
+        self._last_valid = hyperparameters
+        self._draft = check(texts_of(hyperparameters), hyperparameters)
+        self._show_draft()
+
+    def show_run(self, live: LiveValues | None) -> None:
+        """Mark how the values stand to a run under way; None: there is none.
+
+        What has changed in the run since the last call changes in the form too, but for fields
+        that say something else. Posts nothing.
+        """
+        if live == self._live:
+            return
+        before, self._live = self._live, live
+        if before is not None and live is not None and before.run is live.run:
+            was, now = texts_of(before.in_force), texts_of(live.in_force)
+            texts = {
+                name: now[name]
+                if now[name] != was[name] and value_of(name, text) == was[name]
+                else text
+                for name, text in self._draft.texts.items()
+            }
+            self._draft = check(texts, self._last_valid)
+            self._last_valid = self._draft.hyperparameters or self._last_valid
+        self._show_draft()
+        self._show_keys()
+
+    def focus_field(self, name: str | None = None) -> None:
+        """Give the focus to a field by name, or to the one that had it last.
+
+        The preset picker is named `preset`; it stands in for a field that is disabled.
+        """
+        row = self._current
+        if name is not None:
+            row = self._preset_row if name == PRESET_KEY else self._rows[name]
+        if row.editor.disabled:
+            row = self._preset_row
+        row.editor.focus()
+
+    def action_move(self, by: int) -> None:
+        """Move the focus to the next usable row above or below."""
+        rows = [row for row in self._all_rows if not row.editor.disabled]
+        index = rows.index(self._current) + by if self._current in rows else 0
+        if 0 <= index < len(rows):
+            # At once, since the next key may be on its way.
+            self._current = rows[index]
+            self.screen.set_focus(self._current.editor)
+
+    @property
+    def _all_rows(self) -> list[FieldRow]:
+        return [self._preset_row, *self._rows.values()]
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def _take_edit(self, event: Input.Changed | Choice.Changed) -> None:
+        event.stop()
+        if event.control is self._picker:
+            name = self._picker.value
+            self.load(presets()[name].hyperparameters, name)
+        else:
+            texts = {name: row.text for name, row in self._rows.items()}
+            # Input also reports the texts that `load` put there.
+            if texts == self._draft.texts:
+                return
+            self._draft = check(texts, self._last_valid)
+            self._last_valid = self._draft.hyperparameters or self._last_valid
+            self._show_draft()
+        self.post_message(self.Changed(self.hyperparameters, self.problems))
+
+    @on(Input.Submitted)
+    @on(Choice.Submitted)
+    def _submit(self, event: Input.Submitted | Choice.Submitted) -> None:
+        event.stop()
+        if self.hyperparameters:
+            self.post_message(self.Submitted(self.hyperparameters))
+        else:
+            self.focus_field(next(iter(self.problems)))
+
+    def on_descendant_focus(self) -> None:
+        # The focus may have moved on since the event was sent.
+        focused = self.screen.focused
+        self._current = next(
+            (row for row in self._all_rows if row.editor is focused), self._current
+        )
+        self._show_help()
+        self._show_keys()
+
+    def on_descendant_blur(self) -> None:
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        """Say which keys work in a field; the footer has those of the screen."""
+        enter = "enter runs" if self._live is None else "enter applies"
+        self.border_subtitle = f"↑↓ moves, {enter}" if self.has_focus_within else ""
+
+    def on_resize(self) -> None:
+        height = self.size.height
+        self.set_class(height < len(self._all_rows) + 1 + _HELP_LINES, "-short")
+        scrolls = height < len(self._all_rows) + _HELP_LINES
+        kept = max(_HELP_LINES, int(_HELP_SHARE * height)) if scrolls else _HELP_LINES
+        self._fields.styles.max_height = max(3, height - kept)
+
+    def _show_draft(self) -> None:
+        """Bring every row in line with the draft."""
+        fields = hyperparameter_fields()
+        for name, row in self._rows.items():
+            row.show_text(self._draft.texts[name])
+            refused = name in self._draft.problems
+            row.show_problem(f"Takes {fields[name].expects}." if refused else "")
+            row.show_unused(self._draft.unused.get(name, ""))
+            self._show_mark(name, row)
+        live = self._live is not None
+        if self._current.key in self._draft.problems or (live and self._current.has_focus_within):
+            self.call_after_refresh(self._current.scroll_visible, animate=False)
+        self._picker.show(*preset_words(self._preset_name, self.hyperparameters))
+        self._show_help()
+
+    def _show_mark(self, name: str, row: FieldRow) -> None:
+        live = self._live
+        if live is None:
+            row.show_mark(MARKS[hyperparameter_fields()[name].takes_effect])
+            return
+        standing = live.standing(name, row.text)
+        colour = _COLOURS.get(standing, QUIET)
+        row.show_mark(MARKS[live.takes_effect(name)], live.remark(name, row.text), colour)
+
+    def _show_help(self) -> None:
+        if self._current is not self._preset_row:
+            self._help.show(self._current.label, self._current.help_text)
+        else:
+            preset = presets()[self._preset_name]
+            self._help.show(preset.name, f"A published example: {preset.source}.")

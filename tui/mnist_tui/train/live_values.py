@@ -1,0 +1,108 @@
+"""What the form's values mean to a run under way: pure functions, no widgets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from mnist_core.recipe.changes import Change, Value
+from mnist_core.recipe.hyperparameters import (
+    Hyperparameters,
+    HyperparametersError,
+    TakesEffect,
+    hyperparameter_fields,
+    make_hyperparameters,
+    unused_fields,
+)
+
+MARKS: Mapping[TakesEffect, str] = {
+    TakesEffect.NOW: "●",
+    TakesEffect.NEXT_EPOCH: "○",
+    TakesEffect.NEXT_RUN: "◌",
+}
+
+
+class Standing(Enum):
+    """How the value of a field stands to the run under way."""
+
+    SAME = auto()
+    CHANGED = auto()
+    """Changed during the run, and in force."""
+    ASKED = auto()
+    """Committed; it takes effect at the next batch or epoch."""
+    DRAFT = auto()
+    """Not committed yet."""
+    NEXT_RUN = auto()
+    """The run keeps its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveValues:
+    """What a run under way follows, and what it was asked for."""
+
+    run: object
+    """Which run it is."""
+    in_force: Hyperparameters
+    asked: Mapping[str, Value] = field(default_factory=dict)
+    """Committed values that have not taken effect yet, by field name."""
+    changes: tuple[Change, ...] = ()
+    """Those made during the run, in their order."""
+    next_epoch: int = 1
+
+    def takes_effect(self, name: str) -> TakesEffect:
+        """When an edit of a field does; a field without effect on this run waits for the next."""
+        if name in unused_fields(self.in_force):
+            return TakesEffect.NEXT_RUN
+        return hyperparameter_fields()[name].takes_effect
+
+    def standing(self, name: str, text: str) -> Standing:
+        """How the text in a field stands to the run; one that is refused says nothing to it."""
+        value = value_of(name, text)
+        if value is None:
+            return Standing.SAME
+        if name in self.asked and value == self._text(name, self.asked[name]):
+            return Standing.ASKED
+        if name not in self.asked and value == self._text(name, getattr(self.in_force, name)):
+            changed = any(change.field == name for change in self.changes)
+            return Standing.CHANGED if changed else Standing.SAME
+        if self.takes_effect(name) is TakesEffect.NEXT_RUN:
+            return Standing.NEXT_RUN
+        return Standing.DRAFT
+
+    def remark(self, name: str, text: str) -> str:
+        """What to say of the text in a field; empty where it agrees with the run."""
+        standing = self.standing(name, text)
+        now = f"; now {self._text(name, getattr(self.in_force, name)) or 'none'}"
+        if standing is Standing.CHANGED:
+            last = max(change.step for change in self.changes if change.field == name)
+            return f"since step {last}"
+        if standing is Standing.ASKED:
+            at_once = self.takes_effect(name) is TakesEffect.NOW
+            return f"from next batch{now}" if at_once else f"from epoch {self.next_epoch}{now}"
+        if standing is Standing.DRAFT:
+            return f"enter applies{now}"
+        return f"at the next run{now}" if standing is Standing.NEXT_RUN else ""
+
+    def to_change(self, wanted: Hyperparameters) -> dict[str, Value]:
+        """The values to ask for, so that the run follows `wanted` as far as a run under way can."""
+        found: dict[str, Value] = {}
+        for name in hyperparameter_fields():
+            value = getattr(wanted, name)
+            follows = self.asked.get(name, getattr(self.in_force, name))
+            # As text, since a form does not hold every digit of what is in force.
+            differs = self._text(name, value) != self._text(name, follows)
+            if differs and self.takes_effect(name) is not TakesEffect.NEXT_RUN:
+                found[name] = value
+        return found
+
+    @staticmethod
+    def _text(name: str, value: object) -> str:
+        return hyperparameter_fields()[name].format(value)
+
+
+def value_of(name: str, text: str) -> str | None:
+    """The text in a field as it is written when it is loaded there; None where it is refused."""
+    try:
+        made = make_hyperparameters({name: text})
+    except HyperparametersError:
+        return None
+    return hyperparameter_fields()[name].format(getattr(made, name))

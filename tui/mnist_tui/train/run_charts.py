@@ -1,0 +1,93 @@
+"""The charts of a run: loss, accuracy, and when asked for its gradients and learning rate."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from mnist_tui.charts.axes import Limits
+from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.limits import extent, x_limits
+from mnist_tui.charts.plot import Plot
+from mnist_tui.charts.view import View
+from mnist_tui.lab.overlay import Overlay, with_overlays
+from mnist_tui.lab.run_plots import gradient_plot, metric_plot, place_of_step
+from mnist_tui.lab.run_progress import RunProgress
+
+_TITLES = {"loss": "Loss", "accuracy": "Accuracy", "gradients": "Gradients"}
+_LEAST_HEIGHT = 27
+"""Lines that three charts, one below the other, need to be read."""
+
+
+class RunCharts(Vertical):
+    """Two charts; the third one takes the place of accuracy where there is little room."""
+
+    DEFAULT_CSS = "RunCharts > .-absent { display: none; }"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._third = False
+        self._axis: object = None
+        self._x: Limits | None = None
+
+    def compose(self) -> ComposeResult:
+        for name, title in _TITLES.items():
+            chart = Chart(id=name)
+            chart.border_title = title
+            yield chart
+
+    def on_mount(self) -> None:
+        self._arrange()
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def show(
+        self,
+        progress: RunProgress | None,
+        ghost: RunProgress | None,
+        overlays: Sequence[Overlay],
+        view: View,
+        cursor: float | None,
+    ) -> None:
+        """Draw the run over `ghost`, the run before, and `overlays`; `cursor` is a step."""
+        if view.gradients != self._third:
+            self._third = view.gradients
+            self._arrange()
+        loss = with_overlays(metric_plot("loss", progress, ghost, view), "loss", overlays)
+        accuracy = metric_plot("accuracy", progress, ghost, view)
+        plots = {"loss": loss, "accuracy": with_overlays(accuracy, "accuracy", overlays)}
+        if view.gradients:
+            plots["gradients"] = gradient_plot(progress, ghost, view)
+        place = None
+        if progress is not None:
+            self._follow(progress, view, loss)
+            if cursor is not None:
+                place = place_of_step(progress, view.axis, cursor)
+        end = self._x.high if self._x is not None else None
+        all_there_is = extent(replace(loss, x=replace(loss.x, end=end)))
+        window = view.within(all_there_is) if all_there_is is not None else None
+        for name, plot in plots.items():
+            x = replace(plot.x, end=end, window=window)
+            self._chart(name).show_plot(_TITLES[name], replace(plot, x=x, cursor=place))
+
+    def _follow(self, progress: RunProgress, view: View, plot: Plot) -> None:
+        """Keep the ends of the x axis, which all charts share, calm while the run goes on."""
+        axis = view.axis, progress
+        if axis != self._axis:
+            self._axis, self._x = axis, None
+        self._x = x_limits(plot, self._x)
+
+    def _arrange(self) -> None:
+        """Show the third chart or not, and accuracy where there is room beside it."""
+        small = self.size.height < _LEAST_HEIGHT or self.screen.has_class("-narrow")
+        self._chart("gradients").set_class(not self._third, "-absent")
+        replaced = self._third and small and not self.screen.has_class("-maximised")
+        accuracy = self._chart("accuracy")
+        if replaced and accuracy.has_focus:
+            self._chart("gradients").focus()
+        accuracy.set_class(replaced, "-absent")
+
+    def _chart(self, name: str) -> Chart:
+        return self.query_one(f"#{name}", Chart)

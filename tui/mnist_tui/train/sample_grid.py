@@ -1,0 +1,205 @@
+"""A fixed set of test digits, and what the network says of each."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.segment import Segment
+from textual import events
+from textual.content import Content
+from textual.geometry import Offset, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mnist_tui.text.digits import Pictures, PictureStyle, ink, render, without_shared_margin
+from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.sample_sheet import Predictions, Samples, Sheet, SheetStyles, arrange, draw, title
+
+EMPTY_TEXT = "Test digits appear here once there is data. Wrong ones turn red and carry a ✗."
+
+
+class SampleGrid(Widget, can_focus=True):
+    """Digits with their true and predicted labels; wrong ones are marked by colour and sign."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "sample-grid--ink",
+        "sample-grid--label",
+        "sample-grid--wrong",
+        "sample-grid--empty",
+    }
+    DEFAULT_CSS = """
+    SampleGrid {
+        width: 1fr;
+        height: 1fr;
+
+        & > .sample-grid--ink { color: $foreground; }
+        & > .sample-grid--label { color: $text-muted; }
+        & > .sample-grid--wrong { color: $text-error; }
+        & > .sample-grid--empty { color: $text-muted; }
+    }
+    """
+
+    def __init__(
+        self,
+        picture_style: PictureStyle = "ascii",
+        *,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self._samples: Samples | None = None
+        self._predictions: Predictions | None = None
+        self._confidences: NDArray[np.float32] | None = None
+        self._epoch: int | None = None
+        self._picture_style = picture_style
+        self._sheet: Sheet | None = None
+        self._pictures = Pictures([])
+        self._strips: list[Strip] | None = None
+        """The drawn lines; None when they no longer show the state."""
+
+    def on_mount(self) -> None:
+        self._update_title()
+
+    @property
+    def title(self) -> str:
+        """What is shown and as of when; also the border's title."""
+        if self._samples is None:
+            return "Samples"
+        shown = np.s_[: self.shown_count]
+        predictions = None if self._predictions is None else self._predictions[shown]
+        return title(
+            self._epoch, self._samples.true_labels[shown], predictions, self.size.width - 4
+        )
+
+    @property
+    def shown_count(self) -> int:
+        """How many of the samples there is room for."""
+        return len(self._pictures.lines)
+
+    def capacity(self, size: Size | None = None) -> int:
+        """How many of the samples fit into `size` cells, the widget's own content by default."""
+        sheet = self._arranged(size or self.size)
+        return min(sheet.count, len(self._samples.true_labels)) if sheet and self._samples else 0
+
+    def show_samples(
+        self,
+        images: NDArray[np.uint8],
+        true_labels: NDArray[np.uint16],
+        class_names: Sequence[str],
+        dark_on_light: bool = False,
+    ) -> None:
+        """Show other examples: images (n, height, width), true_labels (n,). Drops predictions.
+
+        The first that fit are drawn, so the order is the order of preference.
+        """
+        names = tuple(visible(name) for name in class_names)
+        trimmed = without_shared_margin(ink(images, dark_on_light))
+        self._samples = Samples(trimmed, true_labels, names) if len(true_labels) else None
+        self._predictions = self._confidences = self._epoch = None
+        self._lay_out()
+
+    def show_predictions(
+        self, predictions: Predictions, confidences: NDArray[np.float32], epoch: int | None
+    ) -> None:
+        """What the network says of each sample: predictions (n,), confidences (n,) from 0 to 1.
+
+        Raises:
+            ValueError: if these are not as many as the samples.
+        """
+        if self._samples is None or len(predictions) != len(self._samples.true_labels):
+            raise ValueError("The predictions are not of the samples on show.")
+        changed = self._predictions is None or not np.array_equal(predictions, self._predictions)
+        self._predictions, self._confidences, self._epoch = predictions, confidences, epoch
+        self._update_title()
+        if changed:
+            self._redraw()
+
+    def clear_predictions(self) -> None:
+        """Show the samples alone, as before the first run."""
+        self._predictions = self._confidences = self._epoch = None
+        self._update_title()
+        self._redraw()
+
+    def show_style(self, style: PictureStyle) -> None:
+        """Draw the digits in another style from now on."""
+        if style != self._picture_style:
+            self._picture_style = style
+            self._lay_out()
+
+    def on_resize(self) -> None:
+        self._lay_out()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips = None
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        offset = event.get_content_offset(self)
+        self.tooltip = Content(self._describe(offset)) if offset else None
+
+    def render_line(self, y: int) -> Strip:
+        if self._strips is None:
+            self._strips = self._draw()
+        # The compositor may ask for lines of a size that the resize event has not yet told.
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+
+    def _arranged(self, size: Size) -> Sheet | None:
+        if self._samples is None:
+            return None
+        count, height, width = self._samples.images.shape
+        return arrange(*size, (height, width), count, self._samples.longest_name)
+
+    def _lay_out(self) -> None:
+        """Find the place of each digit and render the ones that are shown."""
+        self._sheet = sheet = self._arranged(self.size)
+        self._pictures = Pictures([])
+        if sheet and self._samples:
+            shown = self._samples.images[: sheet.count]
+            self._pictures = render(shown, sheet.columns, sheet.rows, self._picture_style)
+        self._update_title()
+        self._redraw()
+
+    def _update_title(self) -> None:
+        if self.border_title != self.title:
+            self.border_title = self.title
+
+    def _redraw(self) -> None:
+        self._strips = None
+        self.refresh()
+
+    def _draw(self) -> list[Strip]:
+        if self._samples is None or self._sheet is None:
+            return self._draw_empty()
+        styles = SheetStyles(
+            ink=self.get_component_rich_style("sample-grid--ink"),
+            label=self.get_component_rich_style("sample-grid--label"),
+            wrong=self.get_component_rich_style("sample-grid--wrong"),
+        )
+        return draw(self._samples, self._pictures, self._predictions, self._sheet, styles)
+
+    def _draw_empty(self) -> list[Strip]:
+        width, height = self.size
+        text = EMPTY_TEXT if self._samples is None else "Too small here to show a digit."
+        style = self.get_component_rich_style("sample-grid--empty")
+        blank_line = Strip.blank(width, style)
+        lines = [line.plain for line in Content(text).wrap(max(1, width - 4))]
+        above = (height - len(lines)) // 2
+        below = height - len(lines) - above
+        written = [Strip([Segment(line.center(width), style)]) for line in lines]
+        return [blank_line] * above + written + [blank_line] * below
+
+    def _describe(self, offset: Offset) -> str:
+        """In words, the digit at a cell of the content."""
+        samples, sheet = self._samples, self._sheet
+        if samples is None or sheet is None:
+            return EMPTY_TEXT
+        index = sheet.position(*offset)
+        if index >= self.shown_count:
+            return f"{self.shown_count} test digits, chosen once."
+        words = f"True label {samples.name(int(samples.true_labels[index]))}"
+        if self._predictions is None or self._confidences is None:
+            return f"{words}, not predicted yet."
+        predicted = samples.name(int(self._predictions[index]))
+        return f"{words}, predicted {predicted} with confidence {self._confidences[index]:.3f}."

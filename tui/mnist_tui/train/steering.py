@@ -1,0 +1,244 @@
+"""Starting, steering and changing runs from a screen that has the form."""
+
+from mnist_core.events import DivergenceDetected
+from mnist_core.recipe.changes import ChangeError
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.store import RunRecord
+from mnist_tui.lab.overlay import MarkedCurves
+from mnist_tui.lab.run_progress import RunProgress
+from mnist_tui.lab.session import Session, State
+from mnist_tui.settings.key_hints import key_of
+from mnist_tui.text.visible_text import visible
+from mnist_tui.train.divergence_dialog import DivergenceDialog, Way, what_happened
+from mnist_tui.train.hyperparameter_form import HyperparameterForm
+from mnist_tui.train.live_values import LiveValues
+from mnist_tui.train.run_chart_screen import RunChartScreen
+from mnist_tui.ui.dialogs import LineInput, Question
+
+MOST_BATCHES = 10_000_000
+"""That can be asked for at once."""
+
+
+class SteeringScreen(RunChartScreen):
+    """Turns keys, the form and the dialogs into the session's requests; who inherits draws it."""
+
+    def __init__(self, session: Session, marked: MarkedCurves) -> None:
+        """`marked` are the runs to draw beside the one that is trained."""
+        super().__init__(session, marked)
+        self._batches = 100
+        """How many were asked for last."""
+        self._form_run: RunProgress | None = None
+        """The run that the form was last marked for."""
+        self._form_is_live = False
+        """Whether that run was under way then."""
+        self._offered: DivergenceDetected | None = None
+        """What ways to go on were last offered after."""
+        self._announced: DivergenceDetected | None = None
+        """What was last told on another screen."""
+
+    def redraw(self) -> None:
+        """Draw what has changed in the session outside of a tick."""
+        raise NotImplementedError
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether another screen that fills the terminal is shown; behind a dialog, none is."""
+        stack = self.app.screen_stack
+        return any(not screen.is_modal for screen in stack[stack.index(self) + 1 :])
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the keys that would do nothing now."""
+        session = self._session
+        match action:
+            case "pause":
+                return session.state is State.RUNNING
+            case "resume":
+                return session.state is State.PAUSED
+            case "stop":
+                return session.state in (State.RUNNING, State.PAUSED) or session.waiting
+            case "one_more_epoch":
+                return session.can_continue and session.divergence is None
+            case "train_batches":
+                ready = session.state is not State.STOPPING and not session.waiting
+                return ready and session.divergence is None
+            case _:
+                return super().check_action(action, parameters)
+
+    def _startable(self) -> Hyperparameters | None:
+        """What a run may start with now; None: none may, and the reason is shown."""
+        form = self.query_one(HyperparameterForm)
+        if form.hyperparameters is None:
+            self._focus_form(next(iter(form.problems)))
+            self.notify("A value cannot be used yet; see the message under it.", severity="error")
+        return None if form.hyperparameters is None or self._is_held() else form.hyperparameters
+
+    def action_run(self) -> None:
+        hyperparameters = self._startable()
+        if hyperparameters is None:
+            return
+        if not self._session.state.is_active:
+            self._session.run(hyperparameters)
+            self.redraw()
+            return
+
+        def answered(restart: bool | None) -> None:
+            if restart:
+                self._session.run(hyperparameters)
+                self.redraw()
+
+        progress = self._session.progress
+        epoch = (
+            f" in epoch {progress.epoch_under_way}/{progress.planned_epochs}" if progress else ""
+        )
+        self.app.push_screen(
+            Question(f"A run is under way{epoch}. Stop it and start again with the values of the "
+                     "form? Its curves stay, dimmed.", "Stop and restart", "Go on"),
+            answered,
+        )  # fmt: skip
+
+    def action_pause(self) -> None:
+        self._session.pause()
+
+    def action_resume(self) -> None:
+        divergence = self._session.divergence
+        if divergence is not None:
+            self._offer_ways(divergence)
+        elif not self._is_held():
+            self._session.resume()
+
+    def action_stop(self) -> None:
+        self._session.stop()
+        self.redraw()
+
+    def action_one_more_epoch(self) -> None:
+        if not self._is_held():
+            self._session.one_more_epoch()
+            self.redraw()
+
+    def action_train_batches(self) -> None:
+        def problem_of(text: str) -> str:
+            usable = text.isdecimal() and 1 <= int(text) <= MOST_BATCHES
+            return "" if usable else f"Takes a whole number from 1 to {MOST_BATCHES}."
+
+        def answered(text: str | None) -> None:
+            if text is None or self._is_held():
+                return
+            self._batches = int(text)
+            if not self._session.train_batches(self._batches):
+                hyperparameters = self._startable()
+                if hyperparameters is not None:
+                    self._session.run(hyperparameters, self._batches)
+            self.redraw()
+
+        title = "Train on how many batches, then pause?"
+        self.app.push_screen(
+            LineInput(title, str(self._batches), problem_of=problem_of, same_counts=True), answered
+        )
+
+    def _is_held(self) -> bool:
+        """Whether no run may train now, as while a race goes on; says why."""
+        if self._session.hold:
+            self.notify(visible(self._session.hold), severity="warning", markup=False)
+        return bool(self._session.hold)
+
+    def action_edit(self) -> None:
+        self._focus_form()
+
+    def _focus_form(self, field: str | None = None) -> None:
+        """Go to a field of the form, or to the one that had the focus last."""
+        self.maximise_pane(None)
+        self.query_one(HyperparameterForm).focus_field(field)
+
+    # -- the form --------------------------------------------------------------------------------
+
+    def fork(self, record: RunRecord) -> None:
+        """Put the hyperparameters of a stored run into the form."""
+        form = self.query_one(HyperparameterForm)
+        form.load(record.in_force.hyperparameters)
+        self._focus_form()
+        how = (
+            f"{key_of('run')} trains with them; enter changes the run under way."
+            if self._session.state.is_active
+            else "Change some, and press enter."
+        )
+        self.notify(visible(f"The form has the values of {record.name}. {how}"), markup=False)
+
+    def on_hyperparameter_form_submitted(self, event: HyperparameterForm.Submitted) -> None:
+        """Enter in a field: idle, it trains; while a run goes on, it changes that run."""
+        event.stop()
+        if not self._session.state.is_active:
+            self.action_run()
+            return
+        live = self._live_values()
+        if live is None:
+            return
+        for field, value in live.to_change(event.hyperparameters).items():
+            try:
+                self._session.change(field, value)
+            except ChangeError as error:
+                self.notify(visible(str(error)), severity="error", markup=False)
+        self.mark_form()
+
+    def _live_values(self) -> LiveValues | None:
+        """What the run under way follows; None where there is none, or it is about to end."""
+        session = self._session
+        if session.progress is None or session.state not in (State.RUNNING, State.PAUSED):
+            return None
+        return self._values_of(session.progress)
+
+    def _values_of(self, run: RunProgress) -> LiveValues:
+        asked = dict(self._session.asked)
+        # It is looked at for what waits only; then it need not change with every epoch.
+        ends = run.epoch_steps
+        next_epoch = 1 + ends.completed(ends.next_end(run.step)) if asked else 0
+        return LiveValues(run, run.hyperparameters_now, asked, tuple(run.changes), next_epoch)
+
+    def mark_form(self) -> None:
+        """Show how the form stands to the run under way; one resumed brings its own values."""
+        form, live = self.query_one(HyperparameterForm), self._live_values()
+        if live is None and self._form_is_live and self._form_run is not None:
+            # It may have changed once more before it ended.
+            form.show_run(self._values_of(self._form_run))
+        self._form_is_live = live is not None
+        if live is not None and self._session.progress is not self._form_run:
+            self._form_run = self._session.progress
+            if self._form_run is not None and self._form_run.from_store:
+                form.load(live.in_force)
+        form.show_run(live)
+
+    # -- divergence ------------------------------------------------------------------------------
+
+    def look_at_divergence(self) -> None:
+        """Offer the ways to go on once a run has diverged, as soon as this screen is shown."""
+        divergence = self._session.divergence
+        if divergence is None or divergence is self._offered:
+            return
+        if self.app.screen is self:
+            self._offer_ways(divergence)
+        elif self.is_covered and divergence is not self._announced:
+            self._announced = divergence
+            key = key_of("show_screen_train")
+            words = f"{what_happened(divergence)} Press {key} to choose how to go on."
+            self.app.notify(words, severity="warning", markup=False)
+
+    def _offer_ways(self, divergence: DivergenceDetected) -> None:
+        progress = self._session.progress
+        if progress is None:
+            return
+
+        def answered(way: Way | None) -> None:
+            if way is Way.HALVE and not self._is_held():
+                self._session.halve_learning_rate()
+            elif way is Way.RESTART:
+                hyperparameters = self._startable()
+                if hyperparameters is not None:
+                    self._session.run(hyperparameters)
+            elif way is Way.GIVE_UP:
+                self._session.stop()
+            self.redraw()
+
+        self._offered = divergence
+        rate = progress.hyperparameters_now.learning_rate
+        self.app.push_screen(DivergenceDialog(divergence, rate), answered)

@@ -1,0 +1,290 @@
+"""The train screen: hyperparameters, live charts, and digits as the network sees them."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from mnist_core.backend.backend import Backend
+from mnist_core.events import RunFailed
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.overlay import MarkedCurves
+from mnist_tui.lab.session import Session, State
+from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
+from mnist_tui.text.visible_text import visible
+from mnist_tui.train.divergence_dialog import what_happened
+from mnist_tui.train.guidance import Guidance
+from mnist_tui.train.hyperparameter_form import HyperparameterForm
+from mnist_tui.train.run_charts import RunCharts
+from mnist_tui.train.sample_grid import SampleGrid
+from mnist_tui.train.steering import SteeringScreen
+from mnist_tui.ui.dialogs import Question
+from mnist_tui.ui.footer import KeyFooter
+from mnist_tui.ui.sizes import WIDTHS
+from mnist_tui.ui.status_line import StatusLine
+
+REDRAWS_PER_SECOND = 10
+TICKS_PER_FIGURES = 2
+"""While a run goes on, the figures of the status line are drawn with every second redraw: faster
+they could not be read, and Textual composes every widget between what changed above and below."""
+
+
+class TrainScreen(SteeringScreen):
+    """Draws the session about ten times a second, and turns keys into its requests."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.TRAIN), *bindings(Scope.CHARTS)]
+    PANES = "#form, #charts, Chart, #samples"
+    AUTO_FOCUS = "#loss"
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+
+    class ResumeAsked(Message):
+        """The user wants to go on with a stored run."""
+
+        def __init__(self, run_id: str) -> None:
+            super().__init__()
+            self.run_id = run_id
+
+    class CommandAsked(Message):
+        """The user wants the command line that reproduces a stored run."""
+
+        def __init__(self, run_id: str) -> None:
+            super().__init__()
+            self.run_id = run_id
+
+    def __init__(
+        self,
+        session: Session,
+        backend: Backend | None,
+        hyperparameters: Hyperparameters,
+        preset: str,
+        marked: MarkedCurves,
+        *,
+        picture_style: PictureStyle = PICTURE_STYLES[0],
+        guidance: Content | None = None,
+        notice: str = "",
+    ) -> None:
+        """`marked` are the runs to draw beside the one that is trained.
+
+        `guidance` is shown until a key is pressed, `notice` until there is a run.
+        """
+        super().__init__(session, marked)
+        self._backend = backend
+        self._hyperparameters = hyperparameters
+        self._preset = preset
+        self._picture_style = picture_style
+        self._guidance = guidance
+        self._first_notice = notice
+        self._drawn: object = None
+        """What the footer and the notice were last made for."""
+        self._samples: object = None
+        self._leaving = False
+        self._ticks = 0
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(self._session, self._backend)
+        if self._guidance is not None:
+            yield Guidance(self._guidance)
+        yield Static(id="notice", markup=False)
+        with Horizontal(id="lab"):
+            form = HyperparameterForm(self._hyperparameters, self._preset, id="form")
+            form.border_title = "Hyperparameters"
+            yield form
+            yield RunCharts(id="charts")
+            yield SampleGrid(self._picture_style, id="samples")
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self.set_interval(1 / REDRAWS_PER_SECOND, self._tick)
+        self._session.load_data()
+        self._draw()
+
+    # -- drawing ---------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        changed = self._session.tick() | self._marked.update()
+        active = self._session.state.is_active
+        self._ticks += 1
+        figures = not active or self._ticks % TICKS_PER_FIGURES == 0
+        if self.is_covered:
+            pass
+        elif changed:
+            self._draw(figures=figures)
+        elif active:
+            self._draw_state(figures=figures)
+        self.look_at_divergence()
+        if self._leaving and not active:
+            self.app.exit()
+
+    def on_screen_resume(self) -> None:
+        """Catch up with what happened while another screen was shown."""
+        self._marked.update()
+        self._draw()
+
+    def end_guidance(self) -> None:
+        """Take the guidance away, since a key was pressed."""
+        if self._guidance is not None:
+            self._guidance = None
+            self.query(Guidance).remove()
+
+    def redraw(self) -> None:
+        """Draw what has changed in the session outside of a tick."""
+        self._draw()
+
+    def _draw(self, *, figures: bool = True) -> None:
+        self.draw_charts()
+        self._draw_samples()
+        self._draw_state(figures=figures)
+
+    def _draw_samples(self) -> None:
+        session = self._session
+        grid = self.query_one(SampleGrid)
+        if session.samples is not None and session.samples is not self._samples:
+            self._samples = session.samples
+            dataset = session.dataset
+            assert dataset is not None, "samples come from data"
+            grid.show_samples(
+                session.samples.images,
+                session.samples.labels,
+                dataset.class_names,
+                dataset.dark_on_light,
+            )
+        progress = session.progress
+        if progress is None or progress.answers is None or progress.samples is not self._samples:
+            return
+        answers = progress.answers
+        grid.show_predictions(answers.predictions, answers.confidences, progress.answers_epoch)
+
+    def _draw_state(self, *, figures: bool = True) -> None:
+        """Draw what follows from the state; the status line also when only `figures` changed."""
+        progress = self._session.progress
+        now = (
+            self._session.state,
+            progress is not None and progress.batch is not None,
+            self._session.can_continue,
+            self._session.offered,
+            self._notice(),
+        )
+        if figures or now != self._drawn:
+            self.query_one(StatusLine).refresh()
+        self.mark_form()
+        if now != self._drawn:
+            self._drawn = now
+            notice = self.query_one("#notice", Static)
+            notice.update(now[-1])
+            notice.display = bool(now[-1])
+            self.refresh_bindings()
+
+    def _notice(self) -> str:
+        """What a person must know and can act on; empty most of the time."""
+        session = self._session
+        end = session.progress.end if session.progress is not None else None
+        if session.data_failure is not None and session.dataset is None:
+            return f"{visible(session.data_failure.message)} Press {key_of('run')} to try again."
+        if isinstance(end, RunFailed) and not session.state.is_active:
+            return visible(f"{end.message} {session.log_note}")
+        divergence = session.progress.divergence if session.progress is not None else None
+        if session.divergence is not None:
+            return (
+                f"{what_happened(session.divergence)} It waits: press {key_of('resume')} to choose "
+                f"how to go on, or {key_of('stop')} to give it up."
+            )
+        if session.state is State.DIVERGED:
+            cause = divergence.cause if divergence is not None else ""
+            return f"The run was given up, since it no longer learned. {cause}".rstrip()
+        if session.offered is not None:
+            name = visible(session.offered.name)
+            key = key_of("use_offered_data")
+            return f"{name} has been downloaded. Press {key} to use it from the next run on."
+        if session.store_notice:
+            return visible(session.store_notice)
+        if self._first_notice and session.progress is None:
+            return self._first_notice
+        if session.interrupted is not None and session.progress is None:
+            left = session.interrupted
+            return visible(
+                f"{left.name} was interrupted in epoch {min(left.epoch + 1, left.epochs)}/"
+                f"{left.epochs}. Press {key_of('resume_stored')} to go on with it."
+            )
+        progress = session.progress
+        if progress is not None and progress.compile_failure is not None:
+            return visible(progress.compile_failure)
+        advice = self._backend.advice if self._backend is not None else ""
+        # Once a run has begun, the first line's "synthetic" has to do: curves need the room.
+        reason = session.data_reason if session.progress is None else None
+        return visible(reason or advice)
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the keys that would do nothing now."""
+        session = self._session
+        match action:
+            case "resume_stored":
+                return bool(session.resumable)
+            case "show_command":
+                return session.progress is not None and bool(session.progress.run_id)
+            case "use_offered_data":
+                return session.offered is not None
+            case "retry_data":
+                return session.can_retry_data
+            case "leave":
+                at_ease = isinstance(self.focused, Chart) and not self.is_maximised
+                return self._session.cursor is not None or not at_ease
+            case _:
+                return super().check_action(action, parameters)
+
+    def action_resume_stored(self) -> None:
+        self.post_message(self.ResumeAsked(self._session.resumable))
+
+    def action_show_command(self) -> None:
+        progress = self._session.progress
+        if progress is not None:
+            self.post_message(self.CommandAsked(progress.run_id))
+
+    def action_leave(self) -> None:
+        if self.is_maximised:
+            self.maximise_pane(None)
+        elif isinstance(self.focused, Chart):
+            self.show_cursor(None)
+        else:
+            self.set_focus(self.query_one("#loss"))
+
+    def action_use_offered_data(self) -> None:
+        self._session.use_offered_data()
+        self._draw()
+
+    def action_retry_data(self) -> None:
+        self._session.load_data()
+        self._draw()
+
+    def action_digit_style(self) -> None:
+        self._picture_style = style_after(self._picture_style, self.app.no_color)
+        self.query_one(SampleGrid).show_style(self._picture_style)
+
+    # -- leaving ---------------------------------------------------------------------------------
+
+    def leave(self, *, ask: bool = True) -> None:
+        """Exit, once a run under way has stopped; asks first if there is one."""
+        if not self._session.state.is_active:
+            self.app.exit()
+            return
+        if not ask:
+            self._leaving = True
+            self._session.stop()
+            return
+
+        def answered(stop: bool | None) -> None:
+            if stop:
+                self._leaving = True
+                self._session.stop()
+                self._draw_state()
+
+        question = "A run is under way. Stop it, keep what it learned, and quit?"
+        self.app.push_screen(Question(question, "Stop and quit", "Go on"), answered)

@@ -1,0 +1,1 @@
+"""What several screens share: footer, status line, dialogs, parts of forms."""

@@ -1,0 +1,176 @@
+"""What screens with charts have in common: one view of all of them, its keys and its mouse."""
+
+from dataclasses import replace
+from functools import cached_property
+from typing import ClassVar
+
+from textual import on
+from textual.screen import Screen
+from textual.widget import Widget
+
+from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.view import KEY_PAN, KEY_ZOOM, WHEEL_ZOOM, Extent, View, Window
+from mnist_tui.lab.curves import AXES
+
+_ASIDE = "-aside"
+"""The class of panes that make room for the one that is maximised."""
+_MAXIMISED = "-maximised"
+"""The class of the screen meanwhile."""
+
+
+class ChartScreen(Screen[None]):
+    """Turns keys and mouse into another `view`; who inherits draws it."""
+
+    PANES: ClassVar[str] = "Chart"
+    """Selects what can be maximised, and what makes room for it."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__()
+        self.view = view
+        self._maximised: Widget | None = None
+
+    def draw_charts(self) -> None:
+        """Draw all charts with `view`."""
+        raise NotImplementedError
+
+    def window_on(self, axis: str) -> Window | None:
+        """The window of `view` on another x axis; None where it has no place there."""
+        return None
+
+    def change_axis(self, axis: str) -> None:
+        """Draw over another x axis."""
+        self.show_view(replace(self.view, axis=axis, window=self.window_on(axis)))
+
+    def show_view(self, view: View) -> None:
+        if view != self.view:
+            self.view = view
+            self.draw_charts()
+
+    # -- what works now --------------------------------------------------------------------------
+
+    # Every key asks what works, at every change: the widgets, which stay, are looked up once.
+    @cached_property
+    def _charts(self) -> tuple[Chart, ...]:
+        return tuple(self.query(Chart))
+
+    @cached_property
+    def _panes(self) -> frozenset[Widget]:
+        return frozenset(self.query(self.PANES))
+
+    @property
+    def _extent(self) -> Extent | None:
+        """All there is on the x axis; None while no chart shows anything."""
+        shown = (chart.extent for chart in self._charts if chart.display)
+        return next((extent for extent in shown if extent is not None), None)
+
+    @property
+    def _maximisable(self) -> Widget | None:
+        """The pane that has the focus."""
+        focused = self.focused
+        chain = focused.ancestors_with_self if focused is not None else []
+        panes = (node for node in chain if isinstance(node, Widget) and node in self._panes)
+        return next(panes, None)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the keys that would do nothing now."""
+        if action not in CHART_ACTIONS:
+            return super().check_action(action, parameters)
+        if not self.is_mounted:
+            return False
+        view = self.view
+        match action, parameters:
+            case "smooth", (int(by),):
+                return self._extent is not None and view.resmoothed(by) != view
+            case "log_loss" | "next_axis" | "ignore_outliers", _:
+                return self._extent is not None
+            case "zoom", (int(by),):
+                if by < 0:
+                    return view.window is not None
+                extent = self._extent
+                return extent is not None and view.can_zoom(extent)
+            case "pan", _:
+                return view.window is not None and isinstance(self.focused, Chart)
+            case "whole_view", _:
+                return view.window is not None
+            case "maximise", _:
+                return self._maximised is not None or self._maximisable is not None
+        return super().check_action(action, parameters)
+
+    # -- keys ------------------------------------------------------------------------------------
+
+    def action_smooth(self, by: int) -> None:
+        self.show_view(self.view.resmoothed(by))
+
+    def action_log_loss(self) -> None:
+        self.show_view(replace(self.view, log_loss=not self.view.log_loss))
+
+    def action_next_axis(self) -> None:
+        self.change_axis(AXES[(AXES.index(self.view.axis) + 1) % len(AXES)])
+
+    def action_ignore_outliers(self) -> None:
+        ignored = any(chart.plot.y.ignore_outliers for chart in self._charts)
+        self.show_view(replace(self.view, ignore_outliers=not ignored))
+
+    def action_zoom(self, by: int) -> None:
+        """About the cursor where it is in view, else the middle."""
+        cursors = (chart.cursor for chart in self._charts)
+        about = next((cursor for cursor in cursors if cursor is not None), None)
+        self._zoom(KEY_ZOOM**by, about)
+
+    def action_pan(self, by: int) -> None:
+        self._pan(KEY_PAN * by)
+
+    def action_whole_view(self) -> None:
+        self.show_view(replace(self.view, window=None))
+
+    def action_maximise(self) -> None:
+        self.maximise_pane(None if self._maximised is not None else self._maximisable)
+
+    def maximise_pane(self, pane: Widget | None) -> None:
+        """Let one pane fill the screen; None puts all of them back."""
+        if pane is self._maximised:
+            return
+        self._maximised = pane
+        kept = {pane, *pane.ancestors} if pane is not None else self._panes
+        for other in self._panes:
+            other.set_class(other not in kept, _ASIDE)
+        self.set_class(pane is not None, _MAXIMISED)
+        self.refresh_bindings()
+
+    @property
+    def is_maximised(self) -> bool:
+        """Whether one pane fills the screen."""
+        return self._maximised is not None
+
+    # -- mouse -----------------------------------------------------------------------------------
+
+    @on(Chart.Zoomed)
+    def _turn_wheel(self, event: Chart.Zoomed) -> None:
+        event.stop()
+        self._zoom(WHEEL_ZOOM if event.closer else 1 / WHEEL_ZOOM, event.place)
+
+    @on(Chart.Panned)
+    def _drag(self, event: Chart.Panned) -> None:
+        event.stop()
+        self._pan(event.by)
+
+    @on(Chart.DoubleClicked)
+    def _double_click(self, event: Chart.DoubleClicked) -> None:
+        event.stop()
+        self.action_whole_view()
+
+    def _zoom(self, times: float, about: float | None) -> None:
+        extent = self._extent
+        if extent is not None:
+            self.show_view(self.view.zoomed(times, about, extent))
+
+    def _pan(self, by: float) -> None:
+        extent = self._extent
+        if extent is not None:
+            self.show_view(self.view.panned(by, extent))
+
+
+CHART_ACTIONS = frozenset(
+    name.removeprefix("action_") for name in vars(ChartScreen) if name.startswith("action_")
+)
+"""What the keys on charts do."""

@@ -1,0 +1,151 @@
+"""Two lines at the top: what this is and runs on, and how the run goes."""
+
+from collections.abc import Iterator, Mapping
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
+
+from mnist_core.backend.backend import Backend
+from mnist_core.data.loader import DatasetProgressed
+from mnist_tui.lab.run_progress import RunProgress
+from mnist_tui.lab.session import Session, State
+from mnist_tui.text.numbers import count, duration, percent, rate
+from mnist_tui.text.visible_text import shorten, visible
+
+_BAR_WIDTH = 12
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+_SIGNS: Mapping[State, tuple[str, str]] = {
+    State.IDLE: ("○", "$text-muted"),
+    State.LOADING: ("◌", "$primary"),
+    State.RUNNING: ("●", "$text-success"),
+    State.PAUSED: ("‖", "$text-warning"),
+    State.STOPPING: ("◌", "$text-warning"),
+    State.COMPLETED: ("✓", "$text-success"),
+    State.STOPPED: ("■", "$text-warning"),
+    State.DIVERGED: ("↯", "$text-error"),
+    State.FAILED: ("✗", "$text-error"),
+}
+"""The sign of each state, and the name of its theme colour: never colour alone."""
+
+
+def progress_bar(share: float, width: int) -> str:
+    """`share` (0 to 1) of `width` cells, filled to an eighth of a cell."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def heading(session: Session, backend: Backend | None, width: int) -> Content:
+    """The first line: the program, the data, and the machine where there is room for it."""
+    left = Content.styled(" mnist-tui", "bold $primary")
+    dataset = session.dataset
+    if dataset is not None:
+        colour = "$text-warning" if dataset.synthetic else "$foreground"
+        left += Content.styled(f"  {shorten(visible(dataset.name), 30)}", f"bold {colour}")
+        left += _muted(f"  {count(len(dataset.train))} / {count(len(dataset.test))}")
+    elif session.data_progress is not None:
+        left += _muted(f"  {visible(_loading(session.data_progress))}")
+    if backend is not None:
+        for words in _machine(backend):
+            gap = width - left.cell_length - cell_len(words)
+            if gap >= 2:
+                left += Content(" " * gap) + _muted(words)
+                break
+    return left.truncate(width, ellipsis=True)
+
+
+def _machine(backend: Backend) -> Iterator[str]:
+    """What computes, and how fast; then the same in fewer words."""
+    parts = [f"MLX {backend.device}", visible(backend.blas)]
+    threads = "1 thread" if backend.threads == 1 else f"{backend.threads} threads"
+    if backend.gflops is not None:
+        yield " · ".join([*parts, f"{backend.gflops:.0f} GFLOP/s", threads]) + " "
+    yield " · ".join([*parts, threads]) + " "
+
+
+def _loading(progress: DatasetProgressed) -> str:
+    if not progress.bytes_done:
+        return progress.message
+    done = f"{progress.bytes_done / 1e6:.1f}"
+    total = f" of {progress.bytes_total / 1e6:.1f}" if progress.bytes_total else ""
+    return f"{progress.message}  {done}{total} MB"
+
+
+def run_line(session: Session, width: int) -> Content:
+    """The second line: state, epoch, progress, speed, time left, latest figures.
+
+    Parts are left out, the least important first, where `width` is short; the state and the epoch
+    always stay.
+    """
+    state = session.state
+    sign, colour = _SIGNS[state]
+    progress = session.progress
+    # As wide as the longest word, so that nothing behind it moves when the state changes.
+    line = Content.styled(f" {sign} {state.value:<9}", f"bold {colour}")
+    if progress is None or progress.started is None:
+        return line
+    planned = progress.planned_epochs
+    line += Content.styled(f"  epoch {progress.epoch_under_way}/{planned}", "bold")
+    parts = _parts(progress, state)
+    kept = _most_important([(rank, part.cell_length) for rank, part in parts],
+                           width - line.cell_length)  # fmt: skip
+    return Content("").join([line, *(parts[index][1] for index in kept)])
+
+
+def _parts(progress: RunProgress, state: State) -> list[tuple[int, Content]]:
+    """(importance, words) in the order in which they stand on the line."""
+    share = progress.step / progress.planned_steps if progress.planned_steps else 0.0
+    bar = Content.styled(f"  {progress_bar(share, _BAR_WIDTH)}", "$primary")
+    parts = [(5, bar + Content(f" {percent(share):>5}"))]
+    if progress.batch is not None:
+        total = str(progress.steps_per_epoch)
+        parts.append((1, _muted(f"  batch {progress.batch.batch:>{len(total)}}/{total}")))
+    speed, left = progress.examples_per_second, progress.seconds_left
+    if speed is not None:
+        parts.append((2, _muted(f"  {rate(speed):>9}")))
+    if state.is_active and left is not None:
+        parts.append((3, _muted(f"  ETA {duration(left)}")))
+    elif not state.is_active and progress.batch is not None:
+        parts.append((3, _muted(f"  in {duration(progress.batch.seconds)}")))
+    epoch = progress.epoch
+    if epoch is not None:
+        figures = _muted("  test ") + Content.styled(percent(epoch.test_accuracy, 2), "bold")
+        if epoch.train_accuracy is not None:
+            train = _muted("  train ") + Content(percent(epoch.train_accuracy, 2))
+            figures = train + figures
+        parts.append((4, figures))
+    return parts
+
+
+def _muted(words: str) -> Content:
+    return Content.styled(words, "$text-muted")
+
+
+def _most_important(parts: list[tuple[int, int]], room: int) -> list[int]:
+    """Indices, in order, of the (importance, width) that fit in `room` cells."""
+    kept = []
+    for index in sorted(range(len(parts)), key=lambda index: -parts[index][0]):
+        if parts[index][1] <= room:
+            kept.append(index)
+            room -= parts[index][1]
+    return sorted(kept)
+
+
+class StatusLine(Widget):
+    """Draws :func:`heading` and :func:`run_line`; the screen refreshes it."""
+
+    DEFAULT_CSS = """
+    StatusLine { height: 2; background: $surface; }
+    """
+
+    def __init__(self, session: Session, backend: Backend | None) -> None:
+        super().__init__()
+        self._session = session
+        self._backend = backend
+
+    def render(self) -> Content:
+        width = self.size.width
+        lines = (heading(self._session, self._backend, width), run_line(self._session, width))
+        return Content("\n").join(lines)
