@@ -24,7 +24,7 @@ else
 endif
 
 test-web: setup-dev ## walk through the page of `mnist-tui serve` in headless Chromium, if it is there
-	.venv/bin/python tests/e2e/walk_in_chromium.py $(ARGS)
+	PYTHONPATH=tests .venv/bin/python -m helpers.walk_in_chromium $(ARGS)
 
 soak: setup-dev ## run every test, repeated ones in full; this takes long
 	.venv/bin/python -m pytest --soak --timeout 3600 $(ARGS)

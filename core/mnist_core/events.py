@@ -8,6 +8,7 @@ import math
 import re
 import threading
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from mnist_core.network.evaluation import Answers, Evaluation
 from mnist_core.recipe.changes import Change, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
-from mnist_core.training.divergence import DivergenceReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,13 @@ class CheckpointReached:
     epoch: int
     """The epoch under way, from 1."""
     state: TrainingState
+
+
+class DivergenceReason(StrEnum):
+    """What the divergence guard noticed."""
+
+    LOSS_NOT_FINITE = "loss_not_finite"
+    ACCURACY_AT_CHANCE = "accuracy_at_chance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from blobs import blobs
 
+from helpers.blobs import blobs
 from mnist_core.data.dataset import Dataset
 
 

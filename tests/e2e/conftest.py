@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from terminal import Terminal
+
+from helpers.terminal import Terminal
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
 
+from helpers.terminal import Terminal
 from mnist_core.store import RunState, RunStore
 
 OpenTerminal = Callable[..., Terminal]

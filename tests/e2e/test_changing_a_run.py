@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from idx_folder import write_idx_folder
-from terminal import Terminal
 
+from helpers.idx_folder import write_idx_folder
+from helpers.terminal import Terminal
 from mnist_core.recipe.changes import Change
 from mnist_core.store import RunRecord, RunState, RunStore
 from mnist_tui.lab.reproduce import command_line

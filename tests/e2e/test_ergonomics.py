@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from terminal import Terminal
+from helpers.terminal import Terminal
 
 OpenTerminal = Callable[..., Terminal]
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")

@@ -4,8 +4,9 @@ import random
 
 import pyte
 import pytest
-from display import Display
-from escapes import Csi, Splitter, drawable
+
+from helpers.display import Display
+from helpers.escapes import Csi, Splitter, drawable
 
 OUTPUT = "a\x1b[?2026$pb\x1b]0;title\x07c\x1b[1;4:3mé\x1bP+q544e\x1b\\d\x1b[>1u\x1b7e"
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from idx_folder import write_idx_folder
-from terminal import Terminal
+
+from helpers.idx_folder import write_idx_folder
+from helpers.terminal import Terminal
 
 COMMAND = [sys.executable, "-c", "from mnist_tui.cli import main; main()"]
 LONG = "--epochs=100000"

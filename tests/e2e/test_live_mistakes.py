@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
+
+from helpers.terminal import Terminal
 
 OpenTerminal = Callable[..., Terminal]
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")

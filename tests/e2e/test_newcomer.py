@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from terminal import Terminal
+
+from helpers.terminal import Terminal
 
 OpenTerminal = Callable[..., Terminal]
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")

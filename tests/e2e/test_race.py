@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from terminal import Terminal
-
+from helpers.terminal import Terminal
 from mnist_core.store import RaceState, RunStore
 
 OpenTerminal = Callable[..., Terminal]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
 
-from random_input import RandomInput, Resized, Typed, Waited, code
+from helpers.random_input import RandomInput, Resized, Typed, Waited, code
+from helpers.terminal import Terminal
 
 OpenTerminal = Callable[..., Terminal]
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from idx_folder import write_idx_folder
 
+from helpers.idx_folder import write_idx_folder
 from mnist_core.store import RunState, RunStore
 
 COMMAND = [sys.executable, "-c", "from mnist_tui.cli import main; main()"]

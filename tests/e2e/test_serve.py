@@ -10,9 +10,9 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import pytest
-from idx_folder import write_idx_folder
-from web_server import COMMAND, tab, wait_gone, web_server
 
+from helpers.idx_folder import write_idx_folder
+from helpers.web_server import COMMAND, tab, wait_gone, web_server
 from mnist_core.store import RunState, RunStore
 
 

@@ -5,7 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from imagined_machine import CHECKOUT, Machine
+
+from helpers.imagined_machine import CHECKOUT, Machine
 
 UNREACHABLE = "echo 'Failed to establish a new connection: [Errno -2]'; exit 1"
 

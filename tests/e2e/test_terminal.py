@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
 
-SAMPLE = [sys.executable, Path(__file__).with_name("sample_app.py")]
+from helpers.terminal import Terminal
+
+SAMPLE = [sys.executable, Path(__file__).parents[1] / "helpers" / "sample_app.py"]
 
 
 def python(source: str) -> list[str]:

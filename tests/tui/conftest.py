@@ -3,7 +3,8 @@
 import pytest
 import textual.app
 import textual.pilot
-from settling import settled
+
+from helpers.settling import settled
 
 
 @pytest.fixture(autouse=True)

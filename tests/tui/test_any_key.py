@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hasty_keyboard import Keyboard
-from restless_runs import PlannedError, RestlessRuns
-from scripted import ScriptedLoader, digits
-from scripted_races import contest_story
-from stored_runs import LiveRun, put_run
 from textual.pilot import Pilot
 
+from helpers.hasty_keyboard import Keyboard
+from helpers.random_input import LARGEST, RandomInput, Resized, Typed, code
+from helpers.restless_runs import PlannedError, RestlessRuns
+from helpers.scripted import ScriptedLoader, digits
+from helpers.scripted_races import contest_story
+from helpers.stored_runs import LiveRun, put_run
 from mnist_core.benchmark.contest import Contest, ContestProgress
 from mnist_core.benchmark.contest_run import ContestRun
 from mnist_core.data.dataset import Dataset
@@ -33,7 +34,6 @@ from mnist_tui.app import MnistApp
 from mnist_tui.lab.session import Session
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.sizes import TooSmall
-from random_input import LARGEST, RandomInput, Resized, Typed, code
 
 SIZE = (120, 40)
 BURST = 25

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Bench, opened
-from hasty_keyboard import Keyboard
 from textual import events
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from helpers.app_harness import AppHarness, opened
+from helpers.hasty_keyboard import Keyboard
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
@@ -78,7 +78,7 @@ async def test_arrows_in_the_form_all_count_however_fast(tmp_path: Path) -> None
         await lab.until(lambda: "Hidden layers" in focused_row(lab))
 
 
-def focused_row(lab: Bench) -> str:
+def focused_row(lab: AppHarness) -> str:
     """The line of the screen that has the focus."""
     focused = lab.app.focused
     return lab.text().splitlines()[focused.region.y] if focused is not None else ""

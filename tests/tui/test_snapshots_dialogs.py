@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from bench import Bench
-from scripted import ScriptedRuns
-from snapshots import Compare, looks_as_before, open_bench
-from stored_runs import put_run
 from textual.command import CommandList
 from textual.widgets import Button, Input
 
+from helpers.app_harness import AppHarness
+from helpers.scripted import ScriptedRuns
+from helpers.snapshots import Compare, looks_as_before, open_bench
+from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import State
 from mnist_tui.train.divergence_dialog import DivergenceDialog
@@ -17,13 +17,13 @@ from mnist_tui.ui.help_screen import HelpScreen
 from mnist_tui.ui.palette import Palette
 
 
-async def trained(lab: Bench) -> None:
+async def trained(lab: AppHarness) -> None:
     await lab.pilot.press("r")
     await lab.until_state(State.COMPLETED)
 
 
 def test_help(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("question_mark")
         assert isinstance(lab.app.screen, HelpScreen)
         assert lab.session.state is State.IDLE
@@ -33,7 +33,7 @@ def test_help(snap_compare: Compare, tmp_path: Path) -> None:
 
 
 def test_a_search_in_help(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("question_mark", "slash", *"momentum")
         assert isinstance(lab.app.focused, Input)
         assert lab.app.focused.value == "momentum"
@@ -43,7 +43,7 @@ def test_a_search_in_help(snap_compare: Compare, tmp_path: Path) -> None:
 
 
 def test_the_palette(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         every = list(lab.app.get_system_commands(lab.app.screen))
         await lab.pilot.press("ctrl+p")
         await lab.until(lambda: isinstance(lab.app.screen, Palette))
@@ -62,7 +62,7 @@ def test_the_question_before_a_restart(snap_compare: Compare, tmp_path: Path) ->
     bench = open_bench(tmp_path)
     bench.runs.gate.clear()
 
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("r")
         await lab.until(lambda: "running    epoch 1/3" in lab.text())
         await lab.until(lambda: "batch 4/4" in lab.text())
@@ -76,7 +76,7 @@ def test_the_question_before_a_restart(snap_compare: Compare, tmp_path: Path) ->
 
 
 def test_the_command_that_repeats_a_run(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await trained(lab)
         await lab.pilot.press("Y")
         await lab.until(lambda: "mnist-tui train --preset mlx-docs --epochs 3" in lab.text())
@@ -90,7 +90,7 @@ def test_another_name_for_a_run(snap_compare: Compare, tmp_path: Path) -> None:
     # A stored run, since a new one has an id at random.
     put_run(tmp_path / "home", "0000000a", "[bold]first", accuracies=(0.1, 0.7, 0.9), epochs=2)
 
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("3")
         chart = lab.app.screen.query_one("#runs-accuracy", Chart)
         await lab.until(lambda: "[bold]first" in [curve.label for curve in chart.plot.curves])
@@ -106,7 +106,7 @@ def test_another_name_for_a_run(snap_compare: Compare, tmp_path: Path) -> None:
 
 
 def test_a_run_that_has_diverged(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("r")
         await lab.until(lambda: isinstance(lab.app.screen, DivergenceDialog))
         assert lab.session.state is State.PAUSED

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import Bench
 from numpy.typing import NDArray
-from scripted import ScriptedRuns
-from scripted_races import ScriptedRaces
-from snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
-from stored_runs import put_run
 
+from helpers.app_harness import AppHarness
+from helpers.scripted import ScriptedRuns
+from helpers.scripted_races import ScriptedRaces
+from helpers.snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
+from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.draw.canvas import Canvas
 from mnist_tui.draw.class_bars import ClassBars
@@ -33,7 +33,7 @@ LONG_AGO = datetime(2020, 2, 29, 12).timestamp()
 def test_mistakes_and_one_of_them(
     snap_compare: Compare, tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
         await lab.pilot.press("2")
@@ -72,7 +72,7 @@ def test_runs_marked_and_pinned(
 ) -> None:
     put_runs(tmp_path / "home")
 
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("3")
         await lab.until(lambda: isinstance(lab.app.screen, RunsScreen))
         screen = lab.app.screen
@@ -101,7 +101,7 @@ def _known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_known_machine")
 def test_a_race_after_its_end(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("4")
         await lab.until(lambda: isinstance(lab.app.screen, RaceScreen))
         await lab.pilot.press("r")
@@ -120,7 +120,7 @@ def test_a_race_under_way(snap_compare: Compare, tmp_path: Path) -> None:
     races = ScriptedRaces()
     races.gate.clear()
 
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("4")
         await lab.until(lambda: isinstance(lab.app.screen, RaceScreen))
         await lab.pilot.press("r")
@@ -146,7 +146,7 @@ def upright(_epoch: int) -> tuple[NDArray[np.float32], ...]:
 def test_a_drawn_digit_and_what_the_model_says(snap_compare: Compare, tmp_path: Path) -> None:
     runs = ScriptedRuns(weights=upright)
 
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
         await lab.pilot.press("d")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bench import Bench
-from scripted import ScriptedRuns
-from snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
 from textual.widgets import Input
 
+from helpers.app_harness import AppHarness
+from helpers.scripted import ScriptedRuns
+from helpers.snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
 from mnist_core.events import BatchCompleted, Event
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import make_hyperparameters
@@ -21,7 +21,7 @@ from mnist_tui.train.sample_grid import SampleGrid
 from mnist_tui.ui.sizes import TooSmall
 
 
-async def two_runs(lab: Bench) -> None:
+async def two_runs(lab: AppHarness) -> None:
     """The second with another learning rate, over the curves of the first."""
     await lab.pilot.press("r")
     await lab.until_state(State.COMPLETED)
@@ -34,7 +34,7 @@ async def two_runs(lab: Bench) -> None:
 
 @every_size
 def test_before_the_first_run(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         assert lab.session.state is State.IDLE
         assert isinstance(lab.app.focused, Chart)
         assert "Learning rate" in lab.text()
@@ -49,7 +49,7 @@ def test_after_two_runs(snap_compare: Compare, tmp_path: Path, size: tuple[int, 
 
 @pytest.mark.parametrize("theme", ["laboratory-light", "okabe-ito-dark"])
 def test_after_two_runs_in_a_theme(snap_compare: Compare, tmp_path: Path, theme: str) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await two_runs(lab)
         assert lab.app.theme == theme
 
@@ -61,7 +61,7 @@ def test_after_two_runs_without_colour(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await two_runs(lab)
         assert lab.app.no_color
         assert "✗" in lab.text()
@@ -70,7 +70,7 @@ def test_after_two_runs_without_colour(
 
 
 def test_the_first_launch(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         assert lab.session.state is State.IDLE
         assert "trains a network" in lab.text()
 
@@ -78,7 +78,7 @@ def test_the_first_launch(snap_compare: Compare, tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_is_too_small(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.resize_terminal(*NORMAL)
         await lab.until(lambda: "Learning rate" in lab.text())
         await lab.pilot.press("r")
@@ -92,7 +92,7 @@ def test_a_terminal_that_is_too_small(snap_compare: Compare, tmp_path: Path) -> 
 
 
 def test_a_cursor_and_wrong_digits_in_braille(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
         await lab.pilot.press("v", "v", "left_square_bracket", "y")
@@ -107,7 +107,7 @@ def test_a_learning_rate_changed_while_it_runs(snap_compare: Compare, tmp_path: 
     bench = open_bench(tmp_path)
     bench.runs.gate.clear()
 
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("r")
         await lab.until(lambda: "batch 4/4" in lab.text())
         lab.app.screen.query_one(HyperparameterForm).focus_field("learning_rate")
@@ -141,7 +141,7 @@ class MeasuredRuns(ScriptedRuns):
 
 
 def test_the_gradients_below_the_other_charts(snap_compare: Compare, tmp_path: Path) -> None:
-    async def story(lab: Bench) -> None:
+    async def story(lab: AppHarness) -> None:
         await lab.pilot.press("g", "r")
         await lab.until_state(State.COMPLETED)
         gradients = lab.app.screen.query_one("#gradients", Chart)

@@ -8,6 +8,7 @@ from typing import Any
 
 from mnist_core.events import (
     DivergenceDetected,
+    DivergenceReason,
     Event,
     HyperparameterChanged,
     RunCompleted,
@@ -21,7 +22,7 @@ from mnist_core.events import (
 from mnist_core.export.history import History
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import EpochRecord, RunRecord, RunState
-from mnist_core.training.divergence import DivergenceGuard, DivergenceReason, likely_cause
+from mnist_core.training.divergence import DivergenceGuard, likely_cause
 
 _ENDS: Mapping[RunState, type[RunCompleted] | type[RunStopped] | type[RunDiverged]] = {
     RunState.COMPLETED: RunCompleted,

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.events import DivergenceReason
 from mnist_core.recipe.hyperparameters import Hyperparameters, unused_fields
 
 _State = TypeVar("_State")
@@ -20,13 +20,6 @@ _HEALTHY = 2.0
 """Times the lowest mean loss so far, up to which the weights are sound."""
 _TOLERANCE = 0.005
 """How far above chance an accuracy may be and still count as chance."""
-
-
-class DivergenceReason(StrEnum):
-    """What the guard noticed."""
-
-    LOSS_NOT_FINITE = "loss_not_finite"
-    ACCURACY_AT_CHANCE = "accuracy_at_chance"
 
 
 class DivergenceGuard(Generic[_State]):

@@ -16,6 +16,7 @@ from mnist_core.events import (
     BatchCompleted,
     CheckpointReached,
     DivergenceDetected,
+    DivergenceReason,
     EpochCompleted,
     GiveUp,
     HyperparameterChanged,
@@ -41,7 +42,6 @@ from mnist_core.recipe.effective_recipe import InForce
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.training.divergence import (
     DivergenceGuard,
-    DivergenceReason,
     chance_accuracy,
     likely_cause,
 )

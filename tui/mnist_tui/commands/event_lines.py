@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
+    DivergenceReason,
     EpochCompleted,
     HyperparameterChanged,
     RunCompleted,
@@ -15,7 +16,6 @@ from mnist_core.events import (
     RunStopped,
 )
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
-from mnist_core.training.divergence import DivergenceReason
 from mnist_tui.lab.reproduce import change_flags, recipe_flags
 from mnist_tui.text import numbers
 from mnist_tui.text.visible_text import visible

@@ -9,9 +9,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from mnist_core.events import DivergenceDetected
+from mnist_core.events import DivergenceDetected, DivergenceReason
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
-from mnist_core.training.divergence import DivergenceReason
 from mnist_tui.text.numbers import count
 
 

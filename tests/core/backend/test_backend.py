@@ -1,0 +1,163 @@
+"""The choice of device and threads, and the sentences for a machine without a usable MLX."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers.python_process import run_python
+from mnist_core.backend.backend import BackendMissing, configure
+from mnist_core.backend.blas import bundled_libraries
+from mnist_core.backend.installation import (
+    check_installation,
+    conflicting_backends,
+    explain_import_error,
+    installed_backends,
+)
+from mnist_core.backend.mlx import mx
+
+on_linux_cpu = pytest.mark.skipif(
+    sys.platform != "linux" or bundled_libraries() is None,
+    reason="about MLX's CPU wheel for Linux",
+)
+
+CONFIGURE = """
+from mnist_core.backend import configure
+backend = configure({arguments})
+print(backend.device, backend.device_name, backend.blas, backend.threads, sep="|")
+"""
+
+
+@on_linux_cpu
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_asked_for_threads_are_the_ones_of_the_library_that_serves_mlx(threads: int) -> None:
+    configured, in_library = run_python(
+        CONFIGURE.format(arguments=f"'cpu', threads={threads}")
+        + "from mnist_core.backend.matrix_products import find_openblas, serving_library\n"
+        "print(find_openblas(serving_library()).threads)"
+    )
+
+    device, device_name, blas, count = configured.split("|")
+    assert (device, count, in_library) == ("cpu", str(threads), str(threads))
+    assert device_name
+    assert blas.startswith("OpenBLAS 0.3.")
+
+
+@on_linux_cpu
+def test_by_default_every_core_this_process_may_use_is_used() -> None:
+    core = min(os.sched_getaffinity(0))
+
+    (pinned,) = run_python(
+        f"import os\nos.sched_setaffinity(0, {{{core}}})\n" + CONFIGURE.format(arguments="")
+    )
+
+    assert pinned.split("|")[-1] == "1"
+
+
+def test_the_chosen_device_is_the_default_of_every_thread() -> None:
+    seen = run_python(
+        "import threading\n"
+        + CONFIGURE.format(arguments="'cpu'")
+        + "from mnist_core.backend.mlx import mx\n"
+        "thread = threading.Thread(target=lambda: print(mx.default_device() == mx.cpu))\n"
+        "thread.start(); thread.join()"
+    )
+
+    assert seen[1] == "True"
+
+
+def test_asking_for_a_gpu_where_there_is_none_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mx, "is_available", lambda _: False)
+
+    with pytest.raises(BackendMissing, match=r"finds no GPU .*--device cpu"):
+        configure("gpu")
+
+
+def test_less_than_one_thread_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 threads cannot compute; use 1 or more"):
+        configure("cpu", threads=0)
+
+
+def _installation_without_back_end(folder: Path) -> Path:
+    """Everything installed here but MLX's back end: its package, and its library in MLX's."""
+    installed = Path(mx.__file__).parents[1]
+    for entry in installed.iterdir():
+        if entry.name != "mlx" and not entry.name.startswith("mlx_c"):
+            (folder / entry.name).symlink_to(entry)
+    (folder / "mlx").mkdir()
+    for entry in (installed / "mlx").iterdir():
+        if entry.name != "lib":
+            (folder / "mlx" / entry.name).symlink_to(entry)
+    return folder
+
+
+@on_linux_cpu
+def test_mlx_alone_names_the_extra_to_install(tmp_path: Path) -> None:
+    core = Path(sys.modules["mnist_core"].__path__[0]).parent
+    site = _installation_without_back_end(tmp_path)
+
+    (said,) = run_python(
+        "from mnist_core.backend.backend import BackendMissing, configure\n"
+        "try: configure()\n"
+        "except BackendMissing as error: print(error)",
+        "-S",  # no site-packages besides PYTHONPATH
+        PYTHONPATH=f"{core}:{site}",
+    )
+
+    assert "pip install 'mnist-tui[cpu]'" in said
+    assert "'mnist-tui[cuda12]' or 'mnist-tui[cuda13]'" in said
+
+
+def test_an_mlx_that_cannot_be_loaded_is_a_sentence() -> None:
+    (said,) = run_python(
+        "import sys\n"
+        "sys.modules['mlx.core'] = None\n"
+        "from mnist_core.backend.backend import BackendMissing, configure\n"
+        "try: configure()\n"
+        "except BackendMissing as error: print(error)"
+    )
+
+    assert said.startswith("MLX is installed but cannot be loaded (")
+    assert "pip install --force-reinstall" in said
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "libc", "installed", "sentence"),
+    [
+        ("darwin", "x86_64", "", (), "there is no MLX for Intel Macs"),
+        (
+            "linux",
+            "x86_64",
+            "glibc 2.31",
+            (),
+            "glibc 2.35 or newer, and this system has glibc 2.31",
+        ),
+        ("linux", "x86_64", "", (), "glibc 2.35 or newer, and this system has none"),
+        ("linux", "aarch64", "glibc 2.35", (), "pip install 'mnist-tui[cpu]'"),
+        ("linux", "x86_64", "glibc 2.100", ("mlx-cuda-13",), "(no file). Reinstall it"),
+        ("linux", "x86_64", "glibc 3.0", ("mlx-cuda-13",), "'mnist-tui[cuda13]'"),
+        ("darwin", "arm64", "", (), "--force-reinstall mnist-tui"),
+    ],
+)
+def test_a_failed_import_is_explained(
+    platform: str, machine: str, libc: str, installed: tuple[str, ...], sentence: str
+) -> None:
+    said = explain_import_error(ImportError("no file"), platform, machine, libc, installed)
+
+    assert sentence in said
+
+
+def test_two_back_ends_in_one_environment_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = ("mlx-cpu", "mlx-cuda-12")
+    monkeypatch.setattr("mnist_core.backend.installation.installed_backends", lambda: both)
+
+    with pytest.raises(BackendMissing, match="mlx-cpu and mlx-cuda-12 are both installed"):
+        check_installation()
+
+
+def test_one_back_end_or_none_is_no_conflict() -> None:
+    assert conflicting_backends(()) == ""
+    assert conflicting_backends(installed_backends()) == ""

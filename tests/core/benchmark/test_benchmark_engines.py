@@ -1,0 +1,188 @@
+"""Every engine does the same work: the same figures from the same start in the same order."""
+
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from helpers.python_process import run_python
+from mnist_core.backend.blas import bundled_libraries
+from mnist_core.benchmark.engine import EpochTrained
+from mnist_core.benchmark.engines import ENGINES, EngineName, why_unavailable
+from mnist_core.benchmark.messages import Assignment
+from mnist_core.benchmark.numpy_engine import NumpyEngine
+from mnist_core.benchmark.problem import Problem
+from mnist_core.benchmark.processes import EngineError, EngineProcess
+from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, run_race
+from mnist_core.benchmark.worker import _settle
+from mnist_core.data.dataset import Dataset
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "relu": {"hidden_sizes": "8, 6", "batch_size": 16, "learning_rate": 0.1},
+    "sigmoid": {
+        "hidden_sizes": "8",
+        "activation": "sigmoid",
+        "batch_size": 32,
+        "momentum": 0.5,
+        "weight_decay": 0.01,
+        "pixel_scaling": "standard",
+    },
+}
+
+
+def needs(engine: EngineName) -> Any:
+    """The engine as a parameter of a test; only PyTorch, an optional rival, may be missing."""
+    if not engine.startswith("torch"):
+        return engine
+    reason = why_unavailable(engine)
+    return pytest.param(engine, marks=pytest.mark.skipif(bool(reason), reason=str(reason)))
+
+
+@pytest.fixture
+def problem(tiny: Dataset) -> Problem:
+    return Problem(make_hyperparameters(RECIPES["relu"]), tiny)
+
+
+def without_time(trained: EpochTrained) -> EpochTrained:
+    return replace(trained, seconds=0.0)
+
+
+@pytest.mark.parametrize("engine", [needs(engine) for engine in ENGINES if engine != "numpy"])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_engine_trains_what_numpy_trains(engine: EngineName, recipe: str, tiny: Dataset) -> None:
+    problem = Problem(make_hyperparameters(RECIPES[recipe]), tiny)
+    reference = NumpyEngine(problem, threads=1)
+
+    with EngineProcess(Assignment(engine, problem, 1, None)) as process:
+        description = process.wait_until_ready()
+        told_of_threads = engine not in ("mlx-stock", "torch-gpu")
+        assert description.endswith(", 1 thread") is told_of_threads
+        for epoch in (1, 2):
+            trained, expected = process.train_epoch(), reference.train_epoch()
+            assert (trained.epoch, trained.examples) == (epoch, 70)
+            assert trained.seconds > 0
+            assert trained.test_loss == pytest.approx(expected.test_loss, abs=1e-5)
+            assert trained.test_accuracy == pytest.approx(expected.test_accuracy, abs=0.034)
+            if engine == "mlx-stock":  # the published loop measures neither
+                assert (trained.train_loss, trained.train_accuracy) == (None, None)
+            else:
+                assert trained.train_loss == pytest.approx(expected.train_loss, abs=1e-5)
+                assert trained.train_accuracy == pytest.approx(expected.train_accuracy, abs=0.015)
+
+
+def test_warming_up_leaves_no_trace(problem: Problem) -> None:
+    cold, warm = (NumpyEngine(problem, threads=1) for _ in range(2))
+    warm.warm_up()
+    assert without_time(warm.train_epoch()) == without_time(cold.train_epoch())
+
+
+def test_a_part_of_an_epoch_is_told_and_scaled_up(problem: Problem) -> None:
+    race = Race("relu", problem, ("mlx-stock",), 1, 1, 1, stock_batches=3)
+    (measured,) = (event for event in run_race(race) if isinstance(event, EpochMeasured))
+    assert (measured.timed_examples, measured.epoch_examples) == (48, 70)
+    assert measured.seconds == pytest.approx(measured.timed_seconds * 70 / 48)
+
+
+def test_engines_take_turns(problem: Problem) -> None:
+    race = Race("relu", problem, ("numpy", "mlx-stock"), rounds=2, epochs=2, threads=1,
+                stock_batches=None)  # fmt: skip
+    events = list(run_race(race))
+    described = [event.engine for event in events if isinstance(event, EngineDescribed)]
+    turns = [
+        (event.round, event.engine, event.epoch)
+        for event in events
+        if isinstance(event, EpochMeasured)
+    ]
+    assert described == ["numpy", "mlx-stock"]
+    assert turns == [
+        (1, "numpy", 1), (1, "numpy", 2), (1, "mlx-stock", 1), (1, "mlx-stock", 2),
+        (2, "numpy", 3), (2, "numpy", 4), (2, "mlx-stock", 3), (2, "mlx-stock", 4),
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or bundled_libraries() is None,
+    reason="about the BLAS in MLX's CPU wheel for Linux",
+)
+def test_the_stock_engine_computes_on_the_blas_of_the_wheel() -> None:
+    (mapped,) = run_python(
+        "from pathlib import Path\n"
+        "from mnist_core.benchmark.engines import make_engine\n"
+        "from mnist_core.benchmark.problem import Problem\n"
+        "from mnist_core.recipe.hyperparameters import Hyperparameters\n"
+        "import numpy as np\n"
+        "from mnist_core.data.dataset import Dataset, Examples\n"
+        "some = Examples(np.zeros((8, 2, 2), np.uint8), np.zeros(8, np.uint16))\n"
+        "dataset = Dataset('none', some, some, ('zero',), (0,))\n"
+        "make_engine('mlx-stock', Problem(Hyperparameters(), dataset), 1, None).train_epoch()\n"
+        "maps = Path('/proc/self/maps').read_text().split()\n"
+        "print(*sorted({Path(word).name for word in maps if 'blas' in word}))"
+    )
+    libraries = mapped.split()
+    assert any(name.startswith("libblas-") for name in libraries)
+    # NumPy brings an OpenBLAS for itself, whose symbols are its own; there is no other.
+    assert [name for name in libraries if "openblas" in name and "64_" not in name] == []
+
+
+def test_a_recipe_that_an_engine_cannot_train_is_a_sentence(problem: Problem) -> None:
+    recipe = problem.hyperparameters.model_copy(update={"validation": 1000})
+    wrong = replace(problem, hyperparameters=recipe)
+    with (
+        EngineProcess(Assignment("numpy", wrong, 1, None)) as process,
+        pytest.raises(
+            EngineError, match=r"engine numpy failed\. Validation asks for 1000"
+        ) as error,
+    ):
+        process.wait_until_ready()
+    assert "Traceback" in error.value.details
+
+
+def test_a_process_that_dies_is_a_sentence(problem: Problem) -> None:
+    with EngineProcess(Assignment("numpy", problem, 1, None)) as process:
+        process.wait_until_ready()
+        process._process.kill()
+        process._process.wait()
+        with pytest.raises(EngineError, match=r"numpy failed\. Its process ended with signal 9"):
+            process.train_epoch()
+
+
+def test_closing_a_race_ends_its_processes(problem: Problem) -> None:
+    race = Race("relu", problem, ("numpy",), 100, 1, 1, None)
+    events = run_race(race)
+    next(events)
+    worker = events.gi_frame.f_locals["process"]._process
+    events.close()
+    assert worker.returncode is not None
+
+
+def test_an_engine_answers_only_when_its_threads_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu_seconds = iter([0.0, 0.02, 0.02, 0.04, 0.04, 0.0401])  # before and after each look
+    looks = []
+    clock = SimpleNamespace(
+        monotonic=lambda: 0.0, process_time=lambda: next(cpu_seconds), sleep=looks.append
+    )
+    monkeypatch.setattr("mnist_core.benchmark.worker.time", clock)
+    _settle()
+    assert len(looks) == 3
+
+
+def test_threads_that_never_rest_hold_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    clock.sleep, clock.monotonic, clock.process_time = sleep, lambda: clock.now, lambda: clock.now
+    monkeypatch.setattr("mnist_core.benchmark.worker.time", clock)
+    _settle()
+    assert clock.now == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_problem_visits_every_example_once(problem: Problem) -> None:
+    batches = list(problem.batches(1))
+    assert [len(rows) for rows in batches] == [16] * 4 + [6]
+    np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(70))

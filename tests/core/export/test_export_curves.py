@@ -1,0 +1,212 @@
+"""Curves in files: read back by the tools they are for."""
+
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.directory_watcher import DirectoryWatcher
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from helpers.kept_runs import keep_run
+from mnist_core.data.dataset import Dataset
+from mnist_core.events import BatchCompleted, EpochCompleted, Event, event_to_json
+from mnist_core.export.export import export_run
+from mnist_core.export.formats import ExportError
+from mnist_core.store import RunRecord, RunState, RunStore
+
+WILD = {"pixel_scaling": "none", "learning_rate": 100, "activation": "leaky_relu"}
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def epochs_of(events: list[Event]) -> list[EpochCompleted]:
+    return [event for event in events if isinstance(event, EpochCompleted)]
+
+
+def batches_of(events: list[Event]) -> list[BatchCompleted]:
+    return [event for event in events if isinstance(event, BatchCompleted)]
+
+
+def test_csv_has_a_row_a_step_and_the_epochs_figures_at_their_ends(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    record, events = keep_run(tmp_path, tiny, validation=20)
+    export_run(RunStore(tmp_path), record, "csv", tmp_path / "run.csv")
+    rows = rows_of(tmp_path / "run.csv")
+    assert [int(row["step"]) for row in rows] == list(range(9))
+    assert [int(row["epoch"]) for row in rows] == [0, 1, 1, 1, 1, 2, 2, 2, 2]
+    for row, batch in zip(rows[1:], batches_of(events), strict=True):
+        assert float(row["batch_loss"]) == batch.loss
+        assert float(row["batch_accuracy"]) == batch.accuracy
+        assert float(row["learning_rate"]) == batch.learning_rate
+        assert float(row["seconds"]) == batch.seconds
+    ends = [row for row in rows if row["test_loss"]]
+    assert [int(row["step"]) for row in ends] == [0, 4, 8]
+    for row, epoch in zip(ends, epochs_of(events), strict=True):
+        assert float(row["test_loss"]) == epoch.test_loss
+        assert float(row["validation_accuracy"]) == epoch.validation_accuracy
+    assert ends[0]["train_loss"] == ends[0]["batch_loss"] == ""
+    assert float(ends[2]["train_loss"]) == epochs_of(events)[2].train_loss
+
+
+def test_csv_of_a_diverged_run_has_words_that_read_as_numbers(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    record, _ = keep_run(tmp_path, tiny, **WILD)
+    export_run(RunStore(tmp_path), record, "csv", tmp_path / "run.csv")
+    table = np.genfromtxt(tmp_path / "run.csv", delimiter=",", names=True)
+    assert len(table) == 11
+    assert not np.isfinite(table["batch_loss"][-1])
+    assert rows_of(tmp_path / "run.csv")[-1]["test_loss"] == "nan"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"validation": 20, "optimizer": "adam", "schedule": "cosine", "warmup_steps": 3,
+         "learning_rate": 0.01},
+        {"batch_size": 7, "label_smoothing": 0.1},
+        WILD,
+    ],
+)  # fmt: skip
+def test_jsonl_repeats_what_training_wrote(
+    tiny: Dataset, tmp_path: Path, values: dict[str, object]
+) -> None:
+    record, events = keep_run(tmp_path, tiny, **values)
+    export_run(RunStore(tmp_path), record, "jsonl", tmp_path / "run.jsonl")
+    lines = (tmp_path / "run.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [event_to_json(event) for event in events]
+
+
+def test_jsonl_of_a_stopped_run_ends_with_its_stop(tiny: Dataset, tmp_path: Path) -> None:
+    record, events = keep_run(tmp_path, tiny, stop_after=7)
+    assert record.state is RunState.STOPPED
+    export_run(RunStore(tmp_path), record, "jsonl", tmp_path / "run.jsonl")
+    told = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+    assert told == [event_to_json(event) for event in events]
+    assert told[-1]["event"] == "run_stopped"
+    assert told[-1]["step"] == 7
+
+
+def test_tensorboard_reads_the_curves(tiny: Dataset, tmp_path: Path) -> None:
+    record, events = keep_run(tmp_path, tiny, validation=20)
+    export_run(RunStore(tmp_path), record, "tensorboard", tmp_path / "board")
+    reader = EventAccumulator(str(tmp_path / "board"), size_guidance={"scalars": 0})
+    reader.Reload()
+    losses = reader.Scalars("train/loss")
+    assert [point.step for point in losses] == list(range(1, 9))
+    assert [point.value for point in losses] == [batch.loss for batch in batches_of(events)]
+    assert [point.wall_time for point in losses] == pytest.approx(
+        [record.started + batch.seconds for batch in batches_of(events)]
+    )
+    for tag, name in (
+        ("test/loss", "test_loss"),
+        ("test/accuracy", "test_accuracy"),
+        ("validation/loss", "validation_loss"),
+        ("validation/accuracy", "validation_accuracy"),
+    ):
+        points = reader.Scalars(tag)
+        assert [point.step for point in points] == [0, 4, 8]
+        figures = [getattr(epoch, name) for epoch in epochs_of(events)]
+        assert [point.value for point in points] == pytest.approx(figures)
+    assert [point.step for point in reader.Scalars("train/epoch_loss")] == [4, 8]
+    rates = [point.value for point in reader.Scalars("train/learning_rate")]
+    assert rates == pytest.approx([0.1] * 8)
+    (text,) = reader.Tensors("run/text_summary")
+    assert "| Batch size | 16 |" in text.tensor_proto.string_val[0].decode()
+
+
+def test_tensorboards_watcher_meets_no_run_without_validation(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    record, _ = keep_run(tmp_path, tiny, **WILD)
+    export_run(RunStore(tmp_path), record, "tensorboard", tmp_path / "board")
+    watcher = DirectoryWatcher(str(tmp_path / "board"), EventFileLoader)
+    values = [(event.step, value) for event in watcher.Load() for value in event.summary.value]
+    tags = {value.tag for _, value in values}
+    assert not any(tag.startswith("validation/") for tag in tags)
+    last = [value for step, value in values if (step, value.tag) == (10, "test/loss")]
+    assert math.isnan(last[0].tensor.float_val[0])
+
+
+def test_an_earlier_tensorboard_export_is_replaced(tiny: Dataset, tmp_path: Path) -> None:
+    first, _ = keep_run(tmp_path / "home", tiny, epochs=1)
+    second, _ = keep_run(tmp_path / "home", tiny, epochs=3)
+    store = RunStore(tmp_path / "home")
+    for record in (first, second):
+        export_run(store, record, "tensorboard", tmp_path / "board")
+    reader = EventAccumulator(str(tmp_path / "board"))
+    reader.Reload()
+    assert len(list((tmp_path / "board").iterdir())) == 1
+    assert len(reader.Scalars("train/loss")) == 15
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["board", "home"]
+
+
+def stored(home: Path, tiny: Dataset) -> tuple[RunStore, RunRecord]:
+    record, _ = keep_run(home, tiny, epochs=1)
+    return RunStore(home), record
+
+
+def test_other_files_are_not_mixed_with_event_files(tiny: Dataset, tmp_path: Path) -> None:
+    store, record = stored(tmp_path / "home", tiny)
+    board = tmp_path / "board"
+    board.mkdir()
+    (board / "events.out.tfevents.1.theirs").write_text("theirs")
+    with pytest.raises(ExportError, match="holds other files"):
+        export_run(store, record, "tensorboard", board)
+    assert [path.name for path in board.iterdir()] == ["events.out.tfevents.1.theirs"]
+    with pytest.raises(ExportError, match="is a file"):
+        export_run(store, record, "tensorboard", board / "events.out.tfevents.1.theirs")
+
+
+def test_an_empty_folder_takes_event_files(tiny: Dataset, tmp_path: Path) -> None:
+    store, record = stored(tmp_path / "home", tiny)
+    (tmp_path / "board").mkdir()
+    export_run(store, record, "tensorboard", tmp_path / "board")
+    assert len(list((tmp_path / "board").iterdir())) == 1
+
+
+def test_without_its_package_tensorboard_is_refused_and_nothing_left(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, record = stored(tmp_path / "home", tiny)
+    monkeypatch.setitem(sys.modules, "tensorboard.plugins.text.summary_v2", None)
+    with pytest.raises(ExportError, match=r"pip install 'mnist-tui\[tensorboard\]'"):
+        export_run(store, record, "tensorboard", tmp_path / "board")
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_what_cannot_be_written_leaves_the_file_that_was_there(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, record = stored(tmp_path / "home", tiny)
+    target = tmp_path / "run.csv"
+    target.write_text("earlier")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("mnist_core.store.files.os.fsync", full)
+        with pytest.raises(ExportError, match=r"run.csv could not be written: No space left"):
+            export_run(store, record, "csv", target)
+    assert target.read_text() == "earlier"
+    export_run(store, record, "csv", target)
+    assert target.read_text().startswith("step,epoch,")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "run.csv"]
+
+
+def test_an_export_is_as_readable_as_any_new_file(tiny: Dataset, tmp_path: Path) -> None:
+    store, record = stored(tmp_path / "home", tiny)
+    (tmp_path / "any").touch()
+    export_run(store, record, "csv", tmp_path / "run.csv")
+    assert (tmp_path / "run.csv").stat().st_mode == (tmp_path / "any").stat().st_mode

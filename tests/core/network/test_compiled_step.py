@@ -1,0 +1,153 @@
+"""Compiled steps: the same bits as uncompiled ones, few kernels, and a run that never waits."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from helpers.python_process import run_python
+from mnist_core.backend.backend import configure
+from mnist_core.backend.kernel_cache import install_kernel_cache
+from mnist_core.data.dataset import Dataset
+from mnist_core.events import BatchCompleted, CompilationFailed, RunCompleted
+from mnist_core.network.learner import Learner
+from mnist_core.network.parameters import initial_parameters, layer_sizes
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.training.kernel_warmup import KernelWarmUp
+from mnist_core.training.train import train
+
+STEPS = 6
+on_linux_cpu = pytest.mark.skipif(
+    sys.platform != "linux" or configure().device != "cpu",
+    reason="only there MLX runs a C++ compiler",
+)
+
+
+def recipe(**values: Any) -> Hyperparameters:
+    # The first layer is large enough for the update that is split into two kernels.
+    return make_hyperparameters({"hidden_sizes": "400, 8", "batch_size": 16, **values})
+
+
+def learn(
+    dataset: Dataset, hyperparameters: Hyperparameters, *, compiled_from: int
+) -> tuple[list[float], Learner]:
+    """Losses of some batches, the last one partial; compiled from step `compiled_from` on."""
+    learner = Learner(hyperparameters, dataset, dataset.train, compiled=compiled_from == 0)
+    sizes = layer_sizes(dataset.input_size, hyperparameters.hidden_sizes, dataset.class_count)
+    learner.load(initial_parameters(sizes, 3), None)
+    losses = []
+    for step in range(STEPS):
+        if step == compiled_from:
+            learner.compile_step()
+        rows = np.arange(16 if step < STEPS - 1 else 6, dtype=np.int32) + step
+        losses.append(learner.update(rows, step, 0.01)[0])
+    return losses, learner
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"activation": "relu"}, {"activation": "gelu"}, {"optimizer": "adam"}, {"optimizer": "muon"}]
+    + [
+        pytest.param(values, marks=pytest.mark.soak)  # each has kernels to be compiled
+        for values in (
+            *({"activation": name} for name in ("sigmoid", "tanh", "silu", "leaky_relu")),
+            *({"optimizer": name} for name in ("adamw", "rmsprop", "adagrad", "lion")),
+        )
+    ]
+    + [{"momentum": 0.9, "weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3}],
+    ids=str,
+)
+def test_compiled_and_uncompiled_steps_give_the_same_bits(
+    tiny: Dataset, values: dict[str, Any]
+) -> None:
+    never, uncompiled = learn(tiny, recipe(**values), compiled_from=STEPS)
+    midway, compiled = learn(tiny, recipe(**values), compiled_from=2)
+    assert midway == never
+    for left, right in zip(uncompiled.arrays(), compiled.arrays(), strict=True):
+        for a, b in zip(left, right, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@on_linux_cpu
+def test_changing_what_changes_now_compiles_nothing(tiny: Dataset) -> None:
+    folder = install_kernel_cache().folder
+    assert folder is not None
+    learn(tiny, recipe(dropout=0.1, momentum=0.5), compiled_from=0)
+    made = set(folder.rglob("*.so"))
+    assert made, "a compiled step has kernels"
+    for values in (
+        {"dropout": 0.2, "momentum": 0.9, "weight_decay": 0.1, "learning_rate": 0.3},
+        {"dropout": 0.1, "batch_size": 9, "pixel_scaling": "standard", "epochs": 3, "seed": 5},
+    ):
+        learn(tiny, recipe(**values), compiled_from=0)
+    assert set(folder.rglob("*.so")) == made
+
+
+@pytest.fixture
+def shared_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let child processes find the cache that this process chose when MLX was imported."""
+    folder = install_kernel_cache().folder
+    if folder is not None:
+        cache = next(parent for parent in folder.parents if parent.name == "mnist-tui").parent
+        monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+
+
+@on_linux_cpu
+@pytest.mark.usefixtures("shared_cache")
+def test_kernels_are_made_beside_a_run_and_found_by_the_next(tiny: Dataset) -> None:
+    kernels = KernelWarmUp(recipe(), tiny, len(tiny.train))
+    assert kernels.possible
+    assert not kernels.ready
+    kernels.start()
+    kernels.wait(60)
+    assert kernels.finished
+    assert kernels.ready
+    assert KernelWarmUp(recipe(learning_rate=0.5, seed=9), tiny, len(tiny.train)).ready
+    assert not KernelWarmUp(recipe(optimizer="adam"), tiny, len(tiny.train)).ready
+
+
+@on_linux_cpu
+def test_making_kernels_can_be_given_up_at_any_time(tiny: Dataset) -> None:
+    kernels = KernelWarmUp(recipe(optimizer="muon"), tiny, len(tiny.train))
+    kernels.start()
+    kernels.close()
+    assert not kernels.finished
+    kernels.close()
+
+
+@on_linux_cpu
+def test_a_run_whose_kernels_cannot_be_compiled_says_so_and_goes_on(tmp_path: Path) -> None:
+    broken = tmp_path / "g++"
+    # It answers when asked for its version, as MLX does first, and then fails.
+    broken.write_text('#!/bin/sh\n[ "$1" = --version ] || { echo "error: no memory"; exit 1; }\n')
+    broken.chmod(0o755)
+    lines = run_python(
+        "import numpy as np\n"
+        "from mnist_core.data.dataset import Dataset, Examples\n"
+        "from mnist_core.events import CompilationFailed\n"
+        "from mnist_core.recipe.hyperparameters import make_hyperparameters\n"
+        "from mnist_core.training.train import train\n"
+        "images = np.random.default_rng(0).integers(0, 255, (3000, 5, 5), np.uint8)\n"
+        "examples = Examples(images, (np.arange(3000) % 3).astype(np.uint16))\n"
+        "data = Dataset('x', examples, examples, ('a', 'b', 'c'), (0, 1, 2))\n"
+        "recipe = make_hyperparameters({'batch_size': 1, 'epochs': 100})\n"
+        "run = train(recipe, data)\n"
+        "failed = next(event for event in run if isinstance(event, CompilationFailed))\n"
+        "print(failed.message)\n"
+        "print(type(next(run)).__name__)\n"
+        "run.close()\n",
+        PATH=f"{tmp_path}:/usr/bin:/bin",
+        XDG_CACHE_HOME=tmp_path / "cache",
+    )
+    assert "no memory" in lines[0]
+    assert "Check that g++ works" in lines[0]
+    assert lines[1] == "BatchCompleted"
+
+
+def test_a_finished_run_leaves_no_failure_behind(tiny: Dataset) -> None:
+    events = list(train(recipe(epochs=2), tiny))
+    assert isinstance(events[-1], RunCompleted)
+    assert not any(isinstance(event, CompilationFailed) for event in events)
+    assert sum(isinstance(event, BatchCompleted) for event in events) == 10

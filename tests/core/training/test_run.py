@@ -1,0 +1,295 @@
+"""TrainingRun driven by scripted generators: no MLX, no timing."""
+
+import threading
+from collections.abc import Generator
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from helpers.recorded_runs import wait_until
+from mnist_core.events import (
+    BatchCompleted,
+    DivergenceDetected,
+    DivergenceReason,
+    Event,
+    GiveUp,
+    HalveLearningRate,
+    RunDiverged,
+    RunEnded,
+    RunFailed,
+    RunStopped,
+    StopTraining,
+    TrainingState,
+)
+from mnist_core.recipe.changes import ChangeError, Changes
+from mnist_core.recipe.hyperparameters import TakesEffect
+from mnist_core.training.training_run import Decision, TrainingRun
+
+Events = Generator[Event, None, None]
+
+
+def batch(step: int) -> BatchCompleted:
+    return BatchCompleted(step, 1, step, loss=1.0 / step, accuracy=0.5, learning_rate=0.1)
+
+
+def stopped(step: int) -> RunStopped:
+    state = TrainingState((np.zeros(1, np.float32),), None, step=step)
+    return RunStopped("id", 0, step, None, None, 0, None, 0.0, 0.0, state)
+
+
+def endless(after_first: threading.Event | None = None) -> Events:
+    """Batches for ever; StopTraining is answered with RunStopped."""
+    step = 0
+    try:
+        while True:
+            step += 1
+            yield batch(step)
+            if after_first is not None:
+                after_first.set()
+    except StopTraining:
+        yield stopped(step)
+
+
+def finish(run: TrainingRun) -> list[Event]:
+    assert run.join(10), "the run's thread did not end"
+    return run.drain()
+
+
+def test_events_arrive_in_order_and_end_once() -> None:
+    def script() -> Events:
+        yield batch(1)
+        yield batch(2)
+        yield stopped(2)
+        pytest.fail("asked for an event after the end")
+
+    run = TrainingRun(script)
+    run.start()
+    events = finish(run)
+    assert [type(event) for event in events] == [BatchCompleted, BatchCompleted, RunStopped]
+    assert run.drain() == []
+
+
+def test_stop_throws_into_the_generator_and_keeps_its_answer() -> None:
+    under_way = threading.Event()
+    run = TrainingRun(lambda: endless(under_way))
+    run.start()
+    assert under_way.wait(10)
+    run.stop()
+    *batches, end = finish(run)
+    assert isinstance(end, RunStopped)
+    assert end.step == len(batches)
+    assert not run.alive
+
+
+def test_a_paused_run_takes_no_step_until_resumed() -> None:
+    asked = []
+
+    def script() -> Events:
+        for step in range(1, 4):
+            asked.append(step)
+            yield batch(step)
+        yield stopped(3)
+
+    run = TrainingRun(script)
+    run.pause()
+    run.start()
+    assert run.wait_until_paused(10)
+    assert asked == [1]
+    run.resume()
+    events = finish(run)
+    assert asked == [1, 2, 3]
+    assert len(events) == 4
+
+
+def test_a_paused_run_can_be_stopped() -> None:
+    run = TrainingRun(endless)
+    run.pause()
+    run.start()
+    assert run.wait_until_paused(10)
+    run.stop()
+    assert isinstance(finish(run)[-1], RunStopped)
+
+
+def test_an_error_becomes_the_last_event() -> None:
+    def script() -> Events:
+        yield batch(1)
+        raise ValueError("The disk is on fire. Use water.")
+
+    run = TrainingRun(script)
+    run.start()
+    events = finish(run)
+    assert isinstance(events[-1], RunFailed)
+    assert events[-1].message == "The disk is on fire. Use water."
+    assert "ValueError" in events[-1].traceback
+    assert sum(isinstance(event, RunEnded) for event in events) == 1
+
+
+def test_an_error_on_stopping_still_ends_the_run() -> None:
+    def script() -> Events:
+        try:
+            while True:
+                yield batch(1)
+        except StopTraining:
+            raise OSError("No space left.") from None
+
+    run = TrainingRun(script)
+    run.start()
+    run.stop()
+    assert isinstance(finish(run)[-1], RunFailed)
+
+
+def test_a_generator_that_just_ends_is_a_failure() -> None:
+    def script() -> Events:
+        yield batch(1)
+
+    run = TrainingRun(script)
+    run.start()
+    end = finish(run)[-1]
+    assert isinstance(end, RunFailed)
+    assert end.message
+
+
+def test_the_thread_cleans_up_after_itself_in_its_own_thread() -> None:
+    threads = []
+
+    def script() -> Events:
+        threads.append(threading.get_ident())
+        yield stopped(0)
+
+    run = TrainingRun(script, at_thread_end=lambda: threads.append(threading.get_ident()))
+    run.start()
+    finish(run)
+    assert len(threads) == 2
+    assert threads[0] == threads[1] != threading.get_ident()
+
+
+def test_many_events_pass_the_mailbox_without_loss() -> None:
+    def script() -> Events:
+        for step in range(1, 20_001):
+            yield batch(step)
+        yield stopped(20_000)
+
+    run = TrainingRun(script)
+    run.start()
+    events: list[Event] = []
+    while run.alive:
+        events += run.drain()
+    events += run.drain()
+    steps = [event.step for event in events if isinstance(event, BatchCompleted)]
+    assert steps == list(range(1, 20_001))
+
+
+def test_a_run_pauses_after_so_many_batches_and_epoch_ends_do_not_count() -> None:
+    asked: list[int] = []
+
+    def script() -> Events:
+        for step in range(1, 8):
+            asked.append(step)
+            yield batch(step)
+            yield DivergenceDetected(
+                step, 1, 9.0, DivergenceReason.LOSS_NOT_FINITE, 0, "It is told, and no batch."
+            )
+        yield stopped(7)
+
+    run = TrainingRun(script)
+    run.train_batches(3)
+    run.start()
+    assert run.wait_until_paused(10)
+    assert asked == [1, 2, 3]
+    run.train_batches(1)
+    wait_until(lambda: len(asked) == 4)
+    assert run.wait_until_paused(10)
+    run.resume()
+    finish(run)
+    assert asked == list(range(1, 8))
+
+
+def test_what_is_asked_for_reaches_the_training() -> None:
+    changes = Changes()
+
+    def script() -> Events:
+        yield batch(1)
+        rates = [value for _, value in changes.take(TakesEffect.NOW)]
+        yield replace(batch(2), learning_rate=rates[0])
+        yield stopped(2)
+
+    run = TrainingRun(script, changes=changes)
+    run.pause()
+    run.start()
+    assert run.wait_until_paused(10)
+    run.change("learning-rate", "0.25")
+    with pytest.raises(ChangeError, match="Seed cannot change during a run"):
+        run.change("seed", 1)
+    run.resume()
+    told = finish(run)[1]
+    assert isinstance(told, BatchCompleted)
+    assert told.learning_rate == 0.25
+
+
+DIVERGED = DivergenceDetected(2, 1, 9.0, DivergenceReason.LOSS_NOT_FINITE, 1, "Too fast.")
+
+
+def diverging() -> Events:
+    """Tells of a divergence after two batches, and how it was answered."""
+    yield batch(1)
+    yield batch(2)
+    try:
+        yield DIVERGED
+        yield batch(3)
+    except HalveLearningRate:
+        yield batch(1)
+    except GiveUp:
+        yield replace_end(RunDiverged)
+        return
+    except StopTraining:
+        yield stopped(2)
+        return
+    yield stopped(4)
+
+
+def replace_end(kind: type[RunDiverged]) -> RunDiverged:
+    end = stopped(2)
+    return kind(*(getattr(end, each.name) for each in fields(end)))
+
+
+@pytest.mark.parametrize(
+    ("decision", "kind", "step"),
+    [
+        (Decision.GO_ON, BatchCompleted, 3),
+        (Decision.HALVE_LEARNING_RATE, BatchCompleted, 1),
+        (Decision.GIVE_UP, RunDiverged, 2),
+    ],
+)
+def test_a_run_that_diverged_waits_for_a_decision(
+    decision: Decision, kind: type[BatchCompleted | RunDiverged], step: int
+) -> None:
+    run = TrainingRun(diverging, hold=True)
+    run.decide(Decision.GIVE_UP)  # too early: nothing to decide yet
+    run.start()
+    assert run.wait_until_paused(10)
+    assert run.undecided
+    assert run.drain()[-1] == DIVERGED
+    run.decide(decision)
+    after = finish(run)[0]
+    assert isinstance(after, kind)
+    assert after.step == step
+    assert not run.undecided
+
+
+def test_a_run_that_waits_for_a_decision_can_be_stopped_or_resumed() -> None:
+    for act, last in ((TrainingRun.stop, 2), (TrainingRun.resume, 4)):
+        run = TrainingRun(diverging, hold=True)
+        run.start()
+        assert run.wait_until_paused(10)
+        act(run)
+        end = finish(run)[-1]
+        assert isinstance(end, RunStopped)
+        assert end.step == last
+
+
+def test_without_hold_nobody_is_asked() -> None:
+    run = TrainingRun(diverging)
+    run.start()
+    events = finish(run)
+    assert [event.step for event in events if isinstance(event, BatchCompleted)] == [1, 2, 3]

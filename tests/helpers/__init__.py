@@ -1,0 +1,1 @@
+"""What tests share: data, scripted runs, terminals, and the app under a harness."""

@@ -1,0 +1,100 @@
+"""The app under Pilot, with scripted runs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from helpers.lab import Lab
+from helpers.scripted import ScriptedLoader, ScriptedRuns, loaded
+from helpers.settling import settled
+from mnist_core.backend.backend import Backend
+from mnist_core.benchmark.contest_run import ContestFactory
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.store import RunStore
+from mnist_tui.app import MnistApp
+from mnist_tui.lab.session import Session, State
+from mnist_tui.settings.config import ConfigFile
+
+TWO_EPOCHS = make_hyperparameters({"epochs": 2})
+
+
+class AppHarness(Lab):
+    """The app, its session and its scripted runs; `pilot` is there once the app runs."""
+
+    def __init__(
+        self,
+        loader: ScriptedLoader,
+        hyperparameters: Hyperparameters,
+        log: Path,
+        config: ConfigFile | None = None,
+        *,
+        first_launch: bool = False,
+        runs: ScriptedRuns | None = None,
+        backend: Backend | None = None,
+        make_race: ContestFactory | None = None,
+    ) -> None:
+        self.loader = loader
+        self.runs = runs or ScriptedRuns()
+        self.store = RunStore(log.parent / "home")
+        self.session = Session(
+            self.runs, lambda: self.loader, lambda text: "It is logged.", self.store
+        )
+        self.app = MnistApp(
+            self.session,
+            backend,
+            hyperparameters,
+            "mlx-docs",
+            log,
+            self.store,
+            make_race,
+            config=config,
+            first_launch=first_launch,
+        )
+
+    async def until_loaded(self) -> None:
+        await self.until(lambda: self.loader.started > 0 and not self.loader.events)
+
+    async def until_state(self, state: State) -> None:
+        """Wait until the session is in `state`, and has taken all that the run told before."""
+        await self.until(lambda: self.session.state is state)
+        # The state is asked of the run; its events wait for the next tick.
+        self.app._train_screen._tick()
+        await settled()
+
+    def commands(self) -> set[str]:
+        """The commands that a key gives now, shown in the footer or not."""
+        return {
+            str(binding.description)
+            for _, binding, enabled, _ in self.app.screen.active_bindings.values()
+            if enabled
+        }
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path,
+    size: tuple[int, int] = (120, 40),
+    config: ConfigFile | None = None,
+    *,
+    loader: ScriptedLoader | None = None,
+    hyperparameters: Hyperparameters = TWO_EPOCHS,
+    runs: ScriptedRuns | None = None,
+    first_launch: bool = False,
+) -> AsyncIterator[AppHarness]:
+    """The app with its data loaded, its files in `folder`."""
+    made = AppHarness(
+        loader or loaded(),
+        hyperparameters,
+        folder / "log",
+        config,
+        runs=runs,
+        first_launch=first_launch,
+    )
+    async with made.app.run_test(size=size) as pilot:
+        made.pilot = pilot
+        await made.until_loaded()
+        try:
+            yield made
+        finally:
+            made.runs.gate.set()
+            made.session.close()

@@ -1,0 +1,166 @@
+"""`mnist-tui train` put together: data, device and training are stand-ins here."""
+
+import sys
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from helpers.scripted_events import training, whole_run
+from mnist_core.backend.backend import Backend
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.loader import DatasetFailed, DatasetLoaded, DatasetOffered
+from mnist_core.events import RunCompleted
+from mnist_core.recipe.changes import Change, Changes
+from mnist_tui.cli import run
+
+EXAMPLES = Examples(np.zeros((3, 2, 2), np.uint8), np.zeros(3, np.uint16))
+ADVICE = "The BLAS is slow."
+BACKEND = Backend("cpu", "a CPU", "a BLAS", 1, "0.0", advice=ADVICE)
+DATASET = Dataset("digits", EXAMPLES, EXAMPLES, ("zero",), (0,))
+
+
+class Calls:
+    """What the stand-ins were called with."""
+
+    def __init__(self) -> None:
+        self.source: Any = "not asked"
+        self.device: tuple[Any, ...] = ()
+        self.seeds: list[int] = []
+        self.backends: list[Any] = []
+        self.changes: list[Any] = []
+        self.policies: list[str] = []
+        self.loader_cancelled = False
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
+    """Runs `mnist-tui train` with an answer of the loader and what it tells afterwards."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+    def start(
+        answer: DatasetLoaded | DatasetFailed, *arguments: str, later: tuple[Any, ...] = ()
+    ) -> tuple[int, Calls]:
+        calls = Calls()
+
+        def make_loader(source: str | None, _cache: object) -> SimpleNamespace:
+            calls.source = source
+
+            def cancel() -> None:
+                calls.loader_cancelled = True
+
+            return SimpleNamespace(drain=lambda: list(later), cancel=cancel)
+
+        def configure(*arguments: Any) -> Backend:
+            calls.device = arguments
+            return BACKEND
+
+        def train(
+            recipe: Any,
+            dataset: Dataset,
+            _state: object,
+            *,
+            backend: Any,
+            changes: Changes,
+            on_divergence: str,
+            **_: Any,
+        ) -> Any:
+            assert dataset is DATASET
+            calls.seeds.append(recipe.seed)
+            calls.backends.append(backend)
+            calls.changes.append(changes)
+            calls.policies.append(on_divergence)
+            return training(whole_run())
+
+        module = "mnist_tui.commands.train"
+        monkeypatch.setattr(f"{module}.DatasetLoader", make_loader)
+        monkeypatch.setattr(f"{module}.wait_for_dataset", lambda _loader, _stream: answer)
+        monkeypatch.setattr(f"{module}.configure", configure)
+        monkeypatch.setitem(sys.modules, "mnist_core.training.train", SimpleNamespace(train=train))
+        return run(["train", *arguments]), calls
+
+    return start
+
+
+def test_the_flags_reach_data_device_and_training(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--data", "kmnist", "--device", "cpu", "--threads", "1", "--seed", "8"]
+    code, calls = train(DatasetLoaded(DATASET, None), *flags, "--repeat", "2")
+    assert code == 0
+    assert (calls.source, calls.device) == ("kmnist", ("cpu", 1))
+    assert calls.seeds == [8, 9]
+    assert calls.backends == [BACKEND] * 2
+    assert calls.loader_cancelled
+    output = capsys.readouterr()
+    assert "2 runs, seeds 8 to 9" in output.out
+    assert output.err == f"{ADVICE}\n"
+
+
+def test_synthetic_digits_in_place_of_mnist_are_said_on_stderr(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reason = "These digits are synthetic. To try again: mnist-tui data fetch mnist."
+    code, calls = train(DatasetLoaded(DATASET, reason), "--json")
+    assert code == 0
+    assert calls.source is None
+    output = capsys.readouterr()
+    assert output.err == f"{reason}\n{ADVICE}\n"
+    assert reason not in output.out
+
+
+def test_a_download_that_ends_meanwhile_is_told(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(DatasetLoaded(DATASET, "Synthetic."), later=(DatasetOffered(DATASET),))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "MNIST has been downloaded meanwhile: the next run will use it."
+
+
+def test_data_that_cannot_be_had_trains_nothing(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, calls = train(DatasetFailed("No such data.", "Traceback"), "--data", "kmnist")
+    assert code == 1
+    assert calls.seeds == []
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", "No such data.\n")
+
+
+def test_changes_and_what_to_do_on_divergence_reach_every_run(
+    train: Callable[..., tuple[int, Calls]],
+) -> None:
+    flags = ["--change", "9:learning-rate=0.05", "--change", "4:batch_size=64"]
+    code, calls = train(
+        DatasetLoaded(DATASET, None), *flags, "--on-divergence", "halve", "--repeat", "2"
+    )
+    assert code == 0
+    wanted = (Change(4, "batch_size", 64), Change(9, "learning_rate", 0.05))
+    assert [changes.scheduled for changes in calls.changes] == [wanted, wanted]
+    # Each run has a place of its own for what else is asked for.
+    assert calls.changes[0] is not calls.changes[1]
+    assert calls.policies == ["halve", "halve"]
+
+
+def test_a_change_that_the_run_does_not_reach_is_told(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = list(whole_run())[-1]
+    assert isinstance(end, RunCompleted)
+    flags = [f"--change={end.step - 1}:momentum=0.5", f"--change={end.step}:learning_rate=0.05"]
+    code, _ = train(DatasetLoaded(DATASET, None), *flags)
+    assert code == 0
+    told = capsys.readouterr().err.splitlines()[-1]
+    late = f"--change {end.step}:learning_rate=0.05"
+    assert told == f"The run ended after {end.step} updates, so nothing came of {late}."
+
+
+def test_without_flags_nothing_changes_and_the_recipe_ends_as_published(
+    train: Callable[..., tuple[int, Calls]],
+) -> None:
+    _, calls = train(DatasetLoaded(DATASET, None))
+    assert ([c.scheduled for c in calls.changes], calls.policies) == ([()], ["continue"])

@@ -1,0 +1,133 @@
+"""Wrong usage and the edges of the command line, without training."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cyclopts import App
+
+from mnist_core.recipe.hyperparameters import presets
+from mnist_tui.cli import EXIT_USAGE, make_app, run
+
+HEAVY = {"mlx", "numpy", "textual", "plotext", "pooch", "requests"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["trian"], "There is no command 'trian' here. Did you mean train? See mnist-tui --help."),
+        (["fly"], "There is no command 'fly' here. See mnist-tui --help."),
+        (["--data", "x", "train"], "There is no command 'train' here."),
+        (["train", "extra"], "'extra' is one value too many: every value follows its flag."),
+        (["train", "--hidden-sizes", "32", "32"], "'32' is one value too many"),
+        (["train", "--learnin-rate", "1"], "--learnin-rate. Did you mean --learning-rate?"),
+        (["train", "--epochs"], "--epochs needs a value (one that begins with a dash is written"),
+        (["train", "--hidden-sizes", "-3,2"], "written --hidden-sizes=VALUE). See mnist-tui train"),
+        (["train", "--epochs", "1", "--epochs", "2"], "--epochs is given more than once."),
+        (["train", "--no-epochs"], "Unknown option: --no-epochs."),
+        (["train", "--change", "5"], "--change: '5' is no change: it takes STEP:FIELD=VALUE, such"),
+        (["train", "--change", "5:seed=1"], "--change: Seed cannot change during a run; these can"),
+        (["train", "--change", "5:dropout=2"], "--change: Dropout: '2' is not usable; it takes"),
+        (
+            ["train", "--change", "5:momentum=1e-3", "--optimizer", "adam"],
+            "--change 5:momentum=0.001 has no effect here: adam has no momentum setting.",
+        ),
+        (["train", "--on-divergence", "pray"], "--on-divergence"),
+        (["train", "--no-change", "1"], "Unknown option: --no-change."),
+        (["data", "fetch"], "NAME needs a value. See mnist-tui data fetch --help."),
+        (["data", "fetch", "emnist"], "There is no data set 'emnist' to fetch; choose one of"),
+        (["data", "get", "mnist"], "See mnist-tui data --help."),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert run(arguments) == EXIT_USAGE
+    output = capsys.readouterr()
+    assert expected in output.err
+    assert output.err.count("\n") == 1
+    assert output.out == ""
+
+
+def test_too_many_seeds_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "--seed", "4294967295", "--repeat", "2"]) == EXIT_USAGE
+    assert "--repeat 2 counts the seed up too far." in capsys.readouterr().err
+
+
+def commands(app: App, words: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """The words of each command, the program itself included."""
+    yield list(words)
+    for name in app:
+        if not name.startswith("-"):
+            yield from commands(app[name], (*words, name))
+
+
+HELP = [[*words, "--help"] for words in commands(make_app())]
+
+
+def test_every_command_is_among_those_whose_help_is_tried() -> None:
+    some = [
+        ["--help"],
+        ["check", "--help"],
+        ["data", "fetch", "--help"],
+        ["runs", "list", "--help"],
+    ]
+    assert [each for each in some if each not in HELP] == []
+
+
+@pytest.mark.parametrize("arguments", [*HELP, ["--version"], ["data"], ["runs"]], ids=" ".join)
+def test_help_and_version_wait_for_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from mnist_tui.cli import run\n"
+        f"code = run({arguments!r})\n"
+        "tops = {name.partition('.')[0] for name in sys.modules}\n"
+        f"print(code, sorted(tops & {HEAVY!r}), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stderr == "0 []\n"
+    assert "\x1b" not in done.stdout
+
+
+def test_the_first_frame_waits_for_nothing_that_it_does_not_need() -> None:
+    later = {"mlx", "plotext", "safetensors", "pooch", "textual_serve"}
+    code = f"import sys, mnist_tui.app; print(sorted({later!r} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_the_version_names_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    name, version = capsys.readouterr().out.split()
+    assert name == "mnist-tui"
+    assert version[0].isdecimal()
+
+
+def reproducing_commands() -> list[str]:
+    """The commands in the README's table of published results."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Published results, reproduced")[2].partition("\n## ")[0]
+    cells = [line.split(" | ")[-1] for line in section.splitlines() if line.startswith("|")]
+    return [found for cell in cells[2:] for found in re.findall("`([^`]+)`", cell)]
+
+
+def test_the_table_of_published_results_holds_every_preset_and_race() -> None:
+    found = " ".join(reproducing_commands())
+    named = [f"train --preset {name} " for name in presets()]
+    named += [f"bench --task {task} " for task in ("mlp", "linear", "logistic", "evaluations")]
+    assert [each for each in named if each not in found] == []
+
+
+@pytest.mark.parametrize("command", reproducing_commands())
+def test_what_reproduces_a_published_result_is_a_command(command: str) -> None:
+    app = make_app()
+    words = command.split()
+    function, *_ = app.parse_args(words)  # it raises for flags and values that do not exist
+    assert function is app[words[0]].default_command

@@ -1,0 +1,199 @@
+"""The command line that reproduces a run, read back by the command line's own flags."""
+
+import random
+import shlex
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.stored_runs import put_run
+from mnist_core.recipe.changes import Change, parse_change
+from mnist_core.recipe.hyperparameters import (
+    Hyperparameters,
+    hyperparameter_fields,
+    make_hyperparameters,
+    presets,
+    unused_fields,
+)
+from mnist_core.store import RunRecord, RunStore
+from mnist_tui.cli import run
+from mnist_tui.lab.reproduce import command_line, recipe_flags
+from mnist_tui.runtime.launch_options import LaunchOptions
+
+Launch = tuple[LaunchOptions, dict[str, Any]]
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    """A stored run with the default hyperparameters."""
+    put_run(tmp_path, "0000000a", "run 1")
+    return RunStore(tmp_path).run("run 1")
+
+
+@pytest.fixture
+def read_back(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Launch]:
+    """What `mnist-tui train` takes a command line for; nothing is trained."""
+    seen: list[Launch] = []
+
+    def train_headless(options: LaunchOptions, **rest: Any) -> int:
+        seen.append((options, rest))
+        return 0
+
+    monkeypatch.setattr("mnist_tui.commands.train.train_headless", train_headless)
+    # The command installs its own; these put back those of the tests.
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+
+    def launch(command: str) -> Launch:
+        program, *arguments = shlex.split(command)
+        assert program == "mnist-tui"
+        assert run(arguments) == 0, command
+        return seen[-1]
+
+    return launch
+
+
+def some_hyperparameters(random_: random.Random) -> Hyperparameters:
+    """Values for about half of the fields, numbers with all their digits."""
+    small, large = 10 ** random_.uniform(-12, -3), random_.uniform(0, 0.999)
+    share = random_.choice([small, large])
+    values: dict[str, Any] = {
+        "hidden_sizes": [random_.randint(1, 4096) for _ in range(random_.randint(0, 8))],
+        "dropout": share,
+        "learning_rate": random_.choice([small, 100 * large + small]),
+        "momentum": random_.random(),
+        "weight_decay": 10 * random_.random(),
+        "warmup_steps": random_.randint(0, 1_000_000),
+        "batch_size": random_.randint(1, 65_536),
+        "epochs": random_.randint(1, 100_000),
+        "shuffle": random_.random() < 0.5,
+        "label_smoothing": share / 2,
+        "validation": random_.choice(["none", "published", random_.randint(1, 10_000_000)]),
+        "seed": random_.randint(0, 2**32 - 1),
+    }
+    for name, field in hyperparameter_fields().items():
+        if field.choices:
+            values[name] = random_.choice(field.choices)
+    assert values.keys() == hyperparameter_fields().keys()
+    chosen = {name: value for name, value in values.items() if random_.random() < 0.5}
+    return make_hyperparameters(chosen, random_.choice(list(presets().values())).hyperparameters)
+
+
+def used(hyperparameters: Hyperparameters) -> dict[str, Any]:
+    unused = unused_fields(hyperparameters)
+    return {name: value for name, value in hyperparameters if name not in unused}
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_is_named_and_nothing_else(
+    record: RunRecord, read_back: Callable[[str], Launch], name: str
+) -> None:
+    recipe = presets()[name].hyperparameters
+    assert recipe_flags(recipe) == ["--preset", name]
+    options, _ = read_back(command_line(replace(record, hyperparameters=recipe)))
+    assert options.hyperparameters == recipe
+
+
+def test_any_hyperparameters_are_read_back_to_the_last_digit(
+    record: RunRecord,
+    read_back: Callable[[str], Launch],
+    repeats: Callable[[int, int], int],
+) -> None:
+    random_ = random.Random(4)
+    exact = 0
+    for _ in range(repeats(50, 500)):
+        wanted = some_hyperparameters(random_)
+        command = command_line(replace(record, hyperparameters=wanted, epochs=wanted.epochs))
+        made = read_back(command)[0].hyperparameters
+        assert used(made) == used(wanted), command
+        if not unused_fields(wanted):
+            assert made == wanted, command
+            exact += 1
+    assert exact > 6
+
+
+def test_values_without_effect_are_kept_where_a_preset_has_them() -> None:
+    adam = presets()["torch-sigmoid"].hyperparameters.model_copy(update={"optimizer": "adam"})
+    assert recipe_flags(adam) == ["--preset", "torch-sigmoid", "--optimizer", "adam"]
+    idle = adam.model_copy(update={"momentum": 0.7})
+    assert recipe_flags(idle) == ["--preset", "torch-sigmoid", "--optimizer", "adam"]
+
+
+def test_the_preset_with_the_fewest_flags_is_taken() -> None:
+    recipe = presets()["mlx-wide"].hyperparameters.model_copy(update={"seed": 7})
+    assert recipe_flags(recipe) == ["--preset", "mlx-wide", "--seed", "7"]
+
+
+@pytest.mark.parametrize("data", ["synthetic", '/home/a b/it\'s "$HOME" `x` #1', "-folder"])
+def test_data_and_machine_are_said(
+    record: RunRecord, read_back: Callable[[str], Launch], data: str
+) -> None:
+    machine = replace(record.environment, device="gpu", threads=3)
+    command = command_line(replace(record, data=data, environment=machine))
+    options, rest = read_back(command)
+    assert (options.data, options.device, options.threads) == (data, "gpu", 3)
+    assert rest["until_epoch"] is None
+
+
+def test_added_epochs_leave_the_recipe_as_it_was(
+    record: RunRecord, read_back: Callable[[str], Launch]
+) -> None:
+    longer = replace(record, epochs=record.hyperparameters.epochs + 5)
+    options, rest = read_back(command_line(longer))
+    assert options.hyperparameters == record.hyperparameters
+    assert rest["until_epoch"] == longer.epochs
+
+
+def test_it_reads_well(record: RunRecord) -> None:
+    recipe = make_hyperparameters(
+        {"hidden_sizes": "128, 64", "optimizer": "adam", "learning_rate": 0.001, "shuffle": False}
+    )
+    assert command_line(replace(record, data="mnist", hyperparameters=recipe)) == (
+        "mnist-tui train --data mnist --preset mlx-docs --hidden-sizes 128,64 --optimizer adam "
+        "--learning-rate 0.001 --no-shuffle --device cpu --threads 2"
+    )
+    linear = make_hyperparameters({"hidden_sizes": ""})
+    assert "--hidden-sizes '' " in command_line(replace(record, hyperparameters=linear))
+
+
+def test_changes_are_in_the_command_and_are_read_back(
+    record: RunRecord, read_back: Callable[[str], Launch]
+) -> None:
+    changes = (
+        Change(0, "learning_rate", 0.1 + 0.2),
+        Change(4, "batch_size", 20_000),
+        Change(4, "epochs", 3),
+        Change(9_999, "dropout", 0.5),
+    )
+    changed = replace(record, changes=changes, epochs=3, step=9)
+    command = command_line(changed)
+    assert "--change 4:batch_size=20000 --change 4:epochs=3" in command
+    assert "--until-epoch" not in command
+    _, rest = read_back(command)
+    assert tuple(parse_change(text) for text in rest["changes"]) == changes
+    assert rest["until_epoch"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "epochs", "said"),
+    [
+        (12, 4, 12, None),
+        # Fewer than had been done when it changed: it ended there.
+        (1, 12, 3, None),
+        # One more epoch after that.
+        (2, 8, 4, 4),
+        # Not reached yet: the recipe's still hold.
+        (12, 4_000, 10, None),
+    ],
+)
+def test_epochs_that_were_changed_and_then_added_to_are_told_apart(
+    record: RunRecord, value: int, step: int, epochs: int, said: int | None,
+    read_back: Callable[[str], Launch],
+) -> None:  # fmt: skip
+    changed = replace(record, changes=(Change(step, "epochs", value),), epochs=epochs, step=40)
+    assert read_back(command_line(changed))[1]["until_epoch"] == said

@@ -1,0 +1,319 @@
+"""The race screen with scripted races: choosing, watching, stopping, keeping, opening."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from helpers.app_harness import opened
+from helpers.lab import SIZES
+from helpers.scripted import ScriptedLoader, digits, loaded
+from helpers.scripted_races import RaceApp, RaceLab, ScriptedRaces, scored
+from mnist_core.benchmark.contest import Contest
+from mnist_core.benchmark.processes import EngineError
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_core.store import RaceState, StoreError
+from mnist_tui.charts.chart import Chart
+from mnist_tui.lab.session import State
+from mnist_tui.race.kept_races import KeptRaces
+from mnist_tui.race.race_chart import race_plot
+from mnist_tui.race.race_form import EntrantPicker, RaceForm
+from mnist_tui.race.race_session import RaceStage
+from mnist_tui.race.race_table import table
+from mnist_tui.ui.choice import Choice
+from mnist_tui.ui.dialogs import Question
+
+OpenLab = Callable[..., AbstractAsyncContextManager[RaceLab]]
+
+
+@pytest.fixture
+def open_lab(tmp_path: Path) -> OpenLab:
+    @asynccontextmanager
+    async def open_it(
+        size: tuple[int, int] = (120, 40), loader: ScriptedLoader | None = None
+    ) -> AsyncIterator[RaceLab]:
+        app = RaceApp(tmp_path, loader)
+        async with app.run_test(size=size) as pilot:
+            lab = RaceLab(app, pilot)
+            await pilot.pause()
+            try:
+                yield lab
+            finally:
+                app.races.gate.set()
+                app.runs.gate.set()
+                app.desk.close()
+                app.session.close()
+
+    return open_it
+
+
+def legend(lab: RaceLab) -> list[str]:
+    return [curve.label for curve in lab.app.race_screen.query_one(Chart).plot.curves]
+
+
+async def test_before_the_first_race_the_screen_says_what_will_be_there(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        text = lab.text()
+        assert "Choose who races, and press r" in text
+        assert "How fast each is" in text
+        assert "Races are kept here" in text
+        assert "mlx-docs on scripted" in text, "which data are used"
+        for gone in ("Stop", "Earlier", "Delete", "X axis"):
+            assert gone not in lab.footer()
+
+
+async def test_a_race_is_watched_kept_and_told_apart(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        lab.races.gate.clear()
+        await lab.press("r")
+        await lab.until(lambda: "numpy · round 1 of 5" in lab.text())
+        assert "racing" in lab.text()
+        assert "Stop" in lab.footer()
+        assert "Start" not in lab.footer()
+        lab.races.gate.set()
+        await lab.until(lambda: lab.desk.stage is RaceStage.COMPLETED)
+        assert legend(lab) == ["mlx", "numpy"]
+        curves = lab.app.race_screen.query_one(Chart).plot.curves
+        assert len({(curve.marker, curve.line) for curve in curves}) == len(curves)
+        text = lab.text()
+        assert "0.500" in text, "seconds an epoch"
+        assert "2.00 to 2.00" in text, "numpy takes twice as long"
+        assert "98.00 %" in text
+        assert "784-32-32-10 on scripted" in text
+        (record,) = lab.app.store.races()
+        assert record.state is RaceState.COMPLETED
+        assert lab.races.made[0][1] is lab.app.session.dataset
+
+
+async def test_the_task_decides_who_can_take_part(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        await lab.press("e", "right")
+        form = lab.app.race_screen.query_one(RaceForm)
+        assert form.contest_task == "linear"
+        assert "linear regression on examples drawn here" in lab.text()
+        form.query_one(EntrantPicker).focus()
+        await lab.press("space", "down", "space")
+        assert form.entrants[:2] == ("mlx-like", "mlx-published")
+        await lab.race("r")
+        contest, dataset = lab.races.made[0]
+        assert (contest.entrants, contest.baseline) == (form.entrants, "numpy-float64")
+        assert dataset is None
+        assert "it/s" in lab.text()
+        assert "3 858" not in lab.text(), "that was published for the other regression"
+
+
+async def test_a_race_that_starts_right_behind_another_task_is_of_that_task(
+    open_lab: OpenLab,
+) -> None:
+    async with open_lab() as lab:
+        task = lab.app.race_screen.query_one(".task Choice", Choice)
+        task.action_step(1)
+        lab.app.race_screen.action_start_race()
+        await lab.until(lambda: lab.desk.end is not None and not lab.desk.is_racing)
+        [(contest, _)] = lab.races.made
+        assert contest.task == task.value != "mlp"
+        assert contest.entrants == lab.app.race_screen.query_one(EntrantPicker).chosen
+
+
+async def test_entrants_that_cannot_run_say_why(
+    open_lab: OpenLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_tui.race.entrants.is_importable", lambda name: name == "numpy")
+    async with open_lab() as lab:
+        await lab.press("e", "right", "left")
+        picker = lab.app.race_screen.query_one(EntrantPicker)
+        assert "mlx not installed" in lab.text()
+        picker.focus()
+        await lab.press("space")
+        assert picker.chosen == ("numpy",)
+
+
+async def test_nobody_cannot_race(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        picker = lab.app.race_screen.query_one(EntrantPicker)
+        picker.focus()
+        for _ in range(5):
+            if picker.pointed.name in picker.chosen:
+                await lab.press("space")
+            await lab.press("down")
+        await lab.press("r")
+        assert "Nobody takes part" in lab.said()
+        assert not lab.races.made
+
+
+async def test_a_stopped_race_keeps_what_it_measured(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        lab.races.gate.clear()
+        await lab.press("r")
+        await lab.until(lambda: bool(lab.desk.scores and lab.desk.scores.laps))
+        await lab.press("s")
+        assert lab.desk.stage is RaceStage.STOPPING
+        lab.races.gate.set()
+        await lab.until(lambda: lab.desk.stage is RaceStage.STOPPED)
+        (record,) = lab.app.store.races()
+        assert record.state is RaceState.STOPPED
+        assert len(record.scores.laps) == 1
+        assert "stopped" in lab.text()
+
+
+async def test_a_failure_is_a_sentence_that_stays(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        lab.races.fail_with = EngineError("mlx", "There is no [/] memory \x1b[31m.", "details")
+        await lab.race("r")
+        assert lab.desk.stage is RaceStage.FAILED
+        assert (
+            "The engine mlx failed. There is no [/] memory ␛[31m. It is in the log." in lab.text()
+        )
+        (record,) = lab.app.store.races()
+        assert record.failure == "The engine mlx failed. There is no [/] memory \x1b[31m."
+
+
+async def test_earlier_races_are_opened_and_deleted(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        await lab.race("r")
+        await lab.press("e", "right")
+        await lab.race("ctrl+r")
+        assert [record.contest.task for record in lab.desk.records] == ["linear", "mlp"]
+        await lab.press("h", "down", "enter")
+        assert lab.desk.scores is not None
+        assert lab.desk.scores.contest.task == "mlp"
+        assert "s/epoch" in lab.text()
+        await lab.press("h", "ctrl+d")
+        assert isinstance(lab.app.screen, Question)
+        await lab.press("escape", "ctrl+d", "enter")
+        assert [record.contest.task for record in lab.desk.records] == ["linear"]
+        assert lab.desk.scores is None, "what was shown is gone"
+
+
+async def test_races_of_the_store_are_there_after_a_restart(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        await lab.race("r")
+    async with open_lab() as lab:
+        await lab.press("h", "enter")
+        assert "0.500" in lab.text()
+        assert legend(lab)[0] == "mlx"
+
+
+async def test_no_race_starts_while_a_run_trains(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        session = lab.app.session
+        lab.app.runs.gate.clear()
+        session.run(make_hyperparameters({"epochs": 2}))
+        await lab.until(lambda: session.tick() and session.state is State.RUNNING)
+        await lab.press("r")
+        assert "would distort the race" in lab.said()
+        assert not lab.races.made
+        session.pause()
+        lab.app.runs.gate.set()
+        await lab.until(lambda: session.state is State.PAUSED)
+        await lab.race("r")
+        assert len(lab.races.made) == 1
+
+
+async def test_a_run_that_starts_all_the_same_stops_the_race(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        lab.races.gate.clear()
+        await lab.press("r")
+        await lab.until(lambda: lab.desk.is_racing)
+        with pytest.raises(StoreError, match="A race is under way"):
+            lab.app.session.resume_stored("any")
+        lab.app.runs.gate.clear()
+        lab.app.session.run(make_hyperparameters({"epochs": 2}))
+        await lab.until(lambda: lab.desk.stage is RaceStage.STOPPING)
+        lab.races.gate.set()
+        await lab.until(lambda: lab.desk.stage is RaceStage.STOPPED)
+        assert "stopped, since a run began" in lab.text()
+
+
+async def test_a_network_needs_data(open_lab: OpenLab) -> None:
+    async with open_lab(loader=ScriptedLoader()) as lab:
+        assert "waiting for the data" in lab.text()
+        await lab.press("r")
+        assert "There are no data" in lab.said()
+        await lab.press("e", "right")
+        await lab.race("ctrl+r")
+        assert lab.desk.stage is RaceStage.COMPLETED
+
+
+async def test_a_click_ticks_and_reads_the_chart_out(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        picker = lab.app.race_screen.query_one(EntrantPicker)
+        await lab.pilot.click(EntrantPicker, offset=(5, 1))
+        assert "mlx-stock" in picker.chosen
+        await lab.race("r")
+        await lab.pilot.click("#race-chart", offset=(40, 10))
+        await lab.pilot.pause()
+        chart = lab.app.race_screen.query_one(Chart)
+        assert chart.cursor is not None
+        await lab.press("escape")
+        assert chart.cursor is None
+        await lab.press("x")
+        assert chart.plot.x.title == "seconds, log"
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+async def test_everything_is_there_at_every_size(open_lab: OpenLab, size: tuple[int, int]) -> None:
+    async with open_lab(size) as lab:
+        await lab.press("e", "right", "escape")
+        await lab.race("r")
+        lines = lab.text().splitlines()
+        (row,) = [line for line in lines if "mlx-published" in line and "0.50 to 0.50" not in line
+                  and "to" in line]  # fmt: skip
+        assert "5 000 to 5 000" in row
+        assert any("Start" in line for line in lines)
+        await lab.press("h")
+        assert lab.app.race_screen.query_one(KeptRaces).region.height > 2
+        assert "✓ linear" in lab.text()
+
+
+async def test_names_from_outside_are_drawn_as_they_are(open_lab: OpenLab) -> None:
+    async with open_lab(loader=loaded(digits(name="[/]\x1b[31mred"))) as lab:
+        assert "[/]␛[31mred" in lab.text()
+        await lab.race("r")
+        assert "on [/]␛[31mred" in lab.text()
+
+
+async def test_the_key_4_and_leaving_the_app(tmp_path: Path) -> None:
+    races = ScriptedRaces()
+    async with opened(tmp_path) as bench:
+        bench.app._make_race = races
+        races.gate.clear()
+        await bench.pilot.press("4")
+        await bench.pilot.press("r")
+        await bench.until(lambda: "racing" in bench.text())
+        await bench.pilot.press("1")
+        await bench.pilot.pause()
+        await bench.pilot.press("r")
+        await bench.pilot.pause()
+        said = "".join(note.message for note in bench.app._notifications)
+        assert "A race is under way" in said
+        assert bench.session.state is State.IDLE
+        desk = bench.app._race_desk
+        assert desk is not None
+        desk.stop()
+        races.gate.set()
+        bench.app.close_race()
+        assert bench.session.hold == ""
+        (record,) = bench.store.races()
+        assert record.state is RaceState.STOPPED
+
+
+def test_a_contest_of_nobody_known_is_drawn() -> None:
+    """One that another version kept may have entrants that this one has not."""
+    contest = Contest("linear", ("fortran", "numpy-float64"), "numpy-float64", 1, 1, 1000, 1000,
+                      (100, 1))  # fmt: skip
+    scores = scored(contest)
+    assert [curve.label for curve in race_plot(scores, log_time=True).curves] == list(
+        contest.entrants
+    )
+    assert "○ fortran" in table(scores, 100).plain
+    assert all(len(line) <= 40 for line in table(scores, 40).plain.splitlines())
+
+
+def test_published_figures_are_in_the_table() -> None:
+    contest = Contest("mlp", ("mlx", "torch"), "mlx", 1, 1, 60, 10, (784, 10), "mlx-wide", "mnist")
+    lines = table(scored(contest), 120).plain.splitlines()
+    assert "on an M1" in lines[0]
+    assert lines[1].endswith("0.21")
+    assert lines[2].endswith("0.39")
