@@ -68,7 +68,7 @@ async def test_the_end_of_the_server_stops_and_keeps_the_run(
 STUBBORN = """
 import sys
 from pathlib import Path
-from mnist_tui.commands.serve import serve
+from mnist_tui.web.serve import serve
 from mnist_tui.web.served_app import ServedApp
 
 ServedApp.end.__defaults__ = (1e6,)  # seconds: the test does not wait for them

@@ -23,7 +23,7 @@ on_linux_cpu = pytest.mark.skipif(
 )
 
 CONFIGURE = """
-from mnist_core.backend import configure
+from mnist_core.backend.backend import configure
 backend = configure({arguments})
 print(backend.device, backend.device_name, backend.blas, backend.threads, sep="|")
 """

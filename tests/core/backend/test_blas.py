@@ -19,7 +19,7 @@ REFERENCE = ("libblas-bd8a282c.so.3.10.0", "libgfortran-f7379c93.so.5.0.0")
 
 PRODUCTS = """
 import numpy as np
-from mnist_core.mlx import mx
+from mnist_core.backend.mlx import mx
 random = np.random.default_rng(0)
 a, b = random.random((256, 784)), random.random((784, 256))
 exact = np.einsum("ij,jk->ik", a, b)

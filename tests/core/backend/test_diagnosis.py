@@ -20,7 +20,7 @@ on_linux_cpu = pytest.mark.skipif(
 
 DIAGNOSE = """
 from pathlib import Path
-from mnist_core.diagnosis import diagnose
+from mnist_core.backend.diagnosis import diagnose
 found = diagnose("synthetic", Path("unused"), {}, (), "cpu", 1)
 """
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 COMPILED = """
-from mnist_core.mlx import mx
+from mnist_core.backend.mlx import mx
 compiled = mx.compile(lambda x: mx.exp(x) * x + x)
 def evaluate():
     return [round(value, 3) for value in compiled(mx.ones(2)).tolist()]

@@ -311,9 +311,9 @@ def test_the_process_ends_while_an_address_is_looked_up(tmp_path: Path) -> None:
 import socket, sys, threading
 from pathlib import Path
 import numpy as np
-from mnist_core import synthetic
-from mnist_core.dataset import Dataset, Examples
-from mnist_core.loading import DatasetLoaded, DatasetLoader
+from mnist_core.data import synthetic
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.loader import DatasetLoaded, DatasetLoader
 
 looked_up = threading.Event()
 
