@@ -33,8 +33,8 @@ from mnist_core.events import (
 )
 from mnist_core.network.evaluation import answer, evaluate, logits
 from mnist_core.network.parameters import layer_sizes, parameter_count
-from mnist_core.recipe.changes import Change, Changes
-from mnist_core.recipe.effective_recipe import InForce
+from mnist_core.recipe.changes import Change, ChangeQueue
+from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.store import Environment
 from mnist_core.store.recorder import RunRecorder, recorded_by
@@ -69,7 +69,7 @@ class RestlessRuns:
         environment: Environment | None = None,
         changes: Sequence[Change] = (),
     ) -> TrainingRun:
-        asked = Changes(changes)
+        asked = ChangeQueue(changes)
         chance = random.Random(self._random.random())
 
         def events() -> Generator[Event, None, None]:
@@ -93,7 +93,7 @@ class _Story:
         state: TrainingState | None,
         until_epoch: int,
         samples: NDArray[np.uint8],
-        asked: Changes,
+        asked: ChangeQueue,
         chance: random.Random,
     ) -> None:
         self._recipe = hyperparameters
@@ -107,7 +107,7 @@ class _Story:
             self._split = split(dataset, hyperparameters.validation)
         except ValueError as error:
             raise PlannedError(str(error)) from error
-        self._start = InForce.at_start(hyperparameters, len(self._split.train))
+        self._start = EffectiveRecipe.at_start(hyperparameters, len(self._split.train))
         self._step = state.step if state is not None else 0
         self._epoch = state.epoch if state is not None else 0
         # Where it was trained by others, batches took as long as they did there.

@@ -29,7 +29,7 @@ from mnist_core.events import (
     TrainingState,
 )
 from mnist_core.network.evaluation import evaluate
-from mnist_core.recipe.changes import Change, Changes, Value
+from mnist_core.recipe.changes import Change, ChangeQueue, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.store import Environment
 from mnist_core.store.recorder import RunRecorder, recorded_by
@@ -111,7 +111,7 @@ class ScriptedRuns:
     ) -> TrainingRun:
         self.made.append(hyperparameters)
         run_id = recorder.run_id if recorder is not None else "id"
-        asked = Changes(changes)
+        asked = ChangeQueue(changes)
 
         def events() -> Generator[Event, None, None]:
             story = self._events(hyperparameters, dataset, state, until_epoch, run_id, asked)
@@ -129,7 +129,7 @@ class ScriptedRuns:
         state: TrainingState | None,
         until_epoch: int,
         run_id: str,
-        changes: Changes,
+        changes: ChangeQueue,
     ) -> Generator[Event, None, None]:
         if self.fail_with is not None:
             raise self.fail_with

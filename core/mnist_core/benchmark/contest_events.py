@@ -31,7 +31,7 @@ from mnist_core.benchmark.regression_race import (
 )
 from mnist_core.data.dataset import Dataset
 from mnist_core.network.evaluation import evaluate
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 
 
 def make_contest(

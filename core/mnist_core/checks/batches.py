@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from mnist_core.backend.backend import Backend
-from mnist_core.checks.check import Bench, Check, Measured
+from mnist_core.checks.check import Check, CheckContext, Measurement
 from mnist_core.checks.references import Doubles, doubles, forward
 from mnist_core.data.dataset import Dataset, Examples, class_names_for
 from mnist_core.events import (
@@ -37,9 +37,9 @@ Visits = dict[int, Doubles]
 """By epoch: (batches, examples), how often each batch was trained on each example."""
 
 
-def check_coverage(shuffle: bool, bench: Bench) -> Measured:
+def check_coverage(shuffle: bool, context: CheckContext) -> Measurement:
     """How often each epoch trains on each example."""
-    visits = read_visits(_recipe(shuffle=shuffle), 2, bench.backend)
+    visits = read_visits(_recipe(shuffle=shuffle), 2, context.backend)
     figure, detail = 0.0, "Every example was trained on once."
     for epoch, of_epoch in visits.items():
         counts = of_epoch.sum(axis=0)
@@ -52,37 +52,37 @@ def check_coverage(shuffle: bool, bench: Bench) -> Measured:
                     f"Epoch {epoch} trained on example {worst + 1} of {EXAMPLES} "
                     f"{counts[worst]:.3g} times."
                 )
-    return Measured(figure, _TOLERANCE, detail)
+    return Measurement(figure, _TOLERANCE, detail)
 
 
-def check_file_order(bench: Bench) -> Measured:
+def check_file_order(context: CheckContext) -> Measurement:
     """Unshuffled batches against slices of the examples."""
-    (found,) = read_visits(_recipe(shuffle=False), 1, bench.backend).values()
+    (found,) = read_visits(_recipe(shuffle=False), 1, context.backend).values()
     batches = np.arange(EXAMPLES) // BATCH_SIZE
     expected = (batches == np.arange(batches[-1] + 1)[:, None]).astype(np.float64)
     if found.shape != expected.shape:
         raise ValueError(f"The epoch had {len(found)} batches instead of {len(expected)}.")
     gaps = np.abs(found - expected)
     batch, example = np.unravel_index(gaps.argmax(), gaps.shape)
-    return Measured(
+    return Measurement(
         float(gaps.max()),
         _TOLERANCE,
         f"The largest is of example {example + 1} in batch {batch + 1}.",
     )
 
 
-def check_orders(bench: Bench) -> Measured:
+def check_orders(context: CheckContext) -> Measurement:
     """Orders of two epochs, of the same seed again, and of another one."""
-    first = read_visits(_recipe(), 2, bench.backend)
-    again = read_visits(_recipe(), 2, bench.backend)
-    other = read_visits(_recipe(seed=1), 1, bench.backend)
+    first = read_visits(_recipe(), 2, context.backend)
+    again = read_visits(_recipe(), 2, context.backend)
+    other = read_visits(_recipe(seed=1), 1, context.backend)
     promises = {
         "Epochs 1 and 2 have the same batches.": not _same(first[1], first[2]),
         "The same seed gives other batches.": all(_same(first[e], again[e]) for e in first),
         "Another seed gives the same batches.": not _same(first[1], other[1]),
     }
     broken = [sentence for sentence, kept in promises.items() if not kept]
-    return Measured(float(len(broken)), 0.0, " ".join(broken) or "All three hold.")
+    return Measurement(float(len(broken)), 0.0, " ".join(broken) or "All three hold.")
 
 
 def _same(first: Doubles, second: Doubles) -> bool:

@@ -20,16 +20,28 @@ Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Measurement:
+    """What a check found."""
+
+    figure: float
+    """The largest difference, in the unit that the check's description names."""
+    tolerance: float
+    """The largest figure that passes."""
+    detail: str
+    """Where the difference is the largest, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class LargestDifference:
     """A difference, and the array it is in."""
 
     figure: float
     where: str
 
-    @property
-    def sentence(self) -> str:
-        """Where to look."""
-        return f"The largest is in {self.where}." if self.figure else "Nothing differs."
+    def within(self, tolerance: float) -> Measurement:
+        """What a check found whose differences may be so large."""
+        where = f"The largest is in {self.where}." if self.figure else "Nothing differs."
+        return Measurement(self.figure, tolerance, where)
 
 
 def parameter_names(count: int) -> list[str]:
@@ -39,7 +51,7 @@ def parameter_names(count: int) -> list[str]:
 
 def largest_relative(
     found: Sequence[Floats], expected: Sequence[Floats], names: Sequence[str]
-) -> Difference:
+) -> LargestDifference:
     """The largest difference, relative to the largest absolute value expected in its array.
 
     Values near 0 are thus held to the rounding of their array, not to their own. Arrays of zeros
@@ -54,7 +66,7 @@ def largest_relative(
 
 def largest_absolute(
     found: Sequence[Floats], expected: Sequence[Floats], names: Sequence[str]
-) -> Difference:
+) -> LargestDifference:
     """The largest absolute difference; one that is not a number is the largest of all.
 
     Raises:
@@ -68,16 +80,16 @@ def _largest(
     expected: Sequence[Floats],
     names: Sequence[str],
     scales: Sequence[float],
-) -> Difference:
+) -> LargestDifference:
     if [array.shape for array in found] != [array.shape for array in expected]:
         raise ValueError("The arrays that were to be compared have different shapes.")
-    largest = Difference(0.0, names[0])
+    largest = LargestDifference(0.0, names[0])
     for ours, theirs, name, scale in zip(found, expected, names, scales, strict=True):
         gaps = np.abs(ours.astype(np.float64) - theirs.astype(np.float64))
         figure = float(gaps.max(initial=0.0)) / scale
         # Written so that NaN wins over every number, and the first NaN over the others.
         if not figure <= largest.figure and not np.isnan(largest.figure):
-            largest = Difference(figure, name)
+            largest = LargestDifference(figure, name)
     return largest
 
 
@@ -85,25 +97,13 @@ Status = Literal["ok", "failed", "not run"]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class CheckContext:
     """What the checks may use."""
 
     dataset: Dataset
     backend: Backend
     folder: Path
     """An empty folder for what has to go through a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a check found."""
-
-    figure: float
-    """The largest difference, in the unit that the check's description names."""
-    tolerance: float
-    """The largest figure that passes."""
-    detail: str
-    """Where the difference is the largest, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Check:
     """What is compared, in a few words."""
     description: str
     """The claim, and what its figure is, as sentences."""
-    measure: Callable[[Bench], Measured | NotRun]
+    measure: Callable[[CheckContext], Measurement | NotRun]
     """Makes the comparison; an exception is a failure of the check."""
 
 
@@ -151,7 +151,7 @@ class CheckResult:
         return "ok" if self.passed else "failed"
 
 
-def run_check(check: Check, bench: Bench) -> CheckResult:
+def run_check(check: Check, context: CheckContext) -> CheckResult:
     """Make a check. A figure that is not a number does not pass.
 
     Raises:
@@ -163,8 +163,8 @@ def run_check(check: Check, bench: Bench) -> CheckResult:
     passed: bool | None = None
     details = ""
     try:
-        match check.measure(bench):
-            case Measured() as found:
+        match check.measure(context):
+            case Measurement() as found:
                 figure, tolerance, detail = found.figure, found.tolerance, found.detail
                 passed = math.isfinite(found.figure) and found.figure <= found.tolerance
             case NotRun(reason):

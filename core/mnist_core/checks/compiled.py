@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from mnist_core.backend.kernel_cache import install_kernel_cache
 from mnist_core.checks.check import (
-    Bench,
     Check,
-    Measured,
+    CheckContext,
+    Measurement,
     NotRun,
     largest_relative,
     parameter_names,
@@ -33,10 +33,10 @@ _RECIPE = Hyperparameters(
 _CLASSES = 10
 
 
-def check_compiled(bench: Bench) -> Measured | NotRun:
+def check_compiled(context: CheckContext) -> Measurement | NotRun:
     """Some updates by a compiled step and by an uncompiled one."""
     # Only there a run changes over in its midst, when its kernels are ready.
-    to_the_bit = sys.platform == "linux" and bench.backend.device == "cpu"
+    to_the_bit = sys.platform == "linux" and context.backend.device == "cpu"
     if to_the_bit:
         reason = install_kernel_cache().reason
         if not reason and shutil.which("g++") is None:
@@ -52,7 +52,7 @@ def check_compiled(bench: Bench) -> Measured | NotRun:
     names += [f"the optimizer's memory of {name}" for name in names]
     difference = largest_relative(compiled, eager, names)
     tolerance = 0.0 if to_the_bit else 1e-5
-    return Measured(difference.figure, tolerance, difference.sentence)
+    return difference.within(tolerance)
 
 
 def _learn(dataset: Dataset, *, compiled: bool) -> tuple[Sequence[NDArray[np.float32]], str | None]:

@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend.mlx import mx
-from mnist_core.checks.check import Bench, Check, Measured, largest_absolute, largest_relative
+from mnist_core.checks.check import (
+    Check,
+    CheckContext,
+    Measurement,
+    largest_absolute,
+    largest_relative,
+)
 from mnist_core.checks.references import Doubles, losses
 from mnist_core.network.models import CrossEntropy
 
@@ -17,26 +23,26 @@ STEP = 1e-5
 _ROUNDING = 1e-5
 
 
-def check_loss(label_smoothing: float, _: Bench) -> Measured:
+def check_loss(label_smoothing: float, _: CheckContext) -> Measurement:
     """The mean loss of random logits."""
     logits, labels = _random_logits()
     found, _gradient = _mlx_loss(logits, labels, label_smoothing)
     expected = losses(logits.astype(np.float64), labels, label_smoothing).mean()
     difference = largest_relative([found], [np.asarray(expected)], ["the mean loss"])
-    return Measured(difference.figure, _ROUNDING, difference.sentence)
+    return difference.within(_ROUNDING)
 
 
-def check_gradient(label_smoothing: float, _: Bench) -> Measured:
+def check_gradient(label_smoothing: float, _: CheckContext) -> Measurement:
     """The gradient by every logit, against central differences."""
     logits, labels = _random_logits()
     _loss, found = _mlx_loss(logits, labels, label_smoothing)
     expected = _slopes(logits.astype(np.float64), labels, label_smoothing)
     names = [f"the gradient by the logit of class {label}" for label in range(CLASSES)]
     difference = largest_relative(list(found.T), list(expected.T), names)
-    return Measured(difference.figure, _ROUNDING, difference.sentence)
+    return difference.within(_ROUNDING)
 
 
-def check_large_logits(_: Bench) -> Measured:
+def check_large_logits(_: CheckContext) -> Measurement:
     """Logits of -100 and 100, whose exponentials leave the range of float32."""
     random = np.random.default_rng(3)
     logits = random.choice(np.array([-LARGE, LARGE], np.float32), (EXAMPLES, CLASSES))
@@ -49,7 +55,7 @@ def check_large_logits(_: Bench) -> Measured:
         [np.asarray(1.0), _slopes(exact, labels, SMOOTHING) * EXAMPLES],
         ["the mean loss", "the gradient"],
     )
-    return Measured(difference.figure, _ROUNDING, difference.sentence)
+    return difference.within(_ROUNDING)
 
 
 def _random_logits() -> tuple[NDArray[np.float32], NDArray[np.int32]]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend.mlx import mx
-from mnist_core.checks.check import Bench, Check, Measured, largest_absolute
+from mnist_core.checks.check import Check, CheckContext, Measurement, largest_absolute
 from mnist_core.network.models import forward
 
 _SHARES = (0.1, 0.5, 0.8)
@@ -15,7 +15,7 @@ _DEVIATIONS = 5.0
 """A share that is kept to is this many standard deviations off once in two million times."""
 
 
-def check_share(_: Bench) -> Measured:
+def check_share(_: CheckContext) -> Measurement:
     """The units kept by a layer, by the same layer in two batches, and by two layers in turn."""
     worst, where = 0.0, "none of them"
     for share in _SHARES:
@@ -32,17 +32,17 @@ def check_share(_: Bench) -> Measured:
             figure = abs(float(kept.mean()) - expected) / deviation
             if figure > worst:
                 worst, where = figure, name
-    return Measured(worst, _DEVIATIONS, f"The largest is in {where}.")
+    return Measurement(worst, _DEVIATIONS, f"The largest is in {where}.")
 
 
-def check_scale(_: Bench) -> Measured:
+def check_scale(_: CheckContext) -> Measurement:
     """The units that were kept, against 1 / (1 - share)."""
     left = [_left(share, step=1) for share in _SHARES]
     found = [values[values != 0].astype(np.float64) for values in left]
     scaled = [values * (1 - share) for values, share in zip(found, _SHARES, strict=True)]
     names = [f"a layer that drops {share}" for share in _SHARES]
     difference = largest_absolute(scaled, [np.ones_like(values) for values in found], names)
-    return Measured(difference.figure, 1e-6, difference.sentence)
+    return difference.within(1e-6)
 
 
 def _left(share: float, step: int, layers: int = 1) -> NDArray[np.float32]:

@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from mnist_core.backend.mlx import mx
 from mnist_core.benchmark.numpy_network import NumpyNetwork
-from mnist_core.checks.check import Bench, Check, Measured, largest_relative, parameter_names
+from mnist_core.checks.check import (
+    Check,
+    CheckContext,
+    Measurement,
+    largest_relative,
+    parameter_names,
+)
 from mnist_core.checks.references import (
     Doubles,
     RandomBatch,
@@ -42,17 +48,17 @@ def mlx_gradients(batch: RandomBatch, activation: Activation) -> list[NDArray[np
     return [np.array(gradient) for gradient in gradients]
 
 
-def check_backpropagation(activation: Literal["relu", "sigmoid"], _: Bench) -> Measured:
+def check_backpropagation(activation: Literal["relu", "sigmoid"], _: CheckContext) -> Measurement:
     """Every gradient of a batch against backpropagation written by hand."""
     batch = random_batch()
     network = NumpyNetwork(doubles(batch.parameters), activation, len(batch.labels))
     network.loss_and_gradients(batch.inputs.astype(np.float64), batch.labels)
     found = mlx_gradients(batch, activation)
     difference = largest_relative(found, network.gradients, parameter_names(len(found)))
-    return Measured(difference.figure, _ROUNDING, difference.sentence)
+    return difference.within(_ROUNDING)
 
 
-def check_central_differences(activation: Activation, _: Bench) -> Measured:
+def check_central_differences(activation: Activation, _: CheckContext) -> Measurement:
     """A random sample of the gradients against (f(w + h) - f(w - h)) / 2h."""
     batch = random_batch()
     gradients = mlx_gradients(batch, activation)
@@ -66,7 +72,7 @@ def check_central_differences(activation: Activation, _: Bench) -> Measured:
         slopes = _slopes(parameters, array.reshape(-1), entries, batch, activation)
         expected.append(np.fromiter(slopes, np.float64))
     difference = largest_relative(found, expected, parameter_names(len(found)))
-    return Measured(difference.figure, _ROUNDING, difference.sentence)
+    return difference.within(_ROUNDING)
 
 
 def _slopes(

@@ -9,13 +9,20 @@ from mnist_core.backend.mlx import mx
 from mnist_core.benchmark.numpy_network import NumpyNetwork
 from mnist_core.benchmark.problem import Problem
 from mnist_core.checks import reference_optimizers as rules
-from mnist_core.checks.check import Bench, Check, Measured, largest_relative, parameter_names
+from mnist_core.checks.check import (
+    Check,
+    CheckContext,
+    Measurement,
+    largest_relative,
+    parameter_names,
+)
 from mnist_core.checks.reference_optimizers import Rates, Rule
 from mnist_core.checks.references import Doubles, distance_to_kink, doubles
 from mnist_core.network.learner import Learner
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.network.parameters import initial_parameters
-from mnist_core.recipe.hyperparameters import OptimizerName, presets
+from mnist_core.recipe.hyperparameters import OptimizerName
+from mnist_core.recipe.presets import presets
 
 UPDATES = 3
 SIZES = (784, 32, 32, 10)
@@ -46,10 +53,10 @@ _CASES = (
 )
 
 
-def check_sgd_update(bench: Bench) -> Measured:
+def check_sgd_update(context: CheckContext) -> Measurement:
     """Train one batch as a run does; compare with float64 weights minus the rate times backprop."""
     recipe = presets()["mlx-unit-rate"].hyperparameters
-    problem = Problem(recipe, bench.dataset)
+    problem = Problem(recipe, context.dataset)
     before = problem.initial_parameters()
     exact = doubles(before)
     rows = problem.order(1)[: recipe.batch_size]
@@ -59,7 +66,7 @@ def check_sgd_update(bench: Bench) -> Measured:
     if clear.any():
         rows, inputs = rows[clear], inputs[clear]
 
-    learner = Learner(recipe, bench.dataset, problem.split.train)
+    learner = Learner(recipe, context.dataset, problem.split.train)
     learner.load(before, None)
     learner.update(rows, 0, recipe.learning_rate)
     after, _ = learner.arrays()
@@ -69,10 +76,10 @@ def check_sgd_update(bench: Bench) -> Measured:
     found = [new.astype(np.float64) - old for new, old in zip(after, exact, strict=True)]
     expected = [-recipe.learning_rate * gradient for gradient in network.gradients]
     difference = largest_relative(found, expected, parameter_names(len(found)))
-    return Measured(difference.figure, _ROUNDING, difference.sentence)
+    return difference.within(_ROUNDING)
 
 
-def check_updates(case: _Case, _: Bench) -> Measured:
+def check_updates(case: _Case, _: CheckContext) -> Measurement:
     """Three updates along the same random gradients; how far each parameter moved in all."""
     random = np.random.default_rng(1)
     optimizer, rates = OPTIMIZERS[case.optimizer], case.rates
@@ -98,7 +105,7 @@ def check_updates(case: _Case, _: Bench) -> Measured:
     found = [np.array(new).astype(np.float64) - old for new, old in zip(ours, start, strict=True)]
     expected = [new - old for new, old in zip(exact, start, strict=True)]
     difference = largest_relative(found, expected, parameter_names(len(found)))
-    return Measured(difference.figure, case.tolerance, difference.sentence)
+    return difference.within(case.tolerance)
 
 
 CHECKS = (

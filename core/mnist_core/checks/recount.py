@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.checks.check import Bench, Check, Measured
+from mnist_core.checks.check import Check, CheckContext, Measurement
 from mnist_core.checks.references import Doubles, forward, losses
 from mnist_core.events import EpochCompleted
 from mnist_core.export.export import export_run
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 from mnist_core.store import RunStore
 from mnist_core.store.recorder import recorded
 from mnist_core.training.train import train
@@ -21,13 +21,13 @@ _TIE = 1e-4
 """Where float32 cannot tell the largest logit from the next, either prediction is right."""
 
 
-def check_recount(bench: Bench) -> Measured:
+def check_recount(context: CheckContext) -> Measurement:
     """Train an epoch, keep it, export it, and measure it again in float64."""
-    reported, path = _train_and_export(bench)
+    reported, path = _train_and_export(context)
     from safetensors.numpy import load_file
 
     parameters = _parameters(load_file(path))
-    test = bench.dataset.test
+    test = context.dataset.test
     inputs = test.images.reshape(len(test), -1) / 255
     logits = forward(parameters, inputs, "relu")
     loss = float(losses(logits, test.labels).mean())
@@ -40,7 +40,7 @@ def check_recount(bench: Bench) -> Measured:
         "accuracy": max(0.0, abs(reported.test_accuracy - accuracy) - ties),
     }
     worst = max(figures, key=lambda name: (np.isnan(figures[name]), figures[name]))
-    return Measured(
+    return Measurement(
         figures[worst],
         _TOLERANCE,
         f"The largest is in the {worst}. Training reported accuracy "
@@ -49,20 +49,20 @@ def check_recount(bench: Bench) -> Measured:
     )
 
 
-def _train_and_export(bench: Bench) -> tuple[EpochCompleted, Path]:
+def _train_and_export(context: CheckContext) -> tuple[EpochCompleted, Path]:
     """The report of the first epoch, and the file of its weights."""
     recipe = presets()["mlx-docs"].hyperparameters
-    store = RunStore(bench.folder / "recount")
-    recorder = store.record(bench.dataset, bench.dataset.data, "check")
+    store = RunStore(context.folder / "recount")
+    recorder = store.record(context.dataset, context.dataset.data, "check")
     training = train(
-        recipe, bench.dataset, backend=bench.backend, until_epoch=1, run_id=recorder.run_id
+        recipe, context.dataset, backend=context.backend, until_epoch=1, run_id=recorder.run_id
     )
     recorder.start()
     reported = [
         event for event in recorded(training, recorder) if isinstance(event, EpochCompleted)
     ]
     try:
-        path = bench.folder / "recount.safetensors"
+        path = context.folder / "recount.safetensors"
         export_run(store, store.run(recorder.run_id), "safetensors", path)
     finally:
         store.close()

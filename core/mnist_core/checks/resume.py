@@ -3,7 +3,13 @@
 import math
 from dataclasses import replace
 
-from mnist_core.checks.check import Bench, Check, Measured, largest_absolute, parameter_names
+from mnist_core.checks.check import (
+    Check,
+    CheckContext,
+    Measurement,
+    largest_absolute,
+    parameter_names,
+)
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, Event, RunCompleted, StopTraining, TrainingState
 from mnist_core.recipe.hyperparameters import Hyperparameters
@@ -18,34 +24,34 @@ _RECIPE = Hyperparameters(
 )
 
 
-def check_resume(bench: Bench) -> Measured:
+def check_resume(context: CheckContext) -> Measurement:
     """Two epochs in one go, and two that go through a checkpoint's file."""
     dataset = replace(
-        bench.dataset,
-        train=bench.dataset.train[:_TRAIN],
-        test=bench.dataset.test[:_TEST],
+        context.dataset,
+        train=context.dataset.train[:_TRAIN],
+        test=context.dataset.test[:_TEST],
     )
-    *_, end = train(_RECIPE, dataset, backend=bench.backend)
+    *_, end = train(_RECIPE, dataset, backend=context.backend)
     whole = _state(end)
-    resumed = _stop_and_resume(bench, dataset)
+    resumed = _stop_and_resume(context, dataset)
     names = parameter_names(len(whole.parameters))
     found, expected = [*resumed.parameters], [*whole.parameters]
     for state, arrays in ((resumed, found), (whole, expected)):
         arrays += state.optimizer_state or ()
     names += [f"array {k + 1} of the optimizer" for k in range(len(expected) - len(names))]
     difference = largest_absolute(found, expected, names)
-    return Measured(difference.figure, 0.0, difference.sentence)
+    return difference.within(0.0)
 
 
-def _stop_and_resume(bench: Bench, dataset: Dataset) -> TrainingState:
+def _stop_and_resume(context: CheckContext, dataset: Dataset) -> TrainingState:
     """The state at the end of a run that was stopped in its first epoch."""
     stop_after = math.ceil(len(dataset.train) / _RECIPE.batch_size / 2)
-    store = RunStore(bench.folder / "resume")
+    store = RunStore(context.folder / "resume")
     try:
         recorder = store.record(dataset, dataset.data, "check")
         recorder.start()
         events = recorded(
-            train(_RECIPE, dataset, backend=bench.backend, run_id=recorder.run_id), recorder
+            train(_RECIPE, dataset, backend=context.backend, run_id=recorder.run_id), recorder
         )
         for event in events:
             if isinstance(event, BatchCompleted) and event.step == stop_after:
@@ -57,7 +63,7 @@ def _stop_and_resume(bench: Bench, dataset: Dataset) -> TrainingState:
             raise RuntimeError(f"The run cannot go on from where it was stopped. {why}".rstrip())
         recorder = store.record_again(point, dataset, dataset.data)
         recorder.start()
-        training = train(_RECIPE, dataset, point.state, backend=bench.backend)
+        training = train(_RECIPE, dataset, point.state, backend=context.backend)
         *_, end = recorded(training, recorder)
         return _state(end)
     finally:

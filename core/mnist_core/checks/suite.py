@@ -16,7 +16,7 @@ from mnist_core.checks import (
     resume,
     trajectory,
 )
-from mnist_core.checks.check import Bench, Check, CheckResult, run_check
+from mnist_core.checks.check import Check, CheckContext, CheckResult, run_check
 from mnist_core.data.dataset import Dataset
 
 CHECKS: tuple[Check, ...] = (
@@ -41,6 +41,6 @@ def run_checks(
         BackendMissing: MLX cannot compute here.
     """
     with tempfile.TemporaryDirectory(prefix="mnist-tui-check-") as folder:
-        bench = Bench(dataset, backend, Path(folder))
+        context = CheckContext(dataset, backend, Path(folder))
         for check in checks:
-            yield run_check(check, bench)
+            yield run_check(check, context)

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from mnist_core.benchmark.numpy_engine import NumpyEngine
 from mnist_core.benchmark.problem import Problem
 from mnist_core.checks.check import (
-    Bench,
     Check,
-    Measured,
+    CheckContext,
+    Measurement,
     NotRun,
     largest_absolute,
     parameter_names,
 )
 from mnist_core.events import BatchCompleted, RunStopped, StopTraining, TrainingState
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 from mnist_core.training.train import train
 
 BATCHES = 200
@@ -34,13 +34,13 @@ class _Rival(Protocol):
     def batch_losses(self) -> Iterator[float]: ...
 
 
-def check_against_numpy(bench: Bench) -> Measured:
+def check_against_numpy(context: CheckContext) -> Measurement:
     """Our losses against those of the hand-written network in float32 NumPy."""
-    problem = _problem(bench)
-    return _compare(bench, problem, NumpyEngine(problem, bench.backend.threads))
+    problem = _problem(context)
+    return _compare(context, problem, NumpyEngine(problem, context.backend.threads))
 
 
-def check_against_torch(bench: Bench) -> Measured | NotRun:
+def check_against_torch(context: CheckContext) -> Measurement | NotRun:
     """Our losses against those of PyTorch's autograd on the CPU."""
     if find_spec("torch") is None:
         return NotRun("PyTorch is not installed, so this was not compared.")
@@ -48,23 +48,23 @@ def check_against_torch(bench: Bench) -> Measured | NotRun:
         from mnist_core.benchmark.torch_engine import TorchEngine
     except ImportError as error:
         return NotRun(f"PyTorch cannot be imported, so this was not compared: {error}.")
-    problem = _problem(bench)
-    return _compare(bench, problem, TorchEngine(problem, bench.backend.threads))
+    problem = _problem(context)
+    return _compare(context, problem, TorchEngine(problem, context.backend.threads))
 
 
-def _problem(bench: Bench) -> Problem:
-    return Problem(presets()["mlx-docs"].hyperparameters, bench.dataset)
+def _problem(context: CheckContext) -> Problem:
+    return Problem(presets()["mlx-docs"].hyperparameters, context.dataset)
 
 
-def _compare(bench: Bench, problem: Problem, rival: _Rival) -> Measured:
-    ours, state = _train(bench, problem)
+def _compare(context: CheckContext, problem: Problem, rival: _Rival) -> Measurement:
+    ours, state = _train(context, problem)
     theirs = list(islice(rival.batch_losses(), BATCHES))
     names = [f"batch {step}" for step in range(1, BATCHES + 1)]
     loss = largest_absolute(_scalars(ours), _scalars(theirs), names)
     weights = largest_absolute(
         state.parameters, rival.parameters, parameter_names(len(state.parameters))
     )
-    return Measured(
+    return Measurement(
         loss.figure,
         _TOLERANCE,
         f"The losses differ most in {loss.where}. After batch {BATCHES}, {weights.where} differ "
@@ -76,11 +76,11 @@ def _scalars(losses: Sequence[float]) -> list[NDArray[np.float64]]:
     return [np.asarray(loss) for loss in losses]
 
 
-def _train(bench: Bench, problem: Problem) -> tuple[list[float], TrainingState]:
+def _train(context: CheckContext, problem: Problem) -> tuple[list[float], TrainingState]:
     """The loss of each of our batches, and the state after the last of them."""
     losses: list[float] = []
     events = train(
-        problem.hyperparameters, bench.dataset, backend=bench.backend, until_epoch=_WITHOUT_END
+        problem.hyperparameters, context.dataset, backend=context.backend, until_epoch=_WITHOUT_END
     )
     for event in events:
         if isinstance(event, BatchCompleted):

@@ -94,7 +94,7 @@ def parse_change(text: str) -> Change:
     return make_change(int(step), field, value.strip())
 
 
-class Changes:
+class ChangeQueue:
     """The changes that a run is to make: those known before it, and those asked for while it goes.
 
     Training takes them; any thread may ask.

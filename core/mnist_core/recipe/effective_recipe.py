@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_core.recipe.changes import Change
-from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect, learning_rate_at
+from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 
 
 class _Stretch(NamedTuple):
@@ -80,8 +80,11 @@ class EpochSteps:
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
-    """Changes known for later do not count, so that a repeated run has the same learning rates."""
+class EffectiveRecipe:
+    """A recipe with the changes that have taken effect.
+
+    Those known for later do not count, so that a repeated run has the same learning rates.
+    """
 
     hyperparameters: Hyperparameters
     examples: int
@@ -89,7 +92,7 @@ class InForce:
     epoch_steps: EpochSteps
 
     @classmethod
-    def at_start(cls, hyperparameters: Hyperparameters, examples: int) -> "InForce":
+    def at_start(cls, hyperparameters: Hyperparameters, examples: int) -> "EffectiveRecipe":
         """Before any change."""
         steps = steps_per_epoch(examples, hyperparameters.batch_size)
         return cls(hyperparameters, examples, EpochSteps.of(steps))
@@ -102,7 +105,7 @@ class InForce:
         steps_per_epoch: int,
         changes: Iterable[Change],
         step: int,
-    ) -> "InForce":
+    ) -> "EffectiveRecipe":
         """After `step` updates, as one sees it who knows the steps per epoch at the start."""
         start = cls(hyperparameters, examples, EpochSteps.of(steps_per_epoch))
         known = sorted(changes, key=lambda change: change.step)
@@ -123,7 +126,7 @@ class InForce:
             return self.epoch_steps.next_end(change.step)
         return change.step
 
-    def changed(self, change: Change) -> "InForce":
+    def changed(self, change: Change) -> "EffectiveRecipe":
         """With `change` in effect."""
         hyperparameters = self.hyperparameters.model_copy(update={change.field: change.value})
         epoch_steps = self.epoch_steps
@@ -134,7 +137,7 @@ class InForce:
 
     def after(
         self, changes: Iterable[Change], step: int, epoch_began: int
-    ) -> tuple["InForce", list[Change], list[Change]]:
+    ) -> tuple["EffectiveRecipe", list[Change], list[Change]]:
         """With the changes that took effect up to `step`; those, each at its moment; and the rest.
 
         Args:
@@ -142,7 +145,7 @@ class InForce:
             step: updates done.
             epoch_began: the same at the end of the last completed epoch.
         """
-        found: InForce = self
+        found: EffectiveRecipe = self
         made: list[Change] = []
         later: list[Change] = []
         for change in changes:
@@ -158,3 +161,20 @@ class InForce:
 def steps_per_epoch(examples: int, batch_size: int) -> int:
     """Updates in an epoch, the last of which may have a smaller batch."""
     return math.ceil(examples / batch_size)
+
+
+def learning_rate_at(hyperparameters: Hyperparameters, step: int, planned_steps: int) -> float:
+    """The learning rate of update `step` (from 0) in a run planned for `planned_steps` updates.
+
+    Linear warm-up, then constant or half a cosine down to one hundredth (Loshchilov and Hutter,
+    "SGDR", 2017, eq. 5, without restarts). Steps past the plan keep the final rate.
+    """
+    peak = hyperparameters.learning_rate
+    warmup = hyperparameters.warmup_steps
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    if hyperparameters.schedule == "constant":
+        return peak
+    progress = min(1.0, (step - warmup) / max(1, planned_steps - 1 - warmup))
+    floor = peak / 100
+    return floor + (peak - floor) * (1 + math.cos(math.pi * progress)) / 2

@@ -3,7 +3,6 @@
 Flags, form rows, JSON and presets are all derived from :class:`Hyperparameters`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +23,7 @@ class TakesEffect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class FieldDescription:
     """What a person needs to know of a hyperparameter: attached to its declaration."""
 
     label: str
@@ -64,7 +63,7 @@ class Hyperparameters(BaseModel):
         tuple[Annotated[int, Field(ge=1, le=4096)], ...],
         Field(max_length=8),
         BeforeValidator(_split_sizes),
-        About(
+        FieldDescription(
             "Hidden layers",
             "Units in each hidden layer, such as 32, 32. More units or layers learn finer shapes, "
             "but train slower and overfit sooner; fewer are faster and coarser. Empty: no hidden "
@@ -75,7 +74,7 @@ class Hyperparameters(BaseModel):
     ] = (32, 32)
     activation: Annotated[
         Activation,
-        About(
+        FieldDescription(
             "Activation",
             "The curve between layers. relu is fast and a safe choice; sigmoid and tanh flatten "
             "out and learn slower in deep networks; gelu and silu are smooth relatives of relu; "
@@ -86,7 +85,7 @@ class Hyperparameters(BaseModel):
     dropout: Annotated[
         float,
         Field(ge=0, lt=1),
-        About(
+        FieldDescription(
             "Dropout",
             "The share of hidden units switched off at random in each batch. Higher fights "
             "overfitting and slows learning; lower learns faster and may overfit; 0 switches "
@@ -96,7 +95,7 @@ class Hyperparameters(BaseModel):
     ] = 0.0
     optimizer: Annotated[
         OptimizerName,
-        About(
+        FieldDescription(
             "Optimizer",
             "The rule that turns gradients into updates. sgd is plain; adam, adamw and rmsprop "
             "adapt the step of each weight and want a learning rate near 0.001; adagrad does so "
@@ -108,7 +107,7 @@ class Hyperparameters(BaseModel):
     learning_rate: Annotated[
         float,
         Field(gt=0, le=100),
-        About(
+        FieldDescription(
             "Learning rate",
             "How far each update moves the weights. Higher learns faster until it overshoots and "
             "the loss jumps or diverges; lower is steadier and slower.",
@@ -118,7 +117,7 @@ class Hyperparameters(BaseModel):
     momentum: Annotated[
         float,
         Field(ge=0, lt=1),
-        About(
+        FieldDescription(
             "Momentum",
             "How much of the last update is carried into the next. Higher rolls through noise and "
             "flat stretches, too high overshoots; lower follows each batch more closely. 0.9 is "
@@ -129,7 +128,7 @@ class Hyperparameters(BaseModel):
     weight_decay: Annotated[
         float,
         Field(ge=0, le=10),
-        About(
+        FieldDescription(
             "Weight decay",
             "Pulls every weight towards zero at each update. Higher keeps the network simpler "
             "and fights overfitting, too high stops it from learning; lower leaves the weights "
@@ -139,7 +138,7 @@ class Hyperparameters(BaseModel):
     ] = 0.0
     schedule: Annotated[
         Schedule,
-        About(
+        FieldDescription(
             "Schedule",
             "How the learning rate moves over the run. constant holds it; cosine lowers it along "
             "half a cosine to one hundredth at the planned end, where added epochs stay.",
@@ -149,7 +148,7 @@ class Hyperparameters(BaseModel):
     warmup_steps: Annotated[
         int,
         Field(ge=0, le=1_000_000),
-        About(
+        FieldDescription(
             "Warm-up steps",
             "Batches over which the learning rate climbs to its full value. More makes a gentler "
             "start, which helps high rates; fewer get to the full rate sooner; 0 starts there.",
@@ -159,7 +158,7 @@ class Hyperparameters(BaseModel):
     batch_size: Annotated[
         int,
         Field(ge=1, le=65_536),
-        About(
+        FieldDescription(
             "Batch size",
             "Examples averaged for one update. Larger gives smoother and fewer updates an epoch; "
             "smaller gives noisier and more updates, and takes longer.",
@@ -169,7 +168,7 @@ class Hyperparameters(BaseModel):
     epochs: Annotated[
         int,
         Field(ge=1, le=100_000),
-        About(
+        FieldDescription(
             "Epochs",
             "Passes over the training set. More learns longer, until the test loss rises again: "
             "then the network is overfitting; fewer end sooner, perhaps half learned.",
@@ -178,7 +177,7 @@ class Hyperparameters(BaseModel):
     ] = 10
     shuffle: Annotated[
         bool,
-        About(
+        FieldDescription(
             "Shuffle",
             "The order of the batches. yes draws a new one each epoch; no keeps that of the "
             "files, which can teach the network that order.",
@@ -188,7 +187,7 @@ class Hyperparameters(BaseModel):
     ] = True
     pixel_scaling: Annotated[
         PixelScaling,
-        About(
+        FieldDescription(
             "Pixel scaling",
             "unit divides pixels by 255; standard subtracts the mean of the training set and "
             "divides by its deviation; none feeds 0 to 255, which makes large steps and often "
@@ -199,7 +198,7 @@ class Hyperparameters(BaseModel):
     label_smoothing: Annotated[
         float,
         Field(ge=0, lt=1),
-        About(
+        FieldDescription(
             "Label smoothing",
             "The share of the target spread evenly over all classes. Higher keeps the network "
             "less sure of itself; lower lets it grow surer; 0 asks for full certainty. Reported "
@@ -210,7 +209,7 @@ class Hyperparameters(BaseModel):
     validation: Annotated[
         Validation,
         BeforeValidator(_parse_validation),
-        About(
+        FieldDescription(
             "Validation",
             "Examples held out to compare runs by. A number takes the last so many of the "
             "training set: more give steadier figures, fewer leave more to train on; published "
@@ -222,7 +221,7 @@ class Hyperparameters(BaseModel):
     seed: Annotated[
         int,
         Field(ge=0, le=2**32 - 1),
-        About(
+        FieldDescription(
             "Seed",
             "Start of all random numbers: initial weights, batch order, dropout. The same seed "
             "repeats a run exactly; another, higher or lower, shows how much is luck.",
@@ -236,7 +235,7 @@ class HyperparameterField:
     """One declared hyperparameter, in the form that flags, form rows and help are made from."""
 
     name: str
-    about: About
+    description: FieldDescription
     default: Any
     choices: tuple[str, ...]
     """The words that may be chosen; empty for free values."""
@@ -247,15 +246,15 @@ class HyperparameterField:
 
     @property
     def label(self) -> str:
-        return self.about.label
+        return self.description.label
 
     @property
     def help(self) -> str:
-        return self.about.help
+        return self.description.help
 
     @property
     def takes_effect(self) -> TakesEffect:
-        return self.about.takes_effect
+        return self.description.takes_effect
 
     @property
     def flag(self) -> str:
@@ -265,8 +264,8 @@ class HyperparameterField:
     @property
     def expects(self) -> str:
         """What may be given, in words."""
-        if self.about.expects:
-            return self.about.expects
+        if self.description.expects:
+            return self.description.expects
         if self.choices:
             return "one of " + ", ".join(self.choices)
         noun = "a whole number" if self.kind is int else "a number"
@@ -304,11 +303,11 @@ def hyperparameter_fields() -> Mapping[str, HyperparameterField]:
     fields = {}
     for name, info in Hyperparameters.model_fields.items():
         assert info.default is not PydanticUndefined, name
-        about = next(item for item in info.metadata if isinstance(item, About))
+        description = next(item for item in info.metadata if isinstance(item, FieldDescription))
         literal = get_origin(info.annotation) is Literal
         fields[name] = HyperparameterField(
             name=name,
-            about=about,
+            description=description,
             default=info.default,
             choices=get_args(info.annotation) if literal else (),
             kind=type(info.default),
@@ -381,83 +380,6 @@ def to_json(hyperparameters: Hyperparameters) -> dict[str, Any]:
     return hyperparameters.model_dump(mode="json")
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A published example that people want to reproduce."""
-
-    name: str
-    source: str
-    hyperparameters: Hyperparameters
-
-
-DEFAULT_PRESET = "mlx-docs"
-
-
-@cache
-def presets() -> Mapping[str, Preset]:
-    """The presets by name. All start from weights and biases uniform in ±1/sqrt(fan_in)."""
-    mlx_docs = Hyperparameters()
-    mlx_wide = mlx_docs.model_copy(update={"hidden_sizes": (256, 256), "learning_rate": 0.01})
-    every = (
-        Preset("mlx-docs", "MLX documentation, multi-layer perceptron example", mlx_docs),
-        Preset("mlx-wide", "blog post “MLX 03 Multi-Layer Perceptron”", mlx_wide),
-        Preset(
-            "mlx-raw-pixels",
-            "the same post as written: pixels 0 to 255, many seeds fail",
-            mlx_wide.model_copy(update={"pixel_scaling": "none"}),
-        ),
-        Preset(
-            "torch-sigmoid",
-            "blog post “MLP with MNIST” (PyTorch)",
-            Hyperparameters(
-                hidden_sizes=(512, 256),
-                activation="sigmoid",
-                learning_rate=0.01,
-                momentum=0.5,
-                batch_size=32,
-            ),
-        ),
-        Preset(
-            "mlx-unit-rate",
-            "“MLX-project NN model with mnist”, with a learning rate of 1",
-            mlx_docs.model_copy(update={"learning_rate": 1.0}),
-        ),
-    )
-    return {preset.name: preset for preset in every}
-
-
-def nearest_preset(hyperparameters: Hyperparameters) -> Preset:
-    """The preset that fewest values have to be changed of; of equals the first.
-
-    One that differs in a value without effect comes last, since flags cannot change that.
-    """
-    unused = unused_fields(hyperparameters)
-
-    def distance(preset: Preset) -> tuple[int, int]:
-        differing = differing_fields(hyperparameters, preset.hyperparameters)
-        unsaid = sum(name in unused for name in differing)
-        return unsaid, len(differing)
-
-    return min(presets().values(), key=distance)
-
-
 def differing_fields(one: Hyperparameters, other: Hyperparameters) -> list[str]:
     """The names of the fields in which the two differ, in the order of their declaration."""
     return [name for name in hyperparameter_fields() if getattr(one, name) != getattr(other, name)]
-
-
-def learning_rate_at(hyperparameters: Hyperparameters, step: int, planned_steps: int) -> float:
-    """The learning rate of update `step` (from 0) in a run planned for `planned_steps` updates.
-
-    Linear warm-up, then constant or half a cosine down to one hundredth (Loshchilov and Hutter,
-    "SGDR", 2017, eq. 5, without restarts). Steps past the plan keep the final rate.
-    """
-    peak = hyperparameters.learning_rate
-    warmup = hyperparameters.warmup_steps
-    if step < warmup:
-        return peak * (step + 1) / (warmup + 1)
-    if hyperparameters.schedule == "constant":
-        return peak
-    progress = min(1.0, (step - warmup) / max(1, planned_steps - 1 - warmup))
-    floor = peak / 100
-    return floor + (peak - floor) * (1 + math.cos(math.pi * progress)) / 2

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from mnist_core.backend.backend import Backend, configure
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import Event, TrainingState
-from mnist_core.recipe.changes import Change, Changes
+from mnist_core.recipe.changes import Change, ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store.recorder import RunRecorder, recorded_by
 from mnist_core.store.records import Environment
@@ -57,7 +57,7 @@ def mlx_runs(backend: Backend, *, hold: bool = False) -> RunFactory:
         environment: Environment | None = None,
         changes: Sequence[Change] = (),
     ) -> TrainingRun:
-        asked = Changes(changes)
+        asked = ChangeQueue(changes)
 
         def events() -> Generator[Event, None, None]:
             return recorded_by(recorder, trained())

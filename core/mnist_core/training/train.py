@@ -22,7 +22,7 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.recipe.changes import Changes
+from mnist_core.recipe.changes import ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.training.trainer import RunUnderWay
 
@@ -42,7 +42,7 @@ def train(
     backend: Backend | None = None,
     until_epoch: int | None = None,
     samples: NDArray[np.uint8] | None = None,
-    changes: Changes | None = None,
+    changes: ChangeQueue | None = None,
     on_divergence: OnDivergence = "continue",
     run_id: str | None = None,
 ) -> Generator[Event, None, None]:
@@ -78,7 +78,7 @@ def train(
         state,
         backend or configure("auto", None),
         run_id or uuid4().hex[:12],
-        changes or Changes(),
+        changes or ChangeQueue(),
         until_epoch,
     )
     story = _Story(run, samples, on_divergence)

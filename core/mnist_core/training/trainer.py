@@ -29,7 +29,7 @@ from mnist_core.events import (
     TrainingState,
 )
 from mnist_core.network.evaluation import Evaluation, answer, evaluate
-from mnist_core.network.learner import Learner, Mark
+from mnist_core.network.learner import Learner, WeightsSnapshot
 from mnist_core.network.parameters import (
     batch_order,
     check_parameters,
@@ -37,8 +37,8 @@ from mnist_core.network.parameters import (
     layer_sizes,
     parameter_count,
 )
-from mnist_core.recipe.changes import Change, Changes, Value
-from mnist_core.recipe.effective_recipe import InForce
+from mnist_core.recipe.changes import Change, ChangeQueue, Value
+from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.training.divergence import (
     DivergenceGuard,
@@ -61,8 +61,8 @@ class _Moment:
     """A state to go back to."""
 
     state: TrainingState
-    """Without arrays of its own: those are in `mark`."""
-    mark: Mark
+    """Without arrays of its own: those are in `snapshot`."""
+    snapshot: WeightsSnapshot
     last_test: Evaluation | None
     examples: int
 
@@ -77,7 +77,7 @@ class RunUnderWay:
         state: TrainingState | None,
         backend: Backend,
         run_id: str,
-        changes: Changes,
+        changes: ChangeQueue,
         until_epoch: int | None,
     ) -> None:
         """See `mnist_core.training.train.train`."""
@@ -94,7 +94,7 @@ class RunUnderWay:
             check_parameters(state.parameters, sizes)
         self._state = state or TrainingState(initial_parameters(sizes, hyperparameters.seed), None)
         """Where the run stands; its arrays are those it started from, the learner has the rest."""
-        self._at_start = InForce.at_start(hyperparameters, len(self._split.train))
+        self._at_start = EffectiveRecipe.at_start(hyperparameters, len(self._split.train))
         self._in_force = self._at_start
         self._effective: list[Change] = []
         """Those that have taken effect, each at the step where it did."""
@@ -363,7 +363,7 @@ class RunUnderWay:
             raise GiveUp
         diverged_step, moment = self._state.step, self._guard.go_back()
         state = self._state = moment.state
-        self._learner.go_back(moment.mark)
+        self._learner.go_back(moment.snapshot)
         self._last_test, self._examples = moment.last_test, moment.examples
         kept = [change for change in self._effective if change.step <= state.step]
         self._in_force, self._effective, later = self._at_start.after(
@@ -377,7 +377,7 @@ class RunUnderWay:
         yield self._change("learning_rate", rate, self._last_epoch)
 
     def _moment(self) -> _Moment:
-        return _Moment(self._state, self._learner.mark(), self._last_test, self._examples)
+        return _Moment(self._state, self._learner.snapshot(), self._last_test, self._examples)
 
     # -- inside ----------------------------------------------------------------------------------
 

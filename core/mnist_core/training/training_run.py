@@ -18,7 +18,7 @@ from mnist_core.events import (
     RunFailed,
     StopTraining,
 )
-from mnist_core.recipe.changes import Changes, Value
+from mnist_core.recipe.changes import ChangeQueue, Value
 
 EventSource = Callable[[], Generator[Event, None, None]]
 
@@ -52,7 +52,7 @@ class TrainingRun:
         make_events: EventSource,
         at_thread_end: Callable[[], None] | None = None,
         *,
-        changes: Changes | None = None,
+        changes: ChangeQueue | None = None,
         hold: bool = False,
     ) -> None:
         """
@@ -62,7 +62,7 @@ class TrainingRun:
             changes: where those events look for changes that were asked for.
             hold: wait at `DivergenceDetected`, paused, until `decide` or whatever else resumes.
         """
-        self._changes = changes or Changes()
+        self._changes = changes or ChangeQueue()
         self._hold = hold
         self._undecided = False
         self._decision = Decision.GO_ON

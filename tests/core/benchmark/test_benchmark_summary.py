@@ -6,7 +6,7 @@ from mnist_core.benchmark.engines import ENGINES, PUBLISHED_SECONDS, EngineName
 from mnist_core.benchmark.quartiles import Quartiles, quartiles
 from mnist_core.benchmark.race import EpochMeasured
 from mnist_core.benchmark.summary import summarize
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 
 
 def measured(

@@ -16,10 +16,10 @@ from mnist_core.backend.installation import BackendMissing
 from mnist_core.backend.mlx import mx
 from mnist_core.checks import trajectory
 from mnist_core.checks.check import (
-    Bench,
     Check,
+    CheckContext,
     CheckResult,
-    Measured,
+    Measurement,
     NotRun,
     largest_absolute,
     largest_relative,
@@ -37,17 +37,17 @@ RunByName = Callable[[str], CheckResult]
 
 
 @pytest.fixture
-def bench(tiny: Dataset, tmp_path: Path) -> Bench:
-    return Bench(tiny, configure("cpu"), tmp_path)
+def context(tiny: Dataset, tmp_path: Path) -> CheckContext:
+    return CheckContext(tiny, configure("cpu"), tmp_path)
 
 
 @pytest.fixture
-def check(bench: Bench) -> RunByName:
+def check(context: CheckContext) -> RunByName:
     """Runs the check of a name."""
 
     def run(name: str) -> CheckResult:
         (found,) = [check for check in CHECKS if check.name == name]
-        return run_check(found, bench)
+        return run_check(found, context)
 
     return run
 
@@ -368,8 +368,8 @@ def test_without_pytorch_nothing_is_said_of_it(
     assert result.detail == "PyTorch is not installed, so this was not compared."
 
 
-def answers(answer: Measured | NotRun | Exception) -> Check:
-    def measure(_: Bench) -> Measured | NotRun:
+def answers(answer: Measurement | NotRun | Exception) -> Check:
+    def measure(_: CheckContext) -> Measurement | NotRun:
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -380,31 +380,31 @@ def answers(answer: Measured | NotRun | Exception) -> Check:
 @pytest.mark.parametrize(
     ("answer", "status"),
     [
-        (Measured(0.0, 0.0, ""), "ok"),
-        (Measured(1e-5, 1e-5, ""), "ok"),
-        (Measured(2e-5, 1e-5, ""), "failed"),
-        (Measured(math.nan, 1.0, ""), "failed"),
-        (Measured(math.inf, math.inf, ""), "failed"),
+        (Measurement(0.0, 0.0, ""), "ok"),
+        (Measurement(1e-5, 1e-5, ""), "ok"),
+        (Measurement(2e-5, 1e-5, ""), "failed"),
+        (Measurement(math.nan, 1.0, ""), "failed"),
+        (Measurement(math.inf, math.inf, ""), "failed"),
         (NotRun("Why."), "not run"),
     ],
 )
 def test_only_a_finite_figure_within_its_tolerance_passes(
-    answer: Measured | NotRun, status: str, bench: Bench
+    answer: Measurement | NotRun, status: str, context: CheckContext
 ) -> None:
-    assert run_check(answers(answer), bench).status == status
+    assert run_check(answers(answer), context).status == status
 
 
-def test_a_check_that_breaks_off_has_failed_with_a_sentence(bench: Bench) -> None:
-    result = run_check(answers(IndexError("index 70")), bench)
+def test_a_check_that_breaks_off_has_failed_with_a_sentence(context: CheckContext) -> None:
+    result = run_check(answers(IndexError("index 70")), context)
 
     assert (result.status, result.figure) == ("failed", None)
     assert result.detail == "Something unexpected went wrong (IndexError: index 70)."
     assert "Traceback" in result.traceback
 
 
-def test_without_mlx_there_are_no_results(bench: Bench) -> None:
+def test_without_mlx_there_are_no_results(context: CheckContext) -> None:
     with pytest.raises(BackendMissing, match="No MLX"):
-        run_check(answers(BackendMissing("No MLX.")), bench)
+        run_check(answers(BackendMissing("No MLX.")), context)
 
 
 def test_differences_are_relative_to_the_largest_value_of_an_array() -> None:
@@ -414,7 +414,10 @@ def test_differences_are_relative_to_the_largest_value_of_an_array() -> None:
 
     assert (relative().figure, relative().where) == (pytest.approx(0.1 / 2.1), "second")
     assert largest_absolute(ours, theirs, ["a", "b"]).figure == pytest.approx(0.1)
-    assert largest_relative([np.zeros(2)], [np.zeros(2)], ["x"]).sentence == "Nothing differs."
+    assert (
+        largest_relative([np.zeros(2)], [np.zeros(2)], ["x"]).within(0.0).detail
+        == "Nothing differs."
+    )
     assert largest_relative([np.ones(2)], [np.zeros(2)], ["x"]).figure == 1
 
 
@@ -423,7 +426,7 @@ def test_a_difference_that_is_not_a_number_is_the_largest() -> None:
     found = largest_absolute(ours, [np.zeros(1), np.zeros(2), np.zeros(1)], ["a", "b", "c"])
 
     assert np.isnan(found.figure)
-    assert found.sentence == "The largest is in b."
+    assert found.within(0.0).detail == "The largest is in b."
 
 
 def test_arrays_of_other_shapes_are_not_compared() -> None:

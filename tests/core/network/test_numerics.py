@@ -11,7 +11,7 @@ from mnist_core.benchmark.problem import Problem
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.registry import SYNTHETIC, load_dataset
 from mnist_core.events import BatchCompleted
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 from mnist_core.training.train import train
 
 BATCHES = 200

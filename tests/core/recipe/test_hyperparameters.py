@@ -3,19 +3,17 @@ from itertools import pairwise
 
 import pytest
 
+from mnist_core.recipe.effective_recipe import learning_rate_at
 from mnist_core.recipe.hyperparameters import (
-    DEFAULT_PRESET,
     Hyperparameters,
     HyperparametersError,
     differing_fields,
     hyperparameter_fields,
-    learning_rate_at,
     make_hyperparameters,
-    nearest_preset,
-    presets,
     to_json,
     unused_fields,
 )
+from mnist_core.recipe.presets import DEFAULT_PRESET, nearest_preset, presets
 
 
 def test_every_declared_field_has_label_help_and_expectation() -> None:

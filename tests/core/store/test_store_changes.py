@@ -30,7 +30,7 @@ from mnist_core.events import (
     event_to_json,
 )
 from mnist_core.export import export
-from mnist_core.recipe.changes import Change, Changes
+from mnist_core.recipe.changes import Change, ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import NORM_DTYPE, RunState, RunStore
 from mnist_core.store import recorder as recorder_module
@@ -68,7 +68,7 @@ def changing(
     chosen: Hyperparameters | None = None,
     **options: Any,
 ) -> Generator[Event, None, None]:
-    return train(chosen or hyperparameters(), dataset, changes=Changes(changes), **options)
+    return train(chosen or hyperparameters(), dataset, changes=ChangeQueue(changes), **options)
 
 
 def as_if_straight(events: Sequence[Event]) -> list[Event]:
@@ -92,7 +92,10 @@ def test_changes_are_kept_where_they_took_effect(tiny: Dataset, store: RunStore)
     run = store.run(run_id)
     assert run.changes == MADE
     assert (run.epochs, run.hyperparameters.epochs) == (5, 4)
-    assert (run.in_force.hyperparameters.batch_size, run.in_force.epoch_steps.end(5)) == (30, 19)
+    assert (
+        run.effective_recipe.hyperparameters.batch_size,
+        run.effective_recipe.epoch_steps.end(5),
+    ) == (30, 19)
     assert store.runs()[0] == store.latest() == run
     assert_stored(store, run_id, events)
 
@@ -126,7 +129,7 @@ def test_a_changed_run_goes_on_after_a_kill_as_if_unbroken(
     again = store.record_again(point, tiny, "tiny")
     again.start()
     training = train(
-        point.record.hyperparameters, tiny, point.state, changes=Changes(point.record.changes)
+        point.record.hyperparameters, tiny, point.state, changes=ChangeQueue(point.record.changes)
     )
     list(recorded(training, again))
     assert_stored(store, recorder.run_id, unbroken)
@@ -253,7 +256,7 @@ def resume_with_changes(store: RunStore, run_id: str, dataset: Dataset) -> None:
     point = store.resume_point(run_id)
     recorder = store.record_again(point, dataset, "tiny")
     recorder.start()
-    chosen, known = point.record.hyperparameters, Changes(point.record.changes)
+    chosen, known = point.record.hyperparameters, ChangeQueue(point.record.changes)
     list(recorded(train(chosen, dataset, point.state, changes=known), recorder))
     assert recorder.problem == ""
 

@@ -27,8 +27,9 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.recipe.changes import Change, Changes
-from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters, presets
+from mnist_core.recipe.changes import Change, ChangeQueue
+from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.recipe.presets import presets
 from mnist_core.training.divergence import (
     DivergenceGuard,
     DivergenceReason,
@@ -248,7 +249,7 @@ def test_the_rescued_run_is_repeated_to_the_bit_by_its_changes(
 ) -> None:
     rescued = list(train(wild(**values), tiny, on_divergence="halve"))
     changes = of(HyperparameterChanged, rescued)[-1].changes
-    again = list(train(wild(**values), tiny, changes=Changes(changes)))
+    again = list(train(wild(**values), tiny, changes=ChangeQueue(changes)))
     assert of(RunRewound, again) == []
     assert isinstance(rescued[-1], RunCompleted)
     assert isinstance(again[-1], RunCompleted)
@@ -263,7 +264,7 @@ def test_it_goes_back_into_the_middle_of_a_run(tiny: Dataset) -> None:
     chosen = wild(pixel_scaling="unit", learning_rate=0.1, epochs=16)
     asked = [Change(60, "momentum", 0.5), Change(65, "learning_rate", 1e2),
              Change(67, "weight_decay", 10.0), Change(75, "batch_size", 35)]  # fmt: skip
-    events = list(train(chosen, tiny, changes=Changes(asked), on_divergence="halve"))
+    events = list(train(chosen, tiny, changes=ChangeQueue(asked), on_divergence="halve"))
     first = of(RunRewound, events)[0]
     assert (first.step, first.epoch, first.state.batch) == (50, 9, 5)
     assert first.state.step == 50
@@ -273,7 +274,7 @@ def test_it_goes_back_into_the_middle_of_a_run(tiny: Dataset) -> None:
     halved = 100.0 / 2 ** len(of(RunRewound, events))
     assert changes[0] == Change(50, "learning_rate", halved)
     assert Change(75, "batch_size", 35) in changes
-    end = list(train(chosen, tiny, changes=Changes(changes)))[-1]
+    end = list(train(chosen, tiny, changes=ChangeQueue(changes)))[-1]
     assert isinstance(end, RunCompleted)
     assert isinstance(events[-1], RunCompleted)
     assert_same_end(events[-1].state, end.state)

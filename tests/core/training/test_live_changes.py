@@ -25,7 +25,7 @@ from mnist_core.events import (
     TrainingState,
 )
 from mnist_core.network.learner import Learner
-from mnist_core.recipe.changes import Change, Changes
+from mnist_core.recipe.changes import Change, ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.training.train import train
 
@@ -49,7 +49,7 @@ def asked(
     chosen: Hyperparameters, dataset: Dataset, requests: dict[int, list[tuple[str, Any]]]
 ) -> list[Event]:
     """The events of a run in which somebody asks for changes after some updates."""
-    changes = Changes()
+    changes = ChangeQueue()
     events = []
     for event in train(chosen, dataset, changes=changes):
         events.append(event)
@@ -62,7 +62,7 @@ def asked(
 def replayed(chosen: Hyperparameters, dataset: Dataset, events: Sequence[Event]) -> list[Event]:
     """The events of a run that is told beforehand what changed in another."""
     told = [Change(event.step, event.field, event.value) for event in changed(events)]
-    return list(train(chosen, dataset, changes=Changes(told)))
+    return list(train(chosen, dataset, changes=ChangeQueue(told)))
 
 
 def final(events: Sequence[Event]) -> TrainingState:
@@ -132,7 +132,7 @@ def test_a_change_at_a_batch_gives_the_numbers_of_one_made_by_hand(
         for step, fields in changes.items()
         for field, value in fields.items()
     ]
-    events = list(train(chosen, tiny, changes=Changes(scheduled)))
+    events = list(train(chosen, tiny, changes=ChangeQueue(scheduled)))
     losses, parameters = numpy_losses(chosen, tiny, changes)
     unchanged, _ = numpy_losses(chosen, tiny, {})
     ours = [batch.loss for batch in batches(events)]
@@ -145,7 +145,7 @@ def test_a_change_at_a_batch_gives_the_numbers_of_one_made_by_hand(
 
 def test_dropout_that_begins_drops_as_if_it_always_had(tiny: Dataset) -> None:
     # From the same state on, a run with dropout from its start takes the same steps.
-    changes = Changes([Change(7, "dropout", 0.5)])
+    changes = ChangeQueue([Change(7, "dropout", 0.5)])
     events = list(train(recipe(), tiny, changes=changes))
     before = train(recipe(), tiny)
     state = stopped_after(before, 7).state
@@ -212,13 +212,13 @@ def test_a_changed_run_goes_on_to_the_bit(tiny: Dataset, stop_after: int) -> Non
     chosen = recipe(schedule="cosine")
     unbroken = asked(chosen, tiny, EVERYTHING)
     known = changed(unbroken)[-1].changes
-    training = train(chosen, tiny, changes=Changes(known))
+    training = train(chosen, tiny, changes=ChangeQueue(known))
     before: list[Event] = []
     while len(batches(before)) < stop_after:
         before.append(next(training))
     stopped = training.throw(StopTraining())
     assert isinstance(stopped, RunStopped)
-    after = list(train(chosen, tiny, stopped.state, changes=Changes(known)))
+    after = list(train(chosen, tiny, stopped.state, changes=ChangeQueue(known)))
     assert batches(before) + batches(after) == batches(unbroken)
     # Changes from before the stop are made without being told again.
     told = [(e.step, e.field) for e in changed(before) + changed(after)]
@@ -246,10 +246,10 @@ def test_compiled_steps_stay_compiled_and_give_the_same_bits(tiny: Dataset) -> N
         Change(40, "dropout", 0.0),
     ]
     chosen = recipe(epochs=2)
-    compiled = list(train(chosen, tiny, changes=Changes(changes)))
+    compiled = list(train(chosen, tiny, changes=ChangeQueue(changes)))
     mx.disable_compile()
     try:
-        plain = list(train(chosen, tiny, changes=Changes(changes)))
+        plain = list(train(chosen, tiny, changes=ChangeQueue(changes)))
     finally:
         mx.enable_compile()
     assert_same_story(compiled, plain)
@@ -322,9 +322,9 @@ def test_fewer_epochs_end_the_run_after_the_one_under_way(tiny: Dataset, wish: i
 
 def test_an_end_that_is_said_beforehand_is_kept_to(tiny: Dataset) -> None:
     changes = [Change(2, "epochs", 3)]
-    events = list(train(recipe(), tiny, changes=Changes(changes), until_epoch=5))
+    events = list(train(recipe(), tiny, changes=ChangeQueue(changes), until_epoch=5))
     assert final(events).epoch == 5
-    assert final(list(train(recipe(), tiny, changes=Changes(changes)))).epoch == 3
+    assert final(list(train(recipe(), tiny, changes=ChangeQueue(changes)))).epoch == 3
 
 
 def test_kernels_of_dropout_are_compiled_beside_the_training(
@@ -343,6 +343,6 @@ def test_kernels_of_dropout_are_compiled_beside_the_training(
         Change(5, "batch_size", 8),
         Change(6, "dropout", 0.0),
     ]
-    list(train(recipe(), tiny, changes=Changes(changes), backend=configure()))
+    list(train(recipe(), tiny, changes=ChangeQueue(changes), backend=configure()))
     # At the start, and again where other kernels may be needed.
     assert wanted == [(0.0, 16), (0.5, 16), (0.25, 8), (0.0, 8)]

@@ -22,7 +22,7 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
-from mnist_core.recipe.changes import ChangeError, Changes
+from mnist_core.recipe.changes import ChangeError, ChangeQueue
 from mnist_core.recipe.hyperparameters import TakesEffect
 from mnist_core.training.training_run import Decision, TrainingRun
 
@@ -206,7 +206,7 @@ def test_a_run_pauses_after_so_many_batches_and_epoch_ends_do_not_count() -> Non
 
 
 def test_what_is_asked_for_reaches_the_training() -> None:
-    changes = Changes()
+    changes = ChangeQueue()
 
     def script() -> Events:
         yield batch(1)

@@ -24,7 +24,7 @@ from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, Race
 from mnist_core.benchmark.summary import EngineSummary
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 from mnist_tui.bench.flags import BenchFlags, BenchOptions, Task, bench_options
 from mnist_tui.bench.race_text import table_lines
 from mnist_tui.cli import EXIT_USAGE, run

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 from mnist_tui.cli import EXIT_USAGE, run
 from mnist_tui.runtime.launch_options import LaunchOptions
 

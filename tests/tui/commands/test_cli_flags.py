@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mnist_core.data.registry import dataset_names
-from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, presets
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
+from mnist_core.recipe.presets import presets
 from mnist_tui.cli import EXIT_USAGE, run
 from mnist_tui.runtime.launch_options import LaunchOptions
 

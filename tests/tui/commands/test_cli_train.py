@@ -14,7 +14,7 @@ from mnist_core.backend.backend import Backend
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded, DatasetOffered
 from mnist_core.events import RunCompleted
-from mnist_core.recipe.changes import Change, Changes
+from mnist_core.recipe.changes import Change, ChangeQueue
 from mnist_tui.cli import run
 
 EXAMPLES = Examples(np.zeros((3, 2, 2), np.uint8), np.zeros(3, np.uint16))
@@ -65,7 +65,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
             _state: object,
             *,
             backend: Any,
-            changes: Changes,
+            changes: ChangeQueue,
             on_divergence: str,
             **_: Any,
         ) -> Any:

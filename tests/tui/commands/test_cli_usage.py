@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 from mnist_tui.cli import EXIT_USAGE, make_app, run
 
 HEAVY = {"mlx", "numpy", "textual", "plotext", "pooch", "requests"}

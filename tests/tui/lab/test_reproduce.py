@@ -17,9 +17,9 @@ from mnist_core.recipe.hyperparameters import (
     Hyperparameters,
     hyperparameter_fields,
     make_hyperparameters,
-    presets,
     unused_fields,
 )
+from mnist_core.recipe.presets import presets
 from mnist_core.store import RunRecord, RunStore
 from mnist_tui.cli import run
 from mnist_tui.lab.reproduce import command_line, recipe_flags

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.recipe.hyperparameters import DEFAULT_PRESET
+from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_tui.charts.view import SMOOTHING
 from mnist_tui.commands.show_config import example
 from mnist_tui.settings.config import Config, config_path, read_config, settings

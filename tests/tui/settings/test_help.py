@@ -8,7 +8,8 @@ from rich.console import Console
 from textual.widgets import Input, OptionList
 
 from helpers.app_harness import AppHarness, opened
-from mnist_core.recipe.hyperparameters import hyperparameter_fields, presets
+from mnist_core.recipe.hyperparameters import hyperparameter_fields
+from mnist_core.recipe.presets import presets
 from mnist_tui.lab.session import State
 from mnist_tui.settings.help_text import Section, drawn, found, sections
 from mnist_tui.settings.keys import KEYS, Scope

@@ -5,7 +5,8 @@ from textual.binding import BindingType
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, presets
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
+from mnist_core.recipe.presets import presets
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.live_values import MARKS
 from mnist_tui.ui.choice import Choice

@@ -13,7 +13,7 @@ from mnist_core.benchmark.evaluation_frequency import (
 )
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.processes import EngineError
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 from mnist_tui.bench.evaluations_text import heading, measured_to_json, summary_to_json, table_lines
 from mnist_tui.bench.flags import BenchOptions
 from mnist_tui.bench.load import load_dataset

@@ -11,7 +11,7 @@ from mnist_core.benchmark.processes import EngineError
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, run_race
 from mnist_core.benchmark.summary import EngineSummary, summarize
 from mnist_core.data.dataset import Dataset
-from mnist_core.recipe.hyperparameters import presets
+from mnist_core.recipe.presets import presets
 from mnist_tui.bench.flags import BenchOptions
 from mnist_tui.bench.load import load_dataset
 from mnist_tui.bench.progress import progress

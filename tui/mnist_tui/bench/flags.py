@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter, validators
 
 from mnist_core.benchmark.engines import ENGINES, ITERATIONS_PER_CALL, EngineName, why_unavailable
-from mnist_core.recipe.hyperparameters import DEFAULT_PRESET, presets
+from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.commands.flags import MACHINE, OUTPUT, Data, Home, data_source, home_folder
 from mnist_tui.commands.usage import UsageError
 from mnist_tui.runtime.log import log_path

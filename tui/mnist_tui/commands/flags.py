@@ -9,15 +9,14 @@ from typing import Annotated, Any, TypeVar
 from cyclopts import Group, Parameter, validators
 
 from mnist_core.recipe.hyperparameters import (
-    DEFAULT_PRESET,
     HyperparameterField,
     Hyperparameters,
     HyperparametersError,
     hyperparameter_fields,
     make_hyperparameters,
-    presets,
     unused_fields,
 )
+from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.commands.usage import UsageError
 from mnist_tui.runtime.launch_options import Device, LaunchOptions
 from mnist_tui.runtime.log import log_path

@@ -11,14 +11,14 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.data.loader import DatasetFailed, DatasetLoader, DatasetOffered
 from mnist_core.data.registry import default_cache_folder
 from mnist_core.events import RunCompleted, RunEnded, RunFailed, TrainingState
-from mnist_core.recipe.changes import Change, ChangeError, Changes, parse_change
+from mnist_core.recipe.changes import Change, ChangeError, ChangeQueue, parse_change
 from mnist_core.recipe.hyperparameters import (
-    DEFAULT_PRESET,
     Hyperparameters,
     HyperparametersError,
     make_hyperparameters,
     unused_fields,
 )
+from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunRecord, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded_by
 from mnist_tui.commands.dataset_progress import wait_for_dataset
@@ -194,7 +194,7 @@ def _train(
                     work.point.state if work.point is not None else None,
                     backend=backend,
                     until_epoch=work.until_epoch,
-                    changes=Changes(work.changes),
+                    changes=ChangeQueue(work.changes),
                     on_divergence=on_divergence,
                     run_id=recorder.run_id if recorder is not None else None,
                 ),

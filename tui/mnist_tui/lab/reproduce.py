@@ -10,9 +10,9 @@ from mnist_core.recipe.hyperparameters import (
     Hyperparameters,
     differing_fields,
     hyperparameter_fields,
-    nearest_preset,
     unused_fields,
 )
+from mnist_core.recipe.presets import nearest_preset
 from mnist_core.store import RunRecord
 
 
@@ -44,7 +44,9 @@ def _planned_epochs(record: RunRecord) -> int:
     epochs = record.hyperparameters.epochs
     for change in record.changes:
         if change.field == "epochs" and change.step <= record.step:
-            epochs = max(int(change.value), record.in_force.epoch_steps.completed(change.step))
+            epochs = max(
+                int(change.value), record.effective_recipe.epoch_steps.completed(change.step)
+            )
     return epochs
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.network.mistakes import changes, disagreements
+from mnist_core.network.mistakes import answer_changes, disagreements
 from mnist_core.store.answers import AnswerHistory
 from mnist_tui.mistakes.labelled_answers import Judged
 from mnist_tui.mistakes.sample_filter import EVERY_SAMPLE, SampleFilter, measure
@@ -132,7 +132,7 @@ def _of_kind(
         ] = True
     elif kind.compares_epochs and history is not None:
         first, last = sorted((showing.since, judged.answers.epoch))
-        changed = changes(judged.labels, history.predictions(first, last))
+        changed = answer_changes(judged.labels, history.predictions(first, last))
         found[
             {
                 Kind.FIXED: changed.fixed,

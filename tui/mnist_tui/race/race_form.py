@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from mnist_core.benchmark.contest import CONTEST_TASKS, ContestTask
-from mnist_core.recipe.hyperparameters import DEFAULT_PRESET, presets
+from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.race.entrants import Entrant, entrants_of, look_of
 from mnist_tui.ui.choice import Choice
 from mnist_tui.ui.field_row import FieldRow

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mnist_core.recipe.hyperparameters import DEFAULT_PRESET, presets
+from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.text.visible_text import visible
 
 _APP = "mnist-tui"

@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mnist_core.recipe.hyperparameters import TakesEffect, hyperparameter_fields, presets
+from mnist_core.recipe.hyperparameters import TakesEffect, hyperparameter_fields
+from mnist_core.recipe.presets import presets
 from mnist_tui.settings.keys import Key, Scope
 
 _TITLES: Mapping[Scope, str] = {

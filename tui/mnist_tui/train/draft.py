@@ -8,9 +8,9 @@ from mnist_core.recipe.hyperparameters import (
     HyperparametersError,
     hyperparameter_fields,
     make_hyperparameters,
-    presets,
     unused_fields,
 )
+from mnist_core.recipe.presets import presets
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mnist_core.recipe.hyperparameters import (
-    DEFAULT_PRESET,
-    Hyperparameters,
-    hyperparameter_fields,
-    nearest_preset,
-    presets,
-)
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
+from mnist_core.recipe.presets import DEFAULT_PRESET, nearest_preset, presets
 from mnist_tui.train.draft import Draft, check, preset_words, texts_of
 from mnist_tui.train.live_values import MARKS, LiveValues, Standing, value_of
 from mnist_tui.ui.choice import Choice
