@@ -7,6 +7,7 @@ cross-entropy of a sample in nats, times seconds.
 import math
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -125,7 +126,9 @@ class HyperparameterChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochCompleted:
+class EpochMetrics:
+    """What is measured of an epoch: events, rows of the store and exports are made from this."""
+
     epoch: int
     """0 is the evaluation before any update."""
     step: int
@@ -137,7 +140,15 @@ class EpochCompleted:
     test_loss: float
     test_accuracy: float
     seconds: float
-    """Training alone, evaluation apart."""
+    """Training this epoch took, evaluation apart."""
+
+    def metrics(self) -> dict[str, Any]:
+        """The values above by name, in their order."""
+        return {each.name: getattr(self, each.name) for each in fields(EpochMetrics)}
+
+
+@dataclass(frozen=True, slots=True)
+class EpochCompleted(EpochMetrics):
     test: Evaluation
     state: TrainingState
 
@@ -275,21 +286,37 @@ def event_name(event: Event) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
 
 
+def json_number(value: float | None) -> float | None:
+    """None in the place of a number that is not finite, since JSON has no word for it."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def json_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with None in the place of numbers that are not finite."""
+    return {
+        name: json_number(value) if isinstance(value, float) else value
+        for name, value in values.items()
+    }
+
+
+def epoch_to_json(epoch: EpochMetrics) -> dict[str, Any]:
+    """What :func:`event_to_json` gives of an EpochCompleted."""
+    return json_values({"event": "epoch_completed", **epoch.metrics()})
+
+
 def event_to_json(event: Event) -> dict[str, Any]:
     """The event's plain values under their names; arrays, states and tracebacks are left out.
 
-    Numbers that are not finite become None, since JSON has no word for them.
+    Numbers that are not finite become None.
     """
     out: dict[str, Any] = {"event": event_name(event)}
     for item in fields(event):
         value = getattr(event, item.name)
         if isinstance(value, Hyperparameters):
             out[item.name] = to_json(value)
-        elif isinstance(value, float):
-            out[item.name] = value if math.isfinite(value) else None
-        elif (value is None or isinstance(value, str | int)) and item.name != "traceback":
+        elif isinstance(value, str | int | float | None) and item.name != "traceback":
             out[item.name] = value
-    return out
+    return json_values(out)
 
 
 Item = TypeVar("Item")

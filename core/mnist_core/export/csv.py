@@ -3,18 +3,15 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
+from mnist_core.events import EpochMetrics
 from mnist_core.export.history import History
 from mnist_core.store import EpochRecord
 
 _BATCH_COLUMNS = ("seconds", "learning_rate", "batch_loss", "batch_accuracy", "gradient_norm")
-_EPOCH_COLUMNS = (
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "test_loss",
-    "test_accuracy",
+_EPOCH_COLUMNS = tuple(
+    each.name for each in fields(EpochMetrics) if each.name not in ("epoch", "step", "seconds")
 )
 COLUMNS = ("step", "epoch", *_BATCH_COLUMNS, *_EPOCH_COLUMNS)
 
@@ -23,7 +20,7 @@ def to_csv(history: History) -> bytes:
     """A header and a row for each step, step 0 being the evaluation before any update.
 
     Accuracies are fractions, losses nats; `seconds` is the training time up to the step. The
-    figures of an epoch stand in the row of its last step, and are empty in all others. Numbers
+    metrics of an epoch stand in the row of its last step, and are empty in all others. Numbers
     that are not finite are written inf, -inf and nan.
     """
     text = io.StringIO()
@@ -36,7 +33,7 @@ def to_csv(history: History) -> bytes:
 def _rows(history: History) -> Iterator[Sequence[object]]:
     ends = history.epoch_ends
     if 0 in ends:
-        yield 0, 0, ends[0].run_seconds, "", "", "", "", *_figures(ends[0])
+        yield 0, 0, ends[0].run_seconds, "", "", "", "", *_metrics(ends[0])
     for batch in history.batches:
         yield (
             batch.step,
@@ -46,10 +43,10 @@ def _rows(history: History) -> Iterator[Sequence[object]]:
             batch.loss,
             batch.accuracy,
             "" if batch.gradient_norm is None else batch.gradient_norm,
-            *_figures(ends.get(batch.step)),
+            *_metrics(ends.get(batch.step)),
         )
 
 
-def _figures(epoch: EpochRecord | None) -> list[object]:
+def _metrics(epoch: EpochRecord | None) -> list[object]:
     values = [getattr(epoch, name) if epoch else None for name in _EPOCH_COLUMNS]
     return ["" if value is None else value for value in values]

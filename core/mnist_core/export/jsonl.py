@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
 from typing import Any
 
 from mnist_core.events import (
@@ -11,24 +10,16 @@ from mnist_core.events import (
     DivergenceReason,
     Event,
     HyperparameterChanged,
-    RunCompleted,
-    RunDiverged,
     RunFailed,
-    RunStarted,
-    RunStopped,
     TrainingState,
+    epoch_to_json,
     event_to_json,
 )
 from mnist_core.export.history import History
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.store import EpochRecord, RunRecord, RunState
+from mnist_core.store import RunRecord
+from mnist_core.store.records import END_STATES
 from mnist_core.training.divergence import DivergenceGuard, likely_cause
-
-_ENDS: Mapping[RunState, type[RunCompleted] | type[RunStopped] | type[RunDiverged]] = {
-    RunState.COMPLETED: RunCompleted,
-    RunState.STOPPED: RunStopped,
-    RunState.DIVERGED: RunDiverged,
-}
 
 
 def to_jsonl(history: History) -> bytes:
@@ -42,9 +33,9 @@ def to_jsonl(history: History) -> bytes:
 
 def _objects(history: History) -> Iterator[dict[str, Any]]:
     record, ends = history.record, history.epoch_ends
-    yield event_to_json(_started(record))
+    yield event_to_json(record.as_started())
     if 0 in ends:
-        yield _epoch_to_json(ends[0])
+        yield epoch_to_json(ends[0])
     # What training told of it once it tells again, since the same guard looks at the same figures.
     guard = DivergenceGuard(None, 0, -1.0 if history.chance is None else history.chance)
     recipe = record.hyperparameters
@@ -58,11 +49,11 @@ def _objects(history: History) -> Iterator[dict[str, Any]]:
         if reason is not None:
             yield _divergence(step, epoch, event.loss, reason, guard, recipe)
         if step in ends:
-            figures = ends[step]
-            yield _epoch_to_json(figures)
-            reason = guard.after_epoch(step, figures.test_accuracy, _nothing)
+            ended = ends[step]
+            yield epoch_to_json(ended)
+            reason = guard.after_epoch(step, ended.test_accuracy, _nothing)
             if reason is not None:
-                loss = math.nan if figures.train_loss is None else figures.train_loss
+                loss = math.nan if ended.train_loss is None else ended.train_loss
                 yield _divergence(step, epoch, loss, reason, guard, recipe)
     end = _end(record)
     if end is not None:
@@ -85,42 +76,13 @@ def _divergence(
     return event_to_json(DivergenceDetected(step, epoch, loss, reason, guard.healthy_step, cause))
 
 
-def _started(record: RunRecord) -> RunStarted:
-    return RunStarted(
-        run_id=record.id,
-        dataset=record.dataset,
-        hyperparameters=record.hyperparameters,
-        parameter_count=record.parameter_count,
-        train_examples=record.train_examples,
-        validation_examples=record.validation_examples,
-        test_examples=record.test_examples,
-        epochs=record.epochs,
-        steps_per_epoch=record.steps_per_epoch,
-        epoch=0,
-        step=0,
-        device=record.environment.device,
-        blas=record.environment.blas,
-        threads=record.environment.threads,
-    )
-
-
-def _epoch_to_json(epoch: EpochRecord) -> dict[str, Any]:
-    """As `event_to_json` writes an EpochCompleted, whose answers and state are elsewhere."""
-    figures = asdict(epoch)
-    del figures["run_seconds"]
-    finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in figures.items()
-    }
-    return {"event": "epoch_completed", **finite}
-
-
 def _end(record: RunRecord) -> Event | None:
-    if record.state is RunState.FAILED:
-        return RunFailed(record.failure, "")
-    if record.state not in _ENDS:
+    end = next((end for end, state in END_STATES.items() if state is record.state), None)
+    if end is None:
         return None
-    return _ENDS[record.state](
+    if issubclass(end, RunFailed):
+        return RunFailed(record.failure, "")
+    return end(
         run_id=record.id,
         epoch=record.epoch,
         step=record.step,

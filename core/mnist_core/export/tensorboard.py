@@ -16,15 +16,15 @@ _SUFFIX = ".mnist-tui"
 """How the event files of this program end, so that no others are taken for an earlier export."""
 
 _Point = tuple[float, int, Mapping[str, float | None]]
-"""Seconds of training, update, and the figures by tag."""
+"""Seconds of training, update, and the metrics by tag."""
 
 
 def write_tensorboard(history: History, folder: Path) -> None:
     """Write `folder` whole, or leave what was there.
 
     Of each batch there are train/loss, train/accuracy and train/learning_rate, of about ten an
-    epoch train/gradient_norm; of each epoch
-    train/epoch_loss and train/epoch_accuracy, and loss and accuracy under validation/ and test/.
+    epoch train/gradient_norm; of each epoch train/epoch_loss and train/epoch_accuracy, and loss
+    and accuracy under validation/ and test/.
     The time of a point is when the run was started, plus the training up to there.
 
     Raises:
@@ -84,10 +84,10 @@ def _write_events(history: History, folder: Path) -> None:
     try:
         text = text_pb("run/text_summary", _about(history.record))
         writer.add_event(Event(wall_time=started, step=0, summary=text))
-        for seconds, step, figures in _points(history):
+        for seconds, step, metrics in _points(history):
             values = [
                 Summary.Value(tag=tag, simple_value=value)
-                for tag, value in figures.items()
+                for tag, value in metrics.items()
                 if value is not None
             ]
             summary = Summary(value=values)
@@ -105,13 +105,13 @@ def _points(history: History) -> Iterator[_Point]:
     for step in sorted(batches.keys() | ends.keys()):
         if step in batches:
             batch = batches[step]
-            figures: dict[str, float | None] = {
+            metrics: dict[str, float | None] = {
                 "train/loss": batch.loss,
                 "train/accuracy": batch.accuracy,
                 "train/learning_rate": batch.learning_rate,
                 "train/gradient_norm": batch.gradient_norm,
             }
-            yield batch.seconds, step, figures
+            yield batch.seconds, step, metrics
         if step in ends:
             epoch = ends[step]
             yield (

@@ -31,6 +31,8 @@ class FieldDescription:
     takes_effect: TakesEffect
     expects: str = ""
     """What may be typed, in words; only where the bounds do not already say it."""
+    short_name: str = ""
+    """For tables, charts and filters; empty: the name is short enough."""
 
 
 def _split_sizes(value: object) -> object:
@@ -70,6 +72,7 @@ class Hyperparameters(BaseModel):
             "layer, which is softmax regression.",
             TakesEffect.NEXT_RUN,
             expects="up to 8 whole numbers from 1 to 4096, separated by commas, or nothing",
+            short_name="hidden",
         ),
     ] = (32, 32)
     activation: Annotated[
@@ -112,6 +115,7 @@ class Hyperparameters(BaseModel):
             "How far each update moves the weights. Higher learns faster until it overshoots and "
             "the loss jumps or diverges; lower is steadier and slower.",
             TakesEffect.NOW,
+            short_name="lr",
         ),
     ] = 0.1
     momentum: Annotated[
@@ -134,6 +138,7 @@ class Hyperparameters(BaseModel):
             "and fights overfitting, too high stops it from learning; lower leaves the weights "
             "free to grow.",
             TakesEffect.NOW,
+            short_name="wd",
         ),
     ] = 0.0
     schedule: Annotated[
@@ -153,6 +158,7 @@ class Hyperparameters(BaseModel):
             "Batches over which the learning rate climbs to its full value. More makes a gentler "
             "start, which helps high rates; fewer get to the full rate sooner; 0 starts there.",
             TakesEffect.NEXT_RUN,
+            short_name="warmup",
         ),
     ] = 0
     batch_size: Annotated[
@@ -163,6 +169,7 @@ class Hyperparameters(BaseModel):
             "Examples averaged for one update. Larger gives smoother and fewer updates an epoch; "
             "smaller gives noisier and more updates, and takes longer.",
             TakesEffect.NEXT_EPOCH,
+            short_name="bs",
         ),
     ] = 256
     epochs: Annotated[
@@ -193,6 +200,7 @@ class Hyperparameters(BaseModel):
             "divides by its deviation; none feeds 0 to 255, which makes large steps and often "
             "diverges.",
             TakesEffect.NEXT_RUN,
+            short_name="pixels",
         ),
     ] = "unit"
     label_smoothing: Annotated[
@@ -204,6 +212,7 @@ class Hyperparameters(BaseModel):
             "less sure of itself; lower lets it grow surer; 0 asks for full certainty. Reported "
             "test losses stay unsmoothed.",
             TakesEffect.NEXT_RUN,
+            short_name="smoothing",
         ),
     ] = 0.0
     validation: Annotated[
@@ -247,6 +256,10 @@ class HyperparameterField:
     @property
     def label(self) -> str:
         return self.description.label
+
+    @property
+    def short_name(self) -> str:
+        return self.description.short_name or self.name
 
     @property
     def help(self) -> str:

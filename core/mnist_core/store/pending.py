@@ -24,23 +24,13 @@ from mnist_core.events import (
 )
 from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
-from mnist_core.store.records import BATCH_DTYPE, StoredAnswers
+from mnist_core.store.records import BATCH_DTYPE, EpochRecord, StoredAnswers
 
 
 @dataclass(frozen=True, slots=True)
-class EpochRow:
-    """The figures of an epoch, and of the best one up to it."""
+class EpochRow(EpochRecord):
+    """The metrics of an epoch, and of the best one up to it."""
 
-    epoch: int
-    step: int
-    train_loss: float | None
-    train_accuracy: float | None
-    validation_loss: float | None
-    validation_accuracy: float | None
-    test_loss: float
-    test_accuracy: float
-    seconds: float
-    run_seconds: float
     best_test_accuracy: float | None
     best_validation_accuracy: float | None
     best_epoch: int
@@ -49,11 +39,12 @@ class EpochRow:
     def of(cls, event: EpochCompleted) -> "EpochRow":
         state = event.state
         return cls(
-            event.epoch, event.step, event.train_loss, event.train_accuracy,
-            event.validation_loss, event.validation_accuracy, event.test_loss,
-            event.test_accuracy, event.seconds, state.seconds, state.best_test_accuracy,
-            state.best_validation_accuracy, state.best_epoch,
-        )  # fmt: skip
+            **event.metrics(),
+            run_seconds=state.seconds,
+            best_test_accuracy=state.best_test_accuracy,
+            best_validation_accuracy=state.best_validation_accuracy,
+            best_epoch=state.best_epoch,
+        )
 
 
 @dataclass(slots=True)

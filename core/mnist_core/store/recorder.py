@@ -17,12 +17,9 @@ from mnist_core.backend.failures import failure_sentence
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     Event,
-    RunCompleted,
-    RunDiverged,
     RunEnded,
     RunFailed,
     RunStarted,
-    RunStopped,
     SamplesPredicted,
     TrainingState,
 )
@@ -37,7 +34,7 @@ from mnist_core.store.database import (
 )
 from mnist_core.store.ownership import Ownership
 from mnist_core.store.pending import Pending
-from mnist_core.store.records import RunState
+from mnist_core.store.records import END_STATES, RunState
 from mnist_core.store.run_writer import RunLostError, RunWriter
 
 WRITE_INTERVAL = 0.5
@@ -47,13 +44,6 @@ RETRY_INTERVAL = 3.0
 FINISH_PATIENCE = 5.0
 """Seconds in which the last write may be tried again."""
 _FINISH_RETRY = 0.25
-
-_END_STATES = {
-    RunCompleted: RunState.COMPLETED,
-    RunStopped: RunState.STOPPED,
-    RunDiverged: RunState.DIVERGED,
-    RunFailed: RunState.FAILED,
-}
 
 
 class RunRecorder:
@@ -241,7 +231,7 @@ class RunRecorder:
             pending.saved(saved)
         # Only a run whose weights are safe has ended: one that died before is to be resumed.
         if pending.end is not None:
-            self._end_state = _END_STATES[type(pending.end)]
+            self._end_state = END_STATES[type(pending.end)]
             self._write_rows_of(self._end_state, pending.end)
             pending.end = None
 

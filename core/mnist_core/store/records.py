@@ -1,5 +1,6 @@
 """What the store keeps of a run, as plain values and NumPy arrays."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -7,6 +8,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.events import (
+    EpochMetrics,
+    RunCompleted,
+    RunDiverged,
+    RunEnded,
+    RunFailed,
+    RunStarted,
+    RunStopped,
+)
 from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe
@@ -28,6 +38,15 @@ class RunState(StrEnum):
     def is_live(self) -> bool:
         """Whether a process is training it."""
         return self in (RunState.RUNNING, RunState.PAUSED)
+
+
+END_STATES: Mapping[type[RunEnded], RunState] = {
+    RunCompleted: RunState.COMPLETED,
+    RunStopped: RunState.STOPPED,
+    RunDiverged: RunState.DIVERGED,
+    RunFailed: RunState.FAILED,
+}
+"""How a run stands after each of its ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +132,26 @@ class RunRecord:
             self.step,
         )
 
+    def as_started(self, epoch: int = 0, step: int = 0) -> RunStarted:
+        """How it would tell that it starts after `epoch` epochs and `step` updates."""
+        return RunStarted(
+            run_id=self.id,
+            dataset=self.dataset,
+            hyperparameters=self.hyperparameters,
+            parameter_count=self.parameter_count,
+            train_examples=self.train_examples,
+            validation_examples=self.validation_examples,
+            test_examples=self.test_examples,
+            epochs=self.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            epoch=epoch,
+            step=step,
+            device=self.environment.device,
+            blas=self.environment.blas,
+            threads=self.environment.threads,
+            changes=self.changes,
+        )
+
     @property
     def best(self) -> Score | None:
         """What ranks it: the best validation accuracy, or the best test accuracy without one."""
@@ -133,19 +172,9 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochRecord:
-    """The figures of one epoch; see `mnist_core.events.EpochCompleted`."""
+class EpochRecord(EpochMetrics):
+    """The metrics of an epoch, as they are kept."""
 
-    epoch: int
-    step: int
-    train_loss: float | None
-    train_accuracy: float | None
-    validation_loss: float | None
-    validation_accuracy: float | None
-    test_loss: float
-    test_accuracy: float
-    seconds: float
-    """Training this epoch took."""
     run_seconds: float
     """Training the run took up to its end."""
 

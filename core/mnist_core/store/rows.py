@@ -1,10 +1,13 @@
 """Rows of the database, read as what they stand for."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,20 +26,19 @@ from mnist_core.store.records import (
 )
 from mnist_core.store.schema import StoreError
 
-_COLUMNS = (
-    "id, name, note, tags, hyperparameters, dataset, data, fingerprint, environment, state, "
-    "failure, started, updated, ended, parameter_count, train_examples, validation_examples, "
-    "test_examples, steps_per_epoch, epochs, epoch, step, test_loss, test_accuracy, "
-    "validation_loss, validation_accuracy, best_test_accuracy, best_validation_accuracy, "
-    "best_epoch, seconds, examples_per_second, pid, host"
-)
+_RUN_COLUMNS = tuple(each.name for each in fields(RunRecord) if each.name != "changes")
+"""Of the table `runs`; its changes are in a table of their own."""
+EPOCH_COLUMNS = tuple(each.name for each in fields(EpochRecord))
+"""Of the table `epochs`, which has the run besides."""
 
 Row = Sequence[object]
 
 
 def select_runs(connection: sqlite3.Connection, condition: str, *values: object) -> list[Row]:
     """The rows of the runs that meet a condition in SQL, for `read_run`."""
-    return connection.execute(f"SELECT {_COLUMNS} FROM runs {condition}", values).fetchall()
+    return connection.execute(
+        f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs {condition}", values
+    ).fetchall()
 
 
 def select_changes(connection: sqlite3.Connection, run: str | None) -> dict[str, list[Row]]:
@@ -59,7 +61,7 @@ def read_run(
     Raises:
         StoreError: another version wrote it in a way that this one cannot read.
     """
-    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    values = dict(zip(_RUN_COLUMNS, row, strict=True))
     try:
         state = RunState(str(values["state"]))
         if state.is_live and not lives(str(values["id"]), values["pid"], values["host"]):
@@ -107,10 +109,7 @@ def select_gradient_norms(connection: sqlite3.Connection, run: str) -> NDArray[n
 def select_epochs(connection: sqlite3.Connection, run: str) -> list[EpochRecord]:
     """See `RunStore.epochs`."""
     rows = connection.execute(
-        "SELECT epoch, step, train_loss, train_accuracy, validation_loss, "
-        "validation_accuracy, test_loss, test_accuracy, seconds, run_seconds "
-        "FROM epochs WHERE run = ? ORDER BY epoch",
-        (run,),
+        f"SELECT {', '.join(EPOCH_COLUMNS)} FROM epochs WHERE run = ? ORDER BY epoch", (run,)
     ).fetchall()
     return [_epoch(row) for row in rows]
 
@@ -163,16 +162,12 @@ def _environment(text: str) -> Environment:
 
 def _epoch(row: Row) -> EpochRecord:
     # SQLite has no NaN: it keeps NULL in its place. Only before training there is no loss.
-    epoch, step, train_loss, *rest = row
-    nan = float("nan")
-    validation_loss, test_loss = rest[1], rest[3]
-    if train_loss is None and rest[0] is not None:
-        train_loss = nan
-    if validation_loss is None and rest[2] is not None:
-        validation_loss = nan
-    rest[1] = validation_loss
-    rest[3] = nan if test_loss is None else test_loss
-    return EpochRecord(epoch, step, train_loss, *rest)  # type: ignore[arg-type]
+    metrics: dict[str, Any] = dict(zip(EPOCH_COLUMNS, row, strict=True))
+    for measured_on in ("train", "validation", "test"):
+        loss, accuracy = f"{measured_on}_loss", f"{measured_on}_accuracy"
+        if metrics[loss] is None and metrics[accuracy] is not None:
+            metrics[loss] = math.nan
+    return EpochRecord(**metrics)
 
 
 def _answers(epoch: int, row: Sequence[bytes | None]) -> StoredAnswers:

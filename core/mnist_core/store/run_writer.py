@@ -17,6 +17,7 @@ from mnist_core.events import RunEnded, RunFailed, RunStarted, TrainingState
 from mnist_core.recipe.hyperparameters import to_json
 from mnist_core.store.pending import EpochRow, Pending
 from mnist_core.store.records import BATCH_DTYPE, RunState, storable
+from mnist_core.store.rows import EPOCH_COLUMNS
 from mnist_core.store.schema import StoreError
 
 
@@ -54,6 +55,18 @@ def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int 
         "WHERE id = ?",
         (step, max(last_epoch, 0), run),
     )
+
+
+_MEASURED_COLUMNS = ("test_loss", "test_accuracy", "validation_loss", "validation_accuracy")
+"""Of a run, as of its last epoch."""
+_PROGRESS_COLUMNS = (
+    "epoch",
+    *_MEASURED_COLUMNS,
+    "best_test_accuracy",
+    "best_validation_accuracy",
+    "best_epoch",
+)
+"""Of a run, as after its last epoch."""
 
 
 class RunLostError(StoreError):
@@ -231,11 +244,10 @@ class RunWriter:
 
     def _write_epoch(self, connection: sqlite3.Connection, row: EpochRow) -> None:
         connection.execute(
-            "INSERT OR REPLACE INTO epochs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (self._run_id, row.epoch, row.step, row.train_loss, row.train_accuracy,
-             row.validation_loss, row.validation_accuracy, row.test_loss, row.test_accuracy,
-             row.seconds, row.run_seconds),
-        )  # fmt: skip
+            f"INSERT OR REPLACE INTO epochs (run, {', '.join(EPOCH_COLUMNS)}) "
+            f"VALUES (?{', ?' * len(EPOCH_COLUMNS)})",
+            (self._run_id, *(getattr(row, name) for name in EPOCH_COLUMNS)),
+        )
 
     def _write_progress(
         self,
@@ -266,16 +278,7 @@ class RunWriter:
             self._examples_per_step = self._train_examples / pending.steps_per_epoch
         if pending.epochs:
             last = pending.epochs[-1]
-            values |= {
-                "epoch": last.epoch,
-                "test_loss": last.test_loss,
-                "test_accuracy": last.test_accuracy,
-                "validation_loss": last.validation_loss,
-                "validation_accuracy": last.validation_accuracy,
-                "best_test_accuracy": last.best_test_accuracy,
-                "best_validation_accuracy": last.best_validation_accuracy,
-                "best_epoch": last.best_epoch,
-            }
+            values |= {name: getattr(last, name) for name in _PROGRESS_COLUMNS}
         if end is not None:
             values["ended"] = now
             if isinstance(end, RunFailed):

@@ -1,6 +1,5 @@
 """A race of engines in words and in JSON: plain functions, no output."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +8,7 @@ from mnist_core.benchmark.engines import published_seconds
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race
 from mnist_core.benchmark.summary import EngineSummary
+from mnist_core.events import json_values
 from mnist_tui.commands.event_lines import count
 from mnist_tui.text.table import aligned, spread
 from mnist_tui.text.visible_text import visible
@@ -129,8 +129,8 @@ def described_to_json(event: EngineDescribed) -> dict[str, Any]:
 
 def measured_to_json(event: EpochMeasured) -> dict[str, Any]:
     """`seconds` are those of a whole epoch; numbers that are not finite are None."""
-    figures = {"seconds": event.seconds, **asdict(event)}
-    return {"event": "epoch_measured", "task": "mlp", **{k: _finite(v) for k, v in figures.items()}}
+    metrics = {"seconds": event.seconds, **asdict(event)}
+    return {"event": "epoch_measured", "task": "mlp", **json_values(metrics)}
 
 
 def summary_to_json(race: Race, summaries: Sequence[EngineSummary]) -> dict[str, Any]:
@@ -147,7 +147,3 @@ def summary_to_json(race: Race, summaries: Sequence[EngineSummary]) -> dict[str,
         "baseline": summaries[0].engine,
         "engines": [asdict(summary) for summary in summaries],
     }
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

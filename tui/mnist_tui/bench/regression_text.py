@@ -1,6 +1,5 @@
 """A race of regressions in words and in JSON: plain functions, no output."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,6 +15,7 @@ from mnist_core.benchmark.regression_race import (
     RegressionRace,
     references,
 )
+from mnist_core.events import json_values
 from mnist_tui.commands.event_lines import count
 from mnist_tui.text import numbers
 from mnist_tui.text.table import aligned, spread
@@ -180,7 +180,7 @@ def measured_to_json(race: RegressionRace, event: FormMeasured) -> dict[str, Any
         "form": event.form,
         "round": event.round,
         "iterations_per_second": event.iterations_per_second,
-        **_finite(asdict(event.trained)),
+        **json_values(asdict(event.trained)),
     }
 
 
@@ -202,7 +202,7 @@ def summary_to_json(race: RegressionRace, summaries: Sequence[FormSummary]) -> d
                 "published": FORMS[summary.form].published.get(problem.task),
                 "ratios": {name: asdict(ratio) for name, ratio in summary.ratios.items()},
                 "stopped": _stopped(race, summary) if problem.task == "logistic" else None,
-                **_finite(
+                **json_values(
                     {
                         name: value
                         for name, value in asdict(summary.last).items()
@@ -212,11 +212,4 @@ def summary_to_json(race: RegressionRace, summaries: Sequence[FormSummary]) -> d
             }
             for summary in summaries
         ],
-    }
-
-
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
     }

@@ -1,7 +1,6 @@
 """`mnist-tui check`: what this program computes, against independent references."""
 
 import json
-import math
 import os
 import sys
 import textwrap
@@ -22,6 +21,7 @@ from mnist_core.data.registry import (
     is_cached,
     load_dataset,
 )
+from mnist_core.events import json_number
 from mnist_tui.commands.event_lines import count
 from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.runtime.launch_options import Device
@@ -145,7 +145,7 @@ def result_to_json(result: CheckResult) -> dict[str, Any]:
         "description": result.description,
         "status": result.status,
         "passed": result.passed,
-        "figure": _finite(result.figure),
+        "figure": json_number(result.figure),
         "tolerance": result.tolerance,
         "detail": result.detail,
         "seconds": result.seconds,
@@ -163,10 +163,6 @@ def summary_to_json(results: Sequence[CheckResult], seconds: float) -> dict[str,
         "not_run": [result.name for result in results if result.passed is None],
         "seconds": seconds,
     }
-
-
-def _finite(figure: float | None) -> float | None:
-    return figure if figure is not None and math.isfinite(figure) else None
 
 
 def check(

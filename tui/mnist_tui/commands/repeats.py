@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import mean, median, stdev
 from typing import Any
 
-from mnist_core.events import RunCompleted
+from mnist_core.events import RunCompleted, json_number
 from mnist_tui.commands.event_lines import count, figure
 
 
@@ -81,7 +81,7 @@ def repeat_to_json(summary: RepeatCompleted) -> dict[str, Any]:
     }
     for name, spread in summary.figures:
         for part, value in asdict(spread).items():
-            out[f"{name}_{part}"] = value if math.isfinite(value) else None
+            out[f"{name}_{part}"] = json_number(value)
     out["losses_not_finite"] = summary.losses_not_finite
     return out
 

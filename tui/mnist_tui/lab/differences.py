@@ -1,22 +1,11 @@
 """What sets runs apart: in few words against a base, or line by line against another run."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RunRecord
-
-SHORT_NAMES: Mapping[str, str] = {
-    "hidden_sizes": "hidden",
-    "learning_rate": "lr",
-    "weight_decay": "wd",
-    "warmup_steps": "warmup",
-    "batch_size": "bs",
-    "pixel_scaling": "pixels",
-    "label_smoothing": "smoothing",
-}
-"""What the table and the filter call hyperparameters; others keep their names."""
 
 _TELLING = ("activation", "optimizer", "schedule")
 """Their words say by themselves what they are of."""
@@ -56,7 +45,8 @@ def short_difference(ours: Values, base: Values) -> str:
 def _in_short(name: str, value: object) -> str:
     if name in _TELLING or name == "dataset":
         return str(value)
-    short = SHORT_NAMES.get(name, name)
+    field = hyperparameter_fields()[name]
+    short = field.short_name
     if name == "pixel_scaling" and value == "none":
         return "raw pixels"
     if value in ((), "none") or value is False:
@@ -65,7 +55,7 @@ def _in_short(name: str, value: object) -> str:
         return short
     if isinstance(value, tuple):
         return f"{short} {'-'.join(map(str, value))}"
-    return f"{short} {hyperparameter_fields()[name].format(value)}"
+    return f"{short} {field.format(value)}"
 
 
 @dataclass(frozen=True, slots=True)

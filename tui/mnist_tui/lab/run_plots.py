@@ -17,7 +17,6 @@ from mnist_tui.charts.axes import Scale, Unit
 from mnist_tui.charts.plot import Curve, Line, Mark, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
-from mnist_tui.lab.differences import SHORT_NAMES
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.settings.key_hints import key_of
 
@@ -212,8 +211,8 @@ def _marks(progress: RunProgress, axis: str) -> list[Mark]:
 
 def change_in_short(change: Change) -> str:
     """Such as "lr 0.05"."""
-    value = hyperparameter_fields()[change.field].format(change.value)
-    return f"{SHORT_NAMES.get(change.field, change.field)} {value}"
+    field = hyperparameter_fields()[change.field]
+    return f"{field.short_name} {field.format(change.value)}"
 
 
 def _ghost_difference(ghost: RunProgress, progress: RunProgress) -> str:

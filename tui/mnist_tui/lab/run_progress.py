@@ -198,25 +198,7 @@ class RunProgress(Curves):
             gradient_norms: of `NORM_DTYPE`, of no later updates than `batches`; None: none.
         """
         self.from_store = True
-        self._begin(
-            RunStarted(
-                run_id=record.id,
-                dataset=record.dataset,
-                hyperparameters=record.hyperparameters,
-                parameter_count=record.parameter_count,
-                train_examples=record.train_examples,
-                validation_examples=record.validation_examples,
-                test_examples=record.test_examples,
-                epochs=record.epochs,
-                steps_per_epoch=record.steps_per_epoch,
-                epoch=epochs[-1].epoch if epochs else 0,
-                step=len(batches),
-                device=record.environment.device,
-                blas=record.environment.blas,
-                threads=record.environment.threads,
-                changes=record.changes,
-            )
-        )
+        self._begin(record.as_started(epoch=epochs[-1].epoch if epochs else 0, step=len(batches)))
         self.add_batches(
             np.arange(1, len(batches) + 1),
             batches["loss"],

@@ -18,16 +18,14 @@ from mnist_core.data.loader import (
 )
 from mnist_core.events import (
     DivergenceDetected,
-    RunCompleted,
-    RunDiverged,
     RunFailed,
-    RunStopped,
     TrainingState,
 )
 from mnist_core.recipe.changes import Value
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import Environment, ResumePoint, RunRecord, RunState, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder
+from mnist_core.store.records import END_STATES
 from mnist_core.training.factory import RunFactory
 from mnist_tui.lab.recording import begin_recording
 from mnist_tui.lab.restoring import SAMPLES, check_data, progress_for, restored
@@ -55,14 +53,6 @@ class State(StrEnum):
     def is_active(self) -> bool:
         """Whether a run is under way."""
         return self in (State.RUNNING, State.PAUSED, State.STOPPING)
-
-
-_END_STATES = {
-    RunCompleted: State.COMPLETED,
-    RunStopped: State.STOPPED,
-    RunDiverged: State.DIVERGED,
-    RunFailed: State.FAILED,
-}
 
 
 class Loader(Protocol):
@@ -139,7 +129,7 @@ class Session:
         if self._next is not None:
             return State.LOADING
         if self.progress is not None and self.progress.end is not None:
-            return _END_STATES[type(self.progress.end)]
+            return State(END_STATES[type(self.progress.end)])
         return State.IDLE
 
     @property

@@ -10,7 +10,6 @@ from typing import Any
 
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RunRecord, RunState, Score
-from mnist_tui.lab.differences import SHORT_NAMES
 from mnist_tui.runs.columns import RunRow
 
 Test = Callable[[RunRow], bool]
@@ -179,7 +178,7 @@ def _fields() -> Mapping[str, _Number | _Words]:
         else:
             choices = frozenset(declared.choices or ("yes", "no"))
             fields[name] = _Words(_hyperparameter_words(name, declared.format), choices)
-        fields[SHORT_NAMES.get(name, name)] = fields[name]
+        fields[declared.short_name] = fields[name]
     for names, field in _RUN_FIELDS.items():
         fields.update(dict.fromkeys(names, field))
     fields["opt"], fields["act"] = fields["optimizer"], fields["activation"]

@@ -1,13 +1,13 @@
 """`mnist-tui runs mistakes`."""
 
 import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mnist_core.events import json_number
 from mnist_core.network.evaluation import probabilities
 from mnist_core.network.mistakes import mistakes
 from mnist_core.store import RunRecord, RunStore, StoredAnswers, StoredLabels, StoreError
@@ -179,15 +179,10 @@ def _to_json(mistake: _Mistake) -> dict[str, Any]:
         "predicted": mistake.predicted,
         "true_name": mistake.true_name,
         "predicted_name": mistake.predicted_name,
-        "confidence": _finite(mistake.confidence),
-        "loss": _finite(mistake.loss),
-        "probabilities": None if shares is None else [_finite(share) for share in shares],
+        "confidence": json_number(mistake.confidence),
+        "loss": json_number(mistake.loss),
+        "probabilities": None if shares is None else [json_number(share) for share in shares],
     }
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no word for numbers that are not finite: they become None."""
-    return value if math.isfinite(value) else None
 
 
 def _epochs_in_words(epochs: Sequence[int]) -> str:

@@ -1,10 +1,10 @@
 """A stored run in words, and as plain JSON values."""
 
-import math
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from mnist_core.events import json_values
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
 from mnist_core.store import EpochRecord, RunRecord, Score
 from mnist_tui.lab.reproduce import command_line
@@ -32,7 +32,7 @@ def recipe(record: RunRecord) -> str:
 
 def run_to_json(record: RunRecord) -> dict[str, Any]:
     """What `mnist-tui runs list --json` writes of a run; times in UTC after ISO 8601."""
-    return _finite(
+    return json_values(
         {
             "id": record.id,
             "name": record.name,
@@ -59,7 +59,7 @@ def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, A
     """What `mnist-tui runs show --json` writes: all that is known of a run but its batches."""
     values = to_json(record.hyperparameters)
     defaults = {name: field.default for name, field in hyperparameter_fields().items()}
-    return run_to_json(record) | _finite(
+    return run_to_json(record) | json_values(
         {
             "differs": {
                 name: values[name]
@@ -84,18 +84,10 @@ def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, A
             "environment": asdict(record.environment),
             "pid": record.pid,
             "host": record.host,
-            "epoch_figures": [_finite(asdict(epoch)) for epoch in epochs],
+            "epoch_figures": [json_values(asdict(epoch)) for epoch in epochs],
         }
     )
 
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def _finite(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no word for numbers that are not finite: they become None."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in values.items()
-    }
