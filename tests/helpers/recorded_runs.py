@@ -14,8 +14,9 @@ from mnist_core.events import BatchCompleted, EpochCompleted, Event, StopTrainin
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_core.store.database import FILE
-from mnist_core.store.pending import AnswerRow, batch_array
+from mnist_core.store.pending import batch_array
 from mnist_core.store.recorder import RunRecorder, recorded
+from mnist_core.store.records import StoredAnswers
 from mnist_core.training.train import train
 
 SMALL: dict[str, Any] = {"hidden_sizes": "8", "batch_size": 16, "epochs": 4}
@@ -119,10 +120,10 @@ def assert_stored_so_far(store: RunStore, run_id: str, unbroken: Sequence[Event]
             assert getattr(row, name) == getattr(event, name)
         answers = store.answers(run_id, event.epoch)
         assert answers is not None
-        expected_answers = AnswerRow.of(event.epoch, event.test)
-        assert answers.predictions.tobytes() == expected_answers.predictions
-        assert answers.losses.tobytes() == expected_answers.losses
-        assert answers.confidences.tobytes() == expected_answers.confidences
+        expected_answers = StoredAnswers.of(event.epoch, event.test)
+        assert answers.predictions.tobytes() == expected_answers.predictions.tobytes()
+        assert answers.losses.tobytes() == expected_answers.losses.tobytes()
+        assert answers.confidences.tobytes() == expected_answers.confidences.tobytes()
 
 
 def assert_same_state(found: TrainingState, expected: TrainingState) -> None:

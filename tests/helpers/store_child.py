@@ -142,7 +142,7 @@ def main(order: dict[str, Any]) -> None:
     write = RunRecorder._write_rows_of
 
     def write_and_say(self: RunRecorder, *what: Any) -> None:
-        step = self._step()
+        step = self._pending.step
         write(self, *what)
         if step is not None:
             _say(f"kept {step}")

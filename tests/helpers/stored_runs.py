@@ -20,6 +20,7 @@ from mnist_core.events import (
 from mnist_core.network.evaluation import evaluate
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters, to_json
 from mnist_core.store import RunStore
+from mnist_core.store.database import FILE
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import BATCH_DTYPE
 
@@ -204,3 +205,10 @@ class LiveRun:
                            None if first else accuracy, None, None, 1 - accuracy, accuracy, 0.04,
                            evaluate(logits, labels), state)
         )  # fmt: skip
+
+
+def check_integrity(home: Path) -> str:
+    """What SQLite says of the whole database in `home`: "ok" or what is wrong."""
+    where = f"{(home / FILE).absolute().as_uri()}?mode=rw"
+    with closing(sqlite3.connect(where, uri=True)) as connection:
+        return "\n".join(row[0] for row in connection.execute("PRAGMA integrity_check"))

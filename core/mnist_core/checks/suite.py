@@ -1,19 +1,17 @@
 """All checks, in the order in which they are made: what others rest on comes first."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_core.backend.backend import Backend
 from mnist_core.checks import (
     batches,
-    compiled,
     cross_entropy,
-    dropout,
     gradients,
+    kept_runs,
     optimizer_updates,
-    recount,
-    resume,
+    steps,
     trajectory,
 )
 from mnist_core.checks.check import Check, CheckContext, CheckResult, run_check
@@ -23,24 +21,20 @@ CHECKS: tuple[Check, ...] = (
     *cross_entropy.CHECKS,
     *gradients.CHECKS,
     *optimizer_updates.CHECKS,
-    *dropout.CHECKS,
-    *compiled.CHECKS,
+    *steps.CHECKS,
     *batches.CHECKS,
-    *resume.CHECKS,
-    *recount.CHECKS,
+    *kept_runs.CHECKS,
     *trajectory.CHECKS,
 )
 
 
-def run_checks(
-    dataset: Dataset, backend: Backend, checks: Sequence[Check] = CHECKS
-) -> Iterator[CheckResult]:
-    """Make the checks one by one, each told as it is done; files go to a temporary folder.
+def run_checks(dataset: Dataset, backend: Backend) -> Iterator[CheckResult]:
+    """Make all checks one by one, each told as it is done; files go to a temporary folder.
 
     Raises:
         BackendMissing: MLX cannot compute here.
     """
     with tempfile.TemporaryDirectory(prefix="mnist-tui-check-") as folder:
         context = CheckContext(dataset, backend, Path(folder))
-        for check in checks:
+        for check in CHECKS:
             yield run_check(check, context)

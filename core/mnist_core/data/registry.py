@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_cache_path
 
 from mnist_core.data.dataset import Dataset
-from mnist_core.data.folder import read_files, read_folder
-from mnist_core.data.idx import IdxError
+from mnist_core.data.idx import IdxError, read_files, read_folder
 
 if TYPE_CHECKING:
     from mnist_core.data.downloads import Progress
@@ -151,7 +150,7 @@ def load_dataset(
     """Load a data set by name, downloading it where needed, or from a folder of IDX files.
 
     A text that is one of `dataset_names` is the name; any other, and every `Path`, is a folder, as
-    `mnist_core.data.folder.read_folder` says. It blocks for as long as a download takes, of which
+    `mnist_core.data.idx.read_folder` says. It blocks for as long as a download takes, of which
     `progress` is told and which `cancel` ends. Images are uint8, labels contiguous class indices.
 
     Raises:

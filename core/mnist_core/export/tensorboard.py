@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from mnist_core.export.formats import ExportError
+from mnist_core.export import ExportError
 from mnist_core.export.history import History
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RunRecord

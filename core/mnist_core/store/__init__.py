@@ -6,13 +6,14 @@ from mnist_core.store.records import (
     NORM_DTYPE,
     Environment,
     EpochRecord,
+    ResumePoint,
     RunRecord,
     RunState,
     Score,
     StoredAnswers,
     StoredLabels,
 )
-from mnist_core.store.run_store import ResumePoint, RunStore
+from mnist_core.store.run_store import RunStore
 from mnist_core.store.schema import StoreError
 
 __all__ = [

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.network.evaluation import Evaluation, evaluate
+from mnist_core.network.evaluation import evaluate
 from mnist_core.store import RunRecord, RunStore, StoredAnswers
 
 
@@ -47,11 +47,6 @@ class AnswerHistory:
                 answers = store.answers(record.id, answers.epoch) or answers
             history.add(answers, record.best_epoch)
         return history
-
-    @staticmethod
-    def of_evaluation(epoch: int, test: Evaluation) -> StoredAnswers:
-        """The answers of an epoch that has just been evaluated, to be added."""
-        return StoredAnswers.of(epoch, test)
 
     def add(self, answers: StoredAnswers, best_epoch: int | None = None) -> None:
         """Take the answers of an epoch, in the place of what was there of it.

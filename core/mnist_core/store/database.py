@@ -16,6 +16,10 @@ from mnist_core.store.repair import salvage
 from mnist_core.store.schema import VERSION, StoreError, check_version, migrate, version_of
 
 FILE = "runs.db"
+DAMAGE_ADVICE = (
+    "End every mnist-tui and start it again: it sets the damaged one aside and keeps the runs that "
+    "can be read."
+)
 _SUSPECT = "runs.db.suspect"
 """A file that says that somebody met damage, so that whoever opens next looks at every page."""
 _NEW = "runs.db.new"
@@ -39,6 +43,89 @@ class Opened:
 
 class _DamagedError(Exception):
     """The database is not sound; the message says how."""
+
+
+class Database:
+    """The database of a home folder: opened at its first use, and again if another takes its place.
+
+    It is used by the thread that made it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.notice = ""
+        """What a person must know of how it was opened, as a sentence; empty: nothing."""
+        self.opened_count = 0
+        self._home = home
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, ...] = ()
+        """What tells the file that is open from one that has taken its place."""
+        self._read_only = False
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it can be read but not written."""
+        self._open()
+        return self._read_only
+
+    def close(self) -> None:
+        """Close it; the next use opens it again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read with.
+
+        Raises:
+            StoreError: it cannot be opened, or what is done within failed.
+        """
+        try:
+            yield self._open()
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise self._failure("read", error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection to write with, in one transaction.
+
+        Raises:
+            StoreError: it cannot be opened or written; nothing was changed.
+        """
+        try:
+            connection = self._open()
+            if self._read_only:
+                raise StoreError(f"{self._home} cannot be written, so its runs cannot be changed.")
+            with transaction(connection):
+                yield connection
+        except sqlite3.Error as error:
+            raise self._failure("changed", error) from error
+
+    def _open(self) -> sqlite3.Connection:
+        path = self._home / FILE
+        # Another process may have set a damaged database aside. One that is only read never tells
+        # by itself that it has changed.
+        if self._connection is not None and self._identity != file_identity(
+            path, content=self._read_only
+        ):
+            self.close()
+        if self._connection is None:
+            opened = open_database(self._home)
+            self._connection = opened.connection
+            self._read_only = opened.read_only
+            self._identity = file_identity(path, content=opened.read_only)
+            self.opened_count += 1
+            self.notice = opened.notice
+        return self._connection
+
+    def _failure(self, what: str, error: Exception) -> StoreError:
+        if not isinstance(error, sqlite3.Error) or is_damage(error):
+            mark_suspect(self._home)
+            return StoreError(
+                f"The runs in {self._home} cannot be {what}, since the database is damaged "
+                f"({error}). {DAMAGE_ADVICE}"
+            )
+        return StoreError(f"The runs in {self._home} cannot be {what}: {error}.")
 
 
 def open_database(home: Path) -> Opened:
@@ -130,12 +217,6 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
         raise
-
-
-def check_integrity(home: Path) -> str:
-    """What SQLite says of the whole database in `home`: "ok" or what is wrong."""
-    with closing(sqlite3.connect(_uri(home / FILE, "mode=rw"), uri=True)) as connection:
-        return "\n".join(row[0] for row in connection.execute("PRAGMA integrity_check"))
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -78,3 +79,24 @@ def is_owned(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def lives(path: Path, pid: object = None, host: object = None) -> bool:
+    """Whether somebody holds the lock at `path`, as far as that can be told.
+
+    Without the right to look at it, a process of the number `pid` on this `host` is the best guess.
+    """
+    try:
+        return is_owned(path)
+    except OSError:
+        return host == socket.gethostname() and _is_process(pid)
+
+
+def _is_process(pid: object) -> bool:
+    try:
+        os.kill(int(str(pid)), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

@@ -4,7 +4,7 @@ They may have to wait for long, as on a full disk: so only what will be written 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from mnist_core.events import (
     RunStarted,
     TrainingState,
 )
-from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
 from mnist_core.store.records import BATCH_DTYPE, EpochRecord, StoredAnswers
 
@@ -47,29 +46,6 @@ class EpochRow(EpochRecord):
         )
 
 
-@dataclass(slots=True)
-class AnswerRow:
-    """The answers of an epoch, as they are stored."""
-
-    epoch: int
-    predictions: bytes
-    losses: bytes
-    confidences: bytes
-    logits: bytes | None
-    """None once another epoch is the last one, unless this one is the best."""
-
-    @classmethod
-    def of(cls, epoch: int, test: Evaluation) -> "AnswerRow":
-        answers = StoredAnswers.of(epoch, test)
-        return cls(
-            epoch,
-            answers.predictions.tobytes(),
-            answers.losses.tobytes(),
-            answers.confidences.tobytes(),
-            test.answers.logits.astype(np.float32, copy=False).tobytes(),
-        )
-
-
 class Pending:
     """What has happened since the last write that succeeded."""
 
@@ -90,7 +66,8 @@ class Pending:
         self.steps_per_epoch: int | None = None
         """Updates in an epoch, where that has changed."""
         self.epochs: list[EpochRow] = []
-        self.answers: list[AnswerRow] = []
+        self.answers: list[StoredAnswers] = []
+        """With logits those of the last epoch and, where they are here, of the best one."""
         self.gradient_norms: list[tuple[int, float]] = []
         """Each with its update, from 1."""
         self.last_batch: BatchCompleted | None = None
@@ -174,10 +151,11 @@ class Pending:
 
     def _add_epoch(self, event: EpochCompleted) -> None:
         self.epochs.append(EpochRow.of(event))
-        for earlier in self.answers:
-            if earlier.epoch != event.state.best_epoch:
-                earlier.logits = None
-        self.answers.append(AnswerRow.of(event.epoch, event.test))
+        self.answers = [
+            kept if kept.epoch == event.state.best_epoch else replace(kept, logits=None)
+            for kept in self.answers
+        ]
+        self.answers.append(StoredAnswers.of(event.epoch, event.test))
         self._keep_state(event.state)
 
     def _keep_state(self, state: TrainingState) -> None:

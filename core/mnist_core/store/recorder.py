@@ -17,6 +17,7 @@ from mnist_core.backend.failures import failure_sentence
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     Event,
+    Mailbox,
     RunEnded,
     RunFailed,
     RunStarted,
@@ -25,6 +26,7 @@ from mnist_core.events import (
 )
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import (
+    DAMAGE_ADVICE,
     FILE,
     connect,
     file_identity,
@@ -78,8 +80,7 @@ class RunRecorder:
         self._checkpoints = Checkpoints(home / "checkpoints" / run_id)
         self._connection: sqlite3.Connection | None = None
         self._connected_to: tuple[int, ...] = ()
-        self._mailbox: list[Event] = []
-        self._lock = threading.Lock()
+        self._mailbox: Mailbox[Event] = Mailbox()
         self._begun = threading.Event()
         self._finish = threading.Event()
         self._pending = Pending()
@@ -108,8 +109,7 @@ class RunRecorder:
         """Take an event; called by the training thread, at the cost of an append."""
         if self._gone or isinstance(event, SamplesPredicted):
             return
-        with self._lock:
-            self._mailbox.append(event)
+        self._mailbox.post(event)
         if isinstance(event, RunStarted):
             self._begun.set()
 
@@ -161,9 +161,10 @@ class RunRecorder:
             self._take_mail()
             self._write()
         except RunLostError as error:
-            self._problem = str(error)
-            self._details = ""
+            # In this order: once it is told, nothing more is taken or held.
             self._gone = True
+            self._mailbox.drain()
+            self._details, self._problem = "", str(error)
             return False
         except Exception as error:  # noqa: BLE001 - the thread's edge: training goes on
             self._disconnect()
@@ -174,9 +175,7 @@ class RunRecorder:
         return True
 
     def _take_mail(self) -> None:
-        with self._lock:
-            events, self._mailbox = self._mailbox, []
-        self._pending.add(events)
+        self._pending.add(self._mailbox.drain())
 
     def _sentence(self, error: Exception) -> str:
         if isinstance(error, sqlite3.Error):
@@ -189,8 +188,7 @@ class RunRecorder:
             mark_suspect(self._home)
             return (
                 f"The run could not be written: the database in {self._home} is damaged ({error}). "
-                "End every mnist-tui and start it again: it sets the damaged one aside and keeps "
-                "the runs that can be read."
+                f"{DAMAGE_ADVICE}"
             )
         return (
             f"The run could not be written to {self._home}: {self._cause}. "
@@ -237,13 +235,13 @@ class RunRecorder:
 
     def _write_rows_of(self, state: RunState, end: RunEnded | None) -> None:
         pending = self._pending
-        step = self._step()
+        step = pending.step
         connection = self._connected()
         is_start, rewound = pending.started is not None, pending.rewound
         written = False
         try:
             with transaction(connection):
-                self._write_rows(connection, state, end)
+                self._writer.write(connection, pending, state, end)
             written = True
         finally:
             if step is not None:
@@ -257,19 +255,10 @@ class RunRecorder:
         if rewound is not None:
             self._checkpoints.cut(rewound.state)
 
-    def _step(self) -> int | None:
-        """Where the run will stand after this write; None: where it stood before."""
-        return self._pending.step
-
     def _live_state(self) -> RunState:
         if self._end_state is not None:
             return self._end_state
         return RunState.PAUSED if self.is_paused() else RunState.RUNNING
-
-    def _write_rows(
-        self, connection: sqlite3.Connection, state: RunState, end: RunEnded | None
-    ) -> None:
-        self._writer.write(connection, self._pending, state, end)
 
 
 def recorded_by(

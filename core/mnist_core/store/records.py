@@ -16,6 +16,7 @@ from mnist_core.events import (
     RunFailed,
     RunStarted,
     RunStopped,
+    TrainingState,
 )
 from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
@@ -226,6 +227,17 @@ class StoredLabels:
     def name(self, index: int) -> str:
         """The name of a class; its number where there is none."""
         return self.class_names[index] if index < len(self.class_names) else str(index)
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Where a run can be continued."""
+
+    record: RunRecord
+    state: TrainingState | None
+    """None: there is no checkpoint, so it starts again from its seed."""
+    notice: str
+    """What a person must know of that, as a sentence; empty: nothing."""
 
 
 def storable(text: str) -> str:

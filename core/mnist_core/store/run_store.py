@@ -1,13 +1,9 @@
 """The runs of a home folder: listed, read, renamed, deleted, resumed, and recorded."""
 
 import json
-import os
-import socket
-import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,19 +13,13 @@ from numpy.typing import NDArray
 from mnist_core.data.dataset import Dataset, tested
 from mnist_core.events import TrainingState
 from mnist_core.store.checkpoints import Checkpoints
-from mnist_core.store.database import (
-    FILE,
-    file_identity,
-    is_damage,
-    mark_suspect,
-    open_database,
-    transaction,
-)
-from mnist_core.store.ownership import Ownership, is_owned
+from mnist_core.store.database import FILE, Database
+from mnist_core.store.ownership import Ownership, lives
 from mnist_core.store.races import RaceRecord, insert_race, remove_race, select_races
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import (
     EpochRecord,
+    ResumePoint,
     RunRecord,
     RunState,
     StoredAnswers,
@@ -54,17 +44,6 @@ _FORGOTTEN_AFTER = 24 * 3600.0
 """Seconds after which a deletion that nobody undid becomes final, should a process not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResumePoint:
-    """Where a run can be continued."""
-
-    record: RunRecord
-    state: TrainingState | None
-    """None: there is no checkpoint, so it starts again from its seed."""
-    notice: str
-    """What a person must know of that, as a sentence; empty: nothing."""
-
-
 class RunStore:
     """Reads and edits the runs under a home folder; any number of processes may, at once.
 
@@ -74,15 +53,9 @@ class RunStore:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.notice = ""
-        """What a person must know of how the database was opened; empty: nothing."""
         self.unreadable = ""
         """Which runs `runs` had to leave out and why, as a sentence; empty: none."""
-        self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[int, ...] = ()
-        """What tells the file that is open from one that has taken its place."""
-        self._opened_count = 0
-        self._read_only = False
+        self._database = Database(home)
         self._live_ids: tuple[object, list[str]] = (None, [])
 
     # -- reading ---------------------------------------------------------------------------------
@@ -90,8 +63,12 @@ class RunStore:
     @property
     def read_only(self) -> bool:
         """Whether runs can be read but not kept or changed here."""
-        self._open()
-        return self._read_only
+        return self._database.read_only
+
+    @property
+    def notice(self) -> str:
+        """What a person must know of how the database was opened; empty: nothing."""
+        return self._database.notice
 
     @property
     def exists(self) -> bool:
@@ -100,9 +77,9 @@ class RunStore:
 
     def changes(self) -> int:
         """A number that is another one after any process has changed the runs, or has died."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             (version,) = connection.execute("PRAGMA data_version").fetchone()
-            now = (self._opened_count, version, connection.total_changes)
+            now = (self._database.opened_count, version, connection.total_changes)
             if self._live_ids[0] != now:
                 rows = connection.execute(
                     "SELECT id FROM runs WHERE state IN (?, ?)",
@@ -117,7 +94,7 @@ class RunStore:
 
         One that cannot be read, as from another version, is left out; `unreadable` tells.
         """
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = select_runs(connection, "WHERE deleted IS NULL ORDER BY number DESC")
             changes = select_changes(connection, None)
         records: list[RunRecord] = []
@@ -133,14 +110,14 @@ class RunStore:
 
     def latest(self) -> RunRecord | None:
         """The run that began last; None if there is none."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = select_runs(connection, "WHERE deleted IS NULL ORDER BY number DESC LIMIT 1")
             changes = select_changes(connection, str(rows[0][0])) if rows else {}
         return self._record(rows[0], changes) if rows else None
 
     def run(self, run_id: str) -> RunRecord:
         """The run of this id, or else of this name, or else the one whose id begins so."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             rows = select_runs(
                 connection,
                 "WHERE deleted IS NULL AND (id = ?1 OR name = ?1 "
@@ -163,32 +140,32 @@ class RunStore:
 
     def batches(self, run_id: str) -> NDArray[np.void]:
         """The batches of a run: (batches,) of `BATCH_DTYPE`, batch k being that of update k + 1."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return select_batches(connection, run_id)
 
     def gradient_norms(self, run_id: str) -> NDArray[np.void]:
         """The norms that were measured, (norms,) of `NORM_DTYPE`, in the order of the updates."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return select_gradient_norms(connection, run_id)
 
     def epochs(self, run_id: str) -> list[EpochRecord]:
         """The evaluated epochs of a run in their order, epoch 0 first."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return select_epochs(connection, run_id)
 
     def answers(self, run_id: str, epoch: int) -> StoredAnswers | None:
         """What the model of an epoch said of the test samples; None where it is not kept."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return select_answers(connection, run_id, epoch)
 
     def all_answers(self, run_id: str) -> list[StoredAnswers]:
         """What the model of each epoch said, without logits."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return select_all_answers(connection, run_id)
 
     def labels(self, fingerprint: str) -> StoredLabels | None:
         """The test labels of a data set; None where an earlier version kept only its runs."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return select_labels(connection, fingerprint)
 
     def tested_labels(self, record: RunRecord) -> StoredLabels | None:
@@ -240,7 +217,7 @@ class RunStore:
             StoreError: one of them is being trained; none was deleted then.
         """
         ids = list(run_ids)
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             for run_id in ids:
                 if self._is_live(run_id):
                     raise StoreError(
@@ -252,7 +229,7 @@ class RunStore:
 
     def restore(self, run_ids: Iterable[str]) -> None:
         """Undo `delete`, unless it has become final."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             for run_id in run_ids:
                 connection.execute("UPDATE runs SET deleted = NULL WHERE id = ?", (run_id,))
 
@@ -261,7 +238,7 @@ class RunStore:
         if self.read_only:
             return
         ids = list(run_ids)
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             marks = ", ".join("?" * len(ids))
             gone = connection.execute(
                 "SELECT id FROM runs WHERE deleted < ? "
@@ -288,16 +265,16 @@ class RunStore:
 
     def races(self) -> list[RaceRecord]:
         """Every race that was kept and can be read, the latest first."""
-        with self._reading() as connection:
+        with self._database.reading() as connection:
             return select_races(connection)
 
     def keep_race(self, record: RaceRecord) -> None:
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             insert_race(connection, record)
 
     def delete_race(self, race_id: str) -> None:
         """Delete a race for good; nothing happens where there is none of this id."""
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             remove_race(connection, race_id)
 
     # -- training --------------------------------------------------------------------------------
@@ -353,9 +330,7 @@ class RunStore:
 
     def close(self) -> None:
         """Close the database; the next use opens it again."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._database.close()
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -404,59 +379,8 @@ class RunStore:
     def _lock_path(self, run_id: str) -> Path:
         return self.home / "locks" / f"{run_id}.lock"
 
-    def _is_live(self, run_id: str) -> bool:
-        try:
-            return is_owned(self._lock_path(run_id))
-        except OSError:
-            return False
-
-    def _open(self) -> sqlite3.Connection:
-        path = self.home / FILE
-        # Another process may have set a damaged database aside. One that is only read never tells
-        # by itself that it has changed.
-        if self._connection is not None and self._opened != file_identity(
-            path, content=self._read_only
-        ):
-            self.close()
-        if self._connection is None:
-            opened = open_database(self.home)
-            self._connection = opened.connection
-            self._read_only = opened.read_only
-            self._opened = file_identity(path, content=opened.read_only)
-            self._opened_count += 1
-            self.notice = opened.notice
-        return self._connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._open()
-        except (sqlite3.Error, ValueError, TypeError) as error:
-            raise self._failure("read", error) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._open()
-            if self._read_only:
-                raise StoreError(f"{self.home} cannot be written, so its runs cannot be changed.")
-            with transaction(connection):
-                yield connection
-        except sqlite3.Error as error:
-            raise self._failure("changed", error) from error
-
-    def _failure(self, what: str, error: Exception) -> StoreError:
-        if not isinstance(error, sqlite3.Error) or is_damage(error):
-            mark_suspect(self.home)
-            return StoreError(
-                f"The runs in {self.home} cannot be {what}, since the database is damaged "
-                f"({error}). End every mnist-tui and start it again: it sets the damaged one aside "
-                "and keeps the runs that can be read."
-            )
-        return StoreError(f"The runs in {self.home} cannot be {what}: {error}.")
-
     def _edit(self, column: str, value: str, run_id: str) -> None:
-        with self._writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(
                 f"UPDATE runs SET {column} = ? WHERE id = ?", (storable(value), run_id)
             )
@@ -464,19 +388,8 @@ class RunStore:
     def _record(self, row: Row, changes: Mapping[str, Sequence[Row]]) -> RunRecord:
         return read_run(row, changes.get(str(row[0]), ()), self.home, self._lives)
 
+    def _is_live(self, run_id: str) -> bool:
+        return lives(self._lock_path(run_id))
+
     def _lives(self, run_id: str, pid: object, host: object) -> bool:
-        try:
-            return is_owned(self._lock_path(run_id))
-        except OSError:
-            # Without the right to look at its lock, a process of this number is the best guess.
-            return host == socket.gethostname() and _is_process(pid)
-
-
-def _is_process(pid: object) -> bool:
-    try:
-        os.kill(int(str(pid)), 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return True
+        return lives(self._lock_path(run_id), pid, host)

@@ -137,11 +137,12 @@ class RunWriter:
         )
         for epoch in pending.epochs:
             self._write_epoch(connection, epoch)
-        for answer in pending.answers:
+        for answers in pending.answers:
+            arrays = (answers.predictions, answers.losses, answers.confidences, answers.logits)
             connection.execute(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-                (self._run_id, answer.epoch, answer.predictions, answer.losses, answer.confidences,
-                 answer.logits),
+                (self._run_id, answers.epoch,
+                 *(None if array is None else array.tobytes() for array in arrays)),
             )  # fmt: skip
         if pending.epochs:
             # Probabilities of every epoch would fill the disk: the best and the last keep theirs.

@@ -259,15 +259,15 @@ def test_orders_that_do_not_follow_seed_and_epoch_are_seen(
 def test_a_wrong_share_of_dropout_and_a_wrong_scale_are_seen(
     check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mnist_core.checks import dropout
+    from mnist_core.checks import steps
 
-    honest = dropout.forward
+    honest = steps.forward
 
     def drops_more(parameters: Any, inputs: Any, activation: Any, dropping: Any) -> mx.array:
         share, key = dropping
         return honest(parameters, inputs, activation, (share + 0.02, key))
 
-    monkeypatch.setattr(dropout, "forward", drops_more)
+    monkeypatch.setattr(steps, "forward", drops_more)
 
     assert check("Dropout keeps its share").status == "failed"
     assert check("Dropout scales what it keeps").status == "failed"

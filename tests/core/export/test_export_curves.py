@@ -15,8 +15,8 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from helpers.kept_runs import keep_run
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, event_to_json
+from mnist_core.export import ExportError
 from mnist_core.export.export import export_run
-from mnist_core.export.formats import ExportError
 from mnist_core.store import RunRecord, RunState, RunStore
 
 WILD = {"pixel_scaling": "none", "learning_rate": 100, "activation": "leaky_relu"}

@@ -21,7 +21,7 @@ def answers(epoch: int, *predictions: int) -> StoredAnswers:
     """Of a model that is sure, and loses as many nats as the epoch's number where it is wrong."""
     logits = np.zeros((len(predictions), 3), np.float32)
     logits[np.arange(len(predictions)), predictions] = epoch
-    return AnswerHistory.of_evaluation(epoch, evaluate(logits, LABELS[: len(predictions)]))
+    return StoredAnswers.of(epoch, evaluate(logits, LABELS[: len(predictions)]))
 
 
 def with_logits(history: AnswerHistory) -> list[int]:
@@ -78,7 +78,7 @@ def test_what_is_kept_has_half_precision_and_no_warning_for_huge_losses() -> Non
     logits = np.array([[1e6, 0, 0], [0, 1e-3, 0], [np.nan, 0, 0]], np.float32)
     found = evaluate(logits, np.array([1, 1, 1], np.uint16))
     with np.errstate(all="raise"):
-        kept = AnswerHistory.of_evaluation(7, found)
+        kept = StoredAnswers.of(7, found)
     assert kept.epoch == 7
     assert kept.losses.dtype == kept.confidences.dtype == np.float16
     assert kept.losses[0] == np.inf
@@ -107,7 +107,7 @@ def test_a_stored_history_is_that_of_the_run(tiny: Dataset, tmp_path: Path) -> N
     epochs = [event for event in events if isinstance(event, EpochCompleted)]
     live = AnswerHistory()
     for event in epochs:
-        live.add(AnswerHistory.of_evaluation(event.epoch, event.test), event.state.best_epoch)
+        live.add(StoredAnswers.of(event.epoch, event.test), event.state.best_epoch)
     history = AnswerHistory.stored(RunStore(tmp_path), record)
     assert history.epochs == live.epochs == list(range(7))
     np.testing.assert_array_equal(history.predictions(0, 6), live.predictions(0, 6))

@@ -23,15 +23,17 @@ from helpers.recorded_runs import (
     resume,
     wait_until,
 )
+from helpers.stored_runs import check_integrity
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, RunFailed
 from mnist_core.store import RunState, RunStore, StoreError, database, run_writer
 from mnist_core.store import checkpoints as checkpoints_module
 from mnist_core.store import recorder as recorder_module
-from mnist_core.store.database import FILE, check_integrity
+from mnist_core.store.database import FILE
 from mnist_core.store.ownership import Ownership, is_owned
 from mnist_core.store.pending import Pending
 from mnist_core.store.recorder import RunRecorder, recorded
+from mnist_core.store.run_writer import RunWriter
 from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled", "_hurried")
@@ -104,7 +106,8 @@ def test_recording_a_batch_calls_nothing_but_an_append(
     sys.setprofile(note)
     recorder.record(batch)
     sys.setprofile(None)
-    assert set(called) <= {"record", "isinstance", "__enter__", "append", "__exit__", "setprofile"}
+    append = {"post", "__enter__", "append", "__exit__"}
+    assert set(called) <= {"record", "isinstance", *append, "setprofile"}
     assert len(called) <= 8
     recorder.finish()
 
@@ -254,7 +257,7 @@ def test_times_never_go_back_with_the_clock(
 def full_database(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Say whether the database may not grow any more: SQLite finds the disk full then."""
     full = False
-    connect, write = recorder_module.connect, RunRecorder._write_rows
+    connect, write = recorder_module.connect, RunWriter.write
 
     def limited(path: Path) -> sqlite3.Connection:
         connection = connect(path)
@@ -263,7 +266,7 @@ def full_database(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
             connection.execute(f"PRAGMA max_page_count = {pages}")
         return connection
 
-    def write_much(self: RunRecorder, connection: sqlite3.Connection, *what: Any) -> None:
+    def write_much(self: RunWriter, connection: sqlite3.Connection, *what: Any) -> None:
         write(self, connection, *what)
         if full:
             connection.execute("CREATE TABLE much AS SELECT zeroblob(10000000)")
@@ -273,7 +276,7 @@ def full_database(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
         full = value
 
     monkeypatch.setattr(recorder_module, "connect", limited)
-    monkeypatch.setattr(RunRecorder, "_write_rows", write_much)
+    monkeypatch.setattr(RunWriter, "write", write_much)
     return set_full
 
 
@@ -341,14 +344,14 @@ def test_the_last_write_is_tried_again_for_a_while(
     store: RunStore, tiny: Dataset, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "FINISH_PATIENCE", 60.0)
-    write, failures = RunRecorder._write_rows, iter(range(4))
+    write, failures = RunWriter.write, iter(range(4))
 
-    def fail_at_first(self: RunRecorder, connection: sqlite3.Connection, *what: Any) -> None:
+    def fail_at_first(self: RunWriter, connection: sqlite3.Connection, *what: Any) -> None:
         if next(failures, None) is not None:
             raise sqlite3.OperationalError("disk I/O error")
         write(self, connection, *what)
 
-    monkeypatch.setattr(RunRecorder, "_write_rows", fail_at_first)
+    monkeypatch.setattr(RunWriter, "write", fail_at_first)
     recorder = store.record(tiny, "tiny")
     recorder.start()
     for event in events:
@@ -510,7 +513,7 @@ def test_a_recorder_whose_run_was_taken_stops_and_training_goes_on(
     assert live.recorder.details == ""
     live.train_to_the_end()
     assert words in live.recorder.problem
-    assert live.recorder._mailbox == []
+    assert live.recorder._mailbox.drain() == []
     with closing(sqlite3.connect(store.home / FILE)) as connection:
         after = connection.execute("SELECT id, owner, step, updated, deleted FROM runs").fetchall()
     assert after == before

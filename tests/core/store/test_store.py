@@ -17,11 +17,12 @@ from helpers.recorded_runs import (
     leave,
     record,
 )
+from helpers.stored_runs import check_integrity
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, RunStarted
 from mnist_core.store import RunState, RunStore, StoreError
 from mnist_core.store import run_store as run_store_module
-from mnist_core.store.database import FILE, check_integrity
+from mnist_core.store.database import FILE
 from mnist_core.store.ownership import Ownership
 from mnist_core.store.recorder import recorded
 from mnist_core.training.train import train

@@ -9,10 +9,10 @@ import pytest
 
 from helpers.recorded_runs import assert_stored, assert_stored_so_far, hyperparameters, resume
 from helpers.store_child import Told, child, write_story
+from helpers.stored_runs import check_integrity
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import Event
 from mnist_core.store import RunState, RunStore
-from mnist_core.store.database import check_integrity
 from mnist_core.store.recorder import WRITE_INTERVAL
 from mnist_core.training.train import train
 

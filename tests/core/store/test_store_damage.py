@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from helpers.recorded_runs import assert_stored, hyperparameters, leave, record, resume, wait_until
+from helpers.stored_runs import check_integrity
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import Event
 from mnist_core.store import RunState, RunStore, StoreError, database
 from mnist_core.store import recorder as recorder_module
-from mnist_core.store.database import FILE, check_integrity, open_database
+from mnist_core.store.database import FILE, open_database
 from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")

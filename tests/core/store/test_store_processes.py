@@ -17,10 +17,10 @@ from helpers.recorded_runs import (
     wait_until,
 )
 from helpers.store_child import Child, child, write_story
+from helpers.stored_runs import check_integrity
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import Event
 from mnist_core.store import RunState, RunStore, StoreError
-from mnist_core.store.database import check_integrity
 from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")

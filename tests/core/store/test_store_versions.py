@@ -15,9 +15,10 @@ from helpers.recorded_runs import (
     record_until,
     resume,
 )
+from helpers.stored_runs import check_integrity
 from mnist_core.data.dataset import Dataset
 from mnist_core.store import RunStore, StoreError, schema
-from mnist_core.store.database import FILE, check_integrity
+from mnist_core.store.database import FILE
 from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")

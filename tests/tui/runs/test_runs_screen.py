@@ -302,7 +302,7 @@ async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
         assert here.app.marks.pinned is None
         assert "Deleted second. u brings it back." in here.said()
         await here.press("ctrl+d")
-        assert here.screen.deleted_ids == ("bbbb", "aaaa")
+        assert here.screen.deleted.ids == ("bbbb", "aaaa")
         await here.press("u")
         assert here.current.name == "first"
         assert "Undo" in here.footer()
@@ -320,7 +320,7 @@ async def test_what_stays_deleted_is_purged_at_the_end(lab: OpenLab, three: Path
     async with lab() as here:
         await here.press("ctrl+d")
         here.screen.deleted.purge(here.store)
-        assert here.screen.deleted_ids == ()
+        assert here.screen.deleted.ids == ()
         here.store.restore(["cccc"])
         assert len(here.store.runs()) == 2
 
@@ -556,7 +556,7 @@ async def test_a_change_that_fails_is_a_sentence(
         here.screen.action_delete_run()
         await here.pilot.pause()
         assert "Stop it before you delete it" in here.said()
-        assert here.screen.deleted_ids == ()
+        assert here.screen.deleted.ids == ()
     live.close()
 
 

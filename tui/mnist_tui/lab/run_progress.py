@@ -24,7 +24,7 @@ from mnist_core.network.evaluation import Answers, answer
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.store import EpochRecord, RunRecord
+from mnist_core.store import EpochRecord, RunRecord, StoredAnswers
 from mnist_core.store.answers import AnswerHistory
 from mnist_tui.lab.curves import Curves
 
@@ -214,10 +214,6 @@ class RunProgress(Curves):
         for epoch in epochs:
             self.add_epoch(epoch, epoch.run_seconds)
 
-    def restore_model(self, state: TrainingState) -> None:
-        """Take the weights that were kept of a run."""
-        self.parameters = state.parameters or self.parameters
-
     def restore_answers(self, history: AnswerHistory) -> None:
         """Take what the models of its epochs said."""
         self.history = history
@@ -291,7 +287,5 @@ class RunProgress(Curves):
         self.answers = event.test.answers.of(self._sample_rows)
         self.answers_epoch = event.epoch
         self.parameters = event.state.parameters or self.parameters
-        self.history.add(
-            AnswerHistory.of_evaluation(event.epoch, event.test), event.state.best_epoch
-        )
+        self.history.add(StoredAnswers.of(event.epoch, event.test), event.state.best_epoch)
         self.add_epoch(event, event.state.seconds)

@@ -116,12 +116,6 @@ class SampleGrid(Widget, can_focus=True):
         if changed:
             self._redraw()
 
-    def clear_predictions(self) -> None:
-        """Show the samples alone, as before the first run."""
-        self._predictions = self._confidences = self._epoch = None
-        self._update_title()
-        self._redraw()
-
     def show_style(self, style: PictureStyle) -> None:
         """Draw the digits in another style from now on."""
         if style != self._picture_style:

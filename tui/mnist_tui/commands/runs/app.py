@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from cyclopts import App, Parameter, validators
 
-from mnist_core.export.formats import Format, WeightFormat
+from mnist_core.export import Format, WeightFormat
 from mnist_tui.commands.flags import OUTPUT, Home, home_folder, run_folder
 from mnist_tui.commands.usage import UsageError
 from mnist_tui.runtime.log import log_path, log_uncaught_errors

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from mnist_core.export import Format
 from mnist_core.export.export import export_run
-from mnist_core.export.formats import Format
 from mnist_core.store import RunStore
 from mnist_tui.commands.runs.with_store import stored_runs, with_store
 from mnist_tui.runtime.output import line_writer

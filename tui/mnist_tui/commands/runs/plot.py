@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.segment import Segment, Segments
 
-from mnist_core.export.formats import ExportError
+from mnist_core.export import ExportError
 from mnist_core.store import RunStore
 from mnist_core.store.files import write_whole
 from mnist_tui.commands.runs.comparison import Drawn, draw_comparison, read_overlays

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mnist_core.export.formats import ExportError
+from mnist_core.export import ExportError
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED
 from mnist_tui.runtime.output import line_writer

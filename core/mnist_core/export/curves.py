@@ -1,13 +1,17 @@
-"""A run as JSON lines: the events that `mnist-tui train --json --log-every 1` writes."""
+"""The curves of a run as comma-separated values, and as JSON lines."""
 
+import csv
+import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 from mnist_core.events import (
     DivergenceDetected,
     DivergenceReason,
+    EpochMetrics,
     Event,
     HyperparameterChanged,
     RunFailed,
@@ -17,21 +21,65 @@ from mnist_core.events import (
 )
 from mnist_core.export.history import History
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.store import RunRecord
+from mnist_core.store import EpochRecord, RunRecord
 from mnist_core.store.records import END_STATES
 from mnist_core.training.divergence import DivergenceGuard, likely_cause
 
+_BATCH_COLUMNS = ("seconds", "learning_rate", "batch_loss", "batch_accuracy", "gradient_norm")
+_EPOCH_COLUMNS = tuple(
+    each.name for each in fields(EpochMetrics) if each.name not in ("epoch", "step", "seconds")
+)
+COLUMNS = ("step", "epoch", *_BATCH_COLUMNS, *_EPOCH_COLUMNS)
+
+
+def to_csv(history: History) -> bytes:
+    """CSV: a header and a row for each step, step 0 being the evaluation before any update.
+
+    Accuracies are fractions, losses nats; `seconds` is the training time up to the step. The
+    metrics of an epoch stand in the row of its last step, and are empty in all others. Numbers
+    that are not finite are written inf, -inf and nan.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_csv_rows(history))
+    return text.getvalue().encode()
+
+
+def _csv_rows(history: History) -> Iterator[Sequence[object]]:
+    ends = history.epoch_ends
+    if 0 in ends:
+        yield 0, 0, ends[0].run_seconds, "", "", "", "", *_metrics(ends[0])
+    for batch in history.batches:
+        yield (
+            batch.step,
+            batch.epoch,
+            batch.seconds,
+            batch.learning_rate,
+            batch.loss,
+            batch.accuracy,
+            "" if batch.gradient_norm is None else batch.gradient_norm,
+            *_metrics(ends.get(batch.step)),
+        )
+
+
+def _metrics(epoch: EpochRecord | None) -> list[object]:
+    values = [getattr(epoch, name) if epoch else None for name in _EPOCH_COLUMNS]
+    return ["" if value is None else value for value in values]
+
 
 def to_jsonl(history: History) -> bytes:
-    """An object for each event in its order, numbers that are not finite as null.
+    """The lines that `mnist-tui train --json --log-every 1` writes, an object for each event.
 
     A run that was continued is told as one. Checkpoints, and steps that could not be compiled, are
     left out: the store does not keep when they were. A run that has not ended has no last event.
     """
-    return "".join(json.dumps(each, allow_nan=False) + "\n" for each in _objects(history)).encode()
+    return "".join(
+        json.dumps(each, allow_nan=False) + "\n" for each in _json_objects(history)
+    ).encode()
 
 
-def _objects(history: History) -> Iterator[dict[str, Any]]:
+def _json_objects(history: History) -> Iterator[dict[str, Any]]:
     record, ends = history.record, history.epoch_ends
     yield event_to_json(record.as_started())
     if 0 in ends:
