@@ -19,7 +19,7 @@ from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
 from mnist_tui.lab.differences import SHORT_NAMES
 from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 
 
 def converted(places: ArrayLike, series: Series, axis: str, to: str) -> NDArray[np.float64]:
@@ -238,4 +238,4 @@ def difference(ours: Hyperparameters, theirs: Hyperparameters) -> str:
 
 
 def _how_to_train() -> str:
-    return f"Press {key_of('run')} to train."
+    return f"Press {key_hint('run')} to train."
