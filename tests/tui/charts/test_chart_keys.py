@@ -39,9 +39,9 @@ class Charts(AppHarness):
 
     def x(self, name: str = "loss") -> tuple[float, float]:
         """Between which places the chart is drawn."""
-        canvas = self.chart(name)._composed().canvas
-        assert canvas is not None
-        return canvas.x.low, canvas.x.high
+        area = self.chart(name)._composed().area
+        assert area is not None
+        return area.x.low, area.x.high
 
     def borders(self, name: str = "loss") -> tuple[str, str]:
         chart = self.chart(name)
@@ -230,11 +230,11 @@ async def test_dragging_pans_and_sets_no_cursor(lab: Open) -> None:
     async with lab() as here:
         await here.train()
         await here.pilot.press("plus")
-        canvas = here.chart()._composed().canvas
-        assert canvas is not None
+        area = here.chart()._composed().area
+        assert area is not None
         await here.drag("loss", [30, 26, 20])
         low, high = here.x()
-        assert low == pytest.approx(2 + 4 * 10 / canvas.width)
+        assert low == pytest.approx(2 + 4 * 10 / area.width)
         assert high - low == pytest.approx(4)
         assert here.x("accuracy") == (low, high)
         assert here.session.cursor is None

@@ -14,7 +14,7 @@ from helpers.lab import SIZES, Lab
 from helpers.stored_runs import LiveRun, put_many, put_run
 from mnist_core.store import RunRecord, RunState, RunStore
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.marks import MARKS, Marks
+from mnist_tui.lab.marks import LOOKS, Marks
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.settings.themes import DARK
@@ -194,16 +194,16 @@ async def test_the_cursor_moves_by_keys_and_stays_within_the_runs(
 async def test_space_marks_runs_in_looks_of_their_own_until_they_are_used_up(
     lab: OpenLab, tmp_path: Path
 ) -> None:
-    for k in range(len(MARKS) + 1):
+    for k in range(len(LOOKS) + 1):
         put_run(tmp_path, f"run{k}", f"run {k}", started=1000.0 - k)
     async with lab() as here:
-        for look in MARKS:
+        for look in LOOKS:
             await here.press("space")
             assert look.sign in next(line for line in here.lines() if here.current.name in line)
             await here.press("down")
         assert here.app.marks.is_full
         labels = here.legend()
-        assert all(f"run {k}" in labels for k in range(len(MARKS)))
+        assert all(f"run {k}" in labels for k in range(len(LOOKS)))
         await here.press("space")
         assert "there are no more colours" in here.said()
         await here.press("up", "space")

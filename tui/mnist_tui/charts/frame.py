@@ -18,20 +18,20 @@ def right_width(labels: Sequence[str]) -> int:
 
 
 def right_axis(
-    height: int, canvas_height: int, ticks: Sequence[tuple[int, str]]
+    height: int, area_height: int, ticks: Sequence[tuple[int, str]]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """The cells of the axis and their inks, (height, width) each.
 
-    `ticks` are row of the canvas, from 0 at the bottom, and label.
+    `ticks` are row of the plot area, from 0 at the bottom, and label.
     """
     width = right_width([label for _, label in ticks])
     codes = np.full((height, width), ord(" "), np.uint32)
     inks = np.full((height, width), int(Ink.LABEL))
     if width:
-        codes[:canvas_height, 0] = _AXIS
-        inks[:canvas_height, 0] = Ink.AXIS
+        codes[:area_height, 0] = _AXIS
+        inks[:area_height, 0] = Ink.AXIS
     for row, label in ticks:
-        y = canvas_height - 1 - row
+        y = area_height - 1 - row
         codes[y, 0] = _TICK
         codes[y, 1 : 1 + len(label)] = [ord(c) for c in label]
     return codes, inks
@@ -49,30 +49,30 @@ class Layout:
     label_width: int
     """Of the labels of the y axis."""
     x_ticks: tuple[tuple[int, str], ...]
-    """Column of the canvas, from 0, and label."""
+    """Column of the plot area, from 0, and label."""
     y_ticks: tuple[tuple[int, str], ...]
-    """Row of the canvas, from 0 at the bottom, and label. At least one."""
+    """Row of the plot area, from 0 at the bottom, and label. At least one."""
     x_title: str = ""
 
     @property
     def left(self) -> int:
-        """Columns before the canvas."""
+        """Columns before the plot area."""
         return self.label_width + 1
 
     @property
-    def canvas_width(self) -> int:
+    def area_width(self) -> int:
         return self.width - self.left
 
     @property
-    def canvas_height(self) -> int:
+    def area_height(self) -> int:
         return self.height - 2
 
 
 def frame_inks(layout: Layout) -> NDArray[np.int64]:
     """(height, width) AXIS where the axes are, LABEL elsewhere."""
     inks = np.full((layout.height, layout.width), int(Ink.LABEL))
-    inks[: layout.canvas_height + 1, layout.left - 1] = Ink.AXIS
-    inks[layout.canvas_height, layout.left :] = Ink.AXIS
+    inks[: layout.area_height + 1, layout.left - 1] = Ink.AXIS
+    inks[layout.area_height, layout.left :] = Ink.AXIS
     return inks
 
 
@@ -86,7 +86,7 @@ class Frames:
         """How many frames plotext has drawn."""
 
     def get(self, layout: Layout) -> NDArray[np.uint32]:
-        """(height, width) Unicode code points of the frame around an empty canvas; a copy."""
+        """(height, width) Unicode code points of the frame around an empty plot area; a copy."""
         if layout != self._layout:
             self._codes = _draw(layout)
             self._layout = layout
@@ -106,8 +106,8 @@ def _draw(layout: Layout) -> NDArray[np.uint32]:
     figure.xaxes(True, False)
     figure.yaxes(True, False)
     # In units of cells plotext cannot round differently from the curves, and no value is too large.
-    figure.xlim(0, layout.canvas_width - 1)
-    figure.ylim(0, layout.canvas_height - 1)
+    figure.xlim(0, layout.area_width - 1)
+    figure.ylim(0, layout.area_height - 1)
     ticks = _beside_title(layout)
     figure.xticks([column for column, _ in ticks], [label for _, label in ticks])
     figure.yticks(
@@ -125,7 +125,7 @@ def _draw(layout: Layout) -> NDArray[np.uint32]:
 
 def _beside_title(layout: Layout) -> list[tuple[int, str]]:
     """The ticks of x, those that would reach into the title without their labels."""
-    room = layout.canvas_width - len(layout.x_title) - bool(layout.x_title)
+    room = layout.area_width - len(layout.x_title) - bool(layout.x_title)
     return [
         (column, label if column + (len(label) + 1) // 2 <= room else "")
         for column, label in layout.x_ticks

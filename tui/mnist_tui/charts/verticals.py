@@ -1,12 +1,12 @@
-"""Vertical lines on the canvas: ends of epochs, marks, and the cursor."""
+"""Vertical lines on the plot area: ends of epochs, annotations, and the cursor."""
 
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.charts.picture import Canvas, Ink
-from mnist_tui.charts.plot import Mark, Plot
+from mnist_tui.charts.picture import Ink, PlotArea
+from mnist_tui.charts.plot import Annotation, Plot
 from mnist_tui.charts.raster import DOT_COLUMNS, dot_of
 
 Codes = NDArray[np.uint32]
@@ -14,16 +14,16 @@ Inks = NDArray[np.int64]
 
 _BLANK = ord(" ")
 _BOUNDARY = ord("┊")
-_MARK = ord("╎")
+_ANNOTATION = ord("╎")
 _CURSOR = ord("│")
 _BOUNDARY_DISTANCE = 4
 
 
-def draw_boundaries(plot: Plot, canvas: Canvas, codes: Codes, inks: Inks) -> None:
-    """Draw the boundaries onto the canvas's part of a picture; curves may hide them."""
+def draw_boundaries(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:
+    """Draw the boundaries onto the plot area's part of a picture; curves may hide them."""
     places = np.asarray(plot.boundaries, np.float64)
-    columns = np.floor(canvas.x.fractions(places) * (2 * canvas.width - 1) + 0.5) // 2
-    columns = columns[(columns > 0) & (columns < canvas.width)]
+    columns = np.floor(area.x.fractions(places) * (2 * area.width - 1) + 0.5) // 2
+    columns = columns[(columns > 0) & (columns < area.width)]
     if len(columns) == 0:
         return
     # Of boundaries that would crowd each other only every second, fifth, tenth ... is drawn.
@@ -39,55 +39,57 @@ def draw_boundaries(plot: Plot, canvas: Canvas, codes: Codes, inks: Inks) -> Non
     inks[:, shown] = Ink.BOUNDARY
 
 
-def draw_marks(plot: Plot, canvas: Canvas, codes: Codes, inks: Inks) -> None:
-    """Draw a line at each mark, and beside it what it says, as high as the curves leave room.
+def draw_annotations(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:
+    """Draw a line at each annotation, and beside it what it says, as high as the curves leave room.
 
-    Without room there are no words; of marks that share a column the last one speaks.
+    Without room there are no words; of annotations that share a column the last one speaks.
     """
     at = {
-        column: mark for mark in plot.marks if (column := _column(canvas, mark.place)) is not None
+        column: annotation
+        for annotation in plot.annotations
+        if (column := _column(area, annotation.place)) is not None
     }
     columns = sorted(at)
     for column in columns:
-        _draw_around(codes[:, column], inks[:, column], _MARK, Ink.MARK)
-    for column, following in pairwise([*columns, canvas.width]):
+        _draw_around(codes[:, column], inks[:, column], _ANNOTATION, Ink.ANNOTATION)
+    for column, following in pairwise([*columns, area.width]):
         label = "".join(c if c.isprintable() else "�" for c in at[column].label)
         words = slice(column + 1, column + 1 + len(label))
         free = np.isin(codes[:, words], [_BLANK, _BOUNDARY]).all(axis=1)
         if words.stop <= following and free.any():
             row = np.argmax(free)
             codes[row, words] = [ord(c) for c in label]
-            inks[row, words] = Ink.MARK
+            inks[row, words] = Ink.ANNOTATION
 
 
-def marks_near(plot: Plot, place: float, reach: float) -> list[Mark]:
-    """The marks that a cursor at `place` points to."""
-    return [mark for mark in plot.marks if abs(mark.place - place) <= reach]
+def annotations_near(plot: Plot, place: float, reach: float) -> list[Annotation]:
+    """The annotations that a cursor at `place` points to."""
+    return [annotation for annotation in plot.annotations if abs(annotation.place - place) <= reach]
 
 
-def draw_cursor(plot: Plot, canvas: Canvas, codes: Codes, inks: Inks) -> None:
+def draw_cursor(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:
     """Draw the cursor onto the whole picture: its foot stands on the x axis."""
     if plot.cursor is None:
         return
-    place = _column(canvas, plot.cursor)
+    place = _column(area, plot.cursor)
     if place is None:
         return
-    column = canvas.left + place
-    _draw_around(codes[: canvas.height, column], inks[: canvas.height, column], _CURSOR, Ink.CURSOR)
-    codes[canvas.height : canvas.height + 1, column] = ord("▲")
-    inks[canvas.height : canvas.height + 1, column] = Ink.CURSOR
+    column = area.left + place
+    _draw_around(codes[: area.height, column], inks[: area.height, column], _CURSOR, Ink.CURSOR)
+    codes[area.height : area.height + 1, column] = ord("▲")
+    inks[area.height : area.height + 1, column] = Ink.CURSOR
 
 
-def _column(canvas: Canvas, place: float) -> int | None:
-    """The column of the canvas at a place on the x axis; None outside."""
-    fraction = canvas.x.fraction(place)
+def _column(area: PlotArea, place: float) -> int | None:
+    """The column of the plot area at a place on the x axis; None outside."""
+    fraction = area.x.fraction(place)
     if not 0 <= fraction <= 1:
         return None
-    return dot_of(fraction, DOT_COLUMNS * canvas.width) // DOT_COLUMNS
+    return dot_of(fraction, DOT_COLUMNS * area.width) // DOT_COLUMNS
 
 
 def _draw_around(codes: Codes, inks: Inks, code: int, ink: Ink) -> None:
     """Draw a column of cells where there is no curve."""
-    free = np.isin(codes, [_BLANK, _BOUNDARY, _MARK])
+    free = np.isin(codes, [_BLANK, _BOUNDARY, _ANNOTATION])
     codes[free] = code
     inks[free] = ink

@@ -4,7 +4,7 @@ import math
 
 from mnist_core.benchmark.contest import Scores
 from mnist_core.benchmark.quartiles import quartiles
-from mnist_tui.charts.axes import Scale, Unit
+from mnist_tui.charts.axes import AxisUnit, Scale
 from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.lab.run_plots import MOST_MARKED_EPOCHS
@@ -29,10 +29,10 @@ def race_plot(scores: Scores | None, *, log_time: bool, cursor: float | None = N
     if scores.contest.task == "linear":
         y = YAxis(scale=Scale.LOG)
     else:
-        y = YAxis(unit=Unit.PERCENT, bounds=(0.0, 1.0))
+        y = YAxis(unit=AxisUnit.PERCENT, bounds=(0.0, 1.0))
     return Plot(
         curves=curves,
-        x=XAxis("seconds", Unit.SECONDS, title, end=end, scale=scale),
+        x=XAxis("seconds", AxisUnit.SECONDS, title, end=end, scale=scale),
         y=y,
         cursor=cursor,
         empty=_WARMING_UP,

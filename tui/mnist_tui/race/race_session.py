@@ -209,8 +209,8 @@ def _how_to_stop() -> str:
 
 def _race_under_way() -> str:
     return (
-        "A race is under way, and a run would disturb it. "
-        f"Press {key_hint('show_screen_race')}, then {key_hint('stop_race')}, to stop the race first."
+        "A race is under way, and a run would disturb it. Press "
+        f"{key_hint('show_screen_race')}, then {key_hint('stop_race')}, to stop the race first."
     )
 
 

@@ -192,8 +192,8 @@ class TrainScreen(SteeringScreen):
         divergence = session.progress.divergence if session.progress is not None else None
         if session.divergence is not None:
             return (
-                f"{what_happened(session.divergence)} It waits: press {key_hint('resume')} to choose "
-                f"how to go on, or {key_hint('stop')} to give it up."
+                f"{what_happened(session.divergence)} It waits: press {key_hint('resume')} to "
+                f"choose how to go on, or {key_hint('stop')} to give it up."
             )
         if session.state is State.DIVERGED:
             cause = divergence.cause if divergence is not None else ""
