@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 import mnist_tui.app
+from helpers.counting import count_calls
 from helpers.lab import SIZES, Lab
 from helpers.stored_runs import LiveRun, put_many, put_run
 from mnist_core.store import RunRecord, RunState, RunStore
@@ -302,7 +303,7 @@ async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
         assert here.app.marks.pinned is None
         assert "Deleted second. u brings it back." in here.said()
         await here.press("ctrl+d")
-        assert here.screen.deleted_ids == ("bbbb", "aaaa")
+        assert here.screen.deleted.ids == ("bbbb", "aaaa")
         await here.press("u")
         assert here.current.name == "first"
         assert "Undo" in here.footer()
@@ -320,7 +321,7 @@ async def test_what_stays_deleted_is_purged_at_the_end(lab: OpenLab, three: Path
     async with lab() as here:
         await here.press("ctrl+d")
         here.screen.deleted.purge(here.store)
-        assert here.screen.deleted_ids == ()
+        assert here.screen.deleted.ids == ()
         here.store.restore(["cccc"])
         assert len(here.store.runs()) == 2
 
@@ -556,7 +557,7 @@ async def test_a_change_that_fails_is_a_sentence(
         here.screen.action_delete_run()
         await here.pilot.pause()
         assert "Stop it before you delete it" in here.said()
-        assert here.screen.deleted_ids == ()
+        assert here.screen.deleted.ids == ()
     live.close()
 
 
@@ -579,22 +580,23 @@ async def test_a_read_only_home_lists_runs_and_changes_none(
 
 
 async def test_of_a_thousand_runs_only_those_in_view_are_drawn(
-    lab: OpenLab, tmp_path: Path
+    lab: OpenLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_many(tmp_path, 1000)
+    lines_drawn = count_calls(monkeypatch, RunsTable, "_line")
     async with lab() as here:
         in_view = here.table.size.height - 1
         assert "Runs · 1 000" in here.text()
-        assert here.table.lines_drawn <= 3 * in_view
+        assert lines_drawn[here.table] <= 3 * in_view
         for keys in (("o",), ("O",), ("end",), ("pageup",), ("/", *"lion")):
-            before = here.table.lines_drawn
+            before = lines_drawn[here.table]
             await here.press(*keys)
-            assert here.table.lines_drawn - before <= 3 * in_view * len(keys), keys
+            assert lines_drawn[here.table] - before <= 3 * in_view * len(keys), keys
         assert "Runs · 333 of 1 000" in here.text()
         await here.press("enter", "home")
-        before = here.table.lines_drawn
+        before = lines_drawn[here.table]
         await here.press("down")
-        assert here.table.lines_drawn - before <= 4, "the cursor's old line and its new one"
+        assert lines_drawn[here.table] - before <= 4, "the cursor's old line and its new one"
 
 
 async def test_scrolling_follows_the_cursor_and_the_wheel(lab: OpenLab, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.charts.legend import read_out
 from mnist_tui.charts.limits import extent
 from mnist_tui.charts.picture import Ink, Picture
 from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
@@ -103,8 +102,6 @@ class Chart(Widget, can_focus=True):
         """The column of the screen that the pointer was last dragged to; None: no button held."""
         self._dragged = False
         """Whether the pointer was moved since its button was last pressed."""
-        self.compositions = 0
-        """How often the chart was drawn."""
 
     @property
     def plot(self) -> Plot:
@@ -168,11 +165,6 @@ class Chart(Widget, can_focus=True):
         """The place on the x axis of a column of this widget's content; None without an axis."""
         area = self._composed().area
         return None if area is None else area.x_at(column)
-
-    def read_out(self) -> dict[str, tuple[float, float] | None]:
-        """Label -> (place, value) at the cursor; None for a curve that has not begun there."""
-        picture = self._composed()
-        return {} if picture.area is None else read_out(self._plot, picture.reach)
 
     def on_resize(self) -> None:
         if self._heading:
@@ -269,7 +261,6 @@ class Chart(Widget, can_focus=True):
         for y in changed:
             self._strips[y] = Strip(picture.row(y, styles)).adjust_cell_length(width, base)
         self._picture, self._drawn_size = picture, self.size
-        self.compositions += 1
         return changed
 
     def _palette(self) -> tuple[Style, list[Style]]:

@@ -9,7 +9,6 @@ from rich.cells import cell_len, set_cell_size
 from mnist_tui.charts.axes import AxisUnit, format_value
 from mnist_tui.charts.picture import Ink, Piece
 from mnist_tui.charts.plot import Curve, Plot
-from mnist_tui.charts.verticals import annotations_near
 
 _BETWEEN = "   "
 _LONGEST_LABEL = 40
@@ -32,20 +31,6 @@ _DETAILS = (
 """Of curves that matter most and of others, the most detailed form first."""
 
 
-def read_out(plot: Plot, reach: float) -> dict[str, tuple[float, float] | None]:
-    """Label -> (place, value) at the cursor, as `Series.at` says, of each curve with a label.
-
-    Empty without a cursor.
-    """
-    if plot.cursor is None:
-        return {}
-    return {
-        curve.label: curve.drawn.at(plot.x.column, plot.cursor, reach)
-        for curve in plot.curves
-        if curve.label
-    }
-
-
 def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]:
     """At most `rows` rows of `width` cells; the most detailed form that fits.
 
@@ -64,7 +49,8 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
         head = [[(f"{plot.x.title} {format_value(plot.cursor, plot.x.unit).strip()}", Ink.CURSOR)]]
         head += [
             [(annotation.label, Ink.ANNOTATION)]
-            for annotation in annotations_near(plot, plot.cursor, reach)
+            for annotation in plot.annotations
+            if abs(annotation.place - plot.cursor) <= reach
         ]
         forms = (
             [_entry_at(plot, *item, plot.cursor, reach, longest) for item in labelled]

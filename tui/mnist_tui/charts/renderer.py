@@ -4,44 +4,35 @@ import textwrap
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnist_tui.charts.axes import Limits, ticks
-from mnist_tui.charts.frame import Frames, Layout, frame_inks, right_axis, right_width
+from mnist_tui.charts.drawing import (
+    draw_annotations,
+    draw_boundaries,
+    draw_cursor,
+    draw_curves,
+)
+from mnist_tui.charts.frame import Layout, frame_codes, frame_inks, right_axis, right_width
 from mnist_tui.charts.legend import legend
 from mnist_tui.charts.limits import x_limits, y_limits
 from mnist_tui.charts.picture import Ink, Picture, PlotArea
-from mnist_tui.charts.plot import LineStyle, Plot, XAxis, YAxis
-from mnist_tui.charts.raster import (
-    BRAILLE,
-    DOT_COLUMNS,
-    DOT_ROWS,
-    Columns,
-    by_column,
-    dashed,
-    dot_of,
-    line_cells,
-    marker_cells,
-)
+from mnist_tui.charts.plot import Plot, XAxis, YAxis
+from mnist_tui.charts.raster import DOT_COLUMNS, DOT_ROWS, Columns, by_column, dot_of
 from mnist_tui.charts.series import Series
-from mnist_tui.charts.verticals import draw_annotations, draw_boundaries, draw_cursor
 
 _BLANK = ord(" ")
-_GAP = ord("\N{MULTIPLICATION SIGN}")
 _FRAMED_WIDTH, _FRAMED_HEIGHT = 16, 5
 _LEGEND_HEIGHT = 6
 _SECOND_LEGEND_ROW, _THIRD_LEGEND_ROW = 14, 28
 _LABEL_WIDTH = 4
 _Ticks = list[tuple[int, str]]
 """Row of the plot area, from 0 at the bottom, and label."""
-_DASHES = {LineStyle.DASHED: (4, 2), LineStyle.DOTTED: (1, 1)}
 
 
 class PlotRenderer:
-    """Draws a plot again and again; keeps the frame and the limits from one time to the next."""
+    """Draws a plot again and again; keeps limits and curves from one time to the next."""
 
     def __init__(self) -> None:
-        self.frames = Frames()
         self._axes: tuple[XAxis, YAxis, YAxis | None] | None = None
         self._x: Limits | None = None
         self._y: Limits | None = None
@@ -76,11 +67,11 @@ class PlotRenderer:
             size = layout.area_width, layout.area_height
             area = PlotArea(layout.left, len(header), *size, x, *limits)
             right_codes, right_inks = right_axis(rows, layout.area_height, right_ticks)
-            codes = np.hstack([self.frames.get(layout), right_codes])
+            codes = np.hstack([frame_codes(layout), right_codes])
             inks = np.hstack([frame_inks(layout), right_inks])
         inside = slice(0, area.height), slice(area.left, area.left + area.width)
         draw_boundaries(plot, area, codes[inside], inks[inside])
-        _draw_curves(plot, curves, area, codes[inside], inks[inside])
+        draw_curves(plot, curves, area, codes[inside], inks[inside])
         draw_annotations(plot, area, codes[inside], inks[inside])
         draw_cursor(plot, area, codes, inks)
         return Picture(width, header, codes, inks, area, reach)
@@ -171,32 +162,6 @@ class _Kept:
 def _cell(limits: Limits, value: float, dots: int, cells: int) -> int:
     """The cell of the plot area, of `dots` dots each, in which a curve is drawn at `value`."""
     return dot_of(limits.fraction(value), dots * cells) // dots
-
-
-def _draw_curves(
-    plot: Plot,
-    curves: list[Columns],
-    area: PlotArea,
-    codes: NDArray[np.uint32],
-    inks: NDArray[np.int64],
-) -> None:
-    gaps = np.zeros(area.width, np.bool_)
-    for index, (curve, columns) in enumerate(zip(plot.curves, curves, strict=True)):
-        gaps |= columns.gaps.reshape(-1, 2).any(axis=1)
-        y = area.right if curve.right and area.right is not None else area.y
-        if curve.line is not LineStyle.NONE:
-            bits = line_cells(columns, y, area.height)
-            if curve.line in _DASHES:
-                bits = dashed(bits, *_DASHES[curve.line])
-            drawn = bits > 0
-            codes[drawn] = BRAILLE + bits[drawn].astype(np.uint32)
-            inks[drawn] = Ink.CURVE + index
-        if curve.marker:
-            cells = marker_cells(columns, y, area.height)
-            codes[cells] = ord(curve.marker)
-            inks[cells] = Ink.CURVE + index
-    codes[-1, gaps] = _GAP
-    inks[-1, gaps] = Ink.GAP
 
 
 def _words(text: str, width: int, height: int) -> Picture:

@@ -78,10 +78,6 @@ class RunsScreen(ChartScreen):
         self._aged = 0.0
         self._working_keys: tuple[bool | None, ...] = ()
 
-    @property
-    def deleted_ids(self) -> tuple[str, ...]:
-        return self.deleted.ids
-
     def compose(self) -> ComposeResult:
         yield Static(id="notice", markup=False)
         yield RunsTable(self._marks, id="runs")

@@ -83,8 +83,6 @@ class RunsTable(ScrollView, can_focus=True):
         self._longest_name = 0
         self._now = 0.0
         self._styles: dict[str, Style] = {}
-        self.lines_drawn = 0
-        """How many lines were drawn so far, to see that it is never all of them."""
 
     @property
     def row(self) -> RunRow | None:
@@ -229,7 +227,6 @@ class RunsTable(ScrollView, can_focus=True):
             index = self.scroll_offset.y + y - 1
             if index >= len(self._rows):
                 return Strip.blank(width, base)
-            self.lines_drawn += 1
             segments = self._line(self._rows[index])
             if index == self._cursor:
                 base += self._style("cursor")

@@ -78,11 +78,6 @@ class SampleGrid(Widget, can_focus=True):
         """How many of the samples there is room for."""
         return len(self._pictures.lines)
 
-    def capacity(self, size: Size | None = None) -> int:
-        """How many of the samples fit into `size` cells, the widget's own content by default."""
-        sheet = self._arranged(size or self.size)
-        return min(sheet.count, len(self._samples.true_labels)) if sheet and self._samples else 0
-
     def show_samples(
         self,
         images: NDArray[np.uint8],
@@ -115,12 +110,6 @@ class SampleGrid(Widget, can_focus=True):
         self._update_title()
         if changed:
             self._redraw()
-
-    def clear_predictions(self) -> None:
-        """Show the samples alone, as before the first run."""
-        self._predictions = self._confidences = self._epoch = None
-        self._update_title()
-        self._redraw()
 
     def show_style(self, style: PictureStyle) -> None:
         """Draw the digits in another style from now on."""

@@ -1,4 +1,4 @@
-"""Vertical lines on the plot area: ends of epochs, annotations, and the cursor."""
+"""What is drawn onto the plot area: ends of epochs, curves, annotations and the cursor."""
 
 from itertools import pairwise
 
@@ -6,8 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.charts.picture import Ink, PlotArea
-from mnist_tui.charts.plot import Annotation, Plot
-from mnist_tui.charts.raster import DOT_COLUMNS, dot_of
+from mnist_tui.charts.plot import LineStyle, Plot
+from mnist_tui.charts.raster import (
+    BRAILLE,
+    DOT_COLUMNS,
+    Columns,
+    dashed,
+    dot_of,
+    line_cells,
+    marker_cells,
+)
 
 Codes = NDArray[np.uint32]
 Inks = NDArray[np.int64]
@@ -16,6 +24,8 @@ _BLANK = ord(" ")
 _BOUNDARY = ord("┊")
 _ANNOTATION = ord("╎")
 _CURSOR = ord("│")
+_GAP = ord("\N{MULTIPLICATION SIGN}")
+_DASHES = {LineStyle.DASHED: (4, 2), LineStyle.DOTTED: (1, 1)}
 _BOUNDARY_DISTANCE = 4
 
 
@@ -39,6 +49,29 @@ def draw_boundaries(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> Non
     inks[:, shown] = Ink.BOUNDARY
 
 
+def draw_curves(
+    plot: Plot, curves: list[Columns], area: PlotArea, codes: Codes, inks: Inks
+) -> None:
+    """Draw the curves, given by columns of dots, and the places where a value has no dot."""
+    gaps = np.zeros(area.width, np.bool_)
+    for index, (curve, columns) in enumerate(zip(plot.curves, curves, strict=True)):
+        gaps |= columns.gaps.reshape(-1, 2).any(axis=1)
+        y = area.right if curve.right and area.right is not None else area.y
+        if curve.line is not LineStyle.NONE:
+            bits = line_cells(columns, y, area.height)
+            if curve.line in _DASHES:
+                bits = dashed(bits, *_DASHES[curve.line])
+            drawn = bits > 0
+            codes[drawn] = BRAILLE + bits[drawn].astype(np.uint32)
+            inks[drawn] = Ink.CURVE + index
+        if curve.marker:
+            cells = marker_cells(columns, y, area.height)
+            codes[cells] = ord(curve.marker)
+            inks[cells] = Ink.CURVE + index
+    codes[-1, gaps] = _GAP
+    inks[-1, gaps] = Ink.GAP
+
+
 def draw_annotations(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:
     """Draw a line at each annotation, and beside it what it says, as high as the curves leave room.
 
@@ -60,11 +93,6 @@ def draw_annotations(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> No
             row = np.argmax(free)
             codes[row, words] = [ord(c) for c in label]
             inks[row, words] = Ink.ANNOTATION
-
-
-def annotations_near(plot: Plot, place: float, reach: float) -> list[Annotation]:
-    """The annotations that a cursor at `place` points to."""
-    return [annotation for annotation in plot.annotations if abs(annotation.place - place) <= reach]
 
 
 def draw_cursor(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:
