@@ -18,6 +18,8 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.marks import LOOKS, Marks
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
+from mnist_tui.settings.key_hints import set_active_keys
+from mnist_tui.settings.rebinding import rebound
 from mnist_tui.settings.themes import DARK
 from mnist_tui.ui.dialogs import LineInput
 
@@ -447,11 +449,21 @@ async def test_a_term_that_is_not_understood_says_so_and_filters_nothing_away(
         assert here.table.has_focus
 
 
+async def test_sentences_name_the_keys_of_the_users_file(lab: OpenLab, tmp_path: Path) -> None:
+    put_run(tmp_path, "aaaa", "alone")
+    set_active_keys(rebound({"pin_run": ("b",), "clear_filter": ("f9",)})[0])
+    async with lab((200, 60)) as here:
+        assert "Pin a run with b, or mark one" in here.text()
+        await here.press("/")
+        await here.write("nothing")
+        assert "No run matches nothing. f9 clears the filter." in here.text()
+
+
 async def test_a_filter_without_a_match_says_how_to_be_rid_of_it(lab: OpenLab, three: Path) -> None:
     async with lab() as here:
         await here.press("down", "/")
         await here.write("[/]nothing")
-        assert "No run matches [/]nothing. Esc clears the filter." in here.text()
+        assert "No run matches [/]nothing. esc clears the filter." in here.text()
         await here.press("enter", "enter", "space", "ctrl+d", "f")
         assert here.app.asked == []
         await here.press("escape")

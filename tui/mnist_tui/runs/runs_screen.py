@@ -142,9 +142,8 @@ class RunsScreen(ChartScreen):
 
     def _why_no_rows(self) -> str:
         if self._listing.total:
-            return (
-                f"No run matches {visible(self._listing.run_filter.text)}. Esc clears the filter."
-            )
+            how = f"{key_hint('clear_filter')} clears the filter."
+            return f"No run matches {visible(self._listing.run_filter.text)}. {how}"
         if self._changes is None:
             return "The runs cannot be read; see above."
         how = f"Press {key_hint('show_screen_train')}, then {key_hint('run')}, to train one."
