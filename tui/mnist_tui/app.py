@@ -37,7 +37,7 @@ from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.log import unexpected_error, write_log
 from mnist_tui.runtime.stray_output import stray_output_logged
 from mnist_tui.settings.config import ConfigFile
-from mnist_tui.settings.key_hints import say_keys_of
+from mnist_tui.settings.key_hints import set_active_keys
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
 from mnist_tui.settings.themes import OWN_THEMES
@@ -99,7 +99,7 @@ class MnistApp(App[None]):
         found = config or ConfigFile(Path())
         self._config = found.config
         self._keys = rebound(self._config.keys)[0]
-        say_keys_of(self._keys)
+        set_active_keys(self._keys)
         self.theme = self._config.theme
         self._picture_style = offered_style(self._config.digits, self.no_color)
         self._marks = Marks()

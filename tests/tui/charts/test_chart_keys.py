@@ -8,7 +8,9 @@ import pytest
 from textual import events
 
 from helpers.app_harness import AppHarness
+from helpers.counting import count_calls
 from helpers.lab import SIZES
+from helpers.read_out import read_out
 from helpers.scripted import loaded
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.axes import Scale
@@ -39,9 +41,9 @@ class Charts(AppHarness):
 
     def x(self, name: str = "loss") -> tuple[float, float]:
         """Between which places the chart is drawn."""
-        canvas = self.chart(name)._composed().canvas
-        assert canvas is not None
-        return canvas.x.low, canvas.x.high
+        area = self.chart(name)._composed().area
+        assert area is not None
+        return area.x.low, area.x.high
 
     def borders(self, name: str = "loss") -> tuple[str, str]:
         chart = self.chart(name)
@@ -230,11 +232,11 @@ async def test_dragging_pans_and_sets_no_cursor(lab: Open) -> None:
     async with lab() as here:
         await here.train()
         await here.pilot.press("plus")
-        canvas = here.chart()._composed().canvas
-        assert canvas is not None
+        area = here.chart()._composed().area
+        assert area is not None
         await here.drag("loss", [30, 26, 20])
         low, high = here.x()
-        assert low == pytest.approx(2 + 4 * 10 / canvas.width)
+        assert low == pytest.approx(2 + 4 * 10 / area.width)
         assert high - low == pytest.approx(4)
         assert here.x("accuracy") == (low, high)
         assert here.session.cursor is None
@@ -254,13 +256,16 @@ async def test_a_chart_that_goes_away_lets_go_of_the_mouse(lab: Open) -> None:
         assert here.chart("gradients").has_focus, "it takes the other one's place"
 
 
-async def test_dragging_what_is_wholly_in_view_changes_nothing(lab: Open) -> None:
+async def test_dragging_what_is_wholly_in_view_changes_nothing(
+    lab: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawings = count_calls(monkeypatch, Chart, "_draw")
     async with lab() as here:
         await here.train()
-        drawn = here.chart("accuracy").compositions
+        drawn = drawings[here.chart("accuracy")]
         await here.drag("loss", [30, 20])
         assert here.x() == EVERYTHING
-        assert here.chart("accuracy").compositions == drawn
+        assert drawings[here.chart("accuracy")] == drawn
 
 
 async def test_a_double_click_shows_everything(lab: Open) -> None:
@@ -344,7 +349,7 @@ async def test_the_third_chart_is_drawn_from_what_the_run_measured(lab: Open) ->
         await here.pilot.press("g", "left_square_bracket")
         chart = here.chart("gradients")
         assert chart.cursor == 4.0
-        assert chart.read_out()["lr (right)"] == (4.0, 0.1)
+        assert read_out(chart)["lr (right)"] == (4.0, 0.1)
         await here.pilot.press("plus")
         assert here.x("gradients") == here.x() == (2, 6)
 
@@ -375,19 +380,22 @@ async def test_the_charts_can_be_read_at_every_size(lab: Open, size: tuple[int, 
         assert "zoomed" in here.text()
 
 
-async def test_what_does_not_change_is_not_drawn_again(lab: Open) -> None:
+async def test_what_does_not_change_is_not_drawn_again(
+    lab: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawings = count_calls(monkeypatch, Chart, "_draw")
     async with lab() as here:
         await here.train()
         await here.pilot.press("plus", "right", "right")
         screen = here.screen
-        drawn = [chart.compositions for chart in screen.query(Chart)]
+        drawn = [drawings[chart] for chart in screen.query(Chart)]
         assert isinstance(screen, TrainScreen)
         for _ in range(3):
             screen._tick()
             await here.pilot.pause()
         await here.pilot.press("plus", "right", "right")
-        assert [chart.compositions for chart in screen.query(Chart)] == drawn
+        assert [drawings[chart] for chart in screen.query(Chart)] == drawn
         await here.pilot.press("minus")
-        assert [chart.compositions for chart in screen.query(Chart)] == [
+        assert [drawings[chart] for chart in screen.query(Chart)] == [
             drawn[0] + 1, drawn[1] + 1, drawn[2]
         ]  # fmt: skip

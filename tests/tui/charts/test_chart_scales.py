@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from mnist_tui.charts.axes import (
+    AxisUnit,
     Limits,
     Scale,
-    Unit,
     format_value,
     nice_limits,
     stepped_limits,
@@ -57,24 +57,24 @@ def test_a_log_scale_puts_decades_at_even_distances() -> None:
     assert limits.value(0.75) == pytest.approx(10)
 
 
-def labels(limits: Limits, unit: Unit, most: int) -> list[str]:
+def labels(limits: Limits, unit: AxisUnit, most: int) -> list[str]:
     return [label for _, label in ticks(limits, unit, most)]
 
 
 def test_ticks_are_labelled_in_the_unit_of_the_axis() -> None:
-    assert labels(Limits(0, 2.5), Unit.NUMBER, 6) == ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]
-    assert labels(Limits(0, 2350), Unit.COUNT, 6) == ["0", "500", "1000", "1500", "2000"]
-    assert labels(Limits(0, 3), Unit.COUNT, 9) == ["0", "1", "2", "3"]
-    assert labels(Limits(0, 1_000_000), Unit.COUNT, 2) == ["0", "0.5M", "1.0M"]
-    assert labels(Limits(0.9, 1), Unit.PERCENT, 3) == ["90%", "95%", "100%"]
-    assert labels(Limits(0, 150), Unit.SECONDS, 4) == ["0s", "1:00", "2:00"]
-    assert labels(Limits(0.01, 10, Scale.LOG), Unit.NUMBER, 4) == ["0.01", "0.1", "1", "10"]
+    assert labels(Limits(0, 2.5), AxisUnit.NUMBER, 6) == ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]
+    assert labels(Limits(0, 2350), AxisUnit.COUNT, 6) == ["0", "500", "1000", "1500", "2000"]
+    assert labels(Limits(0, 3), AxisUnit.COUNT, 9) == ["0", "1", "2", "3"]
+    assert labels(Limits(0, 1_000_000), AxisUnit.COUNT, 2) == ["0", "0.5M", "1.0M"]
+    assert labels(Limits(0.9, 1), AxisUnit.PERCENT, 3) == ["90%", "95%", "100%"]
+    assert labels(Limits(0, 150), AxisUnit.SECONDS, 4) == ["0s", "1:00", "2:00"]
+    assert labels(Limits(0.01, 10, Scale.LOG), AxisUnit.NUMBER, 4) == ["0.01", "0.1", "1", "10"]
 
 
 def test_there_are_always_two_ticks() -> None:
     random = np.random.default_rng(4)
     for scale in Scale:
-        for unit in Unit:
+        for unit in AxisUnit:
             for _ in range(50):
                 low = random.random() + 0.01
                 high = low * (1 + 10.0 ** random.integers(-5, 5))
@@ -84,25 +84,25 @@ def test_there_are_always_two_ticks() -> None:
 def test_values_keep_their_width_while_they_change() -> None:
     assert {len(format_value(value)) for value in (0.0, 0.0013, 2.3, 23.4, 234.5, 2345.6)} == {6}
     assert format_value(float("nan")).strip() == "nan"
-    assert format_value(0.9412, Unit.PERCENT) == "94.12 %"
-    assert format_value(75.2, Unit.SECONDS) == "75.2s"
+    assert format_value(0.9412, AxisUnit.PERCENT) == "94.12 %"
+    assert format_value(75.2, AxisUnit.SECONDS) == "75.2s"
 
 
 @pytest.mark.parametrize(
     ("low", "high", "scale", "unit", "labels"),
     [
-        (176.25, 294.0, Scale.LINEAR, Unit.COUNT, ["200", "250"]),
-        (2.6176, 5.9, Scale.LOG, Unit.SECONDS, ["3", "4", "5"]),
-        (0.11, 0.92, Scale.LINEAR, Unit.NUMBER, ["0.25", "0.50", "0.75"]),
-        (95.0, 105.0, Scale.LINEAR, Unit.SECONDS, ["95s", "100s", "105s"]),
+        (176.25, 294.0, Scale.LINEAR, AxisUnit.COUNT, ["200", "250"]),
+        (2.6176, 5.9, Scale.LOG, AxisUnit.SECONDS, ["3", "4", "5"]),
+        (0.11, 0.92, Scale.LINEAR, AxisUnit.NUMBER, ["0.25", "0.50", "0.75"]),
+        (95.0, 105.0, Scale.LINEAR, AxisUnit.SECONDS, ["95s", "100s", "105s"]),
     ],
 )
 def test_a_short_axis_has_round_values_too(
-    low: float, high: float, scale: Scale, unit: Unit, labels: list[str]
+    low: float, high: float, scale: Scale, unit: AxisUnit, labels: list[str]
 ) -> None:
     assert [label for _, label in ticks(Limits(low, high, scale), unit, 2)] == labels
 
 
 def test_between_two_steps_the_ends_of_the_axis_are_labelled() -> None:
-    shown = ticks(Limits(3.1, 3.6), Unit.COUNT, 2)
+    shown = ticks(Limits(3.1, 3.6), AxisUnit.COUNT, 2)
     assert shown == [(3.1, "3.10"), (3.6, "3.60")]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mnist_tui.charts.axes import Scale
-from mnist_tui.charts.figure import Figure
 from mnist_tui.charts.limits import extent
 from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
+from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import SMOOTHINGS, Extent, View, subtitle, title
 from mnist_tui.lab.run_plots import converted
@@ -116,20 +116,20 @@ def test_border_texts_say_how_the_chart_is_looked_at() -> None:
 
 
 def test_limits_of_values_stay_calm_while_the_window_moves() -> None:
-    figure, values = Figure(), np.tile([0.2, 0.8], 500)
+    renderer, values = PlotRenderer(), np.tile([0.2, 0.8], 500)
     values[700] = 0.9
     series = Series("step")
     series.extend(values, step=np.arange(1000))
     seen = set()
     for low in range(0, 900, 20):
         plot = Plot([Curve(series, "red")], XAxis(window=(low, low + 100)))
-        canvas = figure.compose(plot, 60, 15).canvas
-        assert canvas is not None
-        assert (canvas.x.low, canvas.x.high) == (low, low + 100)
-        seen.add((canvas.y.low, canvas.y.high))
+        area = renderer.render(plot, 60, 15).area
+        assert area is not None
+        assert (area.x.low, area.x.high) == (low, low + 100)
+        seen.add((area.y.low, area.y.high))
     assert len(seen) <= 2
-    whole = figure.compose(Plot([Curve(series, "red")], XAxis(end=1000)), 60, 15).canvas
-    again = Figure().compose(Plot([Curve(series, "red")], XAxis(end=1000)), 60, 15).canvas
+    whole = renderer.render(Plot([Curve(series, "red")], XAxis(end=1000)), 60, 15).area
+    again = PlotRenderer().render(Plot([Curve(series, "red")], XAxis(end=1000)), 60, 15).area
     assert whole is not None
     assert again is not None
     assert (whole.x, whole.y) == (again.x, again.y), "all of it looks as it did before"

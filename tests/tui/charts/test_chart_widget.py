@@ -1,5 +1,8 @@
+import pytest
 from textual.app import App, ComposeResult
 
+from helpers.counting import count_calls
+from helpers.read_out import read_out
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import Curve, XAxis, YAxis
 from mnist_tui.charts.series import Series
@@ -36,25 +39,28 @@ async def test_a_chart_says_what_will_be_there_then_shows_it() -> None:
         assert {len(row) for row in rows} == {chart.size.width}
 
 
-async def test_a_chart_is_drawn_only_when_something_changed() -> None:
+async def test_a_chart_is_drawn_only_when_something_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = count_calls(monkeypatch, Chart, "_draw")
     app = ChartApp()
     async with app.run_test(size=(50, 14)) as pilot:
         chart = app.query_one(Chart)
         series = ramp(10)
         chart.show([Curve(series, "$primary", "train")], x=XAxis(end=20))
         await pilot.pause()
-        before = chart.compositions
+        before = drawn[chart]
         chart.refresh()
         await pilot.pause()
-        assert chart.compositions == before
+        assert drawn[chart] == before
         series.extend(3.0, step=10)
         chart.redraw()
         await pilot.pause()
-        assert chart.compositions == before + 1
+        assert drawn[chart] == before + 1
         assert text(chart)[0].startswith("━━ train 3.0000")
         await pilot.resize_terminal(60, 14)
         await pilot.pause()
-        assert chart.compositions > before + 1
+        assert drawn[chart] > before + 1
         assert {len(row) for row in text(chart)} == {chart.size.width}
 
 
@@ -80,11 +86,11 @@ async def test_the_cursor_reads_values_and_places_follow_columns() -> None:
         chart = app.query_one(Chart)
         await pilot.pause()
         assert chart.place_at(10) is None
-        assert chart.read_out() == {}
+        assert read_out(chart) == {}
         chart.show([Curve(ramp(21), "$primary", "train")], x=XAxis(end=20))
         chart.cursor = 7
         await pilot.pause()
-        assert chart.read_out() == {"train": (7.0, 7.0)}
+        assert read_out(chart) == {"train": (7.0, 7.0)}
         column = text(chart)[-2].index("▲")
         place = chart.place_at(column)
         assert place is not None
@@ -92,7 +98,7 @@ async def test_the_cursor_reads_values_and_places_follow_columns() -> None:
         chart.show([Curve(ramp(21), "$primary", "train")])
         assert chart.cursor == 7
         chart.cursor = None
-        assert chart.read_out() == {}
+        assert read_out(chart) == {}
 
 
 async def test_a_theme_restyles_the_curves() -> None:

@@ -11,7 +11,7 @@ from mnist_core.events import BatchCompleted, HyperparameterChanged
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.axes import Scale
-from mnist_tui.charts.figure import Figure
+from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
 from mnist_tui.lab.run_plots import (
     change_in_short,
@@ -56,8 +56,8 @@ def test_a_change_is_marked_where_it_was_made_on_every_axis() -> None:
         view = View(axis=axis)
         plots = metric_plot("loss", progress, None, view), gradient_plot(progress, None, view)
         for plot in plots:
-            assert [(mark.place, mark.label) for mark in plot.marks] == [(place, "lr 0.05")]
-            assert "lr 0.05" in "\n".join(Figure().compose(plot, 80, 20).text())
+            assert [(mark.place, mark.label) for mark in plot.annotations] == [(place, "lr 0.05")]
+            assert "lr 0.05" in "\n".join(PlotRenderer().render(plot, 80, 20).text())
 
 
 def test_changes_are_named_in_few_words() -> None:
@@ -125,7 +125,7 @@ def test_what_is_no_number_is_marked_and_not_in_the_limits_of_any_chart(bad: flo
         metric_plot("loss", progress, None, View(smoothing=0.99, log_loss=True)),
         gradient_plot(progress, None, View()),
     ):
-        picture = Figure().compose(plot, 60, 16)
-        assert picture.canvas is not None
-        assert picture.canvas.y.high <= 20
+        picture = PlotRenderer().render(plot, 60, 16)
+        assert picture.area is not None
+        assert picture.area.y.high <= 20
         assert (picture.codes == ord("\N{MULTIPLICATION SIGN}")).sum() == 1

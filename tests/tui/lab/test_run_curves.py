@@ -11,10 +11,10 @@ from helpers.stored_runs import STEPS, LiveRun, put_run
 from mnist_core.store import RunStore
 from mnist_core.store.run_writer import cut_metrics
 from mnist_tui.charts.axes import Scale
-from mnist_tui.charts.plot import Line
+from mnist_tui.charts.plot import LineStyle
 from mnist_tui.charts.view import View
 from mnist_tui.lab.curves import AXES, RunCurves
-from mnist_tui.lab.marks import MARKS, REFERENCE
+from mnist_tui.lab.marks import LOOKS, REFERENCE
 from mnist_tui.lab.overlay import Overlay, overlay_plot
 
 
@@ -113,7 +113,7 @@ def overlays(store: RunStore, count: int) -> list[Overlay]:
     for k in range(count):
         put_run(store.home, f"r{k}", f"run {k}", accuracies=(0.1, 0.8, 0.9),
                 validation=(0.2, 0.7, 0.8) if k == 1 else ())  # fmt: skip
-    looks = [REFERENCE, *MARKS]
+    looks = [REFERENCE, *LOOKS]
     return [Overlay(loaded(store, f"r{k}"), f"run {k}", looks[k]) for k in range(count)]
 
 
@@ -122,7 +122,7 @@ def test_runs_are_drawn_in_looks_of_their_own_and_named_in_the_legend(store: Run
     labelled = [curve for curve in plot.curves if curve.label]
     assert [curve.label for curve in labelled] == ["run 0", "run 1 val", "run 2"]
     assert len({(curve.color, curve.marker) for curve in labelled}) == 3
-    assert labelled[0].line is Line.DASHED
+    assert labelled[0].line is LineStyle.DASHED
     assert list(labelled[1].series.y) == [0.2, 0.7, 0.8]
     assert plot.x.end == 2.0
     assert len(plot.curves) == 6, "the training curve of each is there too"

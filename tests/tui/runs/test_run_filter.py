@@ -7,7 +7,7 @@ import pytest
 
 from helpers.stored_runs import put_run
 from mnist_core.store import RunStore
-from mnist_tui.lab.marks import MARKS, REFERENCE, Marks
+from mnist_tui.lab.marks import LOOKS, REFERENCE, Marks
 from mnist_tui.runs.columns import COLUMNS, GAP, Sorting, fit_columns, sort_rows, sorting_by
 from mnist_tui.runs.listing import Listing
 from mnist_tui.runs.run_filter import parse_filter
@@ -211,10 +211,10 @@ def marked(marks: Marks) -> Sequence[str]:
 
 def test_marks_keep_their_looks_and_say_when_they_are_used_up() -> None:
     marks = Marks()
-    every = [f"run{k}" for k in range(len(MARKS))]
+    every = [f"run{k}" for k in range(len(LOOKS))]
     assert all(marks.toggle(run_id) for run_id in every)
     assert marks.is_full
-    assert len(set(marked(marks))) == len(MARKS)
+    assert len(set(marked(marks))) == len(LOOKS)
     changes = marks.changes
     assert not marks.toggle("one too many")
     assert marks.changes == changes
@@ -222,7 +222,7 @@ def test_marks_keep_their_looks_and_say_when_they_are_used_up() -> None:
     marks.toggle("run0")
     assert marks.look("run1") == second
     marks.toggle("another")
-    assert marks.look("another") == MARKS[0], "the free look is used again"
+    assert marks.look("another") == LOOKS[0], "the free look is used again"
     assert marks.ids[-1] == "another"
 
 

@@ -10,13 +10,16 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 import mnist_tui.app
+from helpers.counting import count_calls
 from helpers.lab import SIZES, Lab
 from helpers.stored_runs import LiveRun, put_many, put_run
 from mnist_core.store import RunRecord, RunState, RunStore
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.marks import MARKS, Marks
+from mnist_tui.lab.marks import LOOKS, Marks
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
+from mnist_tui.settings.key_hints import set_active_keys
+from mnist_tui.settings.rebinding import rebound
 from mnist_tui.settings.themes import DARK
 from mnist_tui.ui.dialogs import LineInput
 
@@ -194,16 +197,16 @@ async def test_the_cursor_moves_by_keys_and_stays_within_the_runs(
 async def test_space_marks_runs_in_looks_of_their_own_until_they_are_used_up(
     lab: OpenLab, tmp_path: Path
 ) -> None:
-    for k in range(len(MARKS) + 1):
+    for k in range(len(LOOKS) + 1):
         put_run(tmp_path, f"run{k}", f"run {k}", started=1000.0 - k)
     async with lab() as here:
-        for look in MARKS:
+        for look in LOOKS:
             await here.press("space")
             assert look.sign in next(line for line in here.lines() if here.current.name in line)
             await here.press("down")
         assert here.app.marks.is_full
         labels = here.legend()
-        assert all(f"run {k}" in labels for k in range(len(MARKS)))
+        assert all(f"run {k}" in labels for k in range(len(LOOKS)))
         await here.press("space")
         assert "there are no more colours" in here.said()
         await here.press("up", "space")
@@ -446,11 +449,21 @@ async def test_a_term_that_is_not_understood_says_so_and_filters_nothing_away(
         assert here.table.has_focus
 
 
+async def test_sentences_name_the_keys_of_the_users_file(lab: OpenLab, tmp_path: Path) -> None:
+    put_run(tmp_path, "aaaa", "alone")
+    set_active_keys(rebound({"pin_run": ("b",), "clear_filter": ("f9",)})[0])
+    async with lab((200, 60)) as here:
+        assert "Pin a run with b, or mark one" in here.text()
+        await here.press("/")
+        await here.write("nothing")
+        assert "No run matches nothing. f9 clears the filter." in here.text()
+
+
 async def test_a_filter_without_a_match_says_how_to_be_rid_of_it(lab: OpenLab, three: Path) -> None:
     async with lab() as here:
         await here.press("down", "/")
         await here.write("[/]nothing")
-        assert "No run matches [/]nothing. Esc clears the filter." in here.text()
+        assert "No run matches [/]nothing. esc clears the filter." in here.text()
         await here.press("enter", "enter", "space", "ctrl+d", "f")
         assert here.app.asked == []
         await here.press("escape")
@@ -579,22 +592,23 @@ async def test_a_read_only_home_lists_runs_and_changes_none(
 
 
 async def test_of_a_thousand_runs_only_those_in_view_are_drawn(
-    lab: OpenLab, tmp_path: Path
+    lab: OpenLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_many(tmp_path, 1000)
+    lines_drawn = count_calls(monkeypatch, RunsTable, "_line")
     async with lab() as here:
         in_view = here.table.size.height - 1
         assert "Runs · 1 000" in here.text()
-        assert here.table.lines_drawn <= 3 * in_view
+        assert lines_drawn[here.table] <= 3 * in_view
         for keys in (("o",), ("O",), ("end",), ("pageup",), ("/", *"lion")):
-            before = here.table.lines_drawn
+            before = lines_drawn[here.table]
             await here.press(*keys)
-            assert here.table.lines_drawn - before <= 3 * in_view * len(keys), keys
+            assert lines_drawn[here.table] - before <= 3 * in_view * len(keys), keys
         assert "Runs · 333 of 1 000" in here.text()
         await here.press("enter", "home")
-        before = here.table.lines_drawn
+        before = lines_drawn[here.table]
         await here.press("down")
-        assert here.table.lines_drawn - before <= 4, "the cursor's old line and its new one"
+        assert lines_drawn[here.table] - before <= 4, "the cursor's old line and its new one"
 
 
 async def test_scrolling_follows_the_cursor_and_the_wheel(lab: OpenLab, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from helpers.app_harness import opened
 from mnist_tui.lab.session import State
 from mnist_tui.settings.config import Config, ConfigFile
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import KEYS, Scope, bindings_of
 from mnist_tui.settings.rebinding import KeyNameError, command_names, key_named, rebound, scopes_of
 
@@ -168,12 +168,12 @@ async def test_sentences_name_the_keys_that_work(tmp_path: Path) -> None:
         await shows("Choose who races, and press b.")
         await lab.pilot.press("d")
         await shows("read digits. Press f5, then a, to train")
-    assert key_of("run") == "a"
+    assert key_hint("run") == "a"
 
 
 def test_where_no_app_runs_the_usual_keys_are_named() -> None:
-    assert key_of("run") == "r"
-    assert key_of("show_screen_train") == "1"
+    assert key_hint("run") == "r"
+    assert key_hint("show_screen_train") == "1"
 
 
 async def test_without_wishes_nothing_is_rebound(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from textual.theme import Theme
 
 from helpers.app_harness import opened
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.marks import MARKS
+from mnist_tui.lab.marks import LOOKS
 from mnist_tui.lab.run_plots import TEST, TRAIN, VALIDATION
 from mnist_tui.lab.session import State
 from mnist_tui.settings.config import Config, ConfigFile
@@ -63,7 +63,7 @@ def test_texts_and_curves_can_be_read(theme: Theme, ground: str) -> None:
         assert contrast(Color.parse(variables[name]), background) >= TEXT, name
     for name in (TRAIN, VALIDATION, TEST, "$error", "$warning"):
         assert contrast(Color.parse(variables[name[1:]]), background) >= CURVE, name
-    for look in MARKS:
+    for look in LOOKS:
         assert contrast(readable(Color.parse(look.color), background), background) >= CURVE
 
 

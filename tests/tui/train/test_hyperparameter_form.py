@@ -8,7 +8,7 @@ from textual.widgets import Input
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.recipe.presets import presets
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
-from mnist_tui.train.live_values import MARKS
+from mnist_tui.train.live_values import EFFECT_SIGNS
 from mnist_tui.ui.choice import Choice
 from mnist_tui.ui.field_row import FieldHelp, FieldRow
 
@@ -66,7 +66,7 @@ async def test_each_declared_hyperparameter_has_a_row_with_its_label_and_default
             row = app.row(name)
             label, mark = row.render().plain.rsplit(maxsplit=1)
             assert label == field.label
-            assert mark == MARKS[field.takes_effect]
+            assert mark == EFFECT_SIGNS[field.takes_effect]
             assert row.text == field.format(field.default)
             assert isinstance(row.editor, Choice) == bool(field.choices or field.kind is bool)
             assert field.help in str(row.tooltip)

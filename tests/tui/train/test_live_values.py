@@ -6,46 +6,46 @@ from rich.cells import cell_len
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect, make_hyperparameters
 from mnist_tui.train.hyperparameter_form import legend
-from mnist_tui.train.live_values import LiveValues, Standing, value_of
+from mnist_tui.train.live_values import FieldStatus, LiveValues, value_of
 
 RUN = object()
 RECIPE = Hyperparameters()
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "standing", "remark"),
+    ("name", "text", "status", "remark"),
     [
-        ("learning_rate", "0.1", Standing.SAME, ""),
-        ("learning_rate", "1e-1", Standing.SAME, ""),
-        ("learning_rate", "fast", Standing.SAME, ""),
-        ("learning_rate", "0.5", Standing.DRAFT, "enter applies; now 0.1"),
-        ("batch_size", "64", Standing.DRAFT, "enter applies; now 256"),
-        ("hidden_sizes", "64", Standing.NEXT_RUN, "at the next run; now 32, 32"),
-        ("optimizer", "adam", Standing.NEXT_RUN, "at the next run; now sgd"),
+        ("learning_rate", "0.1", FieldStatus.SAME, ""),
+        ("learning_rate", "1e-1", FieldStatus.SAME, ""),
+        ("learning_rate", "fast", FieldStatus.SAME, ""),
+        ("learning_rate", "0.5", FieldStatus.DRAFT, "enter applies; now 0.1"),
+        ("batch_size", "64", FieldStatus.DRAFT, "enter applies; now 256"),
+        ("hidden_sizes", "64", FieldStatus.NEXT_RUN, "at the next run; now 32, 32"),
+        ("optimizer", "adam", FieldStatus.NEXT_RUN, "at the next run; now sgd"),
     ],
 )
 def test_a_text_that_nobody_has_committed(
-    name: str, text: str, standing: Standing, remark: str
+    name: str, text: str, status: FieldStatus, remark: str
 ) -> None:
     live = LiveValues(RUN, RECIPE)
-    assert live.standing(name, text) is standing
+    assert live.status(name, text) is status
     assert live.remark(name, text) == remark
 
 
 def test_what_was_committed_waits_for_its_moment() -> None:
     live = LiveValues(RUN, RECIPE, {"momentum": 0.9, "batch_size": 64}, next_epoch=4)
-    assert live.standing("momentum", "0.90") is Standing.ASKED
+    assert live.status("momentum", "0.90") is FieldStatus.ASKED
     assert live.remark("momentum", "0.9") == "from next batch; now 0"
     assert live.remark("batch_size", "64") == "from epoch 4; now 256"
     # What is in force would take the wish back, which has to be committed too.
-    assert live.standing("batch_size", "256") is Standing.DRAFT
+    assert live.status("batch_size", "256") is FieldStatus.DRAFT
     assert live.to_change(RECIPE) == {"momentum": 0.0, "batch_size": 256}
 
 
 def test_what_has_changed_says_since_when() -> None:
     changes = (Change(3, "learning_rate", 0.5), Change(8, "learning_rate", 0.2))
     live = LiveValues(RUN, make_hyperparameters({"learning_rate": 0.2}), changes=changes)
-    assert live.standing("learning_rate", "0.2") is Standing.CHANGED
+    assert live.status("learning_rate", "0.2") is FieldStatus.CHANGED
     assert live.remark("learning_rate", "0.2") == "since step 8"
 
 
@@ -70,7 +70,7 @@ def test_digits_that_the_form_does_not_show_change_nothing() -> None:
     assert text is not None
     assert float(text) != rate
     shown = make_hyperparameters({"learning_rate": text})
-    assert live.standing("learning_rate", text) is Standing.SAME
+    assert live.status("learning_rate", text) is FieldStatus.SAME
     assert live.to_change(shown) == {}
 
 

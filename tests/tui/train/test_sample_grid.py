@@ -36,6 +36,12 @@ def sure(count: int) -> NDArray[np.float32]:
     return np.full(count, 0.9, np.float32)
 
 
+def capacity(grid: SampleGrid, size: Size) -> int:
+    """How many of the samples fit into `size` cells."""
+    sheet = grid._arranged(size)
+    return min(sheet.count, len(grid._samples.true_labels)) if sheet and grid._samples else 0
+
+
 DIGITS = [str(digit) for digit in range(10)]
 
 
@@ -44,7 +50,7 @@ async def test_an_empty_grid_says_what_will_be_there() -> None:
     async with app.run_test(size=(46, 20)):
         assert " ".join("".join(app.lines).split()) == EMPTY_TEXT
         assert app.grid.title == "Samples"
-        assert app.grid.capacity() == 0
+        assert capacity(app.grid, app.grid.size) == 0
 
 
 async def test_predictions_mark_what_is_wrong_and_are_counted_in_the_title() -> None:
@@ -61,12 +67,16 @@ async def test_predictions_mark_what_is_wrong_and_are_counted_in_the_title() -> 
         text = "\n".join(app.lines)
         shown = app.grid.shown_count
         assert 12 <= shown <= 24
-        assert shown == app.grid.capacity()
+        assert shown == capacity(app.grid, app.grid.size)
         assert "0 → 5 ✗" in text
         assert "4 → 9 ✗" in text
         assert text.count("✗") == 2
         assert app.grid.title == f"Samples · epoch 3 · {shown - 2} of {shown} right"
         assert str(app.grid.border_title) == app.grid.title
+
+        app.grid.show_samples(images, labels, DIGITS)
+        assert "✗" not in "".join(app.lines)
+        assert app.grid.title == "Samples"
 
 
 async def test_the_same_predictions_are_not_drawn_again() -> None:
@@ -96,10 +106,10 @@ async def test_a_resize_changes_how_many_digits_fit() -> None:
     async with app.run_test(size=(24, 18)) as pilot:
         app.grid.show_samples(images, labels, DIGITS)
         few = app.grid.shown_count
-        assert app.grid.capacity(Size(76, 55)) > few
+        assert capacity(app.grid, Size(76, 55)) > few
         await pilot.resize_terminal(76, 55)
         await pilot.pause()
-        assert app.grid.shown_count == app.grid.capacity(Size(76, 55))
+        assert app.grid.shown_count == capacity(app.grid, Size(76, 55))
         await pilot.resize_terminal(2, 2)
         await pilot.pause()
         assert app.grid.shown_count == 0

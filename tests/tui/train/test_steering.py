@@ -91,7 +91,7 @@ async def test_enter_changes_the_run_under_way_and_starts_none(tmp_path: Path) -
         assert form.hyperparameters is not None
         assert form.hyperparameters.learning_rate == 0.5, "the form keeps it"
         assert row(lab, "learning_rate") == "Learning rate ●", "without a run, marks are quiet"
-        marks = lab.app.screen.query_one("#loss", Chart).plot.marks
+        marks = lab.app.screen.query_one("#loss", Chart).plot.annotations
         assert [(mark.place, mark.label) for mark in marks] == [(2.0, "lr 0.5")]
 
 

@@ -12,7 +12,7 @@ from mnist_core.events import BatchCompleted, Event
 from mnist_core.training.training_run import TrainingRun
 from mnist_tui.bench.terminal import COLUMNS, ROWS
 from mnist_tui.charts.chart import Chart
-from mnist_tui.charts.plot import Curve, Line, XAxis, YAxis
+from mnist_tui.charts.plot import Curve, LineStyle, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import SMOOTHING
 from mnist_tui.commands.headless import RunSoFar
@@ -41,7 +41,7 @@ async def redraw_seconds(points: int, redraws: int) -> list[float]:
     series = Series("step")
     series.extend(losses[:points], step=steps[:points])
     curves = [
-        Curve(series, "$primary", line=Line.NOISE, dim=True),
+        Curve(series, "$primary", line=LineStyle.NOISE, dim=True),
         Curve(series, "$primary", label="train", smoothing=SMOOTHING),
     ]
     seconds = []

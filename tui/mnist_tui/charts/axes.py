@@ -126,7 +126,7 @@ _SEVERAL = 2
 """Epochs on an axis that need no label between them."""
 
 
-class Unit(Enum):
+class AxisUnit(Enum):
     """What an axis counts."""
 
     NUMBER = "number"
@@ -139,20 +139,20 @@ class Unit(Enum):
     """Whole numbers while there are several, and what lies between two."""
 
 
-def format_value(value: float, unit: Unit = Unit.NUMBER) -> str:
+def format_value(value: float, unit: AxisUnit = AxisUnit.NUMBER) -> str:
     """`value` for reading: the width stays as it is while the size of the number does."""
     if not math.isfinite(value):
         return f"{value}".rjust(6)
     match unit:
-        case Unit.COUNT:
+        case AxisUnit.COUNT:
             return f"{value:.0f}"
-        case Unit.PERCENT:
+        case AxisUnit.PERCENT:
             return f"{100 * value:.2f} %".rjust(7)
-        case Unit.EPOCHS:
+        case AxisUnit.EPOCHS:
             return f"{value:.2f}"
-        case Unit.SECONDS:
+        case AxisUnit.SECONDS:
             return _duration(value, 0.1 if value < 100 else 1)
-        case Unit.NUMBER:
+        case AxisUnit.NUMBER:
             size = abs(value)
             if size >= 1e5 or 0 < size < 1e-3:
                 return f"{value:.1e}"
@@ -160,7 +160,7 @@ def format_value(value: float, unit: Unit = Unit.NUMBER) -> str:
             return f"{value:.{digits}f}".rjust(6)
 
 
-def ticks(limits: Limits, unit: Unit, most: int) -> list[tuple[float, str]]:
+def ticks(limits: Limits, unit: AxisUnit, most: int) -> list[tuple[float, str]]:
     """Round values in `limits`, ascending, at most about `most` steps apart, with their labels.
 
     There are always two or more.
@@ -169,14 +169,14 @@ def ticks(limits: Limits, unit: Unit, most: int) -> list[tuple[float, str]]:
         values = _log_values(limits, most)
         if len(values) < _FEWEST:
             # Between two powers of ten, other round numbers have to do.
-            values, _ = _round_values(limits, Unit.NUMBER, most)
+            values, _ = _round_values(limits, AxisUnit.NUMBER, most)
         return [(value, _plain(value)) for value in values]
     values, step = _round_values(limits, unit, most)
     largest = max(abs(limits.low), abs(limits.high))
     return [(value, _label(value, step, largest, unit)) for value in values]
 
 
-def _round_values(limits: Limits, unit: Unit, most: int) -> tuple[list[float], float]:
+def _round_values(limits: Limits, unit: AxisUnit, most: int) -> tuple[list[float], float]:
     """Multiples of a round step, and that step; the ends of the axis where only one fits."""
     span = limits.high - limits.low
     # A short axis may lie between two multiples of the step that its length asks for.
@@ -189,11 +189,11 @@ def _round_values(limits: Limits, unit: Unit, most: int) -> tuple[list[float], f
     return [limits.low, limits.high], span / 10
 
 
-def _step(span: float, unit: Unit, most: int) -> float:
-    if unit is Unit.SECONDS and span / most > 1:
+def _step(span: float, unit: AxisUnit, most: int) -> float:
+    if unit is AxisUnit.SECONDS and span / most > 1:
         return next((step for step in _DURATIONS if step * most >= span), nice_step(span, most))
     step = nice_step(span, most)
-    if unit is Unit.COUNT or (unit is Unit.EPOCHS and span >= _SEVERAL):
+    if unit is AxisUnit.COUNT or (unit is AxisUnit.EPOCHS and span >= _SEVERAL):
         return 1.0 if step < 1 else float(round(step)) if step != 2.5 else 5.0
     return step
 
@@ -213,12 +213,12 @@ def _log_values(limits: Limits, most: int) -> list[float]:
     return [v for v in values if limits.low * (1 - slack) <= v <= limits.high * (1 + slack)]
 
 
-def _label(value: float, step: float, largest: float, unit: Unit) -> str:
+def _label(value: float, step: float, largest: float, unit: AxisUnit) -> str:
     if largest >= 1e9:
         return f"{value:.1e}" if value else "0"
-    if unit is Unit.SECONDS:
+    if unit is AxisUnit.SECONDS:
         return _duration(value, step)
-    if unit is Unit.PERCENT:
+    if unit is AxisUnit.PERCENT:
         return f"{100 * value:.{_decimals(100 * step)}f}%"
     if largest >= 1e6 and step >= 1e4:
         return f"{value / 1e6:.{_decimals(step / 1e6)}f}M" if value else "0"

@@ -13,11 +13,10 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.charts.figure import Figure
-from mnist_tui.charts.legend import read_out
 from mnist_tui.charts.limits import extent
 from mnist_tui.charts.picture import Ink, Picture
 from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
+from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import Extent, subtitle, title
 from mnist_tui.text.contrast import readable
 
@@ -31,7 +30,7 @@ _COMPONENTS = {
     Ink.BOUNDARY: "chart--boundary",
     Ink.CURSOR: "chart--cursor",
     Ink.GAP: "chart--gap",
-    Ink.MARK: "chart--mark",
+    Ink.ANNOTATION: "chart--annotation",
 }
 
 
@@ -52,7 +51,7 @@ class Chart(Widget, can_focus=True):
         & > .chart--boundary { color: $foreground 15%; }
         & > .chart--cursor { color: $accent; }
         & > .chart--gap { color: $error; }
-        & > .chart--mark { color: $text-warning; }
+        & > .chart--annotation { color: $text-warning; }
     }
     """
 
@@ -72,7 +71,7 @@ class Chart(Widget, can_focus=True):
             self.closer = closer
 
     class Panned(Message):
-        """The user dragged the canvas by a part of its width; to the left is positive."""
+        """The user dragged the plot area by a part of its width; to the left is positive."""
 
         def __init__(self, by: float) -> None:
             super().__init__()
@@ -91,7 +90,7 @@ class Chart(Widget, can_focus=True):
         """`empty` is what stands there while no curve has points."""
         super().__init__(id=id, classes=classes)
         self._plot = Plot(empty=empty)
-        self._figure = Figure()
+        self._renderer = PlotRenderer()
         self._picture: Picture | None = None
         self._drawn_size = Size(0, 0)
         self._strips: list[Strip] = []
@@ -103,8 +102,6 @@ class Chart(Widget, can_focus=True):
         """The column of the screen that the pointer was last dragged to; None: no button held."""
         self._dragged = False
         """Whether the pointer was moved since its button was last pressed."""
-        self.compositions = 0
-        """How often the chart was drawn."""
 
     @property
     def plot(self) -> Plot:
@@ -166,13 +163,8 @@ class Chart(Widget, can_focus=True):
 
     def place_at(self, column: int) -> float | None:
         """The place on the x axis of a column of this widget's content; None without an axis."""
-        canvas = self._composed().canvas
-        return None if canvas is None else canvas.x_at(column)
-
-    def read_out(self) -> dict[str, tuple[float, float] | None]:
-        """Label -> (place, value) at the cursor; None for a curve that has not begun there."""
-        picture = self._composed()
-        return {} if picture.canvas is None else read_out(self._plot, picture.reach)
+        area = self._composed().area
+        return None if area is None else area.x_at(column)
 
     def on_resize(self) -> None:
         if self._heading:
@@ -196,10 +188,10 @@ class Chart(Widget, can_focus=True):
             self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        canvas = self._composed().canvas
-        if self._held_at is None or canvas is None or event.screen_x == self._held_at:
+        area = self._composed().area
+        if self._held_at is None or area is None or event.screen_x == self._held_at:
             return
-        by = (self._held_at - event.screen_x) / canvas.width
+        by = (self._held_at - event.screen_x) / area.width
         self._held_at, self._dragged = event.screen_x, True
         self.post_message(self.Panned(by))
 
@@ -259,7 +251,7 @@ class Chart(Widget, can_focus=True):
         width, height = self.size
         before = self._picture if self._drawn_size == self.size else None
         styles_before = self._styles
-        picture = self._figure.compose(self._plot, width, height)
+        picture = self._renderer.render(self._plot, width, height)
         base, styles = self._palette()
         if before is None or self._styles is not styles_before:
             changed = list(range(height))
@@ -269,7 +261,6 @@ class Chart(Widget, can_focus=True):
         for y in changed:
             self._strips[y] = Strip(picture.row(y, styles)).adjust_cell_length(width, base)
         self._picture, self._drawn_size = picture, self.size
-        self.compositions += 1
         return changed
 
     def _palette(self) -> tuple[Style, list[Style]]:

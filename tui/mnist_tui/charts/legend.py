@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 
-from mnist_tui.charts.axes import Unit, format_value
+from mnist_tui.charts.axes import AxisUnit, format_value
 from mnist_tui.charts.picture import Ink, Piece
 from mnist_tui.charts.plot import Curve, Plot
-from mnist_tui.charts.verticals import marks_near
 
 _BETWEEN = "   "
 _LONGEST_LABEL = 40
@@ -32,20 +31,6 @@ _DETAILS = (
 """Of curves that matter most and of others, the most detailed form first."""
 
 
-def read_out(plot: Plot, reach: float) -> dict[str, tuple[float, float] | None]:
-    """Label -> (place, value) at the cursor, as `Series.at` says, of each curve with a label.
-
-    Empty without a cursor.
-    """
-    if plot.cursor is None:
-        return {}
-    return {
-        curve.label: curve.drawn.at(plot.x.column, plot.cursor, reach)
-        for curve in plot.curves
-        if curve.label
-    }
-
-
 def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]:
     """At most `rows` rows of `width` cells; the most detailed form that fits.
 
@@ -62,7 +47,11 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
         )
     else:
         head = [[(f"{plot.x.title} {format_value(plot.cursor, plot.x.unit).strip()}", Ink.CURSOR)]]
-        head += [[(mark.label, Ink.MARK)] for mark in marks_near(plot, plot.cursor, reach)]
+        head += [
+            [(annotation.label, Ink.ANNOTATION)]
+            for annotation in plot.annotations
+            if abs(annotation.place - plot.cursor) <= reach
+        ]
         forms = (
             [_entry_at(plot, *item, plot.cursor, reach, longest) for item in labelled]
             for longest in (_LONGEST_LABEL, 0)
@@ -72,7 +61,7 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
         if filled is not None:
             return filled
     most = _fill_most(head + entries, width, rows)
-    # The cursor is seen on the canvas too, its values are not.
+    # The cursor is seen on the plot area too, its values are not.
     return _fill_most(entries, width, rows) if head and not _has_values(most) else most
 
 
@@ -84,7 +73,7 @@ def _gives_way(curve: Curve) -> bool:
     return curve.dim or curve.beside
 
 
-def _unit(plot: Plot, curve: Curve) -> Unit:
+def _unit(plot: Plot, curve: Curve) -> AxisUnit:
     return plot.right.unit if curve.right and plot.right is not None else plot.y.unit
 
 

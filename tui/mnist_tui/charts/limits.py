@@ -52,7 +52,7 @@ def extent(plot: Plot) -> Extent | None:
 
 
 def y_limits(axis: YAxis, curves: Sequence[Columns], current: Limits | None) -> Limits:
-    """Round limits around what `curves` do on the canvas; `current` while it serves."""
+    """Round limits around what `curves` do on the plot area; `current` while it serves."""
     if axis.window is not None:
         return Limits(*axis.window, axis.scale)
     values = np.concatenate(
@@ -69,7 +69,7 @@ def y_limits(axis: YAxis, curves: Sequence[Columns], current: Limits | None) -> 
 
 
 def _reached(curve: Columns, ignore_outliers: bool) -> NDArray[np.float64]:
-    """Lows and highs of the columns on the canvas, without NaN, perhaps without outliers."""
+    """Lows and highs of the columns on the plot area, without NaN, perhaps without outliers."""
     known = curve.inside & ~np.isnan(curve.low)
     low, high = curve.low[known], curve.high[known]
     reached = np.concatenate([low, high])

@@ -22,7 +22,7 @@ class Ink(IntEnum):
     BOUNDARY = 3
     CURSOR = 4
     GAP = 5
-    MARK = 6
+    ANNOTATION = 6
     CURVE = 7
 
 
@@ -31,7 +31,7 @@ Piece = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Canvas:
+class PlotArea:
     """Where the curves are, in cells of the picture, and between which values."""
 
     left: int
@@ -58,7 +58,7 @@ class Picture:
     """(rows, width) Unicode code points, each one cell wide."""
     inks: NDArray[np.int64]
     """(rows, width)"""
-    canvas: Canvas | None
+    area: PlotArea | None
     """None when nothing but a text is shown."""
     reach: float = 0.0
     """How far from a place on the x axis a point is still read out there: about half a cell."""

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from mnist_tui.charts.axes import Scale, Unit
+from mnist_tui.charts.axes import AxisUnit, Scale
 from mnist_tui.charts.series import Series
 
 
-class Line(Enum):
+class LineStyle(Enum):
     """How points are joined; the name of each is its picture in the legend."""
 
     SOLID = "━━"
     DASHED = "╍╍"
     DOTTED = "┈┈"
     NOISE = "░░"
-    """Solid on the canvas; for raw values behind their smoothed curve."""
+    """Solid on the plot area; for raw values behind their smoothed curve."""
     NONE = ""
     """Markers alone."""
 
@@ -30,7 +30,7 @@ class Curve:
     """`#rrggbb`, a colour name, or a variable of the theme such as `$primary`."""
     label: str = ""
     """What the legend calls it; without one it has no entry there."""
-    line: Line = Line.SOLID
+    line: LineStyle = LineStyle.SOLID
     marker: str = ""
     """One character for each point, such as ●; empty for none."""
     dim: bool = False
@@ -53,7 +53,7 @@ class Curve:
 class XAxis:
     column: str = "step"
     """Which x axis of the series is drawn."""
-    unit: Unit = Unit.COUNT
+    unit: AxisUnit = AxisUnit.COUNT
     title: str = "step"
     end: float | None = None
     """Where the run is planned to end. The axis goes there, or farther when the curves do."""
@@ -64,7 +64,7 @@ class XAxis:
 
 @dataclass(frozen=True, slots=True)
 class YAxis:
-    unit: Unit = Unit.NUMBER
+    unit: AxisUnit = AxisUnit.NUMBER
     scale: Scale = Scale.LINEAR
     include: float | None = None
     """A value that is always within the limits, such as 0; not on a log scale."""
@@ -77,7 +77,7 @@ class YAxis:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Annotation:
     """Something that happened at a place on the x axis, in a few words."""
 
     place: float
@@ -93,7 +93,7 @@ class Plot:
     """Of the curves that are drawn over the axis on the right, where there are any."""
     boundaries: Sequence[float] = ()
     """Places on the x axis with a vertical line, such as the ends of epochs."""
-    marks: Sequence[Mark] = ()
+    annotations: Sequence[Annotation] = ()
     """In the order of their places."""
     cursor: float | None = None
     """The place on the x axis that is read out."""

@@ -40,7 +40,7 @@ class Columns:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
-        """(entries,) Whether the entry lies on the canvas."""
+        """(entries,) Whether the entry lies on the plot area."""
         return (self.column >= 0) & (self.column < len(self.gaps))
 
 

@@ -13,7 +13,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunStore, StoreError
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 
 _NOT_YET = "The model appears here with the first epoch."
 
@@ -135,5 +135,5 @@ def _after(state: TrainingState) -> str:
 def _no_run() -> str:
     return (
         "A model has to be trained before it can read digits. "
-        f"Press {key_of('show_screen_train')}, then {key_of('run')}, to train one."
+        f"Press {key_hint('show_screen_train')}, then {key_hint('run')}, to train one."
     )

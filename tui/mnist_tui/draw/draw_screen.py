@@ -17,7 +17,7 @@ from mnist_tui.draw.canvas import Canvas, Tool
 from mnist_tui.draw.class_bars import ClassBars
 from mnist_tui.draw.current_model import CurrentModel, Model
 from mnist_tui.draw.seen_digit import SeenDigit
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.digits import PictureStyle, style_after
 from mnist_tui.text.visible_text import visible
@@ -109,7 +109,7 @@ class DrawScreen(Screen[None]):
         elif drawing.is_blank:
             bars.show_sentence(
                 "Draw with the left mouse button; the right one erases. "
-                f"Or press {key_of('toggle_pen')} and move with the arrow keys."
+                f"Or press {key_hint('toggle_pen')} and move with the arrow keys."
             )
         else:
             probabilities = model.probabilities(ink)

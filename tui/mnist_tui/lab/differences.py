@@ -59,7 +59,7 @@ def _in_short(name: str, value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RunDifference:
     """One thing that two runs do not share, in words."""
 
     label: str
@@ -67,10 +67,10 @@ class Difference:
     theirs: str
 
 
-def differences(ours: RunRecord, theirs: RunRecord) -> list[Difference]:
+def differences(ours: RunRecord, theirs: RunRecord) -> list[RunDifference]:
     """The hyperparameters that differ, then data and machine where these do."""
     found = [
-        Difference(
+        RunDifference(
             field.label,
             field.format(getattr(ours.hyperparameters, name)) or "none",
             field.format(getattr(theirs.hyperparameters, name)) or "none",
@@ -79,7 +79,7 @@ def differences(ours: RunRecord, theirs: RunRecord) -> list[Difference]:
         if getattr(ours.hyperparameters, name) != getattr(theirs.hyperparameters, name)
     ]
     if ours.fingerprint != theirs.fingerprint:
-        found.append(Difference("Data set", ours.dataset, theirs.dataset))
+        found.append(RunDifference("Data set", ours.dataset, theirs.dataset))
     here, there = ours.environment, theirs.environment
     for label, one, other in (
         ("Device", here.device, there.device),
@@ -87,5 +87,5 @@ def differences(ours: RunRecord, theirs: RunRecord) -> list[Difference]:
         ("Threads", str(here.threads), str(there.threads)),
     ):
         if one != other:
-            found.append(Difference(label, one, other))
+            found.append(RunDifference(label, one, other))
     return found

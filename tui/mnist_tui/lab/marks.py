@@ -3,7 +3,7 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-from mnist_tui.charts.plot import Line
+from mnist_tui.charts.plot import LineStyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +14,10 @@ class Look:
 
     color: str
     sign: str
-    line: Line = Line.SOLID
+    line: LineStyle = LineStyle.SOLID
 
 
-MARKS = (
+LOOKS = (
     Look("#d16ba5", "◆"),
     Look("#1fa39a", "▲"),
     Look("#b8901c", "■"),
@@ -27,7 +27,7 @@ MARKS = (
 )
 """Readable on dark and light, and unlike the colours of the run that is being trained."""
 
-REFERENCE = Look("$foreground", "○", Line.DASHED)
+REFERENCE = Look("$foreground", "○", LineStyle.DASHED)
 
 
 class Marks:
@@ -51,7 +51,7 @@ class Marks:
 
     @property
     def is_full(self) -> bool:
-        return len(self._looks) == len(MARKS)
+        return len(self._looks) == len(LOOKS)
 
     def look(self, run_id: str) -> Look | None:
         """The look of a marked or pinned run; a mark keeps its look until it is taken away."""
@@ -67,7 +67,7 @@ class Marks:
             return False
         else:
             taken = set(self._looks.values())
-            self._looks[run_id] = next(look for look in MARKS if look not in taken)
+            self._looks[run_id] = next(look for look in LOOKS if look not in taken)
         self.changes += 1
         return True
 

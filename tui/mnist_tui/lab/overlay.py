@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mnist_core.store import RunStore, StoreError
-from mnist_tui.charts.plot import Curve, Line, Plot
+from mnist_tui.charts.plot import Curve, LineStyle, Plot
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
 from mnist_tui.lab.curves import RunCurves
@@ -68,7 +68,7 @@ def _training(metric: Metric, overlay: Overlay, many: bool, view: View) -> Itera
     series = curves.train_loss if metric == "loss" else curves.train_accuracy
     if len(series) and not (many and len(curves.test_loss) > 1):
         color, smoothing = overlay.look.color, view.smoothing
-        yield Curve(series, color, line=Line.DOTTED, dim=True, smoothing=smoothing)
+        yield Curve(series, color, line=LineStyle.DOTTED, dim=True, smoothing=smoothing)
 
 
 def measured_on(overlays: Sequence[Overlay]) -> str:

@@ -5,7 +5,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_core.store.answers import AnswerHistory
 from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 
 SAMPLES = 60
 """Test samples that each run predicts while it trains; the grid shows those that fit."""
@@ -29,7 +29,9 @@ def check_data(record: RunRecord, dataset: Dataset | None) -> Dataset:
         StoreError: they are others, or there are none.
     """
     if dataset is None:
-        raise StoreError(f"There are no data yet. Press {key_of('run')} to try to get them again.")
+        raise StoreError(
+            f"There are no data yet. Press {key_hint('run')} to try to get them again."
+        )
     if dataset.fingerprint != record.fingerprint:
         raise StoreError(
             f"{record.name} was trained on {record.dataset}, and {dataset.name} is loaded now. "

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EpochSteps
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
-from mnist_tui.charts.axes import Scale, Unit
-from mnist_tui.charts.plot import Curve, Line, Mark, Plot, XAxis, YAxis
+from mnist_tui.charts.axes import AxisUnit, Scale
+from mnist_tui.charts.plot import Annotation, Curve, LineStyle, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
 from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 
 
 def converted(places: ArrayLike, series: Series, axis: str, to: str) -> NDArray[np.float64]:
@@ -54,9 +54,9 @@ MOST_MARKED_EPOCHS = 30
 """With more of them the markers would merge into a bar."""
 
 X_AXES = {
-    "step": XAxis("step", Unit.COUNT, "step"),
-    "epoch": XAxis("epoch", Unit.EPOCHS, "epoch"),
-    "time": XAxis("time", Unit.SECONDS, "time"),
+    "step": XAxis("step", AxisUnit.COUNT, "step"),
+    "epoch": XAxis("epoch", AxisUnit.EPOCHS, "epoch"),
+    "time": XAxis("time", AxisUnit.SECONDS, "time"),
 }
 
 Metric = Literal["loss", "accuracy"]
@@ -67,7 +67,9 @@ def metric_axis(metric: Metric, view: View, *, from_zero: bool) -> YAxis:
     apart, which is not on a log scale, not in a part, and not without outliers.
     """
     if metric == "accuracy":
-        return YAxis(Unit.PERCENT, bounds=(0.0, 1.0), ignore_outliers=bool(view.ignore_outliers))
+        return YAxis(
+            AxisUnit.PERCENT, bounds=(0.0, 1.0), ignore_outliers=bool(view.ignore_outliers)
+        )
     whole = from_zero and view.window is None and not view.ignore_outliers
     return YAxis(
         scale=Scale.LOG if view.log_loss else Scale.LINEAR,
@@ -90,7 +92,7 @@ def metric_plot(
         x=_x_axis(progress, view),
         y=y,
         boundaries=_epoch_ends(progress, view.axis),
-        marks=_marks(progress, view.axis),
+        annotations=_annotations(progress, view.axis),
         empty=f"The {metric} of each batch will be drawn here.",
     )
 
@@ -107,10 +109,12 @@ def gradient_plot(progress: RunProgress | None, ghost: RunProgress | None, view:
         return Plot(y=norm, empty=f"{words} {_how_to_train()}")
     curves = [
         Curve(progress.gradient_norm, TRAIN, "norm"),
-        Curve(progress.learning_rate, RATE, "lr (right)", Line.DASHED, right=True),
+        Curve(progress.learning_rate, RATE, "lr (right)", LineStyle.DASHED, right=True),
     ]
     if ghost is not None:
-        before = Curve(ghost.gradient_norm, GHOST, "before", Line.DOTTED, dim=True, beside=True)
+        before = Curve(
+            ghost.gradient_norm, GHOST, "before", LineStyle.DOTTED, dim=True, beside=True
+        )
         curves.insert(0, before)
     return Plot(
         curves=curves,
@@ -118,7 +122,7 @@ def gradient_plot(progress: RunProgress | None, ghost: RunProgress | None, view:
         y=norm,
         right=YAxis(include=0.0),
         boundaries=_epoch_ends(progress, view.axis),
-        marks=_marks(progress, view.axis),
+        annotations=_annotations(progress, view.axis),
         empty=words,
     )
 
@@ -143,7 +147,7 @@ def _curves(metric: Metric, progress: RunProgress, view: View) -> Iterator[Curve
     best: Literal["low", "high"] = "low" if metric == "loss" else "high"
     train = _series(progress, "train", metric)
     if view.smoothing:
-        yield Curve(train, TRAIN, line=Line.NOISE, dim=True)
+        yield Curve(train, TRAIN, line=LineStyle.NOISE, dim=True)
     yield Curve(train, TRAIN, label="train", smoothing=view.smoothing)
     validation = _series(progress, "validation", metric)
     if len(validation):
@@ -159,9 +163,11 @@ def _ghost_curves(
         return
     label = f"before: {_ghost_difference(ghost, progress)}"
     train, test = _series(ghost, "train", metric), _series(ghost, "test", metric)
-    yield Curve(train, GHOST, line=Line.DOTTED, dim=True, label=label, smoothing=view.smoothing)
+    yield Curve(
+        train, GHOST, line=LineStyle.DOTTED, dim=True, label=label, smoothing=view.smoothing
+    )
     marker = "○" if ghost.planned_epochs <= MOST_MARKED_EPOCHS else ""
-    yield Curve(test, GHOST, line=Line.DOTTED, marker=marker, dim=True)
+    yield Curve(test, GHOST, line=LineStyle.DOTTED, marker=marker, dim=True)
 
 
 def _series(progress: RunProgress, part: str, metric: Metric) -> Series:
@@ -201,10 +207,10 @@ def _ends_in_steps(epoch_steps: EpochSteps, epochs: int) -> tuple[float, ...]:
     return tuple(float(epoch_steps.end(epoch)) for epoch in range(1, epochs))
 
 
-def _marks(progress: RunProgress, axis: str) -> list[Mark]:
+def _annotations(progress: RunProgress, axis: str) -> list[Annotation]:
     """What was changed while the run went on."""
     return [
-        Mark(place_of_step(progress, axis, float(change.step)), change_in_short(change))
+        Annotation(place_of_step(progress, axis, float(change.step)), change_in_short(change))
         for change in progress.changes
     ]
 
@@ -237,4 +243,4 @@ def difference(ours: Hyperparameters, theirs: Hyperparameters) -> str:
 
 
 def _how_to_train() -> str:
-    return f"Press {key_of('run')} to train."
+    return f"Press {key_hint('run')} to train."

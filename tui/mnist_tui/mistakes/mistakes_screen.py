@@ -22,7 +22,7 @@ from mnist_tui.mistakes.mistakes_view import Inspection, Sources
 from mnist_tui.mistakes.sample_filter import EXAMPLES, FilterError, parse_sample_filter
 from mnist_tui.mistakes.sample_query import Kind, Order, Showing, rows
 from mnist_tui.mistakes.sample_view import SampleView
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
 from mnist_tui.text.numbers import count
@@ -210,23 +210,25 @@ class MistakesScreen(Screen[None]):
 
     def _why_unanswered(self) -> str:
         if self._train:
-            how = f"Press {key_of('switch_samples')} for the test samples."
+            how = f"Press {key_hint('switch_samples')} for the test samples."
             return f"No model is asked about training samples. {how}"
         return (
             "What a model gets wrong stands here once one has been trained: which classes it takes "
             "for which, and how sure it was. "
-            f"Press {key_of('show_screen_train')}, then {key_of('run')}."
+            f"Press {key_hint('show_screen_train')}, then {key_hint('run')}."
         )
 
     def _why_empty(self, inspection: Inspection) -> str:
-        showing, esc = self._showing, key_of("clear_samples").capitalize()
+        showing, esc = self._showing, key_hint("clear_samples").capitalize()
         if showing.filter.text:
             return f"No sample matches {visible(showing.filter.text)}. {esc} clears the filter."
         if showing.has_cell:
             return f"No sample is in this cell. {esc} shows all mistakes."
         if showing.kind is Kind.WRONG and not inspection.judged.wrong.any():
-            return f"No mistakes: every sample is right. Press {key_of('next_kind')} to see them."
-        return f"No sample is {showing.kind.value}. Press {key_of('next_kind')} for something else."
+            return f"No mistakes: every sample is right. Press {key_hint('next_kind')} to see them."
+        return (
+            f"No sample is {showing.kind.value}. Press {key_hint('next_kind')} for something else."
+        )
 
     def _since(self, inspection: Inspection) -> int:
         epochs = inspection.history.epochs

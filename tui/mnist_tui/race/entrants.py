@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from mnist_core.benchmark.contest import ContestTask
 from mnist_core.benchmark.engines import ENGINES, EngineName, is_importable
 from mnist_core.benchmark.regression import FORMS
-from mnist_tui.charts.plot import Line
+from mnist_tui.charts.plot import LineStyle
 from mnist_tui.lab.marks import Look
 
 _ENGINE_WORDS: Mapping[EngineName, str] = {
@@ -22,14 +22,14 @@ _ENGINE_WORDS: Mapping[EngineName, str] = {
 LOOKS: Mapping[str, Look] = {
     "mlx": Look("$primary", "●"),
     "mlx-fast": Look("$primary", "●"),
-    "numpy": Look("$accent", "■", Line.DASHED),
-    "numpy-float64": Look("$accent", "■", Line.DASHED),
-    "torch": Look("#9a7fe0", "◆", Line.DOTTED),
+    "numpy": Look("$accent", "■", LineStyle.DASHED),
+    "numpy-float64": Look("$accent", "■", LineStyle.DASHED),
+    "torch": Look("#9a7fe0", "◆", LineStyle.DOTTED),
     "torch-gpu": Look("#d16ba5", "★"),
-    "mlx-stock": Look("#1fa39a", "▲", Line.DASHED),
+    "mlx-stock": Look("#1fa39a", "▲", LineStyle.DASHED),
     "mlx-like": Look("#d16ba5", "★"),
-    "mlx-published": Look("#7a9e2f", "▼", Line.DOTTED),
-    "numpy-float32": Look("#b8901c", "✚", Line.DOTTED),
+    "mlx-published": Look("#7a9e2f", "▼", LineStyle.DOTTED),
+    "numpy-float32": Look("#b8901c", "✚", LineStyle.DOTTED),
 }
 """No two in one race share a sign, so that nobody is told apart by colour alone."""
 

@@ -8,8 +8,9 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mnist_core.store import RaceRecord
-from mnist_tui.race.race_text import SIGNS, title
+from mnist_tui.race.race_text import title
 from mnist_tui.text.numbers import ago
+from mnist_tui.text.state_signs import STATE_SIGNS
 
 
 class KeptRaces(OptionList):
@@ -41,10 +42,10 @@ class KeptRaces(OptionList):
 
 def race_line(record: RaceRecord, is_open: bool, now: float) -> Content:
     """How it ended, what was raced, and when."""
-    sign, colour = SIGNS[record.state]
+    sign, tone = STATE_SIGNS[record.state]
     return Content.assemble(
         ("▸" if is_open else " ", "bold $text-accent"),
-        (sign, colour),
+        (sign, f"${tone}"),
         f" {title(record.contest):<14}"[:15],
         (f"  {ago(record.ended, now)}", "$foreground 60%"),
     )

@@ -4,12 +4,12 @@ import math
 
 from mnist_core.benchmark.contest import Scores
 from mnist_core.benchmark.quartiles import quartiles
-from mnist_tui.charts.axes import Scale, Unit
+from mnist_tui.charts.axes import AxisUnit, Scale
 from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.lab.run_plots import MOST_MARKED_EPOCHS
 from mnist_tui.race.entrants import look_of
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.text.visible_text import visible
 
 _WARMING_UP = "Each is warmed up first. Their lines are drawn as soon as they are measured."
@@ -19,7 +19,7 @@ def race_plot(scores: Scores | None, *, log_time: bool, cursor: float | None = N
     """The curves so far over the seconds of training; on a log axis they begin after 0."""
     if scores is None:
         words = "Accuracy or error against time will be drawn here."
-        return Plot(empty=f"Choose who races, and press {key_of('start_race')}. {words}")
+        return Plot(empty=f"Choose who races, and press {key_hint('start_race')}. {words}")
     curves = [
         curve for entrant in scores.contest.entrants if (curve := _curve(scores, entrant, log_time))
     ]
@@ -29,10 +29,10 @@ def race_plot(scores: Scores | None, *, log_time: bool, cursor: float | None = N
     if scores.contest.task == "linear":
         y = YAxis(scale=Scale.LOG)
     else:
-        y = YAxis(unit=Unit.PERCENT, bounds=(0.0, 1.0))
+        y = YAxis(unit=AxisUnit.PERCENT, bounds=(0.0, 1.0))
     return Plot(
         curves=curves,
-        x=XAxis("seconds", Unit.SECONDS, title, end=end, scale=scale),
+        x=XAxis("seconds", AxisUnit.SECONDS, title, end=end, scale=scale),
         y=y,
         cursor=cursor,
         empty=_WARMING_UP,

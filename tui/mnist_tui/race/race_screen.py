@@ -19,6 +19,7 @@ from mnist_tui.race.race_session import RaceDesk, RaceStage, RefusedError
 from mnist_tui.race.race_table import Standings
 from mnist_tui.race.race_text import CURVES, plan, subject, title, turn
 from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.text.state_signs import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.footer import KeyFooter
@@ -26,15 +27,6 @@ from mnist_tui.ui.sizes import WIDTHS
 
 LOOKS_PER_SECOND = 5
 """Each draws only what is new, so that watching a race takes little from who is racing."""
-
-_SIGNS = {
-    RaceStage.IDLE: ("○", "$foreground 60%"),
-    RaceStage.RACING: ("●", "$success"),
-    RaceStage.STOPPING: ("◌", "$warning"),
-    RaceStage.COMPLETED: ("✓", "$success"),
-    RaceStage.STOPPED: ("■", "$warning"),
-    RaceStage.FAILED: ("✗", "$error"),
-}
 
 
 class RaceScreen(Screen[None]):
@@ -136,7 +128,8 @@ class RaceScreen(Screen[None]):
             return
         self._drawn = now
         stage, whose, planned, words, *_ = now
-        sign, colour = _SIGNS[stage]
+        sign, tone = STATE_SIGNS[stage]
+        colour = "$foreground 60%" if tone == "muted" else f"${tone}"
         line = Content.styled(f" {sign} {stage.value:<9}", f"bold {colour}")
         if desk.is_racing:
             line += Content.styled(f"  {whose}", "bold")

@@ -20,7 +20,7 @@ from mnist_core.benchmark.contest_events import make_contest
 from mnist_core.benchmark.contest_run import ContestFactory, ContestRun
 from mnist_core.store import RaceEnvironment, RaceRecord, RaceState, RunStore, StoreError
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 
 _DISTURBED = "The race was stopped, since a run began to train."
 
@@ -204,19 +204,19 @@ class RaceDesk:
 
 
 def _how_to_stop() -> str:
-    return f"Press {key_of('stop_race')} to stop it"
+    return f"Press {key_hint('stop_race')} to stop it"
 
 
 def _race_under_way() -> str:
     return (
-        "A race is under way, and a run would disturb it. "
-        f"Press {key_of('show_screen_race')}, then {key_of('stop_race')}, to stop the race first."
+        "A race is under way, and a run would disturb it. Press "
+        f"{key_hint('show_screen_race')}, then {key_hint('stop_race')}, to stop the race first."
     )
 
 
 def _run_under_way() -> str:
     return (
         "A run is training, and would distort the race. "
-        f"Press {key_of('show_screen_train')}, then {key_of('stop')} or {key_of('pause')}, "
+        f"Press {key_hint('show_screen_train')}, then {key_hint('stop')} or {key_hint('pause')}, "
         "to stop or pause it first."
     )

@@ -2,7 +2,6 @@
 
 from mnist_core.benchmark.contest import Contest, ContestTask, Scores
 from mnist_core.data.dataset import Dataset
-from mnist_core.store import RaceState
 from mnist_tui.commands.event_lines import count
 from mnist_tui.text.visible_text import visible
 
@@ -22,13 +21,6 @@ CURVES: dict[ContestTask, str] = {
     "logistic": "Training accuracy",
 }
 """What is drawn against time."""
-
-SIGNS = {
-    RaceState.COMPLETED: ("✓", "$success"),
-    RaceState.STOPPED: ("■", "$warning"),
-    RaceState.FAILED: ("✗", "$error"),
-}
-"""The sign of each end, and the name of its theme colour."""
 
 
 def title(contest: Contest) -> str:

@@ -7,18 +7,8 @@ from typing import Any
 
 from mnist_core.store import RunRecord, RunState, Score
 from mnist_tui.text.numbers import ago, duration, percent, rate
+from mnist_tui.text.state_signs import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
-
-STATE_SIGNS: Mapping[RunState, tuple[str, str]] = {
-    RunState.RUNNING: ("●", "good"),
-    RunState.PAUSED: ("‖", "warning"),
-    RunState.INTERRUPTED: ("⊘", "warning"),
-    RunState.FAILED: ("✗", "bad"),
-    RunState.DIVERGED: ("↯", "bad"),
-    RunState.STOPPED: ("■", "warning"),
-    RunState.COMPLETED: ("✓", "good"),
-}
-"""(sign, tone), in the order in which a table is sorted by state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +186,6 @@ def _least(keys: Iterable[str]) -> int:
 
 
 def tone(row: RunRow) -> str:
-    """good, warning or bad: how its state is coloured; quiet for what needs no eye."""
+    """How its state is coloured: success, warning or error; quiet for what needs no eye."""
     state = row.record.state
     return "quiet" if state is RunState.COMPLETED else STATE_SIGNS[state][1]

@@ -23,6 +23,7 @@ from mnist_tui.lab.marks import Look, Marks
 from mnist_tui.lab.overlay import Overlay, measured_on, overlay_plot
 from mnist_tui.lab.run_plots import Metric
 from mnist_tui.runs.listing import Listing
+from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.text.visible_text import visible
 
 _NARROW = 30
@@ -60,7 +61,8 @@ def _page(record: RunRecord, other: RunRecord | None, width: int) -> Table:
     page = Table.grid(expand=True)
     page.add_column(overflow="fold")
     if other is None:
-        page.add_row(Text("Pin a run with P, or mark one, to see what differs.", style="dim"))
+        how = f"Pin a run with {key_hint('pin_run')}, or mark one, to see what differs."
+        page.add_row(Text(how, style="dim"))
     else:
         page.add_row(_differences(record, other, width))
     page.add_row("")

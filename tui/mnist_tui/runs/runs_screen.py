@@ -21,7 +21,7 @@ from mnist_tui.runs.listing import DeletedRun, DeletedRuns, Listing
 from mnist_tui.runs.run_filter import parse_filter
 from mnist_tui.runs.runs_compared import RunsCompared
 from mnist_tui.runs.runs_table import RunsTable
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
@@ -142,12 +142,11 @@ class RunsScreen(ChartScreen):
 
     def _why_no_rows(self) -> str:
         if self._listing.total:
-            return (
-                f"No run matches {visible(self._listing.run_filter.text)}. Esc clears the filter."
-            )
+            how = f"{key_hint('clear_filter')} clears the filter."
+            return f"No run matches {visible(self._listing.run_filter.text)}. {how}"
         if self._changes is None:
             return "The runs cannot be read; see above."
-        how = f"Press {key_of('show_screen_train')}, then {key_of('run')}, to train one."
+        how = f"Press {key_hint('show_screen_train')}, then {key_hint('run')}, to train one."
         return f"No runs yet. {how} Every run is kept here."
 
     def _title(self) -> str:
@@ -257,7 +256,7 @@ class RunsScreen(ChartScreen):
             marked = len(self._marks.ids)
             self._say(
                 f"{marked} runs are marked, and there are no more colours. "
-                f"Press {key_of('mark_run')} on one of them first.",
+                f"Press {key_hint('mark_run')} on one of them first.",
                 severity="warning",
             )
 
@@ -335,7 +334,7 @@ class RunsScreen(ChartScreen):
             was_pinned=record.id == marks.pinned,
         )
         if self._change(lambda: self.deleted.delete(self._store, run)):
-            how = f"{key_of('undo_delete')} brings it back."
+            how = f"{key_hint('undo_delete')} brings it back."
             self._say(f"Deleted {record.name}. {how}", severity="information")
 
     def action_undo_delete(self) -> None:

@@ -39,7 +39,7 @@ class RunsTable(ScrollView, can_focus=True):
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"runs-table--{part}"
-        for part in ("header", "sorted", "cursor", "row", "quiet", "good", "warning", "bad")
+        for part in ("header", "sorted", "cursor", "row", "quiet", "success", "warning", "error")
     }
     DEFAULT_CSS = """
     RunsTable {
@@ -51,9 +51,9 @@ class RunsTable(ScrollView, can_focus=True):
         & > .runs-table--row { color: $foreground; }
         & > .runs-table--cursor { background: $foreground 12%; }
         & > .runs-table--quiet { color: $text-muted; }
-        & > .runs-table--good { color: $text-success; }
+        & > .runs-table--success { color: $text-success; }
         & > .runs-table--warning { color: $text-warning; }
-        & > .runs-table--bad { color: $text-error; }
+        & > .runs-table--error { color: $text-error; }
     }
     RunsTable:focus > .runs-table--cursor { background: $primary 30%; text-style: bold; }
     RunsTable:nocolor > .runs-table--cursor { text-style: reverse; }
@@ -83,8 +83,6 @@ class RunsTable(ScrollView, can_focus=True):
         self._longest_name = 0
         self._now = 0.0
         self._styles: dict[str, Style] = {}
-        self.lines_drawn = 0
-        """How many lines were drawn so far, to see that it is never all of them."""
 
     @property
     def row(self) -> RunRow | None:
@@ -229,7 +227,6 @@ class RunsTable(ScrollView, can_focus=True):
             index = self.scroll_offset.y + y - 1
             if index >= len(self._rows):
                 return Strip.blank(width, base)
-            self.lines_drawn += 1
             segments = self._line(self._rows[index])
             if index == self._cursor:
                 base += self._style("cursor")

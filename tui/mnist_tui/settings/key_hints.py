@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from mnist_tui.settings.keys import KEYS, Key, shown_key
 
 
-def first_keys(table: Iterable[Key]) -> Mapping[str, str]:
+def _first_keys(table: Iterable[Key]) -> Mapping[str, str]:
     """What people call the first key of each command, by the command's name."""
     keys: dict[str, str] = {}
     for key in table:
@@ -14,20 +14,20 @@ def first_keys(table: Iterable[Key]) -> Mapping[str, str]:
     return keys
 
 
-_USUAL = first_keys(KEYS)
-_IN_FORCE: ContextVar[Mapping[str, str] | None] = ContextVar("keys", default=None)
+_USUAL = _first_keys(KEYS)
+_ACTIVE: ContextVar[Mapping[str, str] | None] = ContextVar("keys", default=None)
 """Of the app that runs in this context: two apps in one process may have other keys each."""
 
 
-def say_keys_of(table: Iterable[Key]) -> None:
-    """Let `key_of` answer with the keys of `table` from here on in this context."""
-    _IN_FORCE.set(first_keys(table))
+def set_active_keys(table: Iterable[Key]) -> None:
+    """Let `key_hint` answer with the keys of `table` from here on in this context."""
+    _ACTIVE.set(_first_keys(table))
 
 
-def key_of(command: str) -> str:
+def key_hint(command: str) -> str:
     """What people call the key of a command, such as "r" for "run".
 
     Raises:
         KeyError: there is no such command in the table.
     """
-    return (_IN_FORCE.get() or _USUAL)[command]
+    return (_ACTIVE.get() or _USUAL)[command]

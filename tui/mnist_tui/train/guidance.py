@@ -3,7 +3,7 @@
 from textual.content import Content
 from textual.widgets import Static
 
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 
 _LINES = (
     (("run", " trains a network; curves and digits follow it live."),),
@@ -26,7 +26,7 @@ def guidance() -> Content:
     lines = [
         Content.assemble(
             " ",
-            *(part for name, words in line for part in ((key_of(name), "bold $primary"), words)),
+            *(part for name, words in line for part in ((key_hint(name), "bold $primary"), words)),
         )
         for line in _LINES
     ]

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.recipe.presets import DEFAULT_PRESET, nearest_preset, presets
 from mnist_tui.train.draft import Draft, check, preset_words, texts_of
-from mnist_tui.train.live_values import MARKS, LiveValues, Standing, value_of
+from mnist_tui.train.live_values import EFFECT_SIGNS, FieldStatus, LiveValues, value_of
 from mnist_tui.ui.choice import Choice
 from mnist_tui.ui.field_row import QUIET, FieldHelp, FieldRow, row_for
 
@@ -33,8 +33,8 @@ class Legend(Widget):
 
 def legend(width: int) -> str:
     """What the marks mean, in at most `width` cells where that is possible."""
-    longest = " ".join(f"{mark} {when.value}" for when, mark in MARKS.items())
-    now, epoch, run = MARKS.values()
+    longest = " ".join(f"{mark} {when.value}" for when, mark in EFFECT_SIGNS.items())
+    now, epoch, run = EFFECT_SIGNS.values()
     short = f"{now} now {epoch} epoch {run} next run"
     shortest = f"{now} now {epoch} epoch {run} run"
     fitting = (words for words in (longest, short) if len(words) <= width)
@@ -48,9 +48,9 @@ _HELP_LINES = 4
 _HELP_SHARE = 0.4
 """The part of the form that these have where the fields scroll."""
 _COLOURS = {
-    Standing.CHANGED: "$text-accent",
-    Standing.ASKED: "$text-accent",
-    Standing.DRAFT: "$text-warning",
+    FieldStatus.CHANGED: "$text-accent",
+    FieldStatus.ASKED: "$text-accent",
+    FieldStatus.DRAFT: "$text-warning",
 }
 
 
@@ -271,11 +271,11 @@ class HyperparameterForm(Widget):
     def _show_mark(self, name: str, row: FieldRow) -> None:
         live = self._live
         if live is None:
-            row.show_mark(MARKS[hyperparameter_fields()[name].takes_effect])
+            row.show_mark(EFFECT_SIGNS[hyperparameter_fields()[name].takes_effect])
             return
-        standing = live.standing(name, row.text)
-        colour = _COLOURS.get(standing, QUIET)
-        row.show_mark(MARKS[live.takes_effect(name)], live.remark(name, row.text), colour)
+        status = live.status(name, row.text)
+        colour = _COLOURS.get(status, QUIET)
+        row.show_mark(EFFECT_SIGNS[live.takes_effect(name)], live.remark(name, row.text), colour)
 
     def _show_help(self) -> None:
         if self._current is not self._preset_row:

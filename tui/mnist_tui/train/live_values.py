@@ -14,14 +14,14 @@ from mnist_core.recipe.hyperparameters import (
     unused_fields,
 )
 
-MARKS: Mapping[TakesEffect, str] = {
+EFFECT_SIGNS: Mapping[TakesEffect, str] = {
     TakesEffect.NOW: "●",
     TakesEffect.NEXT_EPOCH: "○",
     TakesEffect.NEXT_RUN: "◌",
 }
 
 
-class Standing(Enum):
+class FieldStatus(Enum):
     """How the value of a field stands to the run under way."""
 
     SAME = auto()
@@ -54,33 +54,33 @@ class LiveValues:
             return TakesEffect.NEXT_RUN
         return hyperparameter_fields()[name].takes_effect
 
-    def standing(self, name: str, text: str) -> Standing:
+    def status(self, name: str, text: str) -> FieldStatus:
         """How the text in a field stands to the run; one that is refused says nothing to it."""
         value = value_of(name, text)
         if value is None:
-            return Standing.SAME
+            return FieldStatus.SAME
         if name in self.asked and value == self._text(name, self.asked[name]):
-            return Standing.ASKED
+            return FieldStatus.ASKED
         if name not in self.asked and value == self._text(name, getattr(self.in_force, name)):
             changed = any(change.field == name for change in self.changes)
-            return Standing.CHANGED if changed else Standing.SAME
+            return FieldStatus.CHANGED if changed else FieldStatus.SAME
         if self.takes_effect(name) is TakesEffect.NEXT_RUN:
-            return Standing.NEXT_RUN
-        return Standing.DRAFT
+            return FieldStatus.NEXT_RUN
+        return FieldStatus.DRAFT
 
     def remark(self, name: str, text: str) -> str:
         """What to say of the text in a field; empty where it agrees with the run."""
-        standing = self.standing(name, text)
+        status = self.status(name, text)
         now = f"; now {self._text(name, getattr(self.in_force, name)) or 'none'}"
-        if standing is Standing.CHANGED:
+        if status is FieldStatus.CHANGED:
             last = max(change.step for change in self.changes if change.field == name)
             return f"since step {last}"
-        if standing is Standing.ASKED:
+        if status is FieldStatus.ASKED:
             at_once = self.takes_effect(name) is TakesEffect.NOW
             return f"from next batch{now}" if at_once else f"from epoch {self.next_epoch}{now}"
-        if standing is Standing.DRAFT:
+        if status is FieldStatus.DRAFT:
             return f"enter applies{now}"
-        return f"at the next run{now}" if standing is Standing.NEXT_RUN else ""
+        return f"at the next run{now}" if status is FieldStatus.NEXT_RUN else ""
 
     def to_change(self, wanted: Hyperparameters) -> dict[str, Value]:
         """The values to ask for, so that the run follows `wanted` as far as a run under way can."""

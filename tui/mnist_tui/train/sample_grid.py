@@ -78,11 +78,6 @@ class SampleGrid(Widget, can_focus=True):
         """How many of the samples there is room for."""
         return len(self._pictures.lines)
 
-    def capacity(self, size: Size | None = None) -> int:
-        """How many of the samples fit into `size` cells, the widget's own content by default."""
-        sheet = self._arranged(size or self.size)
-        return min(sheet.count, len(self._samples.true_labels)) if sheet and self._samples else 0
-
     def show_samples(
         self,
         images: NDArray[np.uint8],

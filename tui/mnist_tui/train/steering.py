@@ -7,7 +7,7 @@ from mnist_core.store import RunRecord
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import DivergenceDialog, Way, what_happened
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
@@ -159,7 +159,7 @@ class SteeringScreen(RunChartScreen):
         form.load(record.effective_recipe.hyperparameters)
         self._focus_form()
         how = (
-            f"{key_of('run')} trains with them; enter changes the run under way."
+            f"{key_hint('run')} trains with them; enter changes the run under way."
             if self._session.state.is_active
             else "Change some, and press enter."
         )
@@ -219,7 +219,7 @@ class SteeringScreen(RunChartScreen):
             self._offer_ways(divergence)
         elif self.is_covered and divergence is not self._announced:
             self._announced = divergence
-            key = key_of("show_screen_train")
+            key = key_hint("show_screen_train")
             words = f"{what_happened(divergence)} Press {key} to choose how to go on."
             self.app.notify(words, severity="warning", markup=False)
 

@@ -15,7 +15,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_of
+from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
 from mnist_tui.text.visible_text import visible
@@ -186,21 +186,21 @@ class TrainScreen(SteeringScreen):
         session = self._session
         end = session.progress.end if session.progress is not None else None
         if session.data_failure is not None and session.dataset is None:
-            return f"{visible(session.data_failure.message)} Press {key_of('run')} to try again."
+            return f"{visible(session.data_failure.message)} Press {key_hint('run')} to try again."
         if isinstance(end, RunFailed) and not session.state.is_active:
             return visible(f"{end.message} {session.log_note}")
         divergence = session.progress.divergence if session.progress is not None else None
         if session.divergence is not None:
             return (
-                f"{what_happened(session.divergence)} It waits: press {key_of('resume')} to choose "
-                f"how to go on, or {key_of('stop')} to give it up."
+                f"{what_happened(session.divergence)} It waits: press {key_hint('resume')} to "
+                f"choose how to go on, or {key_hint('stop')} to give it up."
             )
         if session.state is State.DIVERGED:
             cause = divergence.cause if divergence is not None else ""
             return f"The run was given up, since it no longer learned. {cause}".rstrip()
         if session.offered is not None:
             name = visible(session.offered.name)
-            key = key_of("use_offered_data")
+            key = key_hint("use_offered_data")
             return f"{name} has been downloaded. Press {key} to use it from the next run on."
         if session.store_notice:
             return visible(session.store_notice)
@@ -210,7 +210,7 @@ class TrainScreen(SteeringScreen):
             left = session.interrupted
             return visible(
                 f"{left.name} was interrupted in epoch {min(left.epoch + 1, left.epochs)}/"
-                f"{left.epochs}. Press {key_of('resume_stored')} to go on with it."
+                f"{left.epochs}. Press {key_hint('resume_stored')} to go on with it."
             )
         progress = session.progress
         if progress is not None and progress.compile_failure is not None:

@@ -1,6 +1,6 @@
 """Two lines at the top: what this is and runs on, and how the run goes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -11,23 +11,11 @@ from mnist_core.data.loader import DatasetProgressed
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
 from mnist_tui.text.numbers import count, duration, percent, rate
+from mnist_tui.text.state_signs import STATE_SIGNS
 from mnist_tui.text.visible_text import shorten, visible
 
 _BAR_WIDTH = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-
-_SIGNS: Mapping[State, tuple[str, str]] = {
-    State.IDLE: ("○", "$text-muted"),
-    State.LOADING: ("◌", "$primary"),
-    State.RUNNING: ("●", "$text-success"),
-    State.PAUSED: ("‖", "$text-warning"),
-    State.STOPPING: ("◌", "$text-warning"),
-    State.COMPLETED: ("✓", "$text-success"),
-    State.STOPPED: ("■", "$text-warning"),
-    State.DIVERGED: ("↯", "$text-error"),
-    State.FAILED: ("✗", "$text-error"),
-}
-"""The sign of each state, and the name of its theme colour: never colour alone."""
 
 
 def progress_bar(share: float, width: int) -> str:
@@ -80,7 +68,8 @@ def run_line(session: Session, width: int) -> Content:
     always stay.
     """
     state = session.state
-    sign, colour = _SIGNS[state]
+    sign, tone = STATE_SIGNS[state]
+    colour = "$primary" if tone == "primary" else f"$text-{tone}"
     progress = session.progress
     # As wide as the longest word, so that nothing behind it moves when the state changes.
     line = Content.styled(f" {sign} {state.value:<9}", f"bold {colour}")

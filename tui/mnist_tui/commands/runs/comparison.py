@@ -7,14 +7,14 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mnist_core.store import RunRecord, RunStore
-from mnist_tui.charts.figure import Figure
 from mnist_tui.charts.picture import Ink
 from mnist_tui.charts.plot import Plot
+from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
 from mnist_tui.commands.runs.run_text import score
 from mnist_tui.lab.curves import RunCurves
 from mnist_tui.lab.differences import short_difference, values
-from mnist_tui.lab.marks import MARKS, Look
+from mnist_tui.lab.marks import LOOKS, Look
 from mnist_tui.lab.overlay import Overlay, overlay_plot
 from mnist_tui.lab.run_plots import Metric
 from mnist_tui.text.table import in_columns
@@ -28,7 +28,7 @@ _INKS = {
     Ink.BOUNDARY: _DIM,
     Ink.CURSOR: Style(),
     Ink.GAP: Style(color="red"),
-    Ink.MARK: Style(),
+    Ink.ANNOTATION: Style(),
 }
 _LOWEST = 8
 """Lines that a chart takes, however low the terminal is."""
@@ -48,9 +48,9 @@ def read_overlays(store: RunStore, records: Sequence[RunRecord]) -> list[Overlay
 
 
 def _look(index: int) -> Look:
-    turn, place = divmod(index, len(MARKS))
+    turn, place = divmod(index, len(LOOKS))
     # Where the colours begin again, the signs are others.
-    return Look(MARKS[place].color, MARKS[(place + turn) % len(MARKS)].sign)
+    return Look(LOOKS[place].color, LOOKS[(place + turn) % len(LOOKS)].sign)
 
 
 def _what_differs(records: Sequence[RunRecord]) -> list[str]:
@@ -100,7 +100,7 @@ def _chart(plot: Plot, title: str, width: int, height: int) -> Iterator[list[Seg
     # The legend above says more than the chart's own, whose line goes to the title.
     curves = [replace(curve, label="") for curve in plot.curves]
     plot = replace(plot, curves=curves, empty="These runs have no figures yet.")
-    picture = Figure().compose(plot, width, height)
+    picture = PlotRenderer().render(plot, width, height)
     styles = [*_INKS.values(), *(Style(color=curve.color, dim=curve.dim) for curve in curves)]
     note = "dotted: training, smoothed" if any(curve.dim for curve in curves) else ""
     yield [Segment(title, Style(bold=True)), Segment(f"  {note}".rstrip(), _DIM)]

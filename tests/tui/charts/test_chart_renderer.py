@@ -1,15 +1,19 @@
 """Whole charts, drawn as text."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from mnist_tui.charts.axes import Scale, Unit
-from mnist_tui.charts.figure import Figure
-from mnist_tui.charts.frame import Frames, Layout
+from mnist_tui.charts import renderer as renderer_module
+from mnist_tui.charts.axes import AxisUnit, Scale
+from mnist_tui.charts.frame import Layout, frame_codes
 from mnist_tui.charts.picture import Ink, Picture
-from mnist_tui.charts.plot import Curve, Line, Mark, Plot, XAxis, YAxis
+from mnist_tui.charts.plot import Annotation, Curve, LineStyle, Plot, XAxis, YAxis
+from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.series import Series
 
 
@@ -20,12 +24,12 @@ def series(y: object, first: int = 1) -> Series:
     return made
 
 
-def curve(y: object, label: str = "", line: Line = Line.SOLID, **more: object) -> Curve:
+def curve(y: object, label: str = "", line: LineStyle = LineStyle.SOLID, **more: object) -> Curve:
     return replace(Curve(series(y), "red", label, line), **more)  # type: ignore[arg-type]
 
 
 def compose(plot: Plot, width: int = 40, height: int = 10) -> Picture:
-    return Figure().compose(plot, width, height)
+    return PlotRenderer().render(plot, width, height)
 
 
 def falling(points: int = 100) -> np.ndarray:
@@ -46,9 +50,9 @@ def test_a_whole_chart() -> None:
     ]
 
 
-def test_the_frame_is_what_plotext_draws_around_an_empty_canvas() -> None:
+def test_the_frame_is_what_plotext_draws_around_an_empty_plot_area() -> None:
     layout = Layout(20, 6, 4, ((0, "0"), (7, "5")), ((0, "0"), (3, "1")), "step")
-    rows = [bytes(row).decode("utf-32-le") for row in Frames().get(layout)]
+    rows = [bytes(row).decode("utf-32-le") for row in frame_codes(layout)]
     assert rows == [
         "   1┤               ",
         "    │               ",
@@ -62,55 +66,72 @@ def test_the_frame_is_what_plotext_draws_around_an_empty_canvas() -> None:
 def test_a_curve_meets_the_tick_of_its_value() -> None:
     for height in range(8, 40):
         for value in (1.0, 2.0, 3.0):
-            flat = curve([value] * 10, marker="●", line=Line.NONE)
+            flat = curve([value] * 10, marker="●", line=LineStyle.NONE)
             rows = compose(Plot([flat], y=YAxis(window=(0, 5))), 40, height).text()
             starts = f"{value:.0f}┤", f"{value}┤"
             labelled = [row for row in rows if row.strip().startswith(starts)]
             assert all("●" in row for row in labelled)
 
 
-def test_the_frame_is_drawn_once_while_limits_and_size_stay() -> None:
-    figure = Figure()
+@pytest.fixture
+def frames_drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many frames a renderer has asked for that were not those of the picture before."""
+    layouts: list[Layout] = []
+
+    def counted(layout: Layout) -> NDArray[np.uint32]:
+        layouts.append(layout)
+        return frame_codes(layout)
+
+    monkeypatch.setattr(renderer_module, "frame_codes", counted)
+    return lambda: len(list(groupby(layouts)))
+
+
+def test_the_frame_is_drawn_once_while_limits_and_size_stay(
+    frames_drawn: Callable[[], int],
+) -> None:
+    renderer = PlotRenderer()
     growing = series(falling(10))
     plot = Plot([Curve(growing, "red", "train")], XAxis(end=1000), YAxis(include=0))
     for step in range(11, 900):
         growing.extend(falling(1000)[step], step=step)
-        figure.compose(plot, 60, 15)
-    assert figure.frames.drawn == 1
-    figure.compose(plot, 61, 15)
-    assert figure.frames.drawn == 2
-    figure.compose(replace(plot, x=XAxis(end=2000)), 61, 15)
-    assert figure.frames.drawn == 3
+        renderer.render(plot, 60, 15)
+    assert frames_drawn() == 1
+    renderer.render(plot, 61, 15)
+    assert frames_drawn() == 2
+    renderer.render(replace(plot, x=XAxis(end=2000)), 61, 15)
+    assert frames_drawn() == 3
     growing.extend(7.0, step=900)
-    figure.compose(plot, 61, 15)
-    assert figure.frames.drawn == 4
+    renderer.render(plot, 61, 15)
+    assert frames_drawn() == 4
 
 
-def test_without_a_planned_end_the_x_axis_grows_in_few_steps() -> None:
-    figure = Figure()
+def test_without_a_planned_end_the_x_axis_grows_in_few_steps(
+    frames_drawn: Callable[[], int],
+) -> None:
+    renderer = PlotRenderer()
     growing = Series("time")
-    axis = XAxis("time", Unit.SECONDS, "time")
+    axis = XAxis("time", AxisUnit.SECONDS, "time")
     for second in range(1, 1000):
         growing.extend(0.5, time=second)
-        picture = figure.compose(Plot([Curve(growing, "red")], axis, YAxis(include=0)), 60, 15)
-        assert picture.canvas is not None
-        assert picture.canvas.x.high >= second
-    assert figure.frames.drawn < 25
+        picture = renderer.render(Plot([Curve(growing, "red")], axis, YAxis(include=0)), 60, 15)
+        assert picture.area is not None
+        assert picture.area.x.high >= second
+    assert frames_drawn() < 25
 
 
 def test_another_view_is_not_held_back_by_calm_limits() -> None:
-    figure = Figure()
+    renderer = PlotRenderer()
     spiky = curve([*[1.0] * 97, 1.6, 1.0, 1.0])
-    wide = figure.compose(Plot([spiky]), 60, 15).canvas
-    narrow = figure.compose(Plot([spiky], y=YAxis(ignore_outliers=True)), 60, 15).canvas
+    wide = renderer.render(Plot([spiky]), 60, 15).area
+    narrow = renderer.render(Plot([spiky], y=YAxis(ignore_outliers=True)), 60, 15).area
     assert wide is not None
     assert narrow is not None
     assert narrow.y.high < 1.6 <= wide.y.high
 
 
 def test_a_ghost_lies_below_the_live_curve_and_a_smooth_one_above_its_noise() -> None:
-    ghost = curve([1.0] * 10, "run 1", Line.DOTTED, dim=True)
-    raw = curve([1.0] * 10, line=Line.NOISE, dim=True)
+    ghost = curve([1.0] * 10, "run 1", LineStyle.DOTTED, dim=True)
+    raw = curve([1.0] * 10, line=LineStyle.NOISE, dim=True)
     live = curve([1.0] * 5, "train")
     inks = compose(Plot([ghost, raw, live], XAxis(end=10))).inks
     seen = set(inks.ravel().tolist())
@@ -128,10 +149,10 @@ def test_gaps_are_marked_and_never_in_the_limits() -> None:
     values[50:60] = np.inf
     values[70] = np.nan
     picture = compose(Plot([curve(values)], XAxis(end=100), YAxis(include=0)), 60, 12)
-    assert picture.canvas is not None
-    assert (picture.canvas.y.low, picture.canvas.y.high) == (0.0, 2.5)
-    bottom = picture.text()[picture.canvas.top + picture.canvas.height - 1]
-    left = picture.canvas.left
+    assert picture.area is not None
+    assert (picture.area.y.low, picture.area.y.high) == (0.0, 2.5)
+    bottom = picture.text()[picture.area.top + picture.area.height - 1]
+    left = picture.area.left
     marks = [i - left for i, c in enumerate(bottom) if c == "\N{MULTIPLICATION SIGN}"]
     assert marks == [28, 29, 30, 31, 32, 38]
 
@@ -146,15 +167,15 @@ def test_zeros_do_not_stretch_a_log_axis() -> None:
     values = falling()
     values[40:50] = 0.0
     picture = compose(Plot([curve(values)], XAxis(end=100), YAxis(scale=Scale.LOG)), 60, 12)
-    assert picture.canvas is not None
-    assert (picture.canvas.y.low, picture.canvas.y.high) == (0.01, 5.0)
+    assert picture.area is not None
+    assert (picture.area.y.low, picture.area.y.high) == (0.01, 5.0)
 
 
 def test_accuracy_zooms_within_its_bounds() -> None:
     accuracy = np.concatenate([[0.1], np.linspace(0.9, 0.97, 99)])
-    axis = YAxis(Unit.PERCENT, bounds=(0, 1))
-    whole = compose(Plot([curve(accuracy)], y=axis), 60, 15).canvas
-    zoomed = compose(Plot([curve(accuracy)], y=replace(axis, ignore_outliers=True)), 60, 15).canvas
+    axis = YAxis(AxisUnit.PERCENT, bounds=(0, 1))
+    whole = compose(Plot([curve(accuracy)], y=axis), 60, 15).area
+    zoomed = compose(Plot([curve(accuracy)], y=replace(axis, ignore_outliers=True)), 60, 15).area
     assert whole is not None
     assert zoomed is not None
     assert (whole.y.low, whole.y.high) == (0.0, 1.0)
@@ -165,9 +186,9 @@ def test_accuracy_zooms_within_its_bounds() -> None:
 def test_the_legend_names_last_and_best_and_tells_curves_apart_without_colour() -> None:
     plot = Plot(
         [
-            curve([0.9, 0.5], "run 6", Line.DOTTED, dim=True),
+            curve([0.9, 0.5], "run 6", LineStyle.DOTTED, dim=True),
             curve([0.8, 0.4], "train"),
-            curve([0.7, 0.2, 0.3], "test", Line.NONE, marker="●", best="low"),
+            curve([0.7, 0.2, 0.3], "test", LineStyle.NONE, marker="●", best="low"),
         ]
     )
     row = compose(plot, 80, 10).text()[0]
@@ -175,7 +196,7 @@ def test_the_legend_names_last_and_best_and_tells_curves_apart_without_colour() 
 
 
 def test_a_narrow_legend_keeps_the_live_values_and_counts_the_rest() -> None:
-    ghosts = [curve([0.5], f"an old run {i}", Line.DOTTED, dim=True) for i in range(9)]
+    ghosts = [curve([0.5], f"an old run {i}", LineStyle.DOTTED, dim=True) for i in range(9)]
     row = compose(Plot([*ghosts, curve([0.4], "train")]), 40, 10).text()[0]
     assert row == "━━ train 0.4000   ┈┈ an old …   +8"
 
@@ -189,7 +210,7 @@ def test_the_cursor_marks_its_place_and_reads_the_values_there() -> None:
     test = Series("step")
     test.extend([0.9, 0.4], step=[0, 50])
     plot = Plot(
-        [Curve(series(falling()), "red", "train"), Curve(test, "red", "test", Line.NONE, "●")],
+        [Curve(series(falling()), "red", "train"), Curve(test, "red", "test", LineStyle.NONE, "●")],
         XAxis(end=100),
         YAxis(include=0),
         cursor=49.9,
@@ -197,9 +218,9 @@ def test_the_cursor_marks_its_place_and_reads_the_values_there() -> None:
     picture = compose(plot, 60, 12)
     rows = picture.text()
     assert rows[0].split() == ["step", "50", "━━", "train", "0.1985", "●", "test", "0.4000"]
-    assert picture.canvas is not None
-    column = rows[picture.canvas.top + picture.canvas.height].index("▲")
-    assert picture.canvas.x_at(column) == pytest.approx(49.9, abs=100 / 54)
+    assert picture.area is not None
+    column = rows[picture.area.top + picture.area.height].index("▲")
+    assert picture.area.x_at(column) == pytest.approx(49.9, abs=100 / 54)
     assert rows[1][column] == "│"
     early = compose(replace(plot, cursor=0.0), 60, 12).text()[0].split()
     assert early == ["step", "0", "━━", "train", "-", "●", "test", "0.9000"]
@@ -244,9 +265,9 @@ def test_extreme_values_can_be_drawn(values: list[float], scale: Scale) -> None:
 
 def test_a_window_shows_a_part() -> None:
     plot = Plot([curve(falling())], XAxis(window=(20, 40)), YAxis(window=(0.2, 1.0)))
-    canvas = compose(plot, 60, 12).canvas
-    assert canvas is not None
-    assert (canvas.x.low, canvas.x.high, canvas.y.low, canvas.y.high) == (20, 40, 0.2, 1.0)
+    area = compose(plot, 60, 12).area
+    assert area is not None
+    assert (area.x.low, area.x.high, area.y.low, area.y.high) == (20, 40, 0.2, 1.0)
 
 
 def test_where_there_is_room_for_little_the_cursor_reads_out_a_value() -> None:
@@ -261,50 +282,57 @@ def test_where_there_is_room_for_little_the_cursor_reads_out_a_value() -> None:
 
 def test_marks_stand_at_their_places_with_their_words_where_there_is_room() -> None:
     flat = curve([1.0] * 100, "train")
-    marks = [Mark(20, "lr 0.05"), Mark(60, "wd 0.1"), Mark(63, "momentum 0.9"), Mark(99, "lr 0.01")]
-    picture = compose(Plot([flat], XAxis(end=100), YAxis(include=0), marks=marks), 80, 12)
-    canvas = picture.canvas
-    assert canvas is not None
-    rows = [row[canvas.left :] for row in picture.text()[len(picture.header) :]]
+    marks = [
+        Annotation(20, "lr 0.05"),
+        Annotation(60, "wd 0.1"),
+        Annotation(63, "momentum 0.9"),
+        Annotation(99, "lr 0.01"),
+    ]
+    picture = compose(Plot([flat], XAxis(end=100), YAxis(include=0), annotations=marks), 80, 12)
+    area = picture.area
+    assert area is not None
+    rows = [row[area.left :] for row in picture.text()[len(picture.header) :]]
     places = [column for column, cell in enumerate(rows[1]) if cell == "╎"]
-    assert [canvas.x_at(canvas.left + column) for column in places] == pytest.approx(
-        [20, 60, 63, 99], abs=100 / canvas.width
+    assert [area.x_at(area.left + column) for column in places] == pytest.approx(
+        [20, 60, 63, 99], abs=100 / area.width
     )
     assert "lr" not in rows[0], "the curve lies there"
     assert "╎lr 0.05 " in rows[1]
     assert "wd 0.1" not in rows[1], "the next mark stands where it would be read"
     assert "╎momentum 0.9" in rows[1]
-    assert "lr 0.01" not in rows[1], "it would reach beyond the canvas"
-    assert set(picture.inks[picture.codes == ord("╎")].tolist()) == {Ink.MARK}
+    assert "lr 0.01" not in rows[1], "it would reach beyond the plot area"
+    assert set(picture.inks[picture.codes == ord("╎")].tolist()) == {Ink.ANNOTATION}
 
 
 def test_the_cursor_reads_the_mark_it_points_to() -> None:
-    plot = Plot([curve([1.0] * 100, "train")], XAxis(end=100), marks=[Mark(50, "lr 0.05")])
+    plot = Plot(
+        [curve([1.0] * 100, "train")], XAxis(end=100), annotations=[Annotation(50, "lr 0.05")]
+    )
     assert "lr 0.05" in compose(replace(plot, cursor=50.2), 60, 12).text()[0]
     assert "lr 0.05" not in compose(replace(plot, cursor=60), 60, 12).text()[0]
 
 
 def test_words_of_marks_are_plain_text() -> None:
-    plot = Plot([curve([1.0] * 9)], XAxis(end=100), marks=[Mark(50, "a\x1b[31mb")])
+    plot = Plot([curve([1.0] * 9)], XAxis(end=100), annotations=[Annotation(50, "a\x1b[31mb")])
     assert "a�[31mb" in "".join(compose(plot, 80, 12).text())
 
 
 def test_two_kinds_of_values_have_an_axis_each() -> None:
     norm = curve(np.linspace(1, 100, 50), "norm")
-    rate = curve([0.1] * 25 + [0.05] * 25, "rate", Line.DASHED, right=True)
+    rate = curve([0.1] * 25 + [0.05] * 25, "rate", LineStyle.DASHED, right=True)
     axes = {"y": YAxis(scale=Scale.LOG), "right": YAxis(include=0)}
     picture = compose(Plot([rate, norm], XAxis(end=50), **axes, cursor=40), 60, 14)
-    rows, canvas = picture.text(), picture.canvas
-    assert canvas is not None
-    assert canvas.right is not None
-    assert (canvas.right.low, canvas.right.high) == (0, 0.1)
-    assert (canvas.y.low, canvas.y.high) == (1, 100)
+    rows, area = picture.text(), picture.area
+    assert area is not None
+    assert area.right is not None
+    assert (area.right.low, area.right.high) == (0, 0.1)
+    assert (area.y.low, area.y.high) == (1, 100)
     assert all(len(row) == 60 for row in rows[len(picture.header) :])
     assert any(row.startswith(" 100┤") for row in rows)
     assert any(row.rstrip().endswith("├0.100") for row in rows)
     assert "0.0500" in rows[0]
-    late = picture.inks[: canvas.height, canvas.left + 3 * canvas.width // 4 :] == Ink.CURVE
-    assert np.flatnonzero(late.any(axis=1)).tolist() == [canvas.height // 2], "half of 0.1"
+    late = picture.inks[: area.height, area.left + 3 * area.width // 4 :] == Ink.CURVE
+    assert np.flatnonzero(late.any(axis=1)).tolist() == [area.height // 2], "half of 0.1"
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e38])
@@ -316,11 +344,11 @@ def test_values_that_are_no_numbers_never_move_the_limits_of_any_curve(bad: floa
         right = curve(values, "rate", right=True)
         plot = Plot([smooth, right], XAxis(end=100), YAxis(include=0), right=YAxis(include=0))
         picture = compose(plot, 60, 12)
-        assert picture.canvas is not None
-        assert picture.canvas.y.low == 0.0
-        assert picture.canvas.y.high == 2.5
-        assert picture.canvas.right is not None
-        assert picture.canvas.right.high == 2.5
+        assert picture.area is not None
+        assert picture.area.y.low == 0.0
+        assert picture.area.y.high == 2.5
+        assert picture.area.right is not None
+        assert picture.area.right.high == 2.5
         marked = (picture.codes == ord("\N{MULTIPLICATION SIGN}")).any(axis=0)
         assert 1 <= marked.sum() <= 3
 
@@ -328,14 +356,16 @@ def test_values_that_are_no_numbers_never_move_the_limits_of_any_curve(bad: floa
 def test_the_gap_of_an_infinite_norm_is_marked_on_a_log_axis_too() -> None:
     plot = Plot([curve([1.0, np.inf, 2.0], "norm")], XAxis(end=4), YAxis(scale=Scale.LOG))
     picture = compose(plot, 40, 10)
-    assert picture.canvas is not None
-    assert (picture.canvas.y.low, picture.canvas.y.high) == (1, 2)
+    assert picture.area is not None
+    assert (picture.area.y.low, picture.area.y.high) == (1, 2)
     assert (picture.codes == ord("\N{MULTIPLICATION SIGN}")).sum() == 1
 
 
 def test_every_size_can_be_drawn_with_marks_and_a_second_axis() -> None:
     rate = curve([0.1, 0.0, 1e30], "rate", right=True)
-    plot = Plot([rate, curve([1.0, 2.0])], right=YAxis(), marks=[Mark(1, "lr 0.05")], cursor=2)
+    plot = Plot(
+        [rate, curve([1.0, 2.0])], right=YAxis(), annotations=[Annotation(1, "lr 0.05")], cursor=2
+    )
     for width in range(40):
         for height in range(14):
             rows = compose(plot, width, height).text()

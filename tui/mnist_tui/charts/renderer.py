@@ -4,44 +4,35 @@ import textwrap
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnist_tui.charts.axes import Limits, ticks
-from mnist_tui.charts.frame import Frames, Layout, frame_inks, right_axis, right_width
+from mnist_tui.charts.drawing import (
+    draw_annotations,
+    draw_boundaries,
+    draw_cursor,
+    draw_curves,
+)
+from mnist_tui.charts.frame import Layout, frame_codes, frame_inks, right_axis, right_width
 from mnist_tui.charts.legend import legend
 from mnist_tui.charts.limits import x_limits, y_limits
-from mnist_tui.charts.picture import Canvas, Ink, Picture
-from mnist_tui.charts.plot import Line, Plot, XAxis, YAxis
-from mnist_tui.charts.raster import (
-    BRAILLE,
-    DOT_COLUMNS,
-    DOT_ROWS,
-    Columns,
-    by_column,
-    dashed,
-    dot_of,
-    line_cells,
-    marker_cells,
-)
+from mnist_tui.charts.picture import Ink, Picture, PlotArea
+from mnist_tui.charts.plot import Plot, XAxis, YAxis
+from mnist_tui.charts.raster import DOT_COLUMNS, DOT_ROWS, Columns, by_column, dot_of
 from mnist_tui.charts.series import Series
-from mnist_tui.charts.verticals import draw_boundaries, draw_cursor, draw_marks
 
 _BLANK = ord(" ")
-_GAP = ord("\N{MULTIPLICATION SIGN}")
 _FRAMED_WIDTH, _FRAMED_HEIGHT = 16, 5
 _LEGEND_HEIGHT = 6
 _SECOND_LEGEND_ROW, _THIRD_LEGEND_ROW = 14, 28
 _LABEL_WIDTH = 4
 _Ticks = list[tuple[int, str]]
-"""Row of the canvas, from 0 at the bottom, and label."""
-_DASHES = {Line.DASHED: (4, 2), Line.DOTTED: (1, 1)}
+"""Row of the plot area, from 0 at the bottom, and label."""
 
 
-class Figure:
-    """Draws a plot again and again; keeps the frame and the limits from one time to the next."""
+class PlotRenderer:
+    """Draws a plot again and again; keeps limits and curves from one time to the next."""
 
     def __init__(self) -> None:
-        self.frames = Frames()
         self._axes: tuple[XAxis, YAxis, YAxis | None] | None = None
         self._x: Limits | None = None
         self._y: Limits | None = None
@@ -50,7 +41,7 @@ class Figure:
         """Columns of the labels on the left, and of the axis on the right."""
         self._kept: list[_Kept] = []
 
-    def compose(self, plot: Plot, width: int, height: int) -> Picture:
+    def render(self, plot: Plot, width: int, height: int) -> Picture:
         """The plot in `width` x `height` cells, any size from 0 x 0 on.
 
         What does not fit is left out: first the legend, then the frame.
@@ -68,22 +59,22 @@ class Figure:
         rows = height - len(header)
         if width < _FRAMED_WIDTH or rows < _FRAMED_HEIGHT:
             curves = self._columns(plot, x, width)
-            canvas = Canvas(0, len(header), width, rows, x, *self._limits(plot, curves))
+            area = PlotArea(0, len(header), width, rows, x, *self._limits(plot, curves))
             codes = np.full((rows, width), _BLANK, np.uint32)
             inks = np.full((rows, width), int(Ink.PLAIN))
         else:
             curves, limits, layout, right_ticks = self._laid_out(plot, x, width, rows)
-            size = layout.canvas_width, layout.canvas_height
-            canvas = Canvas(layout.left, len(header), *size, x, *limits)
-            right_codes, right_inks = right_axis(rows, layout.canvas_height, right_ticks)
-            codes = np.hstack([self.frames.get(layout), right_codes])
+            size = layout.area_width, layout.area_height
+            area = PlotArea(layout.left, len(header), *size, x, *limits)
+            right_codes, right_inks = right_axis(rows, layout.area_height, right_ticks)
+            codes = np.hstack([frame_codes(layout), right_codes])
             inks = np.hstack([frame_inks(layout), right_inks])
-        inside = slice(0, canvas.height), slice(canvas.left, canvas.left + canvas.width)
-        draw_boundaries(plot, canvas, codes[inside], inks[inside])
-        _draw_curves(plot, curves, canvas, codes[inside], inks[inside])
-        draw_marks(plot, canvas, codes[inside], inks[inside])
-        draw_cursor(plot, canvas, codes, inks)
-        return Picture(width, header, codes, inks, canvas, reach)
+        inside = slice(0, area.height), slice(area.left, area.left + area.width)
+        draw_boundaries(plot, area, codes[inside], inks[inside])
+        draw_curves(plot, curves, area, codes[inside], inks[inside])
+        draw_annotations(plot, area, codes[inside], inks[inside])
+        draw_cursor(plot, area, codes, inks)
+        return Picture(width, header, codes, inks, area, reach)
 
     def _look_at(self, plot: Plot) -> None:
         """Forget limits that were kept for calm where someone asked for another view.
@@ -113,7 +104,7 @@ class Figure:
     ) -> tuple[list[Columns], tuple[Limits, Limits | None], Layout, _Ticks]:
         """The curves, the limits of their values, the frame, and the ticks on the right.
 
-        The labels of the limits decide the canvas's width.
+        The labels of the limits decide the plot area's width.
         """
         curves = self._columns(plot, x, width - sum(self._margins) - 1)
         y, right = self._limits(plot, curves)
@@ -127,13 +118,13 @@ class Figure:
         if margins != self._margins:
             self._margins = margins
             curves = self._columns(plot, x, width - sum(margins) - 1)
-        canvas_width = width - sum(margins) - 1
-        x_ticks = ticks(x, plot.x.unit, max(2, canvas_width // 9))
+        area_width = width - sum(margins) - 1
+        x_ticks = ticks(x, plot.x.unit, max(2, area_width // 9))
         layout = Layout(
             width - margins[1],
             rows,
             margins[0],
-            tuple((_cell(x, at, DOT_COLUMNS, canvas_width), label) for at, label in x_ticks),
+            tuple((_cell(x, at, DOT_COLUMNS, area_width), label) for at, label in x_ticks),
             tuple((_cell(y, at, DOT_ROWS, rows - 2), label) for at, label in y_ticks),
             plot.x.title,
         )
@@ -141,17 +132,17 @@ class Figure:
                     if right]  # fmt: skip
         return curves, (y, right), layout, on_right
 
-    def _columns(self, plot: Plot, x: Limits, canvas_width: int) -> list[Columns]:
+    def _columns(self, plot: Plot, x: Limits, area_width: int) -> list[Columns]:
         """Every curve by columns of dots; those of curves that have not grown are kept."""
         kept, self._kept = self._kept, []
         for index, curve in enumerate(plot.curves):
             series = curve.drawn
-            key = (len(series), plot.x.column, x, canvas_width)
+            key = (len(series), plot.x.column, x, area_width)
             old = kept[index] if index < len(kept) else None
             if old is not None and old.series is series and old.key == key:
                 self._kept.append(old)
             else:
-                columns = by_column(series, plot.x.column, x, DOT_COLUMNS * canvas_width)
+                columns = by_column(series, plot.x.column, x, DOT_COLUMNS * area_width)
                 self._kept.append(_Kept(series, key, columns))
         return [entry.columns for entry in self._kept]
 
@@ -169,34 +160,8 @@ class _Kept:
 
 
 def _cell(limits: Limits, value: float, dots: int, cells: int) -> int:
-    """The cell of the canvas, of `dots` dots each, in which a curve is drawn at `value`."""
+    """The cell of the plot area, of `dots` dots each, in which a curve is drawn at `value`."""
     return dot_of(limits.fraction(value), dots * cells) // dots
-
-
-def _draw_curves(
-    plot: Plot,
-    curves: list[Columns],
-    canvas: Canvas,
-    codes: NDArray[np.uint32],
-    inks: NDArray[np.int64],
-) -> None:
-    gaps = np.zeros(canvas.width, np.bool_)
-    for index, (curve, columns) in enumerate(zip(plot.curves, curves, strict=True)):
-        gaps |= columns.gaps.reshape(-1, 2).any(axis=1)
-        y = canvas.right if curve.right and canvas.right is not None else canvas.y
-        if curve.line is not Line.NONE:
-            bits = line_cells(columns, y, canvas.height)
-            if curve.line in _DASHES:
-                bits = dashed(bits, *_DASHES[curve.line])
-            drawn = bits > 0
-            codes[drawn] = BRAILLE + bits[drawn].astype(np.uint32)
-            inks[drawn] = Ink.CURVE + index
-        if curve.marker:
-            cells = marker_cells(columns, y, canvas.height)
-            codes[cells] = ord(curve.marker)
-            inks[cells] = Ink.CURVE + index
-    codes[-1, gaps] = _GAP
-    inks[-1, gaps] = Ink.GAP
 
 
 def _words(text: str, width: int, height: int) -> Picture:

@@ -1,0 +1,17 @@
+"""What charts say at their cursor."""
+
+from mnist_tui.charts.chart import Chart
+
+
+def read_out(chart: Chart) -> dict[str, tuple[float, float] | None]:
+    """Label -> (place, value) of each curve with a label, as the legend finds them; None for a
+    curve that has not begun there. Empty without a cursor, and while nothing is drawn.
+    """
+    picture, plot = chart._composed(), chart.plot
+    if picture.area is None or plot.cursor is None:
+        return {}
+    return {
+        curve.label: curve.drawn.at(plot.x.column, plot.cursor, picture.reach)
+        for curve in plot.curves
+        if curve.label
+    }
