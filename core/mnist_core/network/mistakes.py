@@ -95,7 +95,7 @@ def mistakes(
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class AnswerChanges:
     """Indices of examples, ascending, by what several epochs in turn said of them."""
 
     fixed: NDArray[np.intp]
@@ -108,7 +108,7 @@ class Changes:
     """Right in every one of them."""
 
 
-def changes(labels: Labels, predictions: Labels) -> Changes:
+def answer_changes(labels: Labels, predictions: Labels) -> AnswerChanges:
     """What changed between the first and the last row of `predictions` (epochs, examples).
 
     `labels` is (examples,). An example that wavered in between but ends as it began is in none of
@@ -121,7 +121,7 @@ def changes(labels: Labels, predictions: Labels) -> Changes:
         raise ValueError("Changes need the answers of at least one epoch.")
     right = predictions == labels
     first, last = right[0], right[-1]
-    return Changes(
+    return AnswerChanges(
         fixed=np.flatnonzero(~first & last),
         newly_broken=np.flatnonzero(first & ~last),
         always_wrong=np.flatnonzero(~right.any(axis=0)),

@@ -5,7 +5,7 @@ import pytest
 
 from mnist_core.network.mistakes import (
     ConfusedPair,
-    changes,
+    answer_changes,
     confused_pairs,
     confusion_matrix,
     disagreements,
@@ -94,24 +94,24 @@ def test_changes_are_between_the_first_and_the_last_epoch() -> None:
          [0, 1, 1, 0, 2, 1],
          [1, 0, 0, 1, 3, 1]], np.uint8
     )  # fmt: skip
-    found = changes(labels, predictions)
+    found = answer_changes(labels, predictions)
     assert found.fixed.tolist() == [0]
     assert found.newly_broken.tolist() == [1]
     assert found.always_wrong.tolist() == [4]
     assert found.never_wrong.tolist() == [5]
-    back = changes(labels, predictions[::-1])
+    back = answer_changes(labels, predictions[::-1])
     assert (back.fixed.tolist(), back.newly_broken.tolist()) == ([1], [0])
 
 
 def test_within_one_epoch_nothing_changes() -> None:
-    found = changes(classes(0, 1), np.array([[0, 0]], np.uint8))
+    found = answer_changes(classes(0, 1), np.array([[0, 0]], np.uint8))
     assert (found.fixed.tolist(), found.newly_broken.tolist()) == ([], [])
     assert (found.always_wrong.tolist(), found.never_wrong.tolist()) == ([1], [0])
 
 
 def test_changes_of_no_epoch_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one epoch"):
-        changes(classes(0), np.empty((0, 1), np.uint8))
+        answer_changes(classes(0), np.empty((0, 1), np.uint8))
 
 
 def test_each_sample_is_in_one_part_of_a_comparison() -> None:

@@ -13,7 +13,7 @@ from textual.events import MouseScrollDown
 
 from mnist_tui.mistakes.confusion_matrix import NO_ROOM, ConfusionMatrix
 from mnist_tui.mistakes.matrix_layout import LEVELS, MatrixCounts, minimum_height, minimum_width
-from mnist_tui.mistakes.matrix_text import share
+from mnist_tui.mistakes.matrix_text import share_text
 from mnist_tui.settings.themes import DARK, LIGHT
 
 SIZES = [(20, 8), (31, 9), (44, 20), (60, 14), (80, 24), (120, 40)]
@@ -437,7 +437,7 @@ def test_no_matrix_but_a_square_one_is_taken() -> None:
     [(9999, 10_000, 4, "99.9"), (1, 1, 3, "100"), (999, 1000, 3, "99"), (0, 0, 5, "-")],
 )
 def test_only_the_whole_is_100_percent(part: int, whole: int, cells: int, text: str) -> None:
-    assert share(part, whole, cells) == text
+    assert share_text(part, whole, cells) == text
 
 
 @pytest.mark.parametrize("class_names", [(), ("a",), tuple("abcdef")])

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.mistakes.matrix_text import fitting, in_middle, share
+from mnist_tui.mistakes.matrix_text import fitting, in_middle, share_text
 from mnist_tui.text.visible_text import shorten, visible
 
 _LEAST_NAME = 4
@@ -54,7 +54,7 @@ class PairLines:
         return cls(
             names=tuple((name(true), name(predicted)) for true, predicted, _ in pairs),
             numbers=tuple(number for _, _, number in pairs),
-            shares=tuple(share(number, totals[true], 4) + "%" for true, _, number in pairs),
+            shares=tuple(share_text(number, totals[true], 4) + "%" for true, _, number in pairs),
         )
 
     def line(self, place: int, width: int) -> str:

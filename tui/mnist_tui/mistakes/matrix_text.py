@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from rich.cells import cell_len
 
-from mnist_tui.commands.event_lines import count
 from mnist_tui.mistakes.matrix_layout import MatrixCounts, MatrixLayout, Part
 from mnist_tui.text import numbers
+from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import shorten
 
 _SHORT = 3
@@ -18,7 +18,7 @@ _WORDS = 60
 """Cells of a line of words beyond which it is hard to read."""
 
 
-def share(part: int, whole: int, cells: int) -> str:
+def share_text(part: int, whole: int, cells: int) -> str:
     """`part` of `whole` in percent without the sign, in at most `cells` (3 or more); "-" of none.
 
     Only the whole is 100: 9999 of 10 000 are 99.9.
@@ -31,12 +31,12 @@ def share(part: int, whole: int, cells: int) -> str:
     return f"{min(100 * part / whole, 99.9 if digits else 99):.{digits}f}"
 
 
-def read_out(counts: MatrixCounts, true: int | None, predicted: int | None, width: int) -> str:
+def cell_text(counts: MatrixCounts, true: int | None, predicted: int | None, width: int) -> str:
     """What a cell says; without a true class a column, without a predicted one a row."""
-    return fitting(_read_outs(counts, true, predicted), width)
+    return fitting(_cell_texts(counts, true, predicted), width)
 
 
-def _read_outs(counts: MatrixCounts, true: int | None, predicted: int | None) -> Iterator[str]:
+def _cell_texts(counts: MatrixCounts, true: int | None, predicted: int | None) -> Iterator[str]:
     if true is not None and predicted is not None:
         number, whole = counts.rows[true][predicted], counts.true_totals[true]
         for cells in (_NAME_IN_WORDS, 6):
@@ -44,8 +44,8 @@ def _read_outs(counts: MatrixCounts, true: int | None, predicted: int | None) ->
             b = shorten(counts.names[predicted], cells)
             of_whole = f"{number} of {whole}"
             if true == predicted:
-                yield f"true {a}, predicted {b}: {of_whole} ({share(number, whole, 5)}%) right"
-            yield f"true {a}, predicted {b}: {of_whole} ({share(number, whole, 5)}%)"
+                yield f"true {a}, predicted {b}: {of_whole} ({share_text(number, whole, 5)}%) right"
+            yield f"true {a}, predicted {b}: {of_whole} ({share_text(number, whole, 5)}%)"
             yield f"{a} → {b}: {of_whole}"
         yield str(number)
         return
@@ -58,13 +58,13 @@ def _read_outs(counts: MatrixCounts, true: int | None, predicted: int | None) ->
     else:
         subject, right, whole, measure = "all", counts.total_right, counts.total, "accuracy"
     subject = shorten(subject, _NAME_IN_WORDS + 10)
-    percents = share(right, whole, 5) + ("%" if whole else "")
+    percents = share_text(right, whole, 5) + ("%" if whole else "")
     yield f"{subject}: {right} of {whole} right, {measure} {percents}"
     yield f"{subject}: {right} of {whole} right"
     yield f"{right} of {whole} right"
 
 
-def hidden(
+def hidden_text(
     counts: MatrixCounts, layout: MatrixLayout, top: int, left: int, width: int
 ) -> list[str]:
     """What is out of view, in as many lines as the layout keeps for it.

@@ -4,9 +4,17 @@ import math
 from datetime import datetime
 
 
-def count(number: int) -> str:
-    """60000 as "60 000"."""
-    return f"{number:_}".replace("_", " ")
+def count(number: int, noun: str = "", plural: str = "") -> str:
+    """60000 as "60 000" or, of a noun, "60 000 examples"; one of it as "1 example"."""
+    digits = f"{number:_}".replace("_", " ")
+    return f"{digits} {noun if number == 1 else plural or noun + 's'}" if noun else digits
+
+
+def metric(value: float | None) -> str:
+    """A loss or an accuracy: four decimals, fewer digits for huge ones; "-" when there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if abs(value) >= 1000 else f"{value:.4f}"
 
 
 def percent(share: float, digits: int = 0) -> str:
