@@ -26,7 +26,8 @@ from mnist_tui.mistakes.matrix_layout import (
     Part,
     arrange,
 )
-from mnist_tui.mistakes.matrix_text import cell_text, in_middle
+from mnist_tui.mistakes.matrix_text import cell_text
+from mnist_tui.text.visible_text import in_middle
 
 NO_ROOM = "Too small for the matrix."
 _STRONGEST = 0.45

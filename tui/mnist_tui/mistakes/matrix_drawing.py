@@ -7,8 +7,9 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mnist_tui.mistakes.matrix_layout import HEADER_LINES, MatrixCounts, MatrixLayout, Part
-from mnist_tui.mistakes.matrix_text import cell_text, fitting, hidden_text, share_text
-from mnist_tui.text.visible_text import shorten
+from mnist_tui.mistakes.matrix_text import cell_text, hidden_text
+from mnist_tui.text.numbers import share_text
+from mnist_tui.text.visible_text import fitting, shorten
 
 Cell = tuple[int | None, int | None]
 """(true class, predicted class); None for any."""

@@ -82,7 +82,6 @@ class MistakesScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#filter-line").display = False
-        self.query_one(ConfusedPairs).border_title = "Most confused"
         self._show_style()
         self.set_interval(POLL_INTERVAL, self._poll)
         self._draw()
@@ -129,7 +128,7 @@ class MistakesScreen(Screen[None]):
         self._mark_cell()
         found = confused_pairs(labelled.matrix, _MOST_PAIRS) if answered else []
         totals = labelled.matrix.sum(axis=1).tolist()
-        pairs.show([(pair.true, pair.predicted, pair.count) for pair in found], names, totals)
+        pairs.show(found, names, totals)
         self._draw_gallery()
 
     def _draw_gallery(self) -> None:
@@ -237,14 +236,8 @@ class MistakesScreen(Screen[None]):
     # -- choosing --------------------------------------------------------------------------------
 
     @on(ConfusionMatrix.Chosen)
-    def _choose_cell(self, event: ConfusionMatrix.Chosen) -> None:
-        event.stop()
-        self._show(self._query.with_cell(event.true, event.predicted))
-        self._mark_cell()
-        self._to_gallery()
-
     @on(ConfusedPairs.Chosen)
-    def _choose_pair(self, event: ConfusedPairs.Chosen) -> None:
+    def _choose_cell(self, event: ConfusionMatrix.Chosen | ConfusedPairs.Chosen) -> None:
         event.stop()
         self._show(self._query.with_cell(event.true, event.predicted))
         self._mark_cell()

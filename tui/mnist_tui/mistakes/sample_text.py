@@ -10,8 +10,8 @@ from rich.cells import cell_len
 
 from mnist_tui.text import numbers
 from mnist_tui.text.numbers import metric
-from mnist_tui.text.styled_text import Span, StyledLine, Tone, flow, padded
-from mnist_tui.text.visible_text import shorten, visible
+from mnist_tui.text.styled_text import Span, StyledLine, Tone, flow
+from mnist_tui.text.visible_text import padded, shorten, visible
 from mnist_tui.ui.probability_bars import FEWEST, HistoryPoint, SampleDetail, probability_bars
 
 STRIP_HEIGHT = 4

@@ -22,6 +22,19 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{share * 100:.{digits}f} %" if math.isfinite(share) else "nan"
 
 
+def share_text(part: int, whole: int, cells: int) -> str:
+    """`part` of `whole` in percent without the sign, in at most `cells` (3 or more); "-" of none.
+
+    Only the whole is 100: 9999 of 10 000 are 99.9.
+    """
+    if whole == 0:
+        return "-"
+    if part == whole:
+        return "100"
+    digits = 1 if cells >= 4 else 0
+    return f"{min(100 * part / whole, 99.9 if digits else 99):.{digits}f}"
+
+
 def rate(examples_per_second: float) -> str:
     """462000.0 as "462k ex/s"."""
     for limit, letter in ((1e6, "M"), (1e3, "k")):

@@ -37,9 +37,3 @@ def flow(parts: Sequence[Span], width: int, separator: str = " · ") -> list[Sty
         else:
             lines.append([(text, tone)])
     return lines
-
-
-def padded(text: str, width: int) -> str:
-    """`text` shortened or filled up with blanks to exactly `width` cells."""
-    text = shorten(text, width)
-    return text + " " * (width - cell_len(text))

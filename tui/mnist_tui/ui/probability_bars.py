@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from mnist_tui.text import numbers
-from mnist_tui.text.styled_text import StyledLine, Tone, padded
-from mnist_tui.text.visible_text import shorten, visible
+from mnist_tui.text.styled_text import StyledLine, Tone
+from mnist_tui.text.visible_text import class_name, padded, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class SampleDetail:
 
     def name(self, label: int) -> str:
         """The class name, safe to draw, or the number of a class that has none."""
-        return visible(self.class_names[label]) if label < len(self.class_names) else str(label)
+        return class_name(label, self.class_names)
 
 
 FEWEST = 3
