@@ -228,10 +228,10 @@ class MnistApp(App[None]):
         # Imported late, like what they draw with: the first frame must not wait for it.
         if name == "mistakes":
             from mnist_tui.mistakes.mistakes_screen import MistakesScreen
-            from mnist_tui.mistakes.mistakes_view import Sources
+            from mnist_tui.mistakes.mistakes_view import MistakesSource
 
             return MistakesScreen(
-                Sources(self._session, self._store, self._marks), self._picture_style
+                MistakesSource(self._session, self._store, self._marks), self._picture_style
             )
         if name == "race":
             return self._made_race_screen()

@@ -31,7 +31,7 @@ from mnist_core.events import (
 )
 from mnist_core.recipe.changes import Change
 from mnist_core.training.train import OnDivergence
-from mnist_tui.commands.event_lines import epoch_line, figure
+from mnist_tui.commands.event_lines import epoch_line
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
 from mnist_tui.commands.repeats import summarize
 
@@ -253,14 +253,6 @@ def test_the_bar_leaves_room_for_what_is_typed(printed: Printed) -> None:
 
 def test_an_ordinary_epoch_fits_80_columns() -> None:
     assert len(epoch_line(replace(epoch_completed(1), seconds=12.3), epochs=10)) <= 80
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(None, "-"), (0.12345, "0.1235"), (math.nan, "nan"), (-math.inf, "-inf"), (1.5e9, "1.5e+09")],
-)
-def test_figures(value: float | None, text: str) -> None:
-    assert figure(value) == text
 
 
 def test_the_summary_of_several_seeds(printed: Printed) -> None:

@@ -256,6 +256,7 @@ async def test_the_answers_follow_the_model_as_it_trains(bench: OpenBench) -> No
         assert title(screen) == "run 1 · epoch 1, training"
         lab.runs.gate.set()
         await lab.until(lambda: best(screen) == 3)
+        await lab.until(lambda: " after " in title(screen))
         assert title(screen) == "run 1 · after epoch 3"
         assert not canvas_of(screen).drawing.is_blank
 

@@ -13,7 +13,6 @@ from textual.events import MouseScrollDown
 
 from mnist_tui.mistakes.confusion_matrix import NO_ROOM, ConfusionMatrix
 from mnist_tui.mistakes.matrix_layout import LEVELS, MatrixCounts, minimum_height, minimum_width
-from mnist_tui.mistakes.matrix_text import share
 from mnist_tui.settings.themes import DARK, LIGHT
 
 SIZES = [(20, 8), (31, 9), (44, 20), (60, 14), (80, 24), (120, 40)]
@@ -430,14 +429,6 @@ def test_rare_mistakes_are_shaded_beside_a_large_diagonal() -> None:
 def test_no_matrix_but_a_square_one_is_taken() -> None:
     with pytest.raises(ValueError, match="square"):
         MatrixCounts(np.zeros((2, 3), np.int64), ())
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "cells", "text"),
-    [(9999, 10_000, 4, "99.9"), (1, 1, 3, "100"), (999, 1000, 3, "99"), (0, 0, 5, "-")],
-)
-def test_only_the_whole_is_100_percent(part: int, whole: int, cells: int, text: str) -> None:
-    assert share(part, whole, cells) == text
 
 
 @pytest.mark.parametrize("class_names", [(), ("a",), tuple("abcdef")])

@@ -10,7 +10,7 @@ from textual.app import App, ComposeResult
 
 from mnist_tui.mistakes.sample_text import NOT_KEPT, history_strip, sample_text
 from mnist_tui.mistakes.sample_view import HistoryPoint, SampleDetail, SampleView
-from mnist_tui.text.styled_text import Line, Tone, flow, line_width
+from mnist_tui.text.styled_text import StyledLine, Tone, flow, line_width
 from mnist_tui.ui.probability_bars import probability_bars
 
 DIGITS = tuple("0123456789")
@@ -53,15 +53,15 @@ def many(count: int = 63) -> SampleDetail:
     )
 
 
-def plain(lines: list[Line]) -> list[str]:
+def plain(lines: list[StyledLine]) -> list[str]:
     return ["".join(text for text, _ in line) for line in lines]
 
 
-def tone_of(lines: list[Line], words: str) -> Tone:
+def tone_of(lines: list[StyledLine], words: str) -> Tone:
     return next(tone for line in lines for text, tone in line if words in text)
 
 
-def short(lines: list[Line]) -> list[str]:
+def short(lines: list[StyledLine]) -> list[str]:
     """The lines without the length of their bars."""
     return [" ".join(line.translate(dict.fromkeys(map(ord, "█▉▊▋▌▍▎▏"))).split())
             for line in plain(lines)]  # fmt: skip

@@ -4,7 +4,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from mnist_tui.text.digits import render
-from mnist_tui.ui.sample_sheet import Samples, Sheet, SheetStyles, arrange, draw, title
+from mnist_tui.ui.sample_sheet import Samples, Sheet, SheetStyles, arrange, draw, title_text
 
 MNIST = (28, 28)
 STYLES = SheetStyles(
@@ -144,8 +144,8 @@ def test_each_cell_belongs_to_the_nearest_digit() -> None:
 def test_the_title_says_what_is_shown_and_as_of_when() -> None:
     labels = np.array([1, 2, 3], np.uint16)
     predictions = np.array([1, 2, 4], np.uint8)
-    assert title(3, labels, predictions, 60) == "Samples · epoch 3 · 2 of 3 right"
-    assert title(None, labels, predictions, 60) == "Samples · 2 of 3 right"
-    assert title(None, labels, None, 60) == "Samples"
-    assert title(3, labels, predictions, 23) == "epoch 3 · 2 of 3 right"
-    assert title(3, labels, predictions, 5) == "2 of 3 right"
+    assert title_text(3, labels, predictions, 60) == "Samples · epoch 3 · 2 of 3 right"
+    assert title_text(None, labels, predictions, 60) == "Samples · 2 of 3 right"
+    assert title_text(None, labels, None, 60) == "Samples"
+    assert title_text(3, labels, predictions, 23) == "epoch 3 · 2 of 3 right"
+    assert title_text(3, labels, predictions, 5) == "2 of 3 right"

@@ -11,7 +11,7 @@ from mnist_core.benchmark.evaluation_frequency import (
     ScheduleSummary,
 )
 from mnist_tui.bench.race_text import recipe_line
-from mnist_tui.commands.event_lines import count
+from mnist_tui.text.numbers import count
 from mnist_tui.text.table import aligned, spread
 from mnist_tui.text.visible_text import visible
 

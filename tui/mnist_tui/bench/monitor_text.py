@@ -7,8 +7,7 @@ from typing import Any
 
 from mnist_core.benchmark.quartiles import Quartiles, quartiles
 from mnist_tui.bench.monitor import POINTS, Measured, Monitored
-from mnist_tui.commands.event_lines import count
-from mnist_tui.text.numbers import count as spaced
+from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
 
@@ -63,7 +62,7 @@ FIGURES = (
     Figure("press_first", "run to first batch, first time", Unit.SECONDS, at_most=0.3),
     Figure("press_again", "  second time", Unit.SECONDS, at_most=0.3),
     Figure("press_cold", "  with no kernel compiled", Unit.SECONDS, at_most=1.0),
-    Figure("redraw", f"redraw of {spaced(POINTS)} points", Unit.MILLISECONDS, at_most=0.016),
+    Figure("redraw", f"redraw of {count(POINTS)} points", Unit.MILLISECONDS, at_most=0.016),
     Figure("event", "event to the interface, CPU time", Unit.MICROSECONDS, at_most=10e-6),
     Figure("memory", "memory of the app, training", Unit.MEGABYTES, at_most=400e6),
 )

@@ -9,7 +9,7 @@ from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race
 from mnist_core.benchmark.summary import EngineSummary
 from mnist_core.events import json_values
-from mnist_tui.commands.event_lines import count
+from mnist_tui.text.numbers import count
 from mnist_tui.text.table import aligned, spread
 from mnist_tui.text.visible_text import visible
 

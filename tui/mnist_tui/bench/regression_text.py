@@ -16,8 +16,8 @@ from mnist_core.benchmark.regression_race import (
     references,
 )
 from mnist_core.events import json_values
-from mnist_tui.commands.event_lines import count
 from mnist_tui.text import numbers
+from mnist_tui.text.numbers import count
 from mnist_tui.text.table import aligned, spread
 from mnist_tui.text.visible_text import visible
 

@@ -22,12 +22,12 @@ from mnist_core.data.registry import (
     load_dataset,
 )
 from mnist_core.events import json_number
-from mnist_tui.commands.event_lines import count
 from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.runtime.launch_options import Device
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import WriteLine, line_writer
 from mnist_tui.runtime.signals import stop_signals
+from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
 _STATUS_WIDTH = 9

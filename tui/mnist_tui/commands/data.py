@@ -11,11 +11,11 @@ from mnist_core.data.registry import (
     is_cached,
 )
 from mnist_tui.commands.dataset_progress import wait_for_dataset
-from mnist_tui.commands.event_lines import count
 from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.commands.usage import UsageError
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.runtime.signals import stop_signals
+from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
 

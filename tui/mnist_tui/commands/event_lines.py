@@ -17,24 +17,11 @@ from mnist_core.events import (
 )
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_tui.lab.reproduce import change_flags, recipe_flags
-from mnist_tui.text import numbers
+from mnist_tui.text.numbers import count, metric
 from mnist_tui.text.visible_text import visible
 
 if TYPE_CHECKING:
     from mnist_core.training.train import OnDivergence
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """60000, "example" -> "60 000 examples"."""
-    words = noun if number == 1 else plural or noun + "s"
-    return f"{numbers.count(number)} {words}"
-
-
-def figure(value: float | None) -> str:
-    """A loss or an accuracy: four decimals, fewer digits for huge ones; "-" when there is none."""
-    if value is None:
-        return "-"
-    return f"{value:.3g}" if abs(value) >= 1000 else f"{value:.4f}"
 
 
 def started_lines(event: RunStarted) -> list[str]:
@@ -56,22 +43,22 @@ def started_lines(event: RunStarted) -> list[str]:
 
 def batch_line(event: BatchCompleted) -> str:
     return (
-        f"step {event.step}  epoch {event.epoch}  loss {figure(event.loss)}  "
-        f"acc {figure(event.accuracy)}  lr {event.learning_rate:.4g}"
+        f"step {event.step}  epoch {event.epoch}  loss {metric(event.loss)}  "
+        f"acc {metric(event.accuracy)}  lr {event.learning_rate:.4g}"
     )
 
 
 def epoch_line(event: EpochCompleted, epochs: int) -> str:
-    """One epoch of `epochs`; at most 80 columns while the figures are ordinary."""
+    """One epoch of `epochs`; at most 80 columns while the metrics are ordinary."""
     parts = [f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}"]
     if event.train_loss is not None:
-        parts.append(f"train loss {figure(event.train_loss)} acc {figure(event.train_accuracy)}")
+        parts.append(f"train loss {metric(event.train_loss)} acc {metric(event.train_accuracy)}")
     if event.validation_loss is not None:
         parts.append(
-            f"validation loss {figure(event.validation_loss)} "
-            f"acc {figure(event.validation_accuracy)}"
+            f"validation loss {metric(event.validation_loss)} "
+            f"acc {metric(event.validation_accuracy)}"
         )
-    parts.append(f"test loss {figure(event.test_loss)} acc {figure(event.test_accuracy)}")
+    parts.append(f"test loss {metric(event.test_loss)} acc {metric(event.test_accuracy)}")
     if event.epoch > 0:
         parts.append(f"{event.seconds:.2f} s")
     return "  ".join(parts)
@@ -120,11 +107,11 @@ def ended_line(event: RunCompleted | RunStopped | RunDiverged) -> str:
     if event.test_accuracy is None:
         return f"{word} before the first evaluation"
     line = (
-        f"{word} after {count(event.epoch, 'epoch')}: test accuracy {figure(event.test_accuracy)}"
+        f"{word} after {count(event.epoch, 'epoch')}: test accuracy {metric(event.test_accuracy)}"
     )
     if event.best_test_accuracy is not None:
-        line += f" (best {figure(event.best_test_accuracy)} in epoch {event.best_epoch})"
+        line += f" (best {metric(event.best_test_accuracy)} in epoch {event.best_epoch})"
     return (
-        f"{line}, test loss {figure(event.test_loss)}, {event.seconds:.2f} s, "
+        f"{line}, test loss {metric(event.test_loss)}, {event.seconds:.2f} s, "
         f"{count(round(event.examples_per_second), 'example')}/s"
     )

@@ -7,7 +7,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from mnist_core.events import RunCompleted, json_number
-from mnist_tui.commands.event_lines import count, figure
+from mnist_tui.text.numbers import count, metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,4 +105,4 @@ def repeat_lines(summary: RepeatCompleted) -> list[str]:
 
 def _words(spread: Spread) -> str:
     parts = asdict(spread).items()
-    return ", ".join(f"{part} {figure(value)}" for part, value in parts if math.isfinite(value))
+    return ", ".join(f"{part} {metric(value)}" for part, value in parts if math.isfinite(value))

@@ -26,7 +26,8 @@ from mnist_tui.mistakes.matrix_layout import (
     Part,
     arrange,
 )
-from mnist_tui.mistakes.matrix_text import in_middle, read_out
+from mnist_tui.mistakes.matrix_text import cell_text
+from mnist_tui.text.visible_text import in_middle
 
 NO_ROOM = "Too small for the matrix."
 _STRONGEST = 0.45
@@ -236,7 +237,7 @@ class ConfusionMatrix(Widget, can_focus=True):
         tooltip = None
         if cell is not None and self._counts is not None:
             row, column = (None if place < 0 else place for place in cell)
-            tooltip = Content(read_out(self._counts, row, column, 70))
+            tooltip = Content(cell_text(self._counts, row, column, 70))
         self.tooltip = tooltip
 
     def _cell_at(self, event: events.MouseEvent) -> tuple[int, int] | None:

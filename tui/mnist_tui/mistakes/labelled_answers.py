@@ -14,7 +14,7 @@ from mnist_core.store.answers import measured
 
 
 @dataclass(frozen=True)
-class Judged:
+class LabelledAnswers:
     """Samples with the answers to them; without answers, samples to look at."""
 
     examples: Examples

@@ -7,8 +7,9 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mnist_tui.mistakes.matrix_layout import HEADER_LINES, MatrixCounts, MatrixLayout, Part
-from mnist_tui.mistakes.matrix_text import fitting, hidden, read_out, share
-from mnist_tui.text.visible_text import shorten
+from mnist_tui.mistakes.matrix_text import cell_text, hidden_text
+from mnist_tui.text.numbers import share_text
+from mnist_tui.text.visible_text import fitting, shorten
 
 Cell = tuple[int | None, int | None]
 """(true class, predicted class); None for any."""
@@ -85,11 +86,11 @@ class MatrixDrawing:
             text = " " * indent + fitting(_AXIS_ACROSS, width - indent)
             return [Segment(text, styles.axes)]
         if part is Part.READ_OUT:
-            text = read_out(self.counts, *view.cursor, width - 1)
+            text = cell_text(self.counts, *view.cursor, width - 1)
             return [Segment(" " + text, styles.words)]
         first = layout.line(Part.HIDDEN)
         if part is Part.HIDDEN and first is not None:
-            texts = hidden(self.counts, layout, view.top, view.left, width - 1)
+            texts = hidden_text(self.counts, layout, view.top, view.left, width - 1)
             return [Segment(" " + texts[y - first], styles.words)]
         return []
 
@@ -137,7 +138,7 @@ class MatrixDrawing:
         else:
             name = fitting(_PRECISION, layout.name)
             slots = [_Slot(name.rjust(layout.name), styles.axes)]
-            texts = [share(counts.right[c], wholes[c], layout.digits) for c in self._seen]
+            texts = [share_text(counts.right[c], wholes[c], layout.digits) for c in self._seen]
             last = ["", _percent(counts.total_right, counts.total, layout.recall)]
         slots += [_Slot(text.rjust(layout.digits), styles.total) for text in texts]
         for text, cells in zip(last, (layout.total, layout.recall), strict=True):
@@ -197,7 +198,7 @@ def _joined(slots: list[_Slot], selected: int, bracket: Style) -> list[Segment]:
 
 
 def _percent(part: int, whole: int, cells: int) -> str:
-    return share(part, whole, cells - 1) + ("%" if whole else "")
+    return share_text(part, whole, cells - 1) + ("%" if whole else "")
 
 
 def _flush_right(text: str, cells: int) -> str:

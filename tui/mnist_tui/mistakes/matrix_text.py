@@ -1,42 +1,25 @@
 """What is said in words about a confusion matrix: what a cell means, and what is out of view."""
 
-import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rich.cells import cell_len
 
-from mnist_tui.commands.event_lines import count
 from mnist_tui.mistakes.matrix_layout import MatrixCounts, MatrixLayout, Part
-from mnist_tui.text import numbers
-from mnist_tui.text.visible_text import shorten
+from mnist_tui.text.numbers import count, share_text
+from mnist_tui.text.visible_text import fitting, shorten
 
 _SHORT = 3
 """Cells of a name up to which `0-7` is understood; longer ones are `cat to dog`."""
 _NAME_IN_WORDS = 16
 _NAME_IN_RANGE = 8
-_WORDS = 60
-"""Cells of a line of words beyond which it is hard to read."""
 
 
-def share(part: int, whole: int, cells: int) -> str:
-    """`part` of `whole` in percent without the sign, in at most `cells` (3 or more); "-" of none.
-
-    Only the whole is 100: 9999 of 10 000 are 99.9.
-    """
-    if whole == 0:
-        return "-"
-    if part == whole:
-        return "100"
-    digits = 1 if cells >= 4 else 0
-    return f"{min(100 * part / whole, 99.9 if digits else 99):.{digits}f}"
-
-
-def read_out(counts: MatrixCounts, true: int | None, predicted: int | None, width: int) -> str:
+def cell_text(counts: MatrixCounts, true: int | None, predicted: int | None, width: int) -> str:
     """What a cell says; without a true class a column, without a predicted one a row."""
-    return fitting(_read_outs(counts, true, predicted), width)
+    return fitting(_cell_texts(counts, true, predicted), width)
 
 
-def _read_outs(counts: MatrixCounts, true: int | None, predicted: int | None) -> Iterator[str]:
+def _cell_texts(counts: MatrixCounts, true: int | None, predicted: int | None) -> Iterator[str]:
     if true is not None and predicted is not None:
         number, whole = counts.rows[true][predicted], counts.true_totals[true]
         for cells in (_NAME_IN_WORDS, 6):
@@ -44,8 +27,8 @@ def _read_outs(counts: MatrixCounts, true: int | None, predicted: int | None) ->
             b = shorten(counts.names[predicted], cells)
             of_whole = f"{number} of {whole}"
             if true == predicted:
-                yield f"true {a}, predicted {b}: {of_whole} ({share(number, whole, 5)}%) right"
-            yield f"true {a}, predicted {b}: {of_whole} ({share(number, whole, 5)}%)"
+                yield f"true {a}, predicted {b}: {of_whole} ({share_text(number, whole, 5)}%) right"
+            yield f"true {a}, predicted {b}: {of_whole} ({share_text(number, whole, 5)}%)"
             yield f"{a} → {b}: {of_whole}"
         yield str(number)
         return
@@ -58,13 +41,13 @@ def _read_outs(counts: MatrixCounts, true: int | None, predicted: int | None) ->
     else:
         subject, right, whole, measure = "all", counts.total_right, counts.total, "accuracy"
     subject = shorten(subject, _NAME_IN_WORDS + 10)
-    percents = share(right, whole, 5) + ("%" if whole else "")
+    percents = share_text(right, whole, 5) + ("%" if whole else "")
     yield f"{subject}: {right} of {whole} right, {measure} {percents}"
     yield f"{subject}: {right} of {whole} right"
     yield f"{right} of {whole} right"
 
 
-def hidden(
+def hidden_text(
     counts: MatrixCounts, layout: MatrixLayout, top: int, left: int, width: int
 ) -> list[str]:
     """What is out of view, in as many lines as the layout keeps for it.
@@ -86,7 +69,7 @@ def hidden(
         down += _beyond(counts, seen_rows, before, "above", after, "below")
     omitted = "" if layout.with_all_totals else "not all totals shown"
     whole = counts.mistakes()
-    out_of_view = numbers.count(whole - counts.mistakes(seen_rows, seen_columns))
+    out_of_view = count(whole - counts.mistakes(seen_rows, seen_columns))
     unseen = f"{out_of_view} of {count(whole, 'mistake')} hidden"
     if layout.footer.count(Part.HIDDEN) == 2:
         return [
@@ -122,7 +105,7 @@ def _beyond(
     if seen.start > 0:
         text += f", {_mistakes(before)} {place_before}"
     if seen.stop < counts.classes:
-        text += f", {numbers.count(after) if text else _mistakes(after)} {place_after}"
+        text += f", {count(after) if text else _mistakes(after)} {place_after}"
     return text
 
 
@@ -132,19 +115,3 @@ def _mistakes(number: int) -> str:
 
 def _joined(*texts: str) -> str:
     return " · ".join(text for text in texts if text)
-
-
-def fitting(forms: Iterable[str], width: int) -> str:
-    """The first of `forms` that is at most `width` cells wide, or else the last cut with …."""
-    last = ""
-    for last in forms:
-        if cell_len(last) <= width:
-            return last
-    return shorten(last, width)
-
-
-def in_middle(words: str, width: int, height: int, y: int) -> str:
-    """Line `y` of `words` that stand wrapped in the middle of width x height cells."""
-    lines = textwrap.wrap(words, max(1, min(width - 2, _WORDS)))
-    index = y - max(0, (height - len(lines)) // 2)
-    return lines[index].center(width) if 0 <= index < len(lines) else ""

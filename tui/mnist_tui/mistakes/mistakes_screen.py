@@ -18,9 +18,9 @@ from mnist_core.network.mistakes import confused_pairs
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
 from mnist_tui.mistakes.gallery import Gallery, Tiles
-from mnist_tui.mistakes.mistakes_view import Inspection, Sources
+from mnist_tui.mistakes.mistakes_view import MistakesSource, MistakesView
 from mnist_tui.mistakes.sample_filter import EXAMPLES, FilterError, parse_sample_filter
-from mnist_tui.mistakes.sample_query import Kind, Order, Showing, rows
+from mnist_tui.mistakes.sample_query import Kind, Order, SampleQuery, rows
 from mnist_tui.mistakes.sample_view import SampleView
 from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings
@@ -31,7 +31,7 @@ from mnist_tui.ui.dialogs import TextLine
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
 
-LOOK_INTERVAL = 0.25
+POLL_INTERVAL = 0.25
 """Seconds between two looks at whether a run has completed another epoch."""
 _MOST_PAIRS = 100
 _NOTHING = Tiles(
@@ -47,17 +47,19 @@ _NOTHING = Tiles(
 
 
 class MistakesScreen(Screen[None]):
-    """Draws what `sources` offers; keeps the user's selection while a run goes on."""
+    """Draws what `source` offers; keeps the user's selection while a run goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.MISTAKES)
     AUTO_FOCUS = "Gallery"
     HORIZONTAL_BREAKPOINTS = WIDTHS
 
-    def __init__(self, sources: Sources, picture_style: PictureStyle = PICTURE_STYLES[0]) -> None:
+    def __init__(
+        self, source: MistakesSource, picture_style: PictureStyle = PICTURE_STYLES[0]
+    ) -> None:
         super().__init__()
-        self._sources = sources
-        self._inspection: Inspection | None = None
-        self._showing = Showing()
+        self._source = source
+        self._view: MistakesView | None = None
+        self._query = SampleQuery()
         self._rows: NDArray[np.intp] = np.empty(0, np.intp)
         self._train = False
         """Whether training samples are shown, which no model answers."""
@@ -65,7 +67,7 @@ class MistakesScreen(Screen[None]):
         self._working_keys: object = None
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="inspection"):
+        with Horizontal(id="mistakes"):
             with Vertical(id="seen-by-class"):
                 yield Static(id="unanswered", markup=False)
                 yield ConfusionMatrix(id="matrix")
@@ -80,133 +82,132 @@ class MistakesScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#filter-line").display = False
-        self.query_one(ConfusedPairs).border_title = "Most confused"
         self._show_style()
-        self.set_interval(LOOK_INTERVAL, self._look)
+        self.set_interval(POLL_INTERVAL, self._poll)
         self._draw()
 
     def on_screen_resume(self) -> None:
         """The screen is on top, for the first time or again."""
-        self._sources.forget()
-        self._look()
+        self._source.forget()
+        self._poll()
 
     # -- drawing ---------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Take what is new; the selection and the scroll stay where they are."""
         if not self.is_current:
             return
-        found = self._sources.inspection(train=self._train)
-        if found is not self._inspection:
+        found = self._source.view(train=self._train)
+        if found is not self._view:
             same = (
-                self._inspection is not None
+                self._view is not None
                 and found is not None
-                and (found.judged.class_names == self._inspection.judged.class_names)
+                and (found.labelled.class_names == self._view.labelled.class_names)
             )
-            self._inspection = found
+            self._view = found
             if not same:
-                self._showing = Showing()
+                self._query = SampleQuery()
             self._draw()
 
     def _draw(self) -> None:
-        inspection = self._inspection
+        view = self._view
         matrix, pairs = self.query_one(ConfusionMatrix), self.query_one(ConfusedPairs)
-        answered = inspection is not None and inspection.judged.answers is not None
+        answered = view is not None and view.labelled.answers is not None
         self.set_class(not answered, "-unanswered")
         self.query_one("#unanswered", Static).update(self._why_unanswered())
-        if inspection is None:
+        if view is None:
             self._draw_gallery()
             return
-        judged = inspection.judged
-        names = judged.class_names
-        when = f" · epoch {inspection.epoch}" if answered else ""
-        right = 100 * (1 - judged.wrong.mean()) if len(judged.labels) else 0.0
+        labelled = view.labelled
+        names = labelled.class_names
+        when = f" · epoch {view.epoch}" if answered else ""
+        right = 100 * (1 - labelled.wrong.mean()) if len(labelled.labels) else 0.0
         share = f" · {right:.2f} % right" if answered else ""
         matrix.border_title = Content(f"Confusion{when}{share}")
-        matrix.show(judged.matrix, names)
+        matrix.show(labelled.matrix, names)
         self._mark_cell()
-        found = confused_pairs(judged.matrix, _MOST_PAIRS) if answered else []
-        totals = judged.matrix.sum(axis=1).tolist()
-        pairs.show([(pair.true, pair.predicted, pair.count) for pair in found], names, totals)
+        found = confused_pairs(labelled.matrix, _MOST_PAIRS) if answered else []
+        totals = labelled.matrix.sum(axis=1).tolist()
+        pairs.show(found, names, totals)
         self._draw_gallery()
 
     def _draw_gallery(self) -> None:
         gallery = self.query_one(Gallery)
-        inspection = self._inspection
-        if inspection is None:
+        view = self._view
+        if view is None:
             gallery.border_title = Content("Samples")
             gallery.border_subtitle = ""
             gallery.show(_NOTHING)
             self._draw_sample()
             return
-        judged, other = inspection.judged, inspection.other
+        labelled, other = view.labelled, view.other
         theirs = other.predictions if other is not None else None
-        self._rows = rows(self._showing, judged, inspection.history, theirs)
-        answers = judged.answers
-        gallery.border_title = Content(visible(self._title(inspection)))
-        gallery.border_subtitle = self._order(inspection)
+        self._rows = rows(self._query, labelled, view.history, theirs)
+        answers = labelled.answers
+        gallery.border_title = Content(visible(self._title(view)))
+        gallery.border_subtitle = self._order(view)
         gallery.show(
             Tiles(
-                images=judged.examples.images,
-                labels=judged.labels,
+                images=labelled.examples.images,
+                labels=labelled.labels,
                 predictions=None if answers is None else answers.predictions,
-                confidences=judged.confidences,
-                class_names=judged.class_names,
-                dark_on_light=inspection.dark_on_light,
+                confidences=labelled.confidences,
+                class_names=labelled.class_names,
+                dark_on_light=view.dark_on_light,
                 rows=self._rows,
-                empty=self._why_empty(inspection),
+                empty=self._why_empty(view),
             )
         )
         self._draw_sample()
         self._show_keys()
 
     def _mark_cell(self) -> None:
-        matrix, showing = self.query_one(ConfusionMatrix), self._showing
-        if showing.has_cell:
-            matrix.select(showing.true, showing.predicted)
+        matrix, query = self.query_one(ConfusionMatrix), self._query
+        if query.has_cell:
+            matrix.select(query.true, query.predicted)
         else:
             matrix.clear()
 
     def _draw_sample(self) -> None:
-        gallery, view = self.query_one(Gallery), self.query_one(SampleView)
+        gallery, sample = self.query_one(Gallery), self.query_one(SampleView)
         index = gallery.current
-        if self._inspection is None or index is None:
-            view.border_title = Content("Sample")
-            view.show(None)
+        if self._view is None or index is None:
+            sample.border_title = Content("Sample")
+            sample.show(None)
             return
-        view.border_title = Content(f"Sample {index}")
-        view.show(self._inspection.detail(index))
+        sample.border_title = Content(f"Sample {index}")
+        sample.show(self._view.detail(index))
 
-    def _title(self, inspection: Inspection) -> str:
+    def _title(self, view: MistakesView) -> str:
         """What the gallery shows: "Wrong · 4 as 9 · 12 of 10 000 test · epoch 3"."""
-        showing, names = self._showing, inspection.judged.class_names
-        total = f"{count(len(self._rows))} of {count(len(inspection.judged.labels))}"
-        total += f" {inspection.samples_name}"
-        if inspection.epoch is None:
+        query, names = self._query, view.labelled.class_names
+        total = f"{count(len(self._rows))} of {count(len(view.labelled.labels))}"
+        total += f" {view.samples_name}"
+        if view.epoch is None:
             parts = ["Samples"]
         else:
-            kind = showing.kind.value.capitalize()
-            if showing.kind.compares_epochs:
-                kind += f" since epoch {self._since(inspection)}"
-            if showing.kind.compares_runs and inspection.other is not None:
-                kind += f" ({inspection.other.name})"
+            kind = query.kind.value.capitalize()
+            if query.kind.compares_epochs:
+                kind += f" since epoch {self._since(view)}"
+            if query.kind.compares_runs and view.other is not None:
+                kind += f" ({view.other.name})"
             parts = [kind]
-        if showing.has_cell:
-            true = "any" if showing.true is None else names[showing.true]
-            said = "any" if showing.predicted is None else names[showing.predicted]
+        if query.has_cell:
+            true = "any" if query.true is None else names[query.true]
+            said = "any" if query.predicted is None else names[query.predicted]
             parts.append(f"{true} as {said}")
         parts.append(total)
-        if inspection.epoch is not None:
-            parts.append(f"epoch {inspection.epoch}")
-        if showing.filter.text:
-            parts.append(showing.filter.text)
+        if view.epoch is not None:
+            parts.append(f"epoch {view.epoch}")
+        if query.filter.text:
+            parts.append(query.filter.text)
         return " · ".join(parts)
 
-    def _order(self, inspection: Inspection) -> str:
+    def _order(self, view: MistakesView) -> str:
         """How the samples are sorted: "by loss"; empty while nothing is known of them."""
-        if inspection.epoch is None:
+        if view.epoch is None:
             return ""
-        return f"by {self._showing.order.value}" + (" reversed" if self._showing.reverse else "")
+        return f"by {self._query.order.value}" + (" reversed" if self._query.reverse else "")
 
     def _why_unanswered(self) -> str:
         if self._train:
@@ -218,35 +219,27 @@ class MistakesScreen(Screen[None]):
             f"Press {key_hint('show_screen_train')}, then {key_hint('run')}."
         )
 
-    def _why_empty(self, inspection: Inspection) -> str:
-        showing, esc = self._showing, key_hint("clear_samples").capitalize()
-        if showing.filter.text:
-            return f"No sample matches {visible(showing.filter.text)}. {esc} clears the filter."
-        if showing.has_cell:
+    def _why_empty(self, view: MistakesView) -> str:
+        query, esc = self._query, key_hint("clear_samples").capitalize()
+        if query.filter.text:
+            return f"No sample matches {visible(query.filter.text)}. {esc} clears the filter."
+        if query.has_cell:
             return f"No sample is in this cell. {esc} shows all mistakes."
-        if showing.kind is Kind.WRONG and not inspection.judged.wrong.any():
+        if query.kind is Kind.WRONG and not view.labelled.wrong.any():
             return f"No mistakes: every sample is right. Press {key_hint('next_kind')} to see them."
-        return (
-            f"No sample is {showing.kind.value}. Press {key_hint('next_kind')} for something else."
-        )
+        return f"No sample is {query.kind.value}. Press {key_hint('next_kind')} for something else."
 
-    def _since(self, inspection: Inspection) -> int:
-        epochs = inspection.history.epochs
-        return self._showing.since if self._showing.since in epochs else epochs[0]
+    def _since(self, view: MistakesView) -> int:
+        epochs = view.history.epochs
+        return self._query.since if self._query.since in epochs else epochs[0]
 
     # -- choosing --------------------------------------------------------------------------------
 
     @on(ConfusionMatrix.Chosen)
-    def _choose_cell(self, event: ConfusionMatrix.Chosen) -> None:
-        event.stop()
-        self._show(self._showing.with_cell(event.true, event.predicted))
-        self._mark_cell()
-        self._to_gallery()
-
     @on(ConfusedPairs.Chosen)
-    def _choose_pair(self, event: ConfusedPairs.Chosen) -> None:
+    def _choose_cell(self, event: ConfusionMatrix.Chosen | ConfusedPairs.Chosen) -> None:
         event.stop()
-        self._show(self._showing.with_cell(event.true, event.predicted))
+        self._show(self._query.with_cell(event.true, event.predicted))
         self._mark_cell()
         self._to_gallery()
 
@@ -258,31 +251,31 @@ class MistakesScreen(Screen[None]):
     @on(SampleView.EpochChosen)
     def _choose_epoch(self, event: SampleView.EpochChosen) -> None:
         event.stop()
-        self._sources.show_epoch(event.epoch)
-        self._look()
+        self._source.show_epoch(event.epoch)
+        self._poll()
 
     def _to_gallery(self) -> None:
         self.remove_class("-matrix")
         self.set_focus(self.query_one(Gallery))
 
-    def _show(self, showing: Showing) -> None:
-        self._showing = showing
+    def _show(self, query: SampleQuery) -> None:
+        self._query = query
         self._draw_gallery()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
-        inspection = self._inspection
-        answered = inspection is not None and inspection.epoch is not None
+        view = self._view
+        answered = view is not None and view.epoch is not None
         match action:
             case "next_kind" | "next_order" | "reverse_order" | "show_matrix":
                 return answered
             case "move_epoch" | "set_since":
-                return answered and inspection is not None and len(inspection.history.epochs) > 1
+                return answered and view is not None and len(view.history.epochs) > 1
             case "filter_samples" | "switch_samples":
-                return inspection is not None
+                return view is not None
             case "clear_samples":
                 return (
-                    self._showing != Showing()
+                    self._query != SampleQuery()
                     or self.has_class("-matrix")
                     or (self.is_mounted and self.query_one("#filter-line").display)
                 )
@@ -297,13 +290,13 @@ class MistakesScreen(Screen[None]):
 
     def action_next_kind(self) -> None:
         kinds = self._kinds()
-        place = kinds.index(self._showing.kind) if self._showing.kind in kinds else -1
-        self._show(replace(self._showing, kind=kinds[(place + 1) % len(kinds)]))
+        place = kinds.index(self._query.kind) if self._query.kind in kinds else -1
+        self._show(replace(self._query, kind=kinds[(place + 1) % len(kinds)]))
 
     def _kinds(self) -> Sequence[Kind]:
-        inspection = self._inspection
-        epochs = inspection is not None and len(inspection.history.epochs) > 1
-        other = inspection is not None and inspection.other is not None
+        view = self._view
+        epochs = view is not None and len(view.history.epochs) > 1
+        other = view is not None and view.other is not None
         return [
             kind
             for kind in Kind
@@ -312,26 +305,26 @@ class MistakesScreen(Screen[None]):
 
     def action_next_order(self) -> None:
         orders = list(Order)
-        following = orders[(orders.index(self._showing.order) + 1) % len(orders)]
-        self._show(replace(self._showing, order=following, reverse=False))
+        following = orders[(orders.index(self._query.order) + 1) % len(orders)]
+        self._show(replace(self._query, order=following, reverse=False))
 
     def action_reverse_order(self) -> None:
-        self._show(replace(self._showing, reverse=not self._showing.reverse))
+        self._show(replace(self._query, reverse=not self._query.reverse))
 
     def action_move_epoch(self, by: int) -> None:
-        self._sources.move_epoch(by)
-        self._look()
+        self._source.move_epoch(by)
+        self._poll()
 
     def action_set_since(self) -> None:
         """Count changes from the epoch looked at."""
-        inspection = self._inspection
-        if inspection is not None and inspection.epoch is not None:
-            self._show(replace(self._showing, since=inspection.epoch))
-            self.notify(f"Changes are counted from epoch {inspection.epoch}.")
+        view = self._view
+        if view is not None and view.epoch is not None:
+            self._show(replace(self._query, since=view.epoch))
+            self.notify(f"Changes are counted from epoch {view.epoch}.")
 
     def action_switch_samples(self) -> None:
         self._train = not self._train
-        self._look()
+        self._poll()
 
     def action_digit_style(self) -> None:
         self._picture_style = style_after(self._picture_style, self.app.no_color)
@@ -349,7 +342,7 @@ class MistakesScreen(Screen[None]):
         """One step back: from the filter, the cell and the kind to all mistakes."""
         self.query_one("#filter", Input).value = ""
         self.query_one("#filter-line").display = False
-        self._show(Showing(since=self._showing.since))
+        self._show(SampleQuery(since=self._query.since))
         self._mark_cell()
         self._to_gallery()
 
@@ -362,17 +355,17 @@ class MistakesScreen(Screen[None]):
     @on(Input.Changed, "#filter")
     def _filter(self, event: Input.Changed) -> None:
         event.stop()
-        if self._inspection is None:
+        if self._view is None:
             return
         problem = self.query_one("#filter-problem", Static)
         try:
-            parsed = parse_sample_filter(event.value, self._inspection.judged.class_names)
+            parsed = parse_sample_filter(event.value, self._view.labelled.class_names)
         except FilterError as error:
             problem.update(visible(str(error)))
             problem.display = True
             return
         problem.display = False
-        self._show(replace(self._showing, filter=parsed))
+        self._show(replace(self._query, filter=parsed))
 
     @on(Input.Submitted, "#filter")
     def _leave_filter(self, event: Input.Submitted) -> None:

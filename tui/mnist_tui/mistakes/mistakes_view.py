@@ -12,13 +12,13 @@ from mnist_core.store.answers import AnswerHistory
 from mnist_tui.lab.marks import Marks
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
-from mnist_tui.mistakes.labelled_answers import Judged
+from mnist_tui.mistakes.labelled_answers import LabelledAnswers
 from mnist_tui.mistakes.sample_query import Labels
 from mnist_tui.mistakes.sample_view import HistoryPoint, SampleDetail
 
 
 @dataclass(frozen=True)
-class Other:
+class OtherRun:
     """Another run to compare with, measured on the same samples."""
 
     name: str
@@ -28,17 +28,17 @@ class Other:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class MistakesView:
     """Samples, with the answers of one epoch where a run has answered."""
 
-    judged: Judged
+    labelled: LabelledAnswers
     dark_on_light: bool
     samples_name: str
     """test or training."""
     history: AnswerHistory = field(default_factory=AnswerHistory)
     epoch: int | None = None
     """The epoch looked at; None: nothing was said of these samples."""
-    other: Other | None = None
+    other: OtherRun | None = None
 
     @classmethod
     def of_run(
@@ -47,38 +47,38 @@ class Inspection:
         test: Examples,
         history: AnswerHistory,
         epoch: int,
-        other: Other | None,
-    ) -> "Inspection":
+        other: OtherRun | None,
+    ) -> "MistakesView":
         """What the model of `epoch` said of `test`."""
-        judged = Judged(test, dataset.class_names, history.at(epoch))
-        return cls(judged, dataset.dark_on_light, "test", history, epoch, other)
+        labelled = LabelledAnswers(test, dataset.class_names, history.at(epoch))
+        return cls(labelled, dataset.dark_on_light, "test", history, epoch, other)
 
     @classmethod
-    def of_data(cls, dataset: Dataset, *, train: bool) -> "Inspection":
+    def of_data(cls, dataset: Dataset, *, train: bool) -> "MistakesView":
         """The samples themselves."""
         examples = dataset.train if train else dataset.test
-        judged = Judged(examples, dataset.class_names)
-        return cls(judged, dataset.dark_on_light, "training" if train else "test")
+        labelled = LabelledAnswers(examples, dataset.class_names)
+        return cls(labelled, dataset.dark_on_light, "training" if train else "test")
 
     def detail(self, index: int) -> SampleDetail:
         """Everything that is known of one sample."""
-        judged, answers = self.judged, self.judged.answers
+        labelled, answers = self.labelled, self.labelled.answers
         note = ""
         if answers is not None and self.other is not None:
-            said = judged.class_names[int(self.other.predictions[index])]
+            said = labelled.class_names[int(self.other.predictions[index])]
             note = f"{self.other.name} says {said} in epoch {self.other.epoch}."
         return SampleDetail(
-            image=judged.examples.images[index],
+            image=labelled.examples.images[index],
             dark_on_light=self.dark_on_light,
             index=index,
-            true=int(judged.labels[index]),
+            true=int(labelled.labels[index]),
             predicted=None if answers is None else int(answers.predictions[index]),
-            class_names=judged.class_names,
-            probabilities=_row(judged.probabilities, index),
-            confidence=_value(judged.confidences, index),
-            loss=_value(judged.losses, index),
-            margin=_value(judged.margins, index),
-            second=None if judged.second_guesses is None else int(judged.second_guesses[index]),
+            class_names=labelled.class_names,
+            probabilities=_row(labelled.probabilities, index),
+            confidence=_value(labelled.confidences, index),
+            loss=_value(labelled.losses, index),
+            margin=_value(labelled.margins, index),
+            second=None if labelled.second_guesses is None else int(labelled.second_guesses[index]),
             history=[
                 HistoryPoint(epoch, predicted, confidence)
                 for epoch, predicted, confidence, _ in self.history.of_sample(index)
@@ -97,22 +97,22 @@ def _row(values: NDArray[np.float32] | None, index: int) -> NDArray[np.float32] 
     return None if values is None else values[index]
 
 
-class Sources:
-    """Gives the same `Inspection` again until there is something else to show."""
+class MistakesSource:
+    """Gives the same `MistakesView` again until there is something else to show."""
 
     def __init__(self, session: Session, store: RunStore, marks: Marks) -> None:
         self._session = session
         self._store = store
         self._marks = marks
         self._key: object = None
-        self._inspection: Inspection | None = None
-        self._other: tuple[object, Other | None] = (None, None)
+        self._view: MistakesView | None = None
+        self._other: tuple[object, OtherRun | None] = (None, None)
 
     def forget(self) -> None:
         """Look again at the run to compare with, since it may be another one."""
         self._key, self._other = None, (None, None)
 
-    def inspection(self, *, train: bool = False) -> Inspection | None:
+    def view(self, *, train: bool = False) -> MistakesView | None:
         """What is to be shown now; None without data.
 
         Before a run has answered, and for the training samples, they are shown as they are.
@@ -126,8 +126,8 @@ class Sources:
         key = (id(session.dataset), train)
         if key != self._key:
             self._key = key
-            self._inspection = Inspection.of_data(session.dataset, train=train)
-        return self._inspection
+            self._view = MistakesView.of_data(session.dataset, train=train)
+        return self._view
 
     def move_epoch(self, by: int) -> None:
         """Move the cursor, which the charts share, by `by` evaluated epochs."""
@@ -144,16 +144,16 @@ class Sources:
         if progress is not None:
             self._session.cursor = float(progress.epoch_steps.end(epoch))
 
-    def _of_run(self, progress: RunProgress) -> Inspection | None:
+    def _of_run(self, progress: RunProgress) -> MistakesView | None:
         epoch, epochs = self._epoch(progress), progress.history.epochs
         other = self._other_run(progress)
         key = (id(progress), epoch, epochs[-1], len(epochs), id(other))
         if key != self._key:
             self._key = key
-            self._inspection = Inspection.of_run(
+            self._view = MistakesView.of_run(
                 progress.dataset, progress.test, progress.history, epoch, other
             )
-        return self._inspection
+        return self._view
 
     def _epoch(self, progress: RunProgress) -> int:
         """The epoch under the charts' cursor, or the last one that answered."""
@@ -163,7 +163,7 @@ class Sources:
         at = math.floor(progress.epoch_steps.epochs(self._session.cursor) + 1e-9)
         return max((epoch for epoch in epochs if epoch <= at), default=epochs[0])
 
-    def _other_run(self, progress: RunProgress) -> Other | None:
+    def _other_run(self, progress: RunProgress) -> OtherRun | None:
         """The pinned run, else the one before, if it was measured on the same samples."""
         pinned, ghost = self._marks.pinned, self._session.ghost
         key = (id(progress), pinned, id(ghost))
@@ -172,7 +172,7 @@ class Sources:
             self._other = (key, found or self._ghost(ghost, progress))
         return self._other[1]
 
-    def _pinned(self, run_id: str, progress: RunProgress) -> Other | None:
+    def _pinned(self, run_id: str, progress: RunProgress) -> OtherRun | None:
         try:
             record = self._store.run(run_id)
             answers = self._store.answers(record.id, record.epoch)
@@ -185,12 +185,12 @@ class Sources:
         )
         if not same or answers is None:
             return None
-        return Other(record.name, answers.epoch, answers.predictions)
+        return OtherRun(record.name, answers.epoch, answers.predictions)
 
-    def _ghost(self, ghost: RunProgress | None, progress: RunProgress) -> Other | None:
+    def _ghost(self, ghost: RunProgress | None, progress: RunProgress) -> OtherRun | None:
         latest = ghost.history.latest if ghost is not None else None
         if ghost is None or latest is None or ghost is progress:
             return None
         if ghost.dataset is not progress.dataset or len(ghost.test) != len(progress.test):
             return None
-        return Other("the run before", latest.epoch, latest.predictions)
+        return OtherRun("the run before", latest.epoch, latest.predictions)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.mistakes.labelled_answers import Judged
+from mnist_tui.mistakes.labelled_answers import LabelledAnswers
 
 EXAMPLES = "true:4 pred:9, conf>0.9, loss>3, class:7, index:947"
 
 _Mask = NDArray[np.bool_]
-_Test = Callable[[Judged], _Mask]
+_Test = Callable[[LabelledAnswers], _Mask]
 
 _COMPARISONS: Mapping[str, Callable[[NDArray[np.float64], float], _Mask]] = {
     ">=": operator.ge,
@@ -47,11 +47,11 @@ class SampleFilter:
     of_any_kind: bool = False
     """Whether it asks for samples that may be right, whatever else is chosen."""
 
-    def mask(self, judged: Judged) -> _Mask:
+    def mask(self, labelled: LabelledAnswers) -> _Mask:
         """(samples,) Whether each is asked for."""
-        mask = np.ones(len(judged.labels), np.bool_)
+        mask = np.ones(len(labelled.labels), np.bool_)
         for test in self._tests:
-            mask &= test(judged)
+            mask &= test(labelled)
         return mask
 
 
@@ -74,9 +74,9 @@ def parse_sample_filter(text: str, class_names: tuple[str, ...]) -> SampleFilter
 
 def _test(term: str, class_names: tuple[str, ...]) -> _Test:
     if term.lower() == "wrong":
-        return lambda judged: judged.wrong
+        return lambda labelled: labelled.wrong
     if term.lower() == "right":
-        return lambda judged: ~judged.wrong
+        return lambda labelled: ~labelled.wrong
     match = _TERM.fullmatch(term)
     if match is None:
         raise FilterError(f"{term!r} cannot be understood; try {EXAMPLES}, wrong or right.")
@@ -106,42 +106,42 @@ def _class_index(term: str, value: str, class_names: tuple[str, ...]) -> int:
 
 
 def _class_test(field: str, index: int) -> _Test:
-    def said(judged: Judged) -> _Mask:
-        if judged.answers is None:
-            return np.zeros(len(judged.labels), np.bool_)
-        return np.asarray(judged.answers.predictions == index)
+    def said(labelled: LabelledAnswers) -> _Mask:
+        if labelled.answers is None:
+            return np.zeros(len(labelled.labels), np.bool_)
+        return np.asarray(labelled.answers.predictions == index)
 
-    def true(judged: Judged) -> _Mask:
-        return np.asarray(judged.labels == index)
+    def true(labelled: LabelledAnswers) -> _Mask:
+        return np.asarray(labelled.labels == index)
 
     if field == "true":
         return true
-    return said if field == "pred" else lambda judged: true(judged) | said(judged)
+    return said if field == "pred" else lambda labelled: true(labelled) | said(labelled)
 
 
 def _number_test(
     field: str, compare: Callable[[NDArray[np.float64], float], _Mask], number: float
 ) -> _Test:
-    def test(judged: Judged) -> _Mask:
-        values = measure(judged, field)
+    def test(labelled: LabelledAnswers) -> _Mask:
+        values = measure(labelled, field)
         if values is None:
-            return np.zeros(len(judged.labels), np.bool_)
+            return np.zeros(len(labelled.labels), np.bool_)
         return np.asarray(compare(values, number))
 
     return test
 
 
-def measure(judged: Judged, field: str) -> NDArray[np.float64] | None:
+def measure(labelled: LabelledAnswers, field: str) -> NDArray[np.float64] | None:
     """(samples,) of a measure by its name; None where it is not known for this epoch."""
     match field:
         case "index":
-            return np.arange(len(judged.labels), dtype=np.float64)
+            return np.arange(len(labelled.labels), dtype=np.float64)
         case "confidence":
-            values = judged.confidences
+            values = labelled.confidences
         case "loss":
-            values = judged.losses
+            values = labelled.losses
         case "margin":
-            values = judged.margins
+            values = labelled.margins
         case _:
             raise KeyError(field)
     return None if values is None else values.astype(np.float64)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mnist_core.network.mistakes import answer_changes, disagreements
 from mnist_core.store.answers import AnswerHistory
-from mnist_tui.mistakes.labelled_answers import Judged
+from mnist_tui.mistakes.labelled_answers import LabelledAnswers
 from mnist_tui.mistakes.sample_filter import EVERY_SAMPLE, SampleFilter, measure
 
 Labels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -57,7 +57,7 @@ _DESCENDS: Mapping[Order, bool] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class SampleQuery:
     """What a person has asked to see."""
 
     kind: Kind = Kind.WRONG
@@ -74,15 +74,15 @@ class Showing:
     def has_cell(self) -> bool:
         return self.true is not None or self.predicted is not None
 
-    def with_cell(self, true: int | None, predicted: int | None) -> "Showing":
+    def with_cell(self, true: int | None, predicted: int | None) -> "SampleQuery":
         """This cell, the mistakes in it, or for the diagonal what is right."""
         kind = Kind.ALL if true is not None and true == predicted else Kind.WRONG
         return replace(self, kind=kind, true=true, predicted=predicted)
 
 
 def rows(
-    showing: Showing,
-    judged: Judged,
+    query: SampleQuery,
+    labelled: LabelledAnswers,
     history: AnswerHistory | None = None,
     theirs: Labels | None = None,
 ) -> NDArray[np.intp]:
@@ -91,20 +91,20 @@ def rows(
     `theirs` (samples,) is what another run's model said. Where a measure to sort by is not known,
     as the margin of an epoch without logits, the order is that of the files.
     """
-    mask = showing.filter.mask(judged) & _of_kind(showing, judged, history, theirs)
-    if showing.true is not None:
-        mask &= judged.labels == showing.true
-    if showing.predicted is not None:
-        said = judged.labels if judged.answers is None else judged.answers.predictions
-        mask &= said == showing.predicted
+    mask = query.filter.mask(labelled) & _of_kind(query, labelled, history, theirs)
+    if query.true is not None:
+        mask &= labelled.labels == query.true
+    if query.predicted is not None:
+        said = labelled.labels if labelled.answers is None else labelled.answers.predictions
+        mask &= said == query.predicted
     found = np.flatnonzero(mask)
-    values = measure(judged, showing.order.value)
+    values = measure(labelled, query.order.value)
     if values is None:
         return found
     # The diagonal is worth a look where the model is least sure.
-    right = showing.true is not None and showing.true == showing.predicted
-    descends = _DESCENDS[showing.order] != showing.reverse
-    if right and showing.order in (Order.CONFIDENCE, Order.MARGIN):
+    right = query.true is not None and query.true == query.predicted
+    descends = _DESCENDS[query.order] != query.reverse
+    if right and query.order in (Order.CONFIDENCE, Order.MARGIN):
         descends = not descends
     keys = values[found]
     # NaN, a model that has broken down, comes first either way.
@@ -113,16 +113,19 @@ def rows(
 
 
 def _of_kind(
-    showing: Showing, judged: Judged, history: AnswerHistory | None, theirs: Labels | None
+    query: SampleQuery,
+    labelled: LabelledAnswers,
+    history: AnswerHistory | None,
+    theirs: Labels | None,
 ) -> NDArray[np.bool_]:
-    kind = showing.kind
-    if kind is Kind.ALL or judged.answers is None or showing.filter.of_any_kind:
-        return np.ones(len(judged.labels), np.bool_)
+    kind = query.kind
+    if kind is Kind.ALL or labelled.answers is None or query.filter.of_any_kind:
+        return np.ones(len(labelled.labels), np.bool_)
     if kind is Kind.WRONG:
-        return judged.wrong
-    found = np.zeros(len(judged.labels), np.bool_)
+        return labelled.wrong
+    found = np.zeros(len(labelled.labels), np.bool_)
     if kind.compares_runs and theirs is not None:
-        seen = disagreements(judged.labels, judged.answers.predictions, theirs)
+        seen = disagreements(labelled.labels, labelled.answers.predictions, theirs)
         found[
             {
                 Kind.ONLY_OURS: seen.only_ours,
@@ -131,8 +134,8 @@ def _of_kind(
             }[kind]
         ] = True
     elif kind.compares_epochs and history is not None:
-        first, last = sorted((showing.since, judged.answers.epoch))
-        changed = answer_changes(judged.labels, history.predictions(first, last))
+        first, last = sorted((query.since, labelled.answers.epoch))
+        changed = answer_changes(labelled.labels, history.predictions(first, last))
         found[
             {
                 Kind.FIXED: changed.fixed,

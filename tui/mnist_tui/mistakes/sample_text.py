@@ -8,10 +8,10 @@ from itertools import takewhile
 
 from rich.cells import cell_len
 
-from mnist_tui.commands.event_lines import figure
 from mnist_tui.text import numbers
-from mnist_tui.text.styled_text import Line, Span, Tone, flow, padded
-from mnist_tui.text.visible_text import shorten, visible
+from mnist_tui.text.numbers import metric
+from mnist_tui.text.styled_text import Span, StyledLine, Tone, flow
+from mnist_tui.text.visible_text import padded, shorten, visible
 from mnist_tui.ui.probability_bars import FEWEST, HistoryPoint, SampleDetail, probability_bars
 
 STRIP_HEIGHT = 4
@@ -21,10 +21,10 @@ _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class HistoryStrip:
     """`STRIP_HEIGHT` lines, and where the epochs stand in them."""
 
-    lines: list[Line]
+    lines: list[StyledLine]
     epochs: list[int]
     """Those on show, from left to right."""
     cell: int
@@ -36,7 +36,7 @@ class Strip:
         return self.epochs[place] if 0 <= place < len(self.epochs) else None
 
 
-def history_strip(detail: SampleDetail, width: int) -> Strip:
+def history_strip(detail: SampleDetail, width: int) -> HistoryStrip:
     """A title, the classes, the confidences and a mark below the epoch under the cursor.
 
     Where the epochs have not all room, those around the epoch under the cursor, or else the last
@@ -63,7 +63,7 @@ def history_strip(detail: SampleDetail, width: int) -> Strip:
         _confidences(detail, shown, name_width, cell),
         [] if marked is None else _mark(detail, points[marked], (marked - first) * cell, width),
     ]
-    return Strip(lines, [point.epoch for point in shown], cell)
+    return HistoryStrip(lines, [point.epoch for point in shown], cell)
 
 
 def _short_names(detail: SampleDetail) -> dict[int, str]:
@@ -90,7 +90,7 @@ def _tone(detail: SampleDetail, point: HistoryPoint) -> Tone:
 
 def _confidences(
     detail: SampleDetail, shown: Sequence[HistoryPoint], width: int, cell: int
-) -> Line:
+) -> StyledLine:
     gap = " " * (cell - width)
     return [(_column(point.confidence) * width + gap, _tone(detail, point)) for point in shown]
 
@@ -101,7 +101,7 @@ def _column(confidence: float) -> str:
     return _HEIGHTS[max(0, min(7, math.ceil(confidence * 8) - 1))]
 
 
-def _mark(detail: SampleDetail, point: HistoryPoint, left: int, width: int) -> Line:
+def _mark(detail: SampleDetail, point: HistoryPoint, left: int, width: int) -> StyledLine:
     """▲ at a cell, and beside it in words what stands above it, as far as there is room."""
     epoch = f"epoch {point.epoch}"
     says = (
@@ -130,8 +130,8 @@ _MANY_BARS = 12
 class SampleText:
     """Lines, and where the history begins among them."""
 
-    lines: list[Line]
-    strip: Strip | None = None
+    lines: list[StyledLine]
+    strip: HistoryStrip | None = None
     strip_top: int = 0
 
     def epoch_at(self, x: int, y: int) -> int | None:
@@ -186,7 +186,7 @@ def wanted_height(detail: SampleDetail, width: int) -> int:
     return height + (1 + STRIP_HEIGHT if detail.history else 0)
 
 
-def _words(detail: SampleDetail, width: int) -> list[Line]:
+def _words(detail: SampleDetail, width: int) -> list[StyledLine]:
     """The labels, how sure the model is, and the measures, the most important first."""
     parts: list[Span] = [
         (f"{visible(detail.samples_name)} {detail.index}", Tone.QUIET),
@@ -199,9 +199,9 @@ def _words(detail: SampleDetail, width: int) -> list[Line]:
         parts.append((says, Tone.WRONG if detail.wrong else Tone.RIGHT))
     measures: list[Span] = []
     if detail.loss is not None:
-        measures.append((f"loss {figure(detail.loss)}", Tone.PLAIN))
+        measures.append((f"loss {metric(detail.loss)}", Tone.PLAIN))
     if detail.margin is not None:
-        measures.append((f"margin {figure(detail.margin)}", Tone.PLAIN))
+        measures.append((f"margin {metric(detail.margin)}", Tone.PLAIN))
     if detail.second is not None:
         second = f"second guess {detail.name(detail.second)}"
         if detail.probabilities is not None and detail.second < len(detail.probabilities):
@@ -210,7 +210,7 @@ def _words(detail: SampleDetail, width: int) -> list[Line]:
     return [*flow(parts, width), *flow(measures, width)]
 
 
-def _notes(detail: SampleDetail, width: int) -> list[Line]:
+def _notes(detail: SampleDetail, width: int) -> list[StyledLine]:
     sentences = [visible(detail.note)] if detail.note else []
     if detail.predicted is not None and detail.probabilities is None:
         sentences.append(NOT_KEPT)

@@ -2,7 +2,7 @@
 
 from mnist_core.benchmark.contest import Contest, ContestTask, Scores
 from mnist_core.data.dataset import Dataset
-from mnist_tui.commands.event_lines import count
+from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
 PACES: dict[ContestTask, str] = {"mlp": "s/epoch", "linear": "it/s", "logistic": "it/s"}

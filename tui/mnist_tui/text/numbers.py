@@ -4,14 +4,35 @@ import math
 from datetime import datetime
 
 
-def count(number: int) -> str:
-    """60000 as "60 000"."""
-    return f"{number:_}".replace("_", " ")
+def count(number: int, noun: str = "", plural: str = "") -> str:
+    """60000 as "60 000" or, of a noun, "60 000 examples"; one of it as "1 example"."""
+    digits = f"{number:_}".replace("_", " ")
+    return f"{digits} {noun if number == 1 else plural or noun + 's'}" if noun else digits
+
+
+def metric(value: float | None) -> str:
+    """A loss or an accuracy: four decimals, fewer digits for huge ones; "-" when there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if abs(value) >= 1000 else f"{value:.4f}"
 
 
 def percent(share: float, digits: int = 0) -> str:
     """0.9312 as "93 %" or, with two digits, "93.12 %"."""
     return f"{share * 100:.{digits}f} %" if math.isfinite(share) else "nan"
+
+
+def share_text(part: int, whole: int, cells: int) -> str:
+    """`part` of `whole` in percent without the sign, in at most `cells` (3 or more); "-" of none.
+
+    Only the whole is 100: 9999 of 10 000 are 99.9.
+    """
+    if whole == 0:
+        return "-"
+    if part == whole:
+        return "100"
+    digits = 1 if cells >= 4 else 0
+    return f"{min(100 * part / whole, 99.9 if digits else 99):.{digits}f}"
 
 
 def rate(examples_per_second: float) -> str:

@@ -19,7 +19,7 @@ class Tone(StrEnum):
 
 
 Span = tuple[str, Tone]
-Line = list[Span]
+StyledLine = list[Span]
 
 
 def line_width(line: Iterable[Span]) -> int:
@@ -27,9 +27,9 @@ def line_width(line: Iterable[Span]) -> int:
     return sum(cell_len(text) for text, _ in line)
 
 
-def flow(parts: Sequence[Span], width: int, separator: str = " · ") -> list[Line]:
+def flow(parts: Sequence[Span], width: int, separator: str = " · ") -> list[StyledLine]:
     """`parts` in as few lines of at most `width` cells as their order allows."""
-    lines: list[Line] = []
+    lines: list[StyledLine] = []
     for text, tone in parts:
         text = shorten(text, width)
         if lines and line_width(lines[-1]) + cell_len(separator) + cell_len(text) <= width:
@@ -37,9 +37,3 @@ def flow(parts: Sequence[Span], width: int, separator: str = " · ") -> list[Lin
         else:
             lines.append([(text, tone)])
     return lines
-
-
-def padded(text: str, width: int) -> str:
-    """`text` shortened or filled up with blanks to exactly `width` cells."""
-    text = shorten(text, width)
-    return text + " " * (width - cell_len(text))

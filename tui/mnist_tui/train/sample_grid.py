@@ -14,7 +14,15 @@ from textual.widget import Widget
 
 from mnist_tui.text.digits import Pictures, PictureStyle, ink, render, without_shared_margin
 from mnist_tui.text.visible_text import visible
-from mnist_tui.ui.sample_sheet import Predictions, Samples, Sheet, SheetStyles, arrange, draw, title
+from mnist_tui.ui.sample_sheet import (
+    Predictions,
+    Samples,
+    Sheet,
+    SheetStyles,
+    arrange,
+    draw,
+    title_text,
+)
 
 EMPTY_TEXT = "Test digits appear here once there is data. Wrong ones turn red and carry a ✗."
 
@@ -69,7 +77,7 @@ class SampleGrid(Widget, can_focus=True):
             return "Samples"
         shown = np.s_[: self.shown_count]
         predictions = None if self._predictions is None else self._predictions[shown]
-        return title(
+        return title_text(
             self._epoch, self._samples.true_labels[shown], predictions, self.size.width - 4
         )
 

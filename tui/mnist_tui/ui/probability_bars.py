@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from mnist_tui.text import numbers
-from mnist_tui.text.styled_text import Line, Tone, padded
-from mnist_tui.text.visible_text import shorten, visible
+from mnist_tui.text.styled_text import StyledLine, Tone
+from mnist_tui.text.visible_text import class_name, padded, shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class SampleDetail:
 
     def name(self, label: int) -> str:
         """The class name, safe to draw, or the number of a class that has none."""
-        return visible(self.class_names[label]) if label < len(self.class_names) else str(label)
+        return class_name(label, self.class_names)
 
 
 FEWEST = 3
@@ -74,13 +74,13 @@ _LEAST = 0.001
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-Name = Callable[[int], str]
+NameOf = Callable[[int], str]
 """The name of a class, safe to draw."""
-Marks = Mapping[int, tuple[str, Tone]]
+ClassMarks = Mapping[int, tuple[str, Tone]]
 """The classes that are shown whatever their probability, each with its sign of one cell."""
 
 
-def probability_bars(detail: SampleDetail, width: int, height: int) -> list[Line]:
+def probability_bars(detail: SampleDetail, width: int, height: int) -> list[StyledLine]:
     """At most `height` lines, at least `FEWEST` asked for, the true and the predicted class marked.
 
     Without probabilities the predicted class alone, if its confidence is known.
@@ -97,8 +97,8 @@ def probability_bars(detail: SampleDetail, width: int, height: int) -> list[Line
 
 
 def class_bars(
-    probabilities: NDArray[np.float32], name: Name, marks: Marks, width: int, height: int
-) -> list[Line]:
+    probabilities: NDArray[np.float32], name: NameOf, marks: ClassMarks, width: int, height: int
+) -> list[StyledLine]:
     """At most `height` lines, one more than there are `marks` asked for.
 
     In the order of the classes when all have room; otherwise those with marks and the most
@@ -136,18 +136,18 @@ def _below(largest: float) -> str:
     return f" below {(math.floor(largest * 1000) + 1) / 10:.1f} %"
 
 
-def _name_width(name: Name, classes: list[int], width: int) -> int:
+def _name_width(name: NameOf, classes: list[int], width: int) -> int:
     longest = max(cell_len(name(label)) for label in classes)
     return max(1, min(longest, _NAME, width - _SIGN - _PERCENT - 2))
 
 
 def _bar(
-    label: int, probability: float, name: Name, marks: Marks, name_width: int, width: int
-) -> Line:
+    label: int, probability: float, name: NameOf, marks: ClassMarks, name_width: int, width: int
+) -> StyledLine:
     """Sign, name, bar and percent."""
     sign, tone = marks.get(label, (" ", Tone.PLAIN))
     room = min(_LONGEST_BAR, width - _SIGN - name_width - _PERCENT - 2)
-    parts: Line = [(f"{sign} {padded(name(label), name_width)} ", tone)]
+    parts: StyledLine = [(f"{sign} {padded(name(label), name_width)} ", tone)]
     if room > 0:
         parts.append((_blocks(probability, room) + " ", tone))
     percent = _percent(probability).rjust(_PERCENT)

@@ -272,7 +272,7 @@ def _half_block_style(ink: Color | None, paper: Color | None, upper: int, lower:
     return Style(color=blend(upper), bgcolor=blend(lower))
 
 
-def title(
+def title_text(
     epoch: int | None, true_labels: NDArray[np.uint16], predictions: Predictions | None, width: int
 ) -> str:
     """What is shown and as of when: `Samples · epoch 3 · 22 of 24 right`, or less if too wide."""

@@ -62,7 +62,7 @@ def _loading(progress: DatasetProgressed) -> str:
 
 
 def run_line(session: Session, width: int) -> Content:
-    """The second line: state, epoch, progress, speed, time left, latest figures.
+    """The second line: state, epoch, progress, speed, time left, latest metrics.
 
     Parts are left out, the least important first, where `width` is short; the state and the epoch
     always stay.
@@ -100,11 +100,11 @@ def _parts(progress: RunProgress, state: State) -> list[tuple[int, Content]]:
         parts.append((3, _muted(f"  in {duration(progress.batch.seconds)}")))
     epoch = progress.epoch
     if epoch is not None:
-        figures = _muted("  test ") + Content.styled(percent(epoch.test_accuracy, 2), "bold")
+        metrics = _muted("  test ") + Content.styled(percent(epoch.test_accuracy, 2), "bold")
         if epoch.train_accuracy is not None:
             train = _muted("  train ") + Content(percent(epoch.train_accuracy, 2))
-            figures = train + figures
-        parts.append((4, figures))
+            metrics = train + metrics
+        parts.append((4, metrics))
     return parts
 
 

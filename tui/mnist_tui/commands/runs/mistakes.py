@@ -12,10 +12,9 @@ from mnist_core.network.evaluation import probabilities
 from mnist_core.network.mistakes import mistakes
 from mnist_core.store import RunRecord, RunStore, StoredAnswers, StoredLabels, StoreError
 from mnist_core.store.answers import measured
-from mnist_tui.commands.event_lines import count, figure
 from mnist_tui.commands.runs.with_store import stored_runs, with_store
 from mnist_tui.runtime.output import line_writer
-from mnist_tui.text.numbers import percent
+from mnist_tui.text.numbers import count, metric, percent
 from mnist_tui.text.table import in_columns
 from mnist_tui.text.visible_text import visible
 
@@ -166,8 +165,8 @@ def _row(mistake: _Mistake) -> tuple[str, ...]:
         str(mistake.index),
         visible(mistake.true_name),
         visible(mistake.predicted_name),
-        figure(mistake.confidence),
-        figure(mistake.loss),
+        metric(mistake.confidence),
+        metric(mistake.loss),
     )
 
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import EpochRecord, RunRecord, RunStore
-from mnist_tui.commands.event_lines import count, figure
 from mnist_tui.commands.runs.run_text import details_to_json, local_time, recipe, score
 from mnist_tui.commands.runs.with_store import stored_runs, with_store
 from mnist_tui.lab.reproduce import command_line
 from mnist_tui.runtime.output import line_writer
-from mnist_tui.text.numbers import duration, rate
+from mnist_tui.text.numbers import count, duration, metric, rate
 from mnist_tui.text.table import in_columns
 from mnist_tui.text.visible_text import visible
 
@@ -89,7 +88,7 @@ def _epoch_lines(record: RunRecord, epochs: list[EpochRecord]) -> list[str]:
     names = [f"{part}_{metric}" for part in sets for metric in ("loss", "accuracy")]
     header = ["epoch", "step", *(name.replace("_", " ") for name in names), "seconds"]
     rows = [
-        [str(epoch.epoch), str(epoch.step), *(figure(getattr(epoch, name)) for name in names),
+        [str(epoch.epoch), str(epoch.step), *(metric(getattr(epoch, name)) for name in names),
          f"{epoch.seconds:.2f}"]
         for epoch in epochs
     ]  # fmt: skip

@@ -8,9 +8,9 @@ import pytest
 from mnist_core.data.dataset import Examples
 from mnist_core.store import StoredAnswers
 from mnist_core.store.answers import AnswerHistory
-from mnist_tui.mistakes.labelled_answers import Judged
+from mnist_tui.mistakes.labelled_answers import LabelledAnswers
 from mnist_tui.mistakes.sample_filter import FilterError, SampleFilter, parse_sample_filter
-from mnist_tui.mistakes.sample_query import Kind, Order, Showing, rows
+from mnist_tui.mistakes.sample_query import Kind, Order, SampleQuery, rows
 
 NAMES = ("cat", "dog", "1")
 LABELS = np.array([0, 0, 0, 1, 1, 1, 2, 2], np.uint16)
@@ -33,9 +33,9 @@ EPOCHS = [
 
 
 @pytest.fixture
-def judged() -> Judged:
+def labelled() -> LabelledAnswers:
     images = np.zeros((8, 2, 2), np.uint8)
-    return Judged(Examples(images, LABELS), NAMES, EPOCHS[-1])
+    return LabelledAnswers(Examples(images, LABELS), NAMES, EPOCHS[-1])
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def history() -> AnswerHistory:
     return made
 
 
-def found(judged: Judged, text: str) -> list[int]:
+def found(labelled: LabelledAnswers, text: str) -> list[int]:
     parsed = parse_sample_filter(text, NAMES)
-    return np.flatnonzero(parsed.mask(judged)).tolist()
+    return np.flatnonzero(parsed.mask(labelled)).tolist()
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def found(judged: Judged, text: str) -> list[int]:
         ("margin<0.6", [0]),
     ],
 )
-def test_filters(judged: Judged, text: str, indices: list[int]) -> None:
-    assert found(judged, text) == indices
+def test_filters(labelled: LabelledAnswers, text: str, indices: list[int]) -> None:
+    assert found(labelled, text) == indices
 
 
 @pytest.mark.parametrize(
@@ -89,11 +89,11 @@ def test_what_cannot_be_understood_is_a_sentence(text: str, sentence: str) -> No
 
 
 def test_before_any_answer_every_sample_is_shown() -> None:
-    plain = Judged(Examples(np.zeros((8, 2, 2), np.uint8), LABELS), NAMES)
-    assert rows(Showing(), plain).tolist() == list(range(8))
-    shown = rows(Showing(filter=parse_sample_filter("class:dog", NAMES)), plain)
+    plain = LabelledAnswers(Examples(np.zeros((8, 2, 2), np.uint8), LABELS), NAMES)
+    assert rows(SampleQuery(), plain).tolist() == list(range(8))
+    shown = rows(SampleQuery(filter=parse_sample_filter("class:dog", NAMES)), plain)
     assert shown.tolist() == [3, 4, 5]
-    assert rows(Showing(filter=parse_sample_filter("conf>0", NAMES)), plain).tolist() == []
+    assert rows(SampleQuery(filter=parse_sample_filter("conf>0", NAMES)), plain).tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -107,31 +107,33 @@ def test_before_any_answer_every_sample_is_shown() -> None:
         (Order.INDEX, True, [7, 5, 3, 2]),
     ],
 )
-def test_orders(judged: Judged, order: Order, reverse: bool, indices: list[int]) -> None:
-    assert rows(Showing(order=order, reverse=reverse), judged).tolist() == indices
+def test_orders(labelled: LabelledAnswers, order: Order, reverse: bool, indices: list[int]) -> None:
+    assert rows(SampleQuery(order=order, reverse=reverse), labelled).tolist() == indices
 
 
-def test_without_logits_there_is_no_margin_to_sort_by(judged: Judged) -> None:
-    bare = replace(judged, answers=answers(2, [0, 0, 1, 0, 1, 2, 2, 0], logits=False))
-    assert rows(Showing(order=Order.MARGIN), bare).tolist() == [2, 3, 5, 7]
+def test_without_logits_there_is_no_margin_to_sort_by(labelled: LabelledAnswers) -> None:
+    bare = replace(labelled, answers=answers(2, [0, 0, 1, 0, 1, 2, 2, 0], logits=False))
+    assert rows(SampleQuery(order=Order.MARGIN), bare).tolist() == [2, 3, 5, 7]
     assert found(bare, "margin<2") == []
 
 
-def test_a_model_that_broke_down_comes_first(judged: Judged) -> None:
+def test_a_model_that_broke_down_comes_first(labelled: LabelledAnswers) -> None:
     said = EPOCHS[-1]
     losses = said.losses.copy()
     losses[3] = np.nan
-    broken = replace(judged, answers=replace(said, losses=losses, logits=None))
-    assert rows(Showing(), broken).tolist() == [3, 7, 5, 2]
-    assert rows(Showing(reverse=True), broken).tolist()[0] == 3
+    broken = replace(labelled, answers=replace(said, losses=losses, logits=None))
+    assert rows(SampleQuery(), broken).tolist() == [3, 7, 5, 2]
+    assert rows(SampleQuery(reverse=True), broken).tolist()[0] == 3
 
 
-def test_a_cell_shows_its_mistakes_and_the_diagonal_what_is_right(judged: Judged) -> None:
-    assert rows(Showing().with_cell(1, 0), judged).tolist() == [3]
-    assert rows(Showing().with_cell(1, None), judged).tolist() == [5, 3]
-    assert rows(Showing().with_cell(None, 0), judged).tolist() == [7, 3]
-    diagonal = Showing(order=Order.CONFIDENCE).with_cell(0, 0)
-    assert rows(diagonal, judged).tolist() == [0, 1]  # the least sure first
+def test_a_cell_shows_its_mistakes_and_the_diagonal_what_is_right(
+    labelled: LabelledAnswers,
+) -> None:
+    assert rows(SampleQuery().with_cell(1, 0), labelled).tolist() == [3]
+    assert rows(SampleQuery().with_cell(1, None), labelled).tolist() == [5, 3]
+    assert rows(SampleQuery().with_cell(None, 0), labelled).tolist() == [7, 3]
+    diagonal = SampleQuery(order=Order.CONFIDENCE).with_cell(0, 0)
+    assert rows(diagonal, labelled).tolist() == [0, 1]  # the least sure first
 
 
 @pytest.mark.parametrize(
@@ -146,24 +148,24 @@ def test_a_cell_shows_its_mistakes_and_the_diagonal_what_is_right(judged: Judged
     ],
 )
 def test_what_changed_since_an_epoch(
-    judged: Judged, history: AnswerHistory, kind: Kind, since: int, indices: list[int]
+    labelled: LabelledAnswers, history: AnswerHistory, kind: Kind, since: int, indices: list[int]
 ) -> None:
-    showing = Showing(kind=kind, since=since, order=Order.INDEX)
-    assert rows(showing, judged, history).tolist() == indices
+    query = SampleQuery(kind=kind, since=since, order=Order.INDEX)
+    assert rows(query, labelled, history).tolist() == indices
 
 
-def test_what_another_run_sees_differently(judged: Judged) -> None:
+def test_what_another_run_sees_differently(labelled: LabelledAnswers) -> None:
     theirs = np.array([0, 1, 1, 1, 1, 0, 2, 2], np.uint8)
 
     def shown(kind: Kind) -> list[int]:
-        return rows(Showing(kind=kind, order=Order.INDEX), judged, None, theirs).tolist()
+        return rows(SampleQuery(kind=kind, order=Order.INDEX), labelled, None, theirs).tolist()
 
     assert shown(Kind.ONLY_OURS) == [1]
     assert shown(Kind.ONLY_THEIRS) == [3, 7]
     assert shown(Kind.BOTH_WRONG) == [2, 5]
 
 
-def test_a_filter_for_an_index_finds_it_though_it_is_right(judged: Judged) -> None:
+def test_a_filter_for_an_index_finds_it_though_it_is_right(labelled: LabelledAnswers) -> None:
     wanted = parse_sample_filter("index:4", NAMES)
-    assert rows(Showing(filter=wanted), judged).tolist() == [4]
-    assert rows(Showing(filter=SampleFilter("")), judged).tolist() == [7, 5, 3, 2]
+    assert rows(SampleQuery(filter=wanted), labelled).tolist() == [4]
+    assert rows(SampleQuery(filter=SampleFilter("")), labelled).tolist() == [7, 5, 3, 2]

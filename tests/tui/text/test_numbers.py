@@ -1,0 +1,21 @@
+import math
+
+import pytest
+
+from mnist_tui.text.numbers import metric, share_text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0.12345, "0.1235"), (math.nan, "nan"), (-math.inf, "-inf"), (1.5e9, "1.5e+09")],
+)
+def test_metrics(value: float | None, text: str) -> None:
+    assert metric(value) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "cells", "text"),
+    [(9999, 10_000, 4, "99.9"), (1, 1, 3, "100"), (999, 1000, 3, "99"), (0, 0, 5, "-")],
+)
+def test_only_the_whole_is_100_percent(part: int, whole: int, cells: int, text: str) -> None:
+    assert share_text(part, whole, cells) == text
