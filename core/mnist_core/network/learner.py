@@ -103,7 +103,7 @@ EVALUATION_BATCH = 1000
 """Examples in one forward pass: fast on a CPU, and small beside the weights in memory."""
 
 
-class Mark(NamedTuple):
+class WeightsSnapshot(NamedTuple):
     """The arrays of a learner at some moment."""
 
     parameters: Arrays
@@ -193,13 +193,13 @@ class Learner:
         """Copies of the weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
         return tuple(np.array(array) for array in self._parameters)
 
-    def mark(self) -> "Mark":
+    def snapshot(self) -> "WeightsSnapshot":
         """Where the learner stands, to go back to; free, since MLX never changes an array."""
-        return Mark(self._parameters, self._state)
+        return WeightsSnapshot(self._parameters, self._state)
 
-    def go_back(self, mark: "Mark") -> None:
-        """Continue from a mark of this learner."""
-        self._parameters, self._state = mark.parameters, mark.state
+    def go_back(self, snapshot: "WeightsSnapshot") -> None:
+        """Continue from a snapshot of this learner."""
+        self._parameters, self._state = snapshot.parameters, snapshot.state
 
     def update(self, rows: NDArray[np.int32], step: int, learning_rate: float) -> tuple[float, int]:
         """Train on one batch of training rows; `step` is the number of updates done before.

@@ -80,7 +80,7 @@ class EpochSteps:
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class EffectiveRecipe:
     """Changes known for later do not count, so that a repeated run has the same learning rates."""
 
     hyperparameters: Hyperparameters
@@ -89,7 +89,7 @@ class InForce:
     epoch_steps: EpochSteps
 
     @classmethod
-    def at_start(cls, hyperparameters: Hyperparameters, examples: int) -> "InForce":
+    def at_start(cls, hyperparameters: Hyperparameters, examples: int) -> "EffectiveRecipe":
         """Before any change."""
         steps = steps_per_epoch(examples, hyperparameters.batch_size)
         return cls(hyperparameters, examples, EpochSteps.of(steps))
@@ -102,7 +102,7 @@ class InForce:
         steps_per_epoch: int,
         changes: Iterable[Change],
         step: int,
-    ) -> "InForce":
+    ) -> "EffectiveRecipe":
         """After `step` updates, as one sees it who knows the steps per epoch at the start."""
         start = cls(hyperparameters, examples, EpochSteps.of(steps_per_epoch))
         known = sorted(changes, key=lambda change: change.step)
@@ -123,7 +123,7 @@ class InForce:
             return self.epoch_steps.next_end(change.step)
         return change.step
 
-    def changed(self, change: Change) -> "InForce":
+    def changed(self, change: Change) -> "EffectiveRecipe":
         """With `change` in effect."""
         hyperparameters = self.hyperparameters.model_copy(update={change.field: change.value})
         epoch_steps = self.epoch_steps
@@ -134,7 +134,7 @@ class InForce:
 
     def after(
         self, changes: Iterable[Change], step: int, epoch_began: int
-    ) -> tuple["InForce", list[Change], list[Change]]:
+    ) -> tuple["EffectiveRecipe", list[Change], list[Change]]:
         """With the changes that took effect up to `step`; those, each at its moment; and the rest.
 
         Args:
@@ -142,7 +142,7 @@ class InForce:
             step: updates done.
             epoch_began: the same at the end of the last completed epoch.
         """
-        found: InForce = self
+        found: EffectiveRecipe = self
         made: list[Change] = []
         later: list[Change] = []
         for change in changes:

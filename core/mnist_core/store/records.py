@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
-from mnist_core.recipe.effective_recipe import InForce
+from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 
@@ -103,9 +103,9 @@ class RunRecord:
     """Those made during the run and those known for later, in the order of their steps."""
 
     @property
-    def in_force(self) -> InForce:
+    def recipe(self) -> EffectiveRecipe:
         """The recipe with the changes that have taken effect."""
-        return InForce.at(
+        return EffectiveRecipe.at(
             self.hyperparameters,
             self.train_examples,
             self.steps_per_epoch,

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mnist_core.recipe.changes import Change, ChangeError, Changes, changeable_fields, parse_change
-from mnist_core.recipe.effective_recipe import InForce
+from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import TakesEffect, make_hyperparameters
 
 
@@ -75,9 +75,11 @@ def test_what_was_asked_for_is_taken_once_by_its_kind() -> None:
 # -- in force ------------------------------------------------------------------------------------
 
 
-def start(**values: object) -> InForce:
+def start(**values: object) -> EffectiveRecipe:
     """100 examples in batches of 30: four updates an epoch."""
-    return InForce.at_start(make_hyperparameters({"batch_size": 30, "epochs": 5, **values}), 100)
+    return EffectiveRecipe.at_start(
+        make_hyperparameters({"batch_size": 30, "epochs": 5, **values}), 100
+    )
 
 
 def test_epochs_are_found_where_the_batch_size_changes() -> None:

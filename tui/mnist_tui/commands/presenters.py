@@ -23,7 +23,7 @@ from mnist_core.events import (
     event_to_json,
 )
 from mnist_core.recipe.changes import Change
-from mnist_core.recipe.effective_recipe import InForce
+from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_tui.commands.event_lines import (
     batch_line,
     change_line,
@@ -214,10 +214,10 @@ class TerminalLines:
         started = self._started
         if started is None:
             return
-        in_force = InForce.at(
+        recipe = EffectiveRecipe.at(
             started.hyperparameters, started.train_examples, started.steps_per_epoch, changes, step
         )
-        steps = in_force.epoch_steps
+        steps = recipe.epoch_steps
         self._epochs = epochs
         self._examples_per_step = started.train_examples / steps.in_epoch(steps.completed(step) + 1)
         self._progress.update(self._task, total=steps.end(epochs) - started.step)

@@ -23,7 +23,7 @@ from mnist_tui.text.digits import PictureStyle, style_after
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.footer import KeyFooter
 
-LOOK_INTERVAL = 0.25
+POLL_INTERVAL = 0.25
 """Seconds between two looks at whether the model has learned more."""
 _MNIST_SHAPE = (28, 28)
 _BESIDE = ((100, 44), (0, 30))
@@ -63,7 +63,7 @@ class DrawScreen(Screen[None]):
         self.query_one(SeenDigit).border_title = "As the network sees it"
         if self.app.no_color:
             self._show_style("ascii")
-        self.set_interval(LOOK_INTERVAL, self._look)
+        self.set_interval(POLL_INTERVAL, self._poll)
 
     def on_screen_resume(self) -> None:
         """The screen is on top, for the first time or again."""
@@ -79,7 +79,7 @@ class DrawScreen(Screen[None]):
 
     # -- drawing ---------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Take what the model has learned since the last look."""
         if not self.is_current:
             return

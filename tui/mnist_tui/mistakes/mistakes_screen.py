@@ -31,7 +31,7 @@ from mnist_tui.ui.dialogs import TextLine
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
 
-LOOK_INTERVAL = 0.25
+POLL_INTERVAL = 0.25
 """Seconds between two looks at whether a run has completed another epoch."""
 _MOST_PAIRS = 100
 _NOTHING = Tiles(
@@ -82,17 +82,17 @@ class MistakesScreen(Screen[None]):
         self.query_one("#filter-line").display = False
         self.query_one(ConfusedPairs).border_title = "Most confused"
         self._show_style()
-        self.set_interval(LOOK_INTERVAL, self._look)
+        self.set_interval(POLL_INTERVAL, self._poll)
         self._draw()
 
     def on_screen_resume(self) -> None:
         """The screen is on top, for the first time or again."""
         self._sources.forget()
-        self._look()
+        self._poll()
 
     # -- drawing ---------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         """Take what is new; the selection and the scroll stay where they are."""
         if not self.is_current:
             return
@@ -257,7 +257,7 @@ class MistakesScreen(Screen[None]):
     def _choose_epoch(self, event: SampleView.EpochChosen) -> None:
         event.stop()
         self._sources.show_epoch(event.epoch)
-        self._look()
+        self._poll()
 
     def _to_gallery(self) -> None:
         self.remove_class("-matrix")
@@ -318,7 +318,7 @@ class MistakesScreen(Screen[None]):
 
     def action_move_epoch(self, by: int) -> None:
         self._sources.move_epoch(by)
-        self._look()
+        self._poll()
 
     def action_set_since(self) -> None:
         """Count changes from the epoch looked at."""
@@ -329,7 +329,7 @@ class MistakesScreen(Screen[None]):
 
     def action_switch_samples(self) -> None:
         self._train = not self._train
-        self._look()
+        self._poll()
 
     def action_digit_style(self) -> None:
         self._picture_style = style_after(self._picture_style, self.app.no_color)
