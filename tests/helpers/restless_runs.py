@@ -96,7 +96,7 @@ class _Story:
         asked: ChangeQueue,
         chance: random.Random,
     ) -> None:
-        self._recipe = hyperparameters
+        self._hyperparameters = hyperparameters
         self._dataset = dataset
         self._samples = samples
         self._asked = asked
@@ -115,7 +115,7 @@ class _Story:
             state.seconds - BATCH_SECONDS * state.step if state is not None else 0.0
         )
         began = self._step - (state.batch if state is not None else 0)
-        self._in_force, self._made, self._later = self._start.after(
+        self._recipe, self._made, self._later = self._start.after(
             asked.scheduled, self._step, began
         )
         self._parameters = self._new_parameters()
@@ -132,8 +132,8 @@ class _Story:
             sizes = (len(examples.train), held_out, len(examples.test))
             where = (self._last_epoch, steps, self._epoch, self._step)
             yield RunStarted(
-                run_id, self._dataset.name, self._recipe, 10, *sizes, *where, "cpu", "BLAS", 1,
-                self._changes,
+                run_id, self._dataset.name, self._hyperparameters, 10, *sizes, *where,
+                "cpu", "BLAS", 1, self._changes,
             )  # fmt: skip
             if self._random.random() < 0.05:
                 yield CompilationFailed(self._step, "It is not compiled: [/] there is no g++.")
@@ -150,7 +150,7 @@ class _Story:
             yield self._ended(RunDiverged, run_id)
 
     def _train_epoch(self) -> Generator[Event, None, None]:
-        while self._step < self._in_force.epoch_steps.end(self._epoch + 1):
+        while self._step < self._recipe.epoch_steps.end(self._epoch + 1):
             yield from self._make_changes(TakesEffect.NOW)
             time.sleep(BATCH_SECONDS)
             if self._random.random() < 0.001:
@@ -178,7 +178,7 @@ class _Story:
         yield self._evaluated()
 
     def _batch(self) -> BatchCompleted:
-        before = self._step - self._in_force.epoch_steps.end(self._epoch)
+        before = self._step - self._recipe.epoch_steps.end(self._epoch)
         self._step += 1
         loss = math.nan if self._ruined else 2.3 / self._step + 0.1 * self._random.random()
         return BatchCompleted(
@@ -187,7 +187,7 @@ class _Story:
             before + 1,
             loss,
             self._random.random(),
-            self._in_force.learning_rate(self._step - 1),
+            self._recipe.learning_rate(self._step - 1),
             self._seconds,
             self._random.uniform(0, 10) if self._random.random() < 0.2 else None,
         )
@@ -203,10 +203,10 @@ class _Story:
         diverged = self._step
         self._step, self._epoch = self._healthy
         kept = [change for change in self._made if change.step <= self._step]
-        self._in_force, self._made, later = self._start.after(kept, self._step, self._step)
+        self._recipe, self._made, later = self._start.after(kept, self._step, self._step)
         self._later = later + self._later
         yield RunRewound(self._step, self._epoch, diverged, self._state(), self._changes)
-        rate = self._in_force.hyperparameters.learning_rate / 2
+        rate = self._recipe.hyperparameters.learning_rate / 2
         yield self._change("learning_rate", rate)
 
     def _make_changes(self, kind: TakesEffect) -> Generator[Event, None, None]:
@@ -216,9 +216,9 @@ class _Story:
             yield self._change(field, value)
 
     def _change(self, field: str, value: float) -> HyperparameterChanged:
-        previous = getattr(self._in_force.hyperparameters, field)
+        previous = getattr(self._recipe.hyperparameters, field)
         change = Change(self._step, field, value)
-        self._in_force = self._in_force.changed(change)
+        self._recipe = self._recipe.changed(change)
         self._made = [
             each for each in self._made if (each.step, each.field) != (change.step, field)
         ]
@@ -226,7 +226,7 @@ class _Story:
         epoch = self._epoch + 1
         return HyperparameterChanged(
             self._step, epoch, field, value, previous, self._last_epoch,
-            self._in_force.epoch_steps.in_epoch(epoch), self._changes,
+            self._recipe.epoch_steps.in_epoch(epoch), self._changes,
         )  # fmt: skip
 
     @property
@@ -248,7 +248,7 @@ class _Story:
         return kind(run_id, self._epoch, self._step, 0.5, 0.6, 0, 1.0, 1.0, 1000.0, self._state())
 
     def _state(self) -> TrainingState:
-        batch = max(0, self._step - self._in_force.epoch_steps.end(self._epoch))
+        batch = max(0, self._step - self._recipe.epoch_steps.end(self._epoch))
         return TrainingState(
             self._parameters, None, self._step, self._epoch, batch,
             best_test_accuracy=0.5, seconds=self._seconds,
@@ -261,7 +261,9 @@ class _Story:
     def _new_parameters(self) -> tuple[NDArray[np.float32], ...]:
         """Those of the network that the recipe asks for, unless that is a large one."""
         dataset = self._dataset
-        sizes = layer_sizes(dataset.input_size, self._recipe.hidden_sizes, dataset.class_count)
+        sizes = layer_sizes(
+            dataset.input_size, self._hyperparameters.hidden_sizes, dataset.class_count
+        )
         if parameter_count(sizes) > _MOST_PARAMETERS:
             sizes = layer_sizes(dataset.input_size, (), dataset.class_count)
         numbers = np.random.default_rng(self._random.randrange(2**32))
@@ -272,4 +274,4 @@ class _Story:
         )
 
     def _logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return logits(self._parameters, images, self._recipe, self._dataset)
+        return logits(self._parameters, images, self._hyperparameters, self._dataset)

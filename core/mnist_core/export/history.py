@@ -47,30 +47,30 @@ def read_history(store: RunStore, record: RunRecord) -> History:
 
 def _told(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted | HyperparameterChanged]:
     epoch_steps = EpochSteps.of(record.steps_per_epoch)
-    effective_recipe = EffectiveRecipe(record.hyperparameters, record.train_examples, epoch_steps)
+    recipe = EffectiveRecipe(record.hyperparameters, record.train_examples, epoch_steps)
     norms = {int(step): float(norm) for step, norm in store.gradient_norms(record.id)}
     to_come = list(record.changes)
     made: list[Change] = []
     last_epoch = record.hyperparameters.epochs
     rows = store.batches(record.id).tolist()
     for index in range(len(rows) + 1):
-        epoch = effective_recipe.epoch_steps.completed(index) + 1
-        for change in _due(to_come, effective_recipe, index):
+        epoch = recipe.epoch_steps.completed(index) + 1
+        for change in _due(to_come, recipe, index):
             to_come.remove(change)
             made.append(replace(change, step=index))
-            previous = getattr(effective_recipe.hyperparameters, change.field)
-            effective_recipe = effective_recipe.changed(made[-1])
+            previous = getattr(recipe.hyperparameters, change.field)
+            recipe = recipe.changed(made[-1])
             if change.field == "epochs":
                 last_epoch = max(int(change.value), epoch - 1)
             yield HyperparameterChanged(
                 index, epoch, change.field, change.value, previous, last_epoch,
-                effective_recipe.epoch_steps.in_epoch(epoch), (*made, *to_come),
+                recipe.epoch_steps.in_epoch(epoch), (*made, *to_come),
             )  # fmt: skip
         if index == len(rows):
             return
         loss, accuracy, learning_rate, seconds = rows[index]
-        size = effective_recipe.hyperparameters.batch_size
-        place = index - effective_recipe.epoch_steps.end(epoch - 1)
+        size = recipe.hyperparameters.batch_size
+        place = index - recipe.epoch_steps.end(epoch - 1)
         examples = min(size, record.train_examples - place * size)
         yield BatchCompleted(
             step=index + 1,
@@ -78,15 +78,15 @@ def _told(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted | Hyper
             batch=place + 1,
             loss=loss,
             accuracy=_unrounded(accuracy, round(accuracy * examples) / examples),
-            learning_rate=_unrounded(learning_rate, effective_recipe.learning_rate(index)),
+            learning_rate=_unrounded(learning_rate, recipe.learning_rate(index)),
             seconds=seconds,
             gradient_norm=norms.get(index + 1),
         )
 
 
-def _due(changes: list[Change], effective_recipe: EffectiveRecipe, step: int) -> list[Change]:
+def _due(changes: list[Change], recipe: EffectiveRecipe, step: int) -> list[Change]:
     """Those that take effect at `step`, in the order in which training makes them."""
-    due = [change for change in changes if effective_recipe.moment_of(change) <= step]
+    due = [change for change in changes if recipe.moment_of(change) <= step]
     return sorted(due, key=lambda change: change.takes_effect is TakesEffect.NOW)
 
 

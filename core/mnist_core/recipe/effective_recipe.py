@@ -81,10 +81,7 @@ class EpochSteps:
 
 @dataclass(frozen=True, slots=True)
 class EffectiveRecipe:
-    """A recipe with the changes that have taken effect.
-
-    Those known for later do not count, so that a repeated run has the same learning rates.
-    """
+    """Changes known for later do not count, so that a repeated run has the same learning rates."""
 
     hyperparameters: Hyperparameters
     examples: int

@@ -123,7 +123,7 @@ class RunRecord:
     """Those made during the run and those known for later, in the order of their steps."""
 
     @property
-    def effective_recipe(self) -> EffectiveRecipe:
+    def recipe(self) -> EffectiveRecipe:
         """The recipe with the changes that have taken effect."""
         return EffectiveRecipe.at(
             self.hyperparameters,

@@ -44,7 +44,7 @@ def mlx_runs(backend: Backend, *, hold: bool = False) -> RunFactory:
 
     When one diverges, it gives up; with `hold` it waits for `TrainingRun.decide` instead.
     """
-    in_force = backend
+    configured = backend
 
     def make_run(
         hyperparameters: Hyperparameters,
@@ -65,18 +65,18 @@ def mlx_runs(backend: Backend, *, hold: bool = False) -> RunFactory:
         def trained() -> Generator[Event, None, None]:
             from mnist_core.training.train import train
 
-            nonlocal in_force
+            nonlocal configured
             device, threads = backend.device, backend.threads
             if environment is not None:
                 device = "gpu" if environment.device == "gpu" else "cpu"
                 threads = environment.threads
-            if (device, threads) != (in_force.device, in_force.threads):
-                in_force = configure(device, threads)
+            if (device, threads) != (configured.device, configured.threads):
+                configured = configure(device, threads)
             yield from train(
                 hyperparameters,
                 dataset,
                 state,
-                backend=in_force,
+                backend=configured,
                 until_epoch=until_epoch,
                 samples=samples,
                 changes=asked,

@@ -24,7 +24,7 @@ from mnist_core.events import (
 )
 from mnist_core.recipe.changes import ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
-from mnist_core.training.trainer import RunUnderWay
+from mnist_core.training.trainer import Trainer
 
 SAMPLES_INTERVAL = 0.5
 """Seconds between two looks at the samples on show."""
@@ -72,7 +72,7 @@ def train(
         ValueError: a state or data set that does not fit the hyperparameters, as a sentence.
         BackendMissing: MLX cannot compute here, as a sentence.
     """
-    run = RunUnderWay(
+    run = Trainer(
         hyperparameters,
         dataset,
         state,
@@ -104,12 +104,12 @@ class _Story:
     """What is told of an epoch, and when."""
 
     def __init__(
-        self, run: RunUnderWay, samples: NDArray[np.uint8] | None, on_divergence: OnDivergence
+        self, run: Trainer, samples: NDArray[np.uint8] | None, on_divergence: OnDivergence
     ) -> None:
         self._run = run
         self._samples = samples
         self._on_divergence = on_divergence
-        self._next_look = 0.0
+        self._next_prediction = 0.0
 
     def epoch(self) -> Generator[Event, None, None]:
         """Train the rest of the epoch under way; it is left early where the run goes back."""
@@ -126,9 +126,9 @@ class _Story:
             divergence = run.watch_batch(batch)
             if divergence is not None and (yield from self._went_back(divergence)):
                 return
-            if self._samples is not None and time.monotonic() >= self._next_look:
-                yield run.look_at(self._samples)
-                self._next_look = time.monotonic() + SAMPLES_INTERVAL
+            if self._samples is not None and time.monotonic() >= self._next_prediction:
+                yield run.predict_samples(self._samples)
+                self._next_prediction = time.monotonic() + SAMPLES_INTERVAL
             if time.monotonic() >= next_checkpoint:
                 yield run.checkpoint()
                 next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL

@@ -57,17 +57,17 @@ _LEAST_SHARE = 2.0**-20
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class HealthyState:
     """A state to go back to."""
 
     state: TrainingState
-    """Without arrays of its own: those are in `snapshot`."""
-    snapshot: WeightsSnapshot
+    """Without arrays of its own: those are in `weights`."""
+    weights: WeightsSnapshot
     last_test: Evaluation | None
     examples: int
 
 
-class RunUnderWay:
+class Trainer:
     """What `mnist_core.training.train` drives: each method takes one step of the story."""
 
     def __init__(
@@ -81,7 +81,7 @@ class RunUnderWay:
         until_epoch: int | None,
     ) -> None:
         """See `mnist_core.training.train.train`."""
-        self._recipe = hyperparameters
+        self._hyperparameters = hyperparameters
         self._dataset = dataset
         self._backend = backend
         self._run_id = run_id
@@ -95,15 +95,15 @@ class RunUnderWay:
         self._state = state or TrainingState(initial_parameters(sizes, hyperparameters.seed), None)
         """Where the run stands; its arrays are those it started from, the learner has the rest."""
         self._at_start = EffectiveRecipe.at_start(hyperparameters, len(self._split.train))
-        self._in_force = self._at_start
+        self._recipe = self._at_start
         self._effective: list[Change] = []
         """Those that have taken effect, each at the step where it did."""
         self._scheduled = list(changes.scheduled)
         if state is not None:
-            self._in_force, self._effective, self._scheduled = self._at_start.after(
+            self._recipe, self._effective, self._scheduled = self._at_start.after(
                 self._scheduled, state.step, state.step - state.batch
             )
-        now = self._in_force.hyperparameters
+        now = self._recipe.hyperparameters
         self._last_epoch = until_epoch or now.epochs
         self._kernels = self._kernels_missing()
         """What is compiled beside the first batches; None when the step is compiled at once."""
@@ -113,7 +113,7 @@ class RunUnderWay:
         self._started_at = self._state.seconds
         self._examples = 0
         self._guard = DivergenceGuard(
-            self._moment(), self._state.step, chance_accuracy(self._split.test.labels)
+            self._healthy_state(), self._state.step, chance_accuracy(self._split.test.labels)
         )
 
     @property
@@ -124,7 +124,7 @@ class RunUnderWay:
     @property
     def epoch_is_complete(self) -> bool:
         """Whether every batch of the epoch under way is done."""
-        return self._state.batch >= self._in_force.epoch_steps.in_epoch(self._state.epoch + 1)
+        return self._state.batch >= self._recipe.epoch_steps.in_epoch(self._state.epoch + 1)
 
     def started(self) -> RunStarted:
         if self._kernels is not None:
@@ -133,7 +133,7 @@ class RunUnderWay:
         return RunStarted(
             run_id=self._run_id,
             dataset=self._dataset.name,
-            hyperparameters=self._recipe,
+            hyperparameters=self._hyperparameters,
             parameter_count=self._parameter_count,
             train_examples=len(self._split.train),
             validation_examples=len(validation) if validation else 0,
@@ -156,7 +156,7 @@ class RunUnderWay:
 
     def begin_epoch(self) -> None:
         """Put the training examples into the order of the epoch under way."""
-        recipe = self._recipe
+        recipe = self._hyperparameters
         self._order = batch_order(
             len(self._split.train), recipe.seed, self._state.epoch + 1, shuffle=recipe.shuffle
         )
@@ -165,9 +165,9 @@ class RunUnderWay:
         """Train on the next batch of the epoch under way."""
         began = time.perf_counter()
         state = self._state
-        size = self._in_force.hyperparameters.batch_size
+        size = self._recipe.hyperparameters.batch_size
         rows = self._order[state.batch * size : (state.batch + 1) * size]
-        learning_rate = self._in_force.learning_rate(state.step)
+        learning_rate = self._recipe.learning_rate(state.step)
         if self._kernels is not None and self._kernels.finished:
             self._learner.compile_step()
             self.close()
@@ -240,7 +240,7 @@ class RunUnderWay:
         """The state in the middle of an epoch."""
         return CheckpointReached(self._state.step, self._state.epoch + 1, self._snapshot())
 
-    def look_at(self, samples: NDArray[np.uint8]) -> SamplesPredicted:
+    def predict_samples(self, samples: NDArray[np.uint8]) -> SamplesPredicted:
         """Predict images (samples, height, width) with the model as it is now."""
         return SamplesPredicted(
             self._state.step,
@@ -291,14 +291,14 @@ class RunUnderWay:
                 last_epoch = int(value)
         last_epoch = max(last_epoch, self._state.epoch)
         for field, value in due.items():
-            same = value == getattr(self._in_force.hyperparameters, field)
+            same = value == getattr(self._recipe.hyperparameters, field)
             if not same or (field == "epochs" and last_epoch != self._last_epoch):
                 yield self._change(field, value, last_epoch)
 
     def _change(self, field: str, value: Value, last_epoch: int) -> HyperparameterChanged:
-        before = self._in_force.hyperparameters
+        before = self._recipe.hyperparameters
         change = Change(self._state.step, field, value)
-        self._in_force = self._in_force.changed(change)
+        self._recipe = self._recipe.changed(change)
         self._effective = [
             each for each in self._effective if (each.step, each.field) != (change.step, field)
         ]
@@ -313,13 +313,13 @@ class RunUnderWay:
             value=value,
             previous=getattr(before, field),
             epochs=last_epoch,
-            steps_per_epoch=self._in_force.epoch_steps.in_epoch(epoch),
+            steps_per_epoch=self._recipe.epoch_steps.in_epoch(epoch),
             changes=self._all_changes,
         )
 
     def _follow(self, before: Hyperparameters) -> None:
         """Let the learner take what is in force now, where `before` was."""
-        now = self._in_force.hyperparameters
+        now = self._recipe.hyperparameters
         self._learner.follow(now)
         if (before.dropout > 0, before.batch_size) == (now.dropout > 0, now.batch_size):
             return
@@ -336,17 +336,17 @@ class RunUnderWay:
 
     def watch_batch(self, batch: BatchCompleted) -> DivergenceDetected | None:
         """Look whether the run has diverged with this batch."""
-        reason = self._guard.after_batch(batch.step, batch.loss, self._moment)
+        reason = self._guard.after_batch(batch.step, batch.loss, self._healthy_state)
         return self._detected(reason, batch.epoch, batch.loss) if reason is not None else None
 
     def watch_epoch(self, epoch: EpochCompleted) -> DivergenceDetected | None:
         """Look whether the run has diverged in this epoch of training."""
-        reason = self._guard.after_epoch(epoch.step, epoch.test_accuracy, self._moment)
+        reason = self._guard.after_epoch(epoch.step, epoch.test_accuracy, self._healthy_state)
         loss = math.nan if epoch.train_loss is None else epoch.train_loss
         return self._detected(reason, epoch.epoch, loss) if reason is not None else None
 
     def _detected(self, reason: DivergenceReason, epoch: int, loss: float) -> DivergenceDetected:
-        cause = likely_cause(self._in_force.hyperparameters)
+        cause = likely_cause(self._recipe.hyperparameters)
         return DivergenceDetected(
             self._state.step, epoch, loss, reason, self._guard.healthy_step, cause
         )
@@ -357,16 +357,16 @@ class RunUnderWay:
         Raises:
             GiveUp: it has been halved so often that once more will not help.
         """
-        before = self._in_force.hyperparameters
+        before = self._recipe.hyperparameters
         rate = before.learning_rate / 2
-        if rate < _LEAST_SHARE * self._recipe.learning_rate:
+        if rate < _LEAST_SHARE * self._hyperparameters.learning_rate:
             raise GiveUp
-        diverged_step, moment = self._state.step, self._guard.go_back()
-        state = self._state = moment.state
-        self._learner.go_back(moment.snapshot)
-        self._last_test, self._examples = moment.last_test, moment.examples
+        diverged_step, healthy = self._state.step, self._guard.go_back()
+        state = self._state = healthy.state
+        self._learner.go_back(healthy.weights)
+        self._last_test, self._examples = healthy.last_test, healthy.examples
         kept = [change for change in self._effective if change.step <= state.step]
-        self._in_force, self._effective, later = self._at_start.after(
+        self._recipe, self._effective, later = self._at_start.after(
             kept, state.step, state.step - state.batch
         )
         self._scheduled = later + self._scheduled
@@ -376,13 +376,13 @@ class RunUnderWay:
         )
         yield self._change("learning_rate", rate, self._last_epoch)
 
-    def _moment(self) -> _Moment:
-        return _Moment(self._state, self._learner.snapshot(), self._last_test, self._examples)
+    def _healthy_state(self) -> HealthyState:
+        return HealthyState(self._state, self._learner.snapshot(), self._last_test, self._examples)
 
     # -- inside ----------------------------------------------------------------------------------
 
     def _kernels_missing(self) -> KernelWarmUp | None:
-        now = self._in_force.hyperparameters
+        now = self._recipe.hyperparameters
         return _kernels_to_make(now, self._dataset, len(self._split.train), self._backend)
 
     @property
@@ -392,7 +392,7 @@ class RunUnderWay:
     @property
     def _norm_interval(self) -> int:
         """Updates from one measured gradient norm to the next."""
-        steps = self._in_force.epoch_steps.in_epoch(self._state.epoch + 1)
+        steps = self._recipe.epoch_steps.in_epoch(self._state.epoch + 1)
         return max(_LEAST_STEPS_BETWEEN_NORMS, math.ceil(steps / _NORMS_PER_EPOCH))
 
     def _snapshot(self) -> TrainingState:

@@ -92,10 +92,7 @@ def test_changes_are_kept_where_they_took_effect(tiny: Dataset, store: RunStore)
     run = store.run(run_id)
     assert run.changes == MADE
     assert (run.epochs, run.hyperparameters.epochs) == (5, 4)
-    assert (
-        run.effective_recipe.hyperparameters.batch_size,
-        run.effective_recipe.epoch_steps.end(5),
-    ) == (30, 19)
+    assert (run.recipe.hyperparameters.batch_size, run.recipe.epoch_steps.end(5)) == (30, 19)
     assert store.runs()[0] == store.latest() == run
     assert_stored(store, run_id, events)
 

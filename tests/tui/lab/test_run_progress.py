@@ -79,8 +79,8 @@ def test_a_changed_batch_size_moves_epochs_and_end(progress: RunProgress) -> Non
     assert (progress.step, progress.steps_per_epoch, progress.planned_steps) == (7, 2, 12)
     assert [progress.epoch_steps.end(k) for k in range(4)] == [0, 4, 6, 8]
     assert progress.changes == [change]
-    assert progress.effective_recipe is not None
-    assert progress.effective_recipe.hyperparameters.batch_size == 20
+    assert progress.recipe is not None
+    assert progress.recipe.hyperparameters.batch_size == 20
     assert progress.hyperparameters == RECIPE
     left = progress.seconds_left
     assert left is not None

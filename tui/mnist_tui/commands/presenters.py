@@ -214,10 +214,10 @@ class TerminalLines:
         started = self._started
         if started is None:
             return
-        effective_recipe = EffectiveRecipe.at(
+        recipe = EffectiveRecipe.at(
             started.hyperparameters, started.train_examples, started.steps_per_epoch, changes, step
         )
-        steps = effective_recipe.epoch_steps
+        steps = recipe.epoch_steps
         self._epochs = epochs
         self._examples_per_step = started.train_examples / steps.in_epoch(steps.completed(step) + 1)
         self._progress.update(self._task, total=steps.end(epochs) - started.step)

@@ -130,7 +130,7 @@ class RunCurves(Curves):
             added["accuracy"],
             added["learning_rate"],
             added["seconds"],
-            self.record.effective_recipe.epoch_steps,
+            self.record.recipe.epoch_steps,
         )
 
 

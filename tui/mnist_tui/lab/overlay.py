@@ -107,9 +107,7 @@ def _end_of(curves: RunCurves, axis: str) -> float:
     record = curves.record
     if record.state.is_live and axis != "time":
         return float(
-            record.effective_recipe.epoch_steps.end(record.epochs)
-            if axis == "step"
-            else record.epochs
+            record.recipe.epoch_steps.end(record.epochs) if axis == "step" else record.epochs
         )
     series = (curves.train_loss, curves.test_loss)
     return max((float(one.x(axis)[-1]) for one in series if len(one)), default=0.0)

@@ -44,9 +44,7 @@ def _planned_epochs(record: RunRecord) -> int:
     epochs = record.hyperparameters.epochs
     for change in record.changes:
         if change.field == "epochs" and change.step <= record.step:
-            epochs = max(
-                int(change.value), record.effective_recipe.epoch_steps.completed(change.step)
-            )
+            epochs = max(int(change.value), record.recipe.epoch_steps.completed(change.step))
     return epochs
 
 

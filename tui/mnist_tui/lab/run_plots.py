@@ -190,7 +190,7 @@ def _x_axis(progress: RunProgress, view: View) -> XAxis:
 
 def _epoch_ends(progress: RunProgress, axis: str) -> Sequence[float]:
     """Also those to come, but for the time of these."""
-    if progress.effective_recipe is None:
+    if progress.recipe is None:
         return ()
     if axis == "epoch":
         return range(1, progress.planned_epochs)

@@ -72,7 +72,7 @@ class RunProgress(Curves):
         """Those made so far, in their order."""
         self.scheduled: list[Change] = []
         """Those known for later."""
-        self.effective_recipe: EffectiveRecipe | None = None
+        self.recipe: EffectiveRecipe | None = None
         """What it follows now; None until it has begun."""
         self.planned_epochs = hyperparameters.epochs
         """The epoch it is to end with."""
@@ -93,19 +93,17 @@ class RunProgress(Curves):
     @property
     def epoch_steps(self) -> EpochSteps:
         """Which epoch each update belongs to; of one update each until the run has begun."""
-        return self.effective_recipe.epoch_steps if self.effective_recipe else EpochSteps.of(1)
+        return self.recipe.epoch_steps if self.recipe else EpochSteps.of(1)
 
     @property
     def steps_per_epoch(self) -> int:
         """Updates in the epoch under way; 0 until the run has begun."""
-        return (
-            self.epoch_steps.in_epoch(max(1, self.epoch_under_way)) if self.effective_recipe else 0
-        )
+        return self.epoch_steps.in_epoch(max(1, self.epoch_under_way)) if self.recipe else 0
 
     @property
     def planned_steps(self) -> int:
         """Updates up to the planned end; 0 until the run has begun."""
-        return self.epoch_steps.end(self.planned_epochs) if self.effective_recipe else 0
+        return self.epoch_steps.end(self.planned_epochs) if self.recipe else 0
 
     @property
     def epoch_under_way(self) -> int:
@@ -116,9 +114,7 @@ class RunProgress(Curves):
     @property
     def hyperparameters_now(self) -> Hyperparameters:
         """Those in force: the recipe with the changes that have taken effect."""
-        return (
-            self.effective_recipe.hyperparameters if self.effective_recipe else self.hyperparameters
-        )
+        return self.recipe.hyperparameters if self.recipe else self.hyperparameters
 
     @property
     def state(self) -> TrainingState | None:
@@ -147,9 +143,7 @@ class RunProgress(Curves):
     @property
     def _batch_examples(self) -> float:
         """Examples in a batch, the last partial one averaged in."""
-        return (
-            self.effective_recipe.examples / self.steps_per_epoch if self.effective_recipe else 0.0
-        )
+        return self.recipe.examples / self.steps_per_epoch if self.recipe else 0.0
 
     def apply(self, events: Iterable[Event]) -> None:
         """Take the events of one look at the mailbox, in their order."""
@@ -240,9 +234,7 @@ class RunProgress(Curves):
         epoch_steps = EpochSteps.of(began.steps_per_epoch)
         start = EffectiveRecipe(began.hyperparameters, began.train_examples, epoch_steps)
         known = sorted(changes, key=lambda change: change.step)
-        self.effective_recipe, self.changes, self.scheduled = start.after(
-            known, self.step, self.step
-        )
+        self.recipe, self.changes, self.scheduled = start.after(known, self.step, self.step)
 
     def _change(self, event: HyperparameterChanged) -> None:
         self.planned_epochs = event.epochs

@@ -44,7 +44,7 @@ class RunChartScreen(ChartScreen):
         """Hide the keys that would do nothing now."""
         if action == "epoch_cursor":
             progress = self._session.progress
-            return progress is not None and progress.effective_recipe is not None
+            return progress is not None and progress.recipe is not None
         return super().check_action(action, parameters)
 
     def action_log_loss(self) -> None:
@@ -61,7 +61,7 @@ class RunChartScreen(ChartScreen):
     def action_epoch_cursor(self, by: int) -> None:
         """Move the cursor to the end of the next epoch or the one before; at first, the last."""
         progress = self._session.progress
-        if progress is None or progress.effective_recipe is None:
+        if progress is None or progress.recipe is None:
             return
         epoch_steps, cursor = progress.epoch_steps, self._session.cursor
         last = float(epoch_steps.epochs(progress.step))

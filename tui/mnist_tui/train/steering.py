@@ -156,7 +156,7 @@ class SteeringScreen(RunChartScreen):
     def fork(self, record: RunRecord) -> None:
         """Put the hyperparameters of a stored run into the form."""
         form = self.query_one(HyperparameterForm)
-        form.load(record.effective_recipe.hyperparameters)
+        form.load(record.recipe.hyperparameters)
         self._focus_form()
         how = (
             f"{key_hint('run')} trains with them; enter changes the run under way."

@@ -75,7 +75,7 @@ def draw_comparison(
     lines = [*_legend(overlays, width), [Segment("")]]
     room = height - len(lines)
     # With other batch sizes a step is not the same amount of training.
-    lengths = {overlay.curves.record.effective_recipe.epoch_steps for overlay in overlays}
+    lengths = {overlay.curves.record.recipe.epoch_steps for overlay in overlays}
     axis = "step" if len(lengths) == 1 else "epoch"
     for index, metric in enumerate(metrics):
         rows = max(_LOWEST, room // (len(metrics) - index))
