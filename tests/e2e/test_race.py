@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from helpers.terminal import Terminal
+from mnist_core.benchmark.kept_race import kept_races
 from mnist_core.store import RaceState, RunStore
 
 OpenTerminal = Callable[..., Terminal]
@@ -103,9 +104,9 @@ def test_a_race_is_watched_and_kept(open_terminal: OpenTerminal, tmp_path: Path)
     assert terminal.unrestored() == []
     assert terminal.stray_processes() == []
     assert "Traceback" not in terminal.output()
-    (record,) = RunStore(home).races()
-    assert record.state is RaceState.COMPLETED
-    assert len(record.scores.laps) == 4
+    (kept,) = kept_races(RunStore(home).races())
+    assert kept.record.state is RaceState.COMPLETED
+    assert len(kept.score.laps) == 4
 
 
 def test_quitting_in_the_middle_ends_the_engines(
@@ -132,6 +133,6 @@ def test_quitting_in_the_middle_ends_the_engines(
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []
     assert workers_of(home) == []
-    (record,) = RunStore(home).races()
-    assert record.state is RaceState.STOPPED
-    assert record.scores.laps
+    (kept,) = kept_races(RunStore(home).races())
+    assert kept.record.state is RaceState.STOPPED
+    assert kept.score.laps

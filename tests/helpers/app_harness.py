@@ -8,7 +8,7 @@ from helpers.lab import Lab
 from helpers.scripted import ScriptedLoader, ScriptedRuns, loaded
 from helpers.settling import settled
 from mnist_core.backend.backend import Backend
-from mnist_core.benchmark.contest_run import ContestFactory
+from mnist_core.benchmark.runner import RaceFactory
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
@@ -31,7 +31,7 @@ class AppHarness(Lab):
         first_launch: bool = False,
         runs: ScriptedRuns | None = None,
         backend: Backend | None = None,
-        make_race: ContestFactory | None = None,
+        make_race: RaceFactory | None = None,
     ) -> None:
         self.loader = loader
         self.runs = runs or ScriptedRuns()

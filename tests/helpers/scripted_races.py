@@ -11,46 +11,45 @@ from textual.pilot import Pilot
 import mnist_tui.app
 from helpers.lab import Lab
 from helpers.scripted import ScriptedLoader, ScriptedRuns, loaded
-from mnist_core.benchmark.contest import (
-    Contest,
-    ContestProgress,
+from mnist_core.benchmark.race import (
+    CurveReached,
     EntrantReady,
-    LapMeasured,
-    Scores,
-    ValuesReached,
+    Lap,
+    Race,
+    RaceProgress,
+    RaceScore,
 )
-from mnist_core.benchmark.contest_run import ContestRun
-from mnist_core.data.dataset import Dataset
+from mnist_core.benchmark.runner import RaceRun, Task
 from mnist_core.store import RunStore
 from mnist_tui.lab.session import Session
 from mnist_tui.race.race_screen import RaceScreen
-from mnist_tui.race.race_session import RaceDesk
+from mnist_tui.race.race_session import RaceSession
 from mnist_tui.settings.themes import DARK
 
 
-def contest_story(contest: Contest) -> Generator[ContestProgress, None, None]:
+def race_story(race: Race) -> Generator[RaceProgress, None, None]:
     """Paces and values that follow from the order: the second entrant is half as fast."""
-    for entrant in contest.entrants:
+    for entrant in race.entrants:
         yield EntrantReady(entrant, f"{entrant} 1.0 on the cpu")
-        if contest.task == "mlp":
-            yield ValuesReached(entrant, (0,), (0.1,))
-    for round_ in range(1, contest.rounds + 1):
-        for number, entrant in enumerate(contest.entrants, 1):
-            if contest.task == "mlp":
-                yield LapMeasured(entrant, round_, 0.5 * number, 1 - 0.1 / round_)
-                yield ValuesReached(entrant, (round_,), (1 - 0.1 / round_,))
+        if race.task == "mlp":
+            yield CurveReached(entrant, (0,), (0.1,))
+    for round_ in range(1, race.rounds + 1):
+        for number, entrant in enumerate(race.entrants, 1):
+            if race.task == "mlp":
+                yield Lap(entrant, round_, 0.5 * number, 1 - 0.1 / round_)
+                yield CurveReached(entrant, (round_,), (1 - 0.1 / round_,))
                 continue
-            yield LapMeasured(entrant, round_, 10_000 / number, 0.001)
+            yield Lap(entrant, round_, 10_000 / number, 0.001)
             if round_ == 1:
-                yield ValuesReached(entrant, (0, 10, 100), (100.0, 1.0, 0.001))
+                yield CurveReached(entrant, (0, 10, 100), (100.0, 1.0, 0.001))
 
 
-def scored(contest: Contest) -> Scores:
+def scored(race: Race) -> RaceScore:
     """The whole story."""
-    scores = Scores(contest)
-    for event in contest_story(contest):
-        scores.apply(event)
-    return scores
+    score = RaceScore(race)
+    for event in race_story(race):
+        score.apply(event)
+    return score
 
 
 @dataclass
@@ -61,20 +60,20 @@ class ScriptedRaces:
     """
 
     gate: threading.Event = field(default_factory=threading.Event)
-    made: list[tuple[Contest, Dataset | None]] = field(default_factory=list)
+    made: list[tuple[Task, Race]] = field(default_factory=list)
     fail_with: Exception | None = None
 
     def __post_init__(self) -> None:
         self.gate.set()
 
-    def __call__(self, contest: Contest, dataset: Dataset | None) -> ContestRun:
-        self.made.append((contest, dataset))
-        return ContestRun(lambda _group: self._events(contest))
+    def __call__(self, task: Task, race: Race) -> RaceRun:
+        self.made.append((task, race))
+        return RaceRun(lambda _group: self._events(race))
 
-    def _events(self, contest: Contest) -> Generator[ContestProgress, None, None]:
-        for event in contest_story(contest):
+    def _events(self, race: Race) -> Generator[RaceProgress, None, None]:
+        for event in race_story(race):
             yield event
-            if isinstance(event, LapMeasured):
+            if isinstance(event, Lap):
                 if self.fail_with is not None:
                     raise self.fail_with
                 self.gate.wait(60)
@@ -94,10 +93,10 @@ class RaceApp(App[None]):
         self.session = Session(
             self.runs, lambda: loader or loaded(), lambda _text: "It is logged.", self.store
         )
-        self.desk = RaceDesk(
+        self.race_session = RaceSession(
             self.session, self.store, self.races, lambda _text: "It is in the log."
         )
-        self.race_screen = RaceScreen(self.session, self.desk)
+        self.race_screen = RaceScreen(self.session, self.race_session)
 
     def on_mount(self) -> None:
         self.session.load_data()
@@ -111,10 +110,12 @@ class RaceLab(Lab):
     def __init__(self, app: RaceApp, pilot: Pilot[None]) -> None:
         self.app = app
         self.pilot = pilot
-        self.desk = app.desk
+        self.race_session = app.race_session
         self.races = app.races
 
     async def race(self, *keys: str) -> None:
         """Press `keys`, and wait for the end of the race they start."""
         await self.press(*keys)
-        await self.until(lambda: self.desk.end is not None and not self.desk.is_racing)
+        await self.until(
+            lambda: self.race_session.end is not None and not self.race_session.is_racing
+        )

@@ -16,7 +16,7 @@ from textual.widgets import Input
 from helpers.app_harness import AppHarness
 from helpers.scripted import ScriptedRuns, loaded
 from mnist_core.backend.backend import Backend
-from mnist_core.benchmark.contest_run import ContestFactory
+from mnist_core.benchmark.runner import RaceFactory
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.settings.config import Config, ConfigFile
 
@@ -40,7 +40,7 @@ def open_bench(
     *,
     theme: str | None = None,
     runs: ScriptedRuns | None = None,
-    make_race: ContestFactory | None = None,
+    make_race: RaceFactory | None = None,
     first_launch: bool = False,
     **hyperparameters: object,
 ) -> AppHarness:

@@ -15,11 +15,10 @@ from helpers.hasty_keyboard import Keyboard
 from helpers.random_input import LARGEST, RandomInput, Resized, Typed, code
 from helpers.restless_runs import PlannedError, RestlessRuns
 from helpers.scripted import ScriptedLoader, digits
-from helpers.scripted_races import contest_story
+from helpers.scripted_races import race_story
 from helpers.stored_runs import LiveRun, put_run
-from mnist_core.benchmark.contest import Contest, ContestProgress
-from mnist_core.benchmark.contest_run import ContestRun
-from mnist_core.data.dataset import Dataset
+from mnist_core.benchmark.race import Race, RaceProgress
+from mnist_core.benchmark.runner import RaceRun, Task
 from mnist_core.data.loader import (
     DatasetEvent,
     DatasetFailed,
@@ -58,17 +57,17 @@ def data_stories() -> list[list[DatasetEvent]]:
     ]
 
 
-def races(contest: Contest, _dataset: Dataset | None) -> ContestRun:
+def races(_task: Task, race: Race) -> RaceRun:
     """Races that take a moment; one of three rounds fails."""
 
-    def events() -> Generator[ContestProgress, None, None]:
-        for event in contest_story(contest):
+    def events() -> Generator[RaceProgress, None, None]:
+        for event in race_story(race):
             time.sleep(0.02)
             yield event
-            if contest.rounds == 3:
+            if race.rounds == 3:
                 raise PlannedError("An engine [/] gave up.")
 
-    return ContestRun(lambda _group: events())
+    return RaceRun(lambda _group: events())
 
 
 def fill_store(home: Path) -> None:

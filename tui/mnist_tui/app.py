@@ -51,9 +51,9 @@ from mnist_tui.ui.palette import Palette
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
 if TYPE_CHECKING:
-    from mnist_core.benchmark.contest_run import ContestFactory
+    from mnist_core.benchmark.runner import RaceFactory
     from mnist_tui.draw.draw_screen import DrawScreen
-    from mnist_tui.race.race_session import RaceDesk
+    from mnist_tui.race.race_session import RaceSession
     from mnist_tui.runs.runs_screen import RunsScreen
 
 SWITCH_INTERVAL = 1e-4
@@ -80,7 +80,7 @@ class MnistApp(App[None]):
         preset: str,
         log_file: Path,
         store: RunStore,
-        make_race: "ContestFactory | None" = None,
+        make_race: "RaceFactory | None" = None,
         *,
         config: ConfigFile | None = None,
         first_launch: bool = False,
@@ -105,7 +105,7 @@ class MnistApp(App[None]):
         self._marks = Marks()
         self._runs_screen: RunsScreen | None = None
         self._make_race = make_race
-        self._race_desk: RaceDesk | None = None
+        self._race_session: RaceSession | None = None
         self._train_screen = TrainScreen(
             session,
             backend,
@@ -246,17 +246,17 @@ class MnistApp(App[None]):
         return self._runs_screen
 
     def _made_race_screen(self) -> Screen[None]:
-        from mnist_core.benchmark.contest_run import contest_run
+        from mnist_core.benchmark.runner import race_run
         from mnist_tui.race.race_screen import RaceScreen
-        from mnist_tui.race.race_session import RaceDesk
+        from mnist_tui.race.race_session import RaceSession
 
-        self._race_desk = RaceDesk(
+        self._race_session = RaceSession(
             self._session,
             self._store,
-            self._make_race or contest_run,
+            self._make_race or race_run,
             log=lambda text: write_log(self._log_file, text),
         )
-        return RaceScreen(self._session, self._race_desk)
+        return RaceScreen(self._session, self._race_session)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the key of the screen that is shown, and all of them behind a dialog."""
@@ -321,8 +321,8 @@ class MnistApp(App[None]):
 
     def close_race(self) -> None:
         """Stop a race under way, end its processes, and keep what it measured."""
-        if self._race_desk is not None:
-            self._race_desk.close()
+        if self._race_session is not None:
+            self._race_session.close()
 
     def purge_deleted(self) -> None:
         """Make deletions final, since nobody can undo them any more."""

@@ -250,7 +250,7 @@ def _add_training(app: "App") -> None:
 
 
 def _add_bench(app: "App") -> None:
-    from mnist_tui.bench.flags import BenchFlags, bench_options
+    from mnist_tui.bench.bench_flags import BenchFlags, bench_options
     from mnist_tui.runtime.log import log_uncaught_errors
 
     @app.command
@@ -261,7 +261,7 @@ def _add_bench(app: "App") -> None:
         """
         options = bench_options(flags or BenchFlags())
         log_uncaught_errors(options.log_file)
-        from mnist_tui.bench.command import bench
+        from mnist_tui.bench.bench_command import bench
 
         return bench(options)
 

@@ -1,39 +1,228 @@
-"""The process of one engine: it makes it, warms it up, and measures it whenever it is asked.
+"""Engines in processes of their own, so that no library, BLAS or memory is shared.
 
-Between two measurements it waits on its connection and takes no time from the engine whose turn it
-is.
+A `JobProcess` starts one and asks; `work` is what runs there. Between two measurements it waits on
+its connection and takes no time from the engine whose turn it is.
 """
 
+import contextlib
+import os
+import subprocess
 import sys
+import tempfile
+import threading
 import time
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import Any
+from types import TracebackType
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 from mnist_core.backend.failures import failure_sentence
-from mnist_core.benchmark.messages import EngineFailed, EngineReady, Job, Trace
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+"""What BLAS libraries read their number of threads from when they are loaded."""
+
+_LAST_WORDS = 2000
+"""Characters of a dead process's output that are kept for the log."""
+
+Answer = TypeVar("Answer", covariant=True)
 
 
-def work(connection: Connection) -> None:
-    """Answer each message until the other side closes the connection."""
-    try:
-        job: Job[Any] = connection.recv()
-        begun = job.begin()
-        _settle()
-        connection.send(EngineReady(begun.description))
-        while True:
-            message = connection.recv()
-            if isinstance(message, Trace):
-                assert begun.trace is not None, "only what can be traced is asked to"
-                answer = begun.trace()
-            else:
-                answer = begun.measure()
+@dataclass(frozen=True, slots=True)
+class Begun(Generic[Answer]):
+    """A job whose engine is made and warmed up; it stays in its process."""
+
+    description: str
+    """The engine's library, device and threads, for people."""
+    measure: Callable[[], Answer]
+    """Do the work once more, and tell what it took."""
+    trace: Callable[[], Any] | None = None
+    """Tell, untimed, what the work led through; None: that cannot be told."""
+
+
+class Job(Protocol[Answer]):
+    """The first message to the process: what it is to measure whenever it is asked."""
+
+    @property
+    def engine(self) -> str:
+        """What a failure is told of."""
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of the matrix products."""
+
+    def begin(self) -> Begun[Answer]:
+        """Make the engine in this process, which must have made none before, and warm it up."""
+
+
+Request = Literal["measure", "trace"]
+"""Each later message: measure once more, or tell what the work leads through."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """The last answer of an engine that cannot go on."""
+
+    message: str
+    """A sentence for the user."""
+    traceback: str
+    """For the log file."""
+
+
+class EngineError(Exception):
+    """An engine could not be made or did not survive: a sentence that names it."""
+
+    def __init__(self, engine: str, sentence: str, details: str) -> None:
+        """`details` are for the log file."""
+        super().__init__(f"The engine {engine} failed. {sentence}")
+        self.details = details
+
+
+class ProcessGroup:
+    """Processes that any thread can end at once, also while another one waits for their answer."""
+
+    def __init__(self) -> None:
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def add(self, process: subprocess.Popen[bytes]) -> None:
+        """Take `process` in; it ends at once if all were told to end before."""
+        with self._lock:
+            self._processes.add(process)
+            if self._ended:
+                process.kill()
+
+    def discard(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._processes.discard(process)
+
+    def kill(self) -> None:
+        """End them, and each that is added from now on. Who waits for one gets an `EngineError`."""
+        with self._lock:
+            self._ended = True
+            for process in self._processes:
+                process.kill()
+
+
+class JobProcess(Generic[Answer]):
+    """One engine's process, from its start to the end of the block."""
+
+    def __init__(self, job: Job[Answer], group: ProcessGroup | None = None) -> None:
+        """Start the process; it loads its library while this one goes on."""
+        self._engine = job.engine
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the block's end
+        self._connection, theirs = Pipe()
+        with theirs:
+            # Not -m, which would load this module a second time: its messages would be of classes
+            # that the other side does not know.
+            code = f"from {__name__} import work; work({theirs.fileno()})"
+            self._process = subprocess.Popen(
+                # -P keeps what lies in the current folder from being imported.
+                [sys.executable, "-P", "-c", code],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(job.threads)),
+                start_new_session=True,  # Ctrl-C is for this process, which ends that one
+            )
+        self._group = group or ProcessGroup()
+        self._group.add(self._process)
+        self._send(job)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+        self._group.discard(self._process)
+        self._output.close()
+
+    def wait_until_ready(self) -> str:
+        """Wait until it is made and warmed up; describe it.
+
+        Raises:
+            EngineError: it could not be made.
+        """
+        return str(self._receive())
+
+    def measure(self) -> Answer:
+        """Measure once more.
+
+        Raises:
+            EngineError: it failed or its process died.
+        """
+        self._send("measure")
+        answer: Answer = self._receive()
+        return answer
+
+    def trace(self) -> Any:
+        """What the work leads through, untimed, as the job's `trace` tells it.
+
+        Raises:
+            EngineError: it failed or its process died.
+        """
+        self._send("trace")
+        return self._receive()
+
+    def _send(self, message: Job[Any] | Request) -> None:
+        # A process that has died is found out, and explained, by receiving.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.send(message)
+
+    def _receive(self) -> Any:
+        try:
+            reply = self._connection.recv()
+        except (EOFError, ConnectionResetError) as error:
+            raise self._died() from error
+        if isinstance(reply, _Failed):
+            raise EngineError(self._engine, reply.message, reply.traceback)
+        return reply
+
+    def _died(self) -> EngineError:
+        code = self._process.wait()
+        self._output.seek(0)
+        last_words = self._output.read().decode(errors="replace")[-_LAST_WORDS:]
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return EngineError(self._engine, f"Its process ended with {how}.", last_words)
+
+
+def work(descriptor: int) -> None:
+    """The whole life of the process: answer until the other side closes its end of the pipe."""
+    with Connection(descriptor) as connection:
+        try:
+            job: Job[Any] = connection.recv()
+            begun = job.begin()
             _settle()
-            connection.send(answer)
-    except (EOFError, BrokenPipeError, ConnectionResetError):  # nobody asks any more
-        return
-    except Exception as error:  # noqa: BLE001 - the process's edge: it goes on as a message
-        connection.send(EngineFailed(failure_sentence(error), traceback.format_exc()))
+            connection.send(begun.description)
+            while True:
+                request: Request = connection.recv()
+                if request == "trace":
+                    assert begun.trace is not None, "only what can be traced is asked to"
+                    answer = begun.trace()
+                else:
+                    answer = begun.measure()
+                _settle()
+                connection.send(answer)
+        except (EOFError, BrokenPipeError, ConnectionResetError):  # nobody asks any more
+            return
+        except Exception as error:  # noqa: BLE001 - the process's edge: it goes on as a message
+            connection.send(_Failed(failure_sentence(error), traceback.format_exc()))
 
 
 def _settle() -> None:
@@ -48,8 +237,3 @@ def _settle() -> None:
         before = time.process_time()
         time.sleep(0.02)
         busy = time.process_time() - before > 0.002
-
-
-if __name__ == "__main__":
-    with Connection(int(sys.argv[1])) as to_parent:
-        work(to_parent)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend.mlx import mx
-from mnist_core.benchmark.numpy_network import NumpyNetwork
+from mnist_core.benchmark.engines.numpy_engine import NumpyNetwork
 from mnist_core.checks.check import (
     Check,
     CheckContext,

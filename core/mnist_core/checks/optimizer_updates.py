@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from mnist_core.backend.mlx import mx
-from mnist_core.benchmark.numpy_network import NumpyNetwork
+from mnist_core.benchmark.engines.numpy_engine import NumpyNetwork
 from mnist_core.benchmark.problem import Problem
 from mnist_core.checks.check import (
     Check,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.benchmark.numpy_engine import NumpyEngine
+from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
 from mnist_core.benchmark.problem import Problem
 from mnist_core.checks.check import (
     Check,
@@ -45,7 +45,7 @@ def check_against_torch(context: CheckContext) -> Measurement | NotRun:
     if find_spec("torch") is None:
         return NotRun("PyTorch is not installed, so this was not compared.")
     try:
-        from mnist_core.benchmark.torch_engine import TorchEngine
+        from mnist_core.benchmark.engines.torch_engine import TorchEngine
     except ImportError as error:
         return NotRun(f"PyTorch cannot be imported, so this was not compared: {error}.")
     problem = _problem(context)

@@ -1,4 +1,4 @@
-"""The races of the benchmark screen, each as one row: who raced for what, and what was measured."""
+"""The races that were kept, each as one row; what is in them is JSON, which the benchmark reads."""
 
 import json
 import platform
@@ -9,13 +9,6 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
 
-from mnist_core.benchmark.contest import (
-    CONTEST_TASKS,
-    Contest,
-    Scores,
-    scores_from_json,
-    scores_to_json,
-)
 from mnist_core.store.records import storable
 
 COLUMNS = ("id", "state", "failure", "started", "ended", "contest", "environment", "scores")
@@ -56,11 +49,10 @@ class RaceRecord:
     started: float
     ended: float
     environment: RaceEnvironment
-    scores: Scores
-
-    @property
-    def contest(self) -> Contest:
-        return self.scores.contest
+    race: str
+    """Who raced for what, in JSON."""
+    score: str
+    """What was measured, in JSON."""
 
 
 def insert_race(connection: sqlite3.Connection, record: RaceRecord) -> None:
@@ -74,10 +66,10 @@ def insert_race(connection: sqlite3.Connection, record: RaceRecord) -> None:
             storable(record.failure),
             record.started,
             record.ended,
+            record.race,
             # What is not ASCII is escaped, so any text can be stored.
-            json.dumps(asdict(record.contest)),
             json.dumps(asdict(record.environment)),
-            json.dumps(scores_to_json(record.scores), allow_nan=False),
+            record.score,
         ),
     )
 
@@ -95,7 +87,7 @@ def remove_race(connection: sqlite3.Connection, race_id: str) -> None:
 
 
 def _record(row: Sequence[str | float]) -> RaceRecord | None:
-    race_id, state, failure, started, ended, contest, environment, scores = row
+    race_id, state, failure, started, ended, race, environment, score = row
     try:
         return RaceRecord(
             str(race_id),
@@ -104,17 +96,8 @@ def _record(row: Sequence[str | float]) -> RaceRecord | None:
             float(started),
             float(ended),
             RaceEnvironment(**json.loads(str(environment))),
-            scores_from_json(_contest(json.loads(str(contest))), json.loads(str(scores))),
+            str(race),
+            str(score),
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError):
         return None
-
-
-def _contest(values: dict[str, object]) -> Contest:
-    """Raises ValueError or TypeError when another version wrote it in another way."""
-    if values["task"] not in CONTEST_TASKS:
-        raise ValueError(f"{values['task']!r} is no task")
-    entrants, sizes = values["entrants"], values["sizes"]
-    if not isinstance(entrants, list) or not isinstance(sizes, list) or not entrants:
-        raise ValueError("a race has entrants and sizes")
-    return Contest(**{**values, "entrants": tuple(entrants), "sizes": tuple(sizes)})  # type: ignore[arg-type]

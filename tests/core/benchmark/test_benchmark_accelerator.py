@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from helpers.python_process import run_python
-from mnist_core.benchmark import torch_accelerator
-from mnist_core.benchmark.engines import is_importable, make_engine, why_unavailable
-from mnist_core.benchmark.problem import Problem
-from mnist_core.benchmark.torch_accelerator import (
+from mnist_core.benchmark.engines import torch_accelerator
+from mnist_core.benchmark.engines.registry import is_importable, make_engine, why_unavailable
+from mnist_core.benchmark.engines.torch_accelerator import (
     NO_ACCELERATOR,
     TorchDevice,
     accelerator_found,
@@ -23,6 +22,7 @@ from mnist_core.benchmark.torch_accelerator import (
     find_accelerator,
     synchronize,
 )
+from mnist_core.benchmark.problem import Problem
 from mnist_core.data.dataset import Dataset
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 
@@ -152,7 +152,7 @@ def test_the_question_is_answered_by_a_real_process(
     expected = False
     if find_spec("torch") is not None:
         expected = run_python(
-            "from mnist_core.benchmark.torch_accelerator import find_accelerator\n"
+            "from mnist_core.benchmark.engines.torch_accelerator import find_accelerator\n"
             "print(find_accelerator())",
             "-P",
         ) != ["None"]
@@ -160,7 +160,7 @@ def test_the_question_is_answered_by_a_real_process(
 
 
 def test_what_is_missing_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    engines = "mnist_core.benchmark.engines"
+    engines = "mnist_core.benchmark.engines.registry"
     monkeypatch.setattr(f"{engines}.find_spec", lambda name: None if name == "torch" else object())
     assert why_unavailable("mlx") is None
     assert why_unavailable("torch-gpu") == "The engine torch-gpu is not installed."
@@ -175,9 +175,9 @@ def test_what_is_missing_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_looking_for_engines_imports_no_pytorch() -> None:
     (loaded,) = run_python(
         "import sys\n"
-        "from mnist_core.benchmark.engines import ENGINES, is_importable, why_unavailable\n"
-        "for engine in ENGINES:\n"
-        "    is_importable(engine), why_unavailable(engine)\n"
+        "from mnist_core.benchmark.engines import registry\n"
+        "for engine in registry.ENGINES:\n"
+        "    registry.is_importable(engine), registry.why_unavailable(engine)\n"
         "print('torch' in sys.modules)"
     )
     assert loaded == "False"

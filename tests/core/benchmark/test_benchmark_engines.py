@@ -10,16 +10,23 @@ import pytest
 
 from helpers.python_process import run_python
 from mnist_core.backend.blas import bundled_libraries
-from mnist_core.benchmark.engine import EpochTrained
-from mnist_core.benchmark.engines import ENGINES, EngineName, why_unavailable
-from mnist_core.benchmark.messages import Assignment
-from mnist_core.benchmark.numpy_engine import NumpyEngine
+from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
+from mnist_core.benchmark.engines.registry import (
+    ENGINES,
+    PUBLISHED_SECONDS,
+    EngineName,
+    EpochTrained,
+    published_seconds,
+    why_unavailable,
+)
+from mnist_core.benchmark.network_task import NetworkJob, NetworkTask
 from mnist_core.benchmark.problem import Problem
-from mnist_core.benchmark.processes import EngineError, EngineProcess
-from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, run_race
-from mnist_core.benchmark.worker import _settle
+from mnist_core.benchmark.race import EntrantReady, Lap, RaceScore
+from mnist_core.benchmark.runner import run_race
+from mnist_core.benchmark.worker import EngineError, JobProcess, _settle
 from mnist_core.data.dataset import Dataset
 from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_core.recipe.presets import presets
 
 RECIPES: dict[str, dict[str, Any]] = {
     "relu": {"hidden_sizes": "8, 6", "batch_size": 16, "learning_rate": 0.1},
@@ -57,12 +64,12 @@ def test_an_engine_trains_what_numpy_trains(engine: EngineName, recipe: str, tin
     problem = Problem(make_hyperparameters(RECIPES[recipe]), tiny)
     reference = NumpyEngine(problem, threads=1)
 
-    with EngineProcess(Assignment(engine, problem, 1, None)) as process:
+    with JobProcess(NetworkJob(engine, problem, 1, None)) as process:
         description = process.wait_until_ready()
         told_of_threads = engine not in ("mlx-stock", "torch-gpu")
         assert description.endswith(", 1 thread") is told_of_threads
         for epoch in (1, 2):
-            trained, expected = process.train_epoch(), reference.train_epoch()
+            trained, expected = process.measure(), reference.train_epoch()
             assert (trained.epoch, trained.examples) == (epoch, 70)
             assert trained.seconds > 0
             assert trained.test_loss == pytest.approx(expected.test_loss, abs=1e-5)
@@ -81,21 +88,37 @@ def test_warming_up_leaves_no_trace(problem: Problem) -> None:
 
 
 def test_a_part_of_an_epoch_is_told_and_scaled_up(problem: Problem) -> None:
-    race = Race("relu", problem, ("mlx-stock",), 1, 1, 1, stock_batches=3)
-    (measured,) = (event for event in run_race(race) if isinstance(event, EpochMeasured))
-    assert (measured.timed_examples, measured.epoch_examples) == (48, 70)
-    assert measured.seconds == pytest.approx(measured.timed_seconds * 70 / 48)
+    task = NetworkTask("relu", problem, 1, stock_batches=3)
+    race = task.race(("mlx-stock",), 1)
+    (lap,) = (event for event in run_race(task, race) if isinstance(event, Lap))
+    assert (lap.metrics.examples, race.train_examples) == (48, 70)
+    assert lap.pace == pytest.approx(lap.metrics.seconds * 70 / 48)
+
+
+def test_a_timed_part_counts_as_a_whole_epoch(problem: Problem) -> None:
+    task = NetworkTask("relu", problem, 1)
+
+    def lap(engine: str, examples: int, seconds: float) -> Lap:
+        return task.lap(engine, 1, EpochTrained(1, examples, seconds, None, None, 1.0, 0.1))
+
+    score = RaceScore(task.race(("mlx", "mlx-stock"), 1))
+    score.apply(lap("mlx", 70, 1.0))
+    score.apply(lap("mlx-stock", 14, 3.0))
+    stock, ratio = score.pace("mlx-stock"), score.ratio("mlx-stock")
+    assert stock is not None
+    assert stock.median == pytest.approx(15)
+    assert ratio is not None
+    assert ratio.median == pytest.approx(15)
 
 
 def test_engines_take_turns(problem: Problem) -> None:
-    race = Race("relu", problem, ("numpy", "mlx-stock"), rounds=2, epochs=2, threads=1,
-                stock_batches=None)  # fmt: skip
-    events = list(run_race(race))
-    described = [event.engine for event in events if isinstance(event, EngineDescribed)]
+    task = NetworkTask("relu", problem, threads=1, epochs=2)
+    events = list(run_race(task, task.race(("numpy", "mlx-stock"), rounds=2)))
+    described = [event.entrant for event in events if isinstance(event, EntrantReady)]
     turns = [
-        (event.round, event.engine, event.epoch)
+        (event.round, event.entrant, event.metrics.epoch)
         for event in events
-        if isinstance(event, EpochMeasured)
+        if isinstance(event, Lap)
     ]
     assert described == ["numpy", "mlx-stock"]
     assert turns == [
@@ -111,7 +134,7 @@ def test_engines_take_turns(problem: Problem) -> None:
 def test_the_stock_engine_computes_on_the_blas_of_the_wheel() -> None:
     (mapped,) = run_python(
         "from pathlib import Path\n"
-        "from mnist_core.benchmark.engines import make_engine\n"
+        "from mnist_core.benchmark.engines.registry import make_engine\n"
         "from mnist_core.benchmark.problem import Problem\n"
         "from mnist_core.recipe.hyperparameters import Hyperparameters\n"
         "import numpy as np\n"
@@ -132,7 +155,7 @@ def test_a_recipe_that_an_engine_cannot_train_is_a_sentence(problem: Problem) ->
     recipe = problem.hyperparameters.model_copy(update={"validation": 1000})
     wrong = replace(problem, hyperparameters=recipe)
     with (
-        EngineProcess(Assignment("numpy", wrong, 1, None)) as process,
+        JobProcess(NetworkJob("numpy", wrong, 1, None)) as process,
         pytest.raises(
             EngineError, match=r"engine numpy failed\. Validation asks for 1000"
         ) as error,
@@ -142,17 +165,17 @@ def test_a_recipe_that_an_engine_cannot_train_is_a_sentence(problem: Problem) ->
 
 
 def test_a_process_that_dies_is_a_sentence(problem: Problem) -> None:
-    with EngineProcess(Assignment("numpy", problem, 1, None)) as process:
+    with JobProcess(NetworkJob("numpy", problem, 1, None)) as process:
         process.wait_until_ready()
         process._process.kill()
         process._process.wait()
         with pytest.raises(EngineError, match=r"numpy failed\. Its process ended with signal 9"):
-            process.train_epoch()
+            process.measure()
 
 
 def test_closing_a_race_ends_its_processes(problem: Problem) -> None:
-    race = Race("relu", problem, ("numpy",), 100, 1, 1, None)
-    events = run_race(race)
+    task = NetworkTask("relu", problem, 1)
+    events = run_race(task, task.race(("numpy",), 100))
     next(events)
     worker = events.gi_frame.f_locals["process"]._process
     events.close()
@@ -186,3 +209,19 @@ def test_the_problem_visits_every_example_once(problem: Problem) -> None:
     batches = list(problem.batches(1))
     assert [len(rows) for rows in batches] == [16] * 4 + [6]
     np.testing.assert_array_equal(np.sort(np.concatenate(batches)), np.arange(70))
+
+
+def test_what_was_published_goes_with_its_recipe_and_engine() -> None:
+    def published(recipe: str, examples: int) -> list[float | None]:
+        seconds = published_seconds(recipe, examples)
+        return [seconds.get(engine) for engine in ENGINES]
+
+    assert ENGINES == ("mlx", "mlx-stock", "numpy", "torch", "torch-gpu")
+    assert published("mlx-wide", 60_000) == [0.21, None, None, 0.39, 0.53]
+    assert published("mlx-docs", 60_000) == [None] * 5
+    assert published("mlx-wide", 12_000) == [None] * 5
+
+
+def test_what_was_published_is_of_presets_and_engines() -> None:
+    assert PUBLISHED_SECONDS.keys() <= presets().keys()
+    assert {name for of_recipe in PUBLISHED_SECONDS.values() for name in of_recipe} <= set(ENGINES)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnist_core.benchmark.numpy_engine import NumpyEngine
-from mnist_core.benchmark.numpy_network import NumpyNetwork, Sgd
+from mnist_core.benchmark.engines.numpy_engine import NumpyEngine, NumpyNetwork, Sgd
 from mnist_core.benchmark.problem import Problem
 from mnist_core.data.dataset import Dataset
 from mnist_core.network.evaluation import evaluate

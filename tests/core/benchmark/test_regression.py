@@ -8,33 +8,30 @@ import numpy as np
 import pytest
 
 from helpers.python_process import run_python
-from mnist_core.benchmark.engines import is_importable
-from mnist_core.benchmark.evaluation_frequency import (
-    SCHEDULES,
-    EvaluationRace,
-    run_evaluation_race,
-    summarize_evaluations,
+from mnist_core.benchmark.engines.registry import is_importable
+from mnist_core.benchmark.evaluation_task import (
+    EVALUATION_TIMES,
+    EvaluationTask,
+    MemoryGrowth,
 )
-from mnist_core.benchmark.memory import MemoryGrowth
 from mnist_core.benchmark.problem import Problem
-from mnist_core.benchmark.regression import (
+from mnist_core.benchmark.race import EntrantReady, Lap, RaceScore
+from mnist_core.benchmark.regression.regression import (
     FORMS,
     Descent,
+    NumpyRegression,
     RegressionForm,
     RegressionProblem,
-    figures,
+    metrics,
     relative_difference,
 )
-from mnist_core.benchmark.regression_numpy import NumpyRegression
-from mnist_core.benchmark.regression_race import (
-    FormDescribed,
-    FormMeasured,
-    RegressionRace,
+from mnist_core.benchmark.regression.regression_task import (
+    RegressionTask,
     RegressionTrained,
     make_regression,
-    run_regression_race,
-    summarize_regression,
+    references,
 )
+from mnist_core.benchmark.runner import run_race
 from mnist_core.data.dataset import Dataset
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 
@@ -134,8 +131,8 @@ def test_the_gradient_by_hand_is_that_of_central_differences(task: str) -> None:
     weights, step = np.linspace(-1, 1, problem.features), 1e-6
     numeric = [
         (
-            figures(problem, weights + shift).train_loss
-            - figures(problem, weights - shift).train_loss
+            metrics(problem, weights + shift).train_loss
+            - metrics(problem, weights - shift).train_loss
         )
         / (2 * step)
         for shift in np.eye(problem.features) * step
@@ -166,35 +163,36 @@ def test_the_problem_is_the_one_that_was_published() -> None:
 
 
 def test_perfect_weights_have_no_test_error() -> None:
-    linear = figures(LINEAR, LINEAR.true_weights)
+    linear = metrics(LINEAR, LINEAR.true_weights)
     assert linear.test_error == pytest.approx(0, abs=1e-20)
     assert linear.train_loss == pytest.approx(0.01**2 / 2, rel=0.3)
-    assert figures(LOGISTIC, LOGISTIC.true_weights).test_accuracy == 1
-    assert figures(LOGISTIC, np.zeros(LOGISTIC.features)).train_loss == pytest.approx(np.log(2))
+    assert metrics(LOGISTIC, LOGISTIC.true_weights).test_accuracy == 1
+    assert metrics(LOGISTIC, np.zeros(LOGISTIC.features)).train_loss == pytest.approx(np.log(2))
 
 
 def test_forms_take_turns_in_processes_of_their_own() -> None:
-    race = RegressionRace(LOGISTIC, ("mlx-stock", "numpy-float64"), 2, 1, 4)
-    events = list(run_regression_race(race))
-    described = {each.form: each.description for each in events if isinstance(each, FormDescribed)}
-    turns = [each for each in events if isinstance(each, FormMeasured)]
+    task = RegressionTask(LOGISTIC, threads=1, iterations_per_call=4)
+    events = list(run_race(task, task.race(("mlx-stock", "numpy-float64"), 2)))
+    described = {one.entrant: one.description for one in events if isinstance(one, EntrantReady)}
+    turns = [each for each in events if isinstance(each, Lap)]
     assert list(described) == ["mlx-stock", "numpy-float64"]
     assert described["numpy-float64"].startswith("NumPy ")
     assert "OpenBLAS" not in described["mlx-stock"]
-    assert [(each.round, each.form) for each in turns] == [
+    assert [(each.round, each.entrant) for each in turns] == [
         (1, "mlx-stock"), (1, "numpy-float64"), (2, "mlx-stock"), (2, "numpy-float64"),
     ]  # fmt: skip
-    assert {each.trained.iterations for each in turns} == {by_the_book(LOGISTIC).iterations}
-    assert all(each.trained.train_accuracy == 0.955 for each in turns)
-    assert all(each.iterations_per_second > 0 for each in turns)
+    assert len(events) == len(described) + len(turns), "nobody asked for curves"
+    assert {each.metrics.iterations for each in turns} == {by_the_book(LOGISTIC).iterations}
+    assert all(each.metrics.train_accuracy == 0.955 for each in turns)
+    assert all(each.pace > 0 for each in turns)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process on a core")
 def test_only_the_fast_form_stays_on_one_core() -> None:
     cores = run_python(
         "import os\n"
-        "from mnist_core.benchmark.regression import RegressionProblem\n"
-        "from mnist_core.benchmark.regression_race import RegressionJob\n"
+        "from mnist_core.benchmark.regression.regression import RegressionProblem\n"
+        "from mnist_core.benchmark.regression.regression_task import RegressionJob\n"
         "problem = RegressionProblem('linear', examples=20, features=3, iterations=5)\n"
         "before = len(os.sched_getaffinity(0))\n"
         "RegressionJob('numpy-float32', problem, 1, 2).begin()\n"
@@ -205,41 +203,55 @@ def test_only_the_fast_form_stays_on_one_core() -> None:
     assert cores == ["True", "1"]
 
 
-def measured(form: RegressionForm, round_: int, seconds: float) -> FormMeasured:
-    trained = RegressionTrained(100, 2, seconds, 0.5, None, 0.96, 0.9, None)
-    return FormMeasured(form, round_, trained)
+def scored(*laps: tuple[RegressionForm, int, float]) -> RaceScore:
+    """The score of a race in which these forms needed so many seconds in these rounds."""
+    task = RegressionTask(LOGISTIC, threads=1)
+    score = RaceScore(task.race(tuple(dict.fromkeys(form for form, _, _ in laps)), 2))
+    for form, round_, seconds in laps:
+        trained = RegressionTrained(100, 2, seconds, 0.5, None, 0.96, 0.9, None)
+        score.apply(task.lap(form, round_, trained))
+    return score
 
 
 def test_ratios_are_those_of_a_round() -> None:
-    measurements = [
-        measured("mlx-like", 1, 4.0), measured("numpy-float64", 1, 2.0),
-        measured("mlx-like", 2, 1.0), measured("numpy-float64", 2, 1.0),
-    ]  # fmt: skip
-    ours, theirs = summarize_regression(measurements)
-    assert ours.iterations_per_second.median == pytest.approx((50 + 200) / 2)
-    assert ours.ratios["numpy-float64"].median == pytest.approx(0.75)
-    assert theirs.ratios == {}
+    score = scored(
+        ("mlx-like", 1, 4.0), ("numpy-float64", 1, 2.0),
+        ("mlx-like", 2, 1.0), ("numpy-float64", 2, 1.0),
+    )  # fmt: skip
+    rate, ratio = score.pace("mlx-like"), score.ratio("mlx-like", "numpy-float64")
+    assert rate is not None
+    assert rate.median == pytest.approx((50 + 200) / 2)
+    assert ratio is not None
+    assert ratio.median == pytest.approx(0.75)
+    assert references(score.race.entrants) == ("numpy-float64",)
+    assert score.ratio("numpy-float64") is None
 
 
 def test_without_numpy_the_first_form_is_the_reference() -> None:
-    measurements = [measured("mlx-like", 1, 1.0), measured("mlx-fast", 1, 0.5)]
-    assert summarize_regression(measurements)[1].ratios["mlx-like"].median == 2
+    score = scored(("mlx-like", 1, 1.0), ("mlx-fast", 1, 0.5))
+    assert score.race.baseline == "mlx-like"
+    ratio = score.ratio("mlx-fast")
+    assert ratio is not None
+    assert ratio.median == 2
 
 
 def test_seldom_evaluations_end_with_the_same_network(tiny: Dataset) -> None:
     recipe = make_hyperparameters({"hidden_sizes": "8", "batch_size": 16, "learning_rate": 0.1})
-    race = EvaluationRace("tiny", Problem(recipe, tiny), rounds=1, epochs=2, threads=1)
-    measurements = list(run_evaluation_race(race))
-    assert [each.schedule for each in measurements] == list(SCHEDULES)
-    each_batch, *others = (each.trained for each in measurements)
+    task = EvaluationTask("tiny", Problem(recipe, tiny), threads=1, epochs=2)
+    score = RaceScore(task.race(EVALUATION_TIMES, rounds=1))
+    for event in run_race(task, score.race):
+        score.apply(event)
+    assert [lap.entrant for lap in score.laps] == list(EVALUATION_TIMES)
+    each_batch, *others = (lap.metrics for lap in score.laps)
     for other in others:
         assert other.test_loss == pytest.approx(each_batch.test_loss, rel=1e-5)
     assert each_batch.test_loss < np.log(4)  # it has learned
-    assert all(each.trained.peak_growth >= 0 < each.trained.mlx_peak for each in measurements)
-    summaries = summarize_evaluations(measurements, race.epochs)
-    assert summaries[0].seconds.median == pytest.approx(each_batch.seconds / 2)
-    assert summaries[0].ratio is None
-    assert summaries[2].ratio is not None
+    assert all(lap.metrics.peak_growth >= 0 < lap.metrics.mlx_peak for lap in score.laps)
+    pace = score.pace("batch")
+    assert pace is not None
+    assert pace.median == pytest.approx(each_batch.seconds / 2)
+    assert score.ratio("batch") is None
+    assert score.ratio("end") is not None
 
 
 def test_memory_that_is_taken_and_given_back_counts() -> None:

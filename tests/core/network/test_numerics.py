@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_core.benchmark.numpy_engine import NumpyEngine
+from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
 from mnist_core.benchmark.problem import Problem
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.registry import SYNTHETIC, load_dataset

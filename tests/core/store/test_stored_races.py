@@ -8,21 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.benchmark.contest import Contest, LapMeasured, Scores, ValuesReached
+from mnist_core.benchmark.kept_race import kept_races, race_record
+from mnist_core.benchmark.race import CurveReached, Lap, Race, RaceScore
 from mnist_core.store import RaceEnvironment, RaceRecord, RaceState, RunStore, StoreError, database
 from mnist_core.store.database import FILE, mark_suspect
 
 ENVIRONMENT = RaceEnvironment("here", "Linux", {"python": "3.11"})
-CONTEST = Contest("mlp", ("mlx", "numpy"), "mlx", 2, 2, 60, 10, (784, 32, 10), "mlx-docs",
-                  "digits [red]\udcff", True)  # fmt: skip
+RACE = Race("mlp", ("mlx", "numpy"), "mlx", 2, 2, 60, 10, (784, 32, 10), "mlx-docs",
+            "digits [red]\udcff", True)  # fmt: skip
+
+
+def score() -> RaceScore:
+    score = RaceScore(RACE, {"mlx": "MLX on the cpu"})
+    score.apply(Lap("mlx", 1, 0.25, 0.875))
+    score.apply(CurveReached("mlx", (0, 1), (0.125, 0.875)))
+    return score
 
 
 def race(race_id: str = "a", started: float = 10.0, state: RaceState = RaceState.COMPLETED,
          failure: str = "") -> RaceRecord:  # fmt: skip
-    scores = Scores(CONTEST, {"mlx": "MLX on the cpu"})
-    scores.apply(LapMeasured("mlx", 1, 0.25, 0.875))
-    scores.apply(ValuesReached("mlx", (0, 1), (0.125, 0.875)))
-    return RaceRecord(race_id, state, failure, started, started + 5, ENVIRONMENT, scores)
+    made = race_record(score(), state, failure, started, started + 5)
+    return replace(made, id=race_id, environment=ENVIRONMENT)
 
 
 def test_races_are_listed_the_latest_first_and_survive_a_restart(tmp_path: Path) -> None:
@@ -32,7 +38,9 @@ def test_races_are_listed_the_latest_first_and_survive_a_restart(tmp_path: Path)
     for record in (second, first):
         store.keep_race(record)
     store.close()
-    assert RunStore(tmp_path).races() == [second, first]
+    again = RunStore(tmp_path).races()
+    assert again == [second, first]
+    assert [kept.score for kept in kept_races(again)] == [score(), score()]
 
 
 def test_a_race_is_deleted(tmp_path: Path) -> None:
@@ -47,11 +55,11 @@ def test_a_race_is_deleted(tmp_path: Path) -> None:
 
 
 def test_an_infinite_error_is_kept_as_nan(tmp_path: Path) -> None:
-    record = race()
-    record.scores.apply(LapMeasured("numpy", 1, 0.5, math.inf))
-    RunStore(tmp_path).keep_race(record)
-    (kept,) = RunStore(tmp_path).races()
-    assert math.isnan(kept.scores.laps[-1].result)
+    measured = score()
+    measured.apply(Lap("numpy", 1, 0.5, math.inf))
+    RunStore(tmp_path).keep_race(race_record(measured, RaceState.COMPLETED, "", 10.0, 15.0))
+    (kept,) = kept_races(RunStore(tmp_path).races())
+    assert math.isnan(kept.score.laps[-1].result)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +73,7 @@ def test_a_race_of_another_version_is_left_out(tmp_path: Path, column: str, valu
     store.keep_race(race("b", 20.0))
     with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute(f"UPDATE races SET {column} = ? WHERE id = 'a'", (value,))
-    assert [record.id for record in store.races()] == ["b"]
+    assert [kept.record.id for kept in kept_races(store.races())] == ["b"]
 
 
 def test_races_outlive_a_damaged_database(tmp_path: Path) -> None:

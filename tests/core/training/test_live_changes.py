@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mnist_core.backend.backend import configure
 from mnist_core.backend.mlx import mx
-from mnist_core.benchmark.numpy_network import NumpyNetwork
+from mnist_core.benchmark.engines.numpy_engine import NumpyNetwork
 from mnist_core.benchmark.problem import Problem
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (

@@ -10,16 +10,14 @@ from inspect import isawaitable
 import pytest
 
 from mnist_tui.bench import bench_monitor
-from mnist_tui.bench.app_on_terminal import AppOnTerminal
-from mnist_tui.bench.in_process import event_seconds, redraw_seconds
-from mnist_tui.bench.monitor import Measured, Monitored
-from mnist_tui.bench.monitor_text import FIGURES, summarize, table_lines
-from mnist_tui.bench.output import Output
-from mnist_tui.bench.terminal import NotShownError, Terminal
+from mnist_tui.bench.app_processes import AppOnTerminal
+from mnist_tui.bench.bench_monitor import METRICS, summarize, table_lines
+from mnist_tui.bench.monitor import Monitored, MonitorValue, event_seconds, redraw_seconds
+from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal, TerminalText
 from mnist_tui.cli import EXIT_FAILED, EXIT_USAGE, run
 
 FLAGS = ["bench", "--task", "monitor"]
-Measure = Callable[[Monitored, int], Iterator[Measured]]
+Measure = Callable[[Monitored, int], Iterator[MonitorValue]]
 
 # Draws frames as the app does, one a line of input, so that a test decides how far apart they are.
 PLAYED_APP = """\
@@ -31,7 +29,7 @@ for frame in sys.argv[1:]:
 
 
 def test_output_is_text_with_the_time_of_each_part() -> None:
-    output = Output()
+    output = TerminalText()
     output.feed(b"\x1b[1;31mLearning\x1b[0m ra", 1.0)
     output.feed(b"te\x1b[5;", 2.0)
     output.feed(b"7H0.1\x1b]0;title\x07!", 3.0)
@@ -43,7 +41,7 @@ def test_output_is_text_with_the_time_of_each_part() -> None:
 
 def test_a_program_on_a_terminal_is_waited_for_and_typed_to() -> None:
     code = "print('name?'); print('hello ' + input()); print(__import__('os').isatty(1))"
-    with Terminal([sys.executable, "-c", code]) as terminal:
+    with PseudoTerminal([sys.executable, "-c", code]) as terminal:
         asked = terminal.wait_for(r"name\?", timeout=30)
         terminal.send("ada\r")
         greeted = terminal.wait_for("hello ada", timeout=30)
@@ -55,8 +53,8 @@ def test_a_program_on_a_terminal_is_waited_for_and_typed_to() -> None:
 
 def test_figures_are_summed_up_beside_their_bars() -> None:
     values = [("first_frame", 0.5), ("first_frame", 0.9), ("first_frame", 0.7), ("event", 2e-5)]
-    summary = summarize([Measured(1, name, value) for name, value in values])
-    assert [figure.name for figure, _ in summary] == ["first_frame", "event"]
+    summary = summarize([MonitorValue(1, name, value) for name, value in values])
+    assert [metric.name for metric, _ in summary] == ["first_frame", "event"]
     head, frame, event = table_lines(summary)
     assert "median" in head
     assert "0.700 s" in frame
@@ -65,7 +63,7 @@ def test_figures_are_summed_up_beside_their_bars() -> None:
 
 
 def test_every_figure_has_its_own_name() -> None:
-    assert len({figure.name for figure in FIGURES}) == len(FIGURES)
+    assert len({metric.name for metric in METRICS}) == len(METRICS)
 
 
 def test_the_in_process_measures_do_their_work() -> None:
@@ -76,8 +74,8 @@ def test_the_in_process_measures_do_their_work() -> None:
     assert all(second > 0 for second in seconds)
 
 
-def play(*frames: str) -> Terminal:
-    return Terminal([sys.executable, "-c", PLAYED_APP, *frames])
+def play(*frames: str) -> PseudoTerminal:
+    return PseudoTerminal([sys.executable, "-c", PLAYED_APP, *frames])
 
 
 def status(epoch: int, batch: int) -> str:
@@ -122,9 +120,9 @@ def measured_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Measure], None]:
     return use
 
 
-def frames_of_rounds(_monitored: Monitored, rounds: int) -> Iterator[Measured]:
+def frames_of_rounds(_monitored: Monitored, rounds: int) -> Iterator[MonitorValue]:
     for number in range(1, rounds + 1):
-        yield Measured(number, "first_frame", number / 10)
+        yield MonitorValue(number, "first_frame", number / 10)
 
 
 def test_json_has_an_object_a_value_and_one_for_all(
@@ -164,8 +162,8 @@ def test_people_get_a_table_and_progress_beside_it(
 def test_what_the_app_did_not_show_ends_the_benchmark(
     measured_by: Callable[[Measure], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def measure(_monitored: Monitored, _rounds: int) -> Iterator[Measured]:
-        yield Measured(1, "first_frame", 0.5)
+    def measure(_monitored: Monitored, _rounds: int) -> Iterator[MonitorValue]:
+        yield MonitorValue(1, "first_frame", 0.5)
         raise NotShownError("It did not show 'idle' in 60 seconds.")
 
     measured_by(measure)

@@ -10,23 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.benchmark.engines import EngineName
-from mnist_core.benchmark.evaluation_frequency import (
-    EvaluationRace,
-    LazilyTrained,
-    Schedule,
-    ScheduleMeasured,
-)
+from mnist_core.benchmark.engines.registry import EngineName, EpochTrained
+from mnist_core.benchmark.evaluation_task import LazilyTrained
+from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.problem import Problem
-from mnist_core.benchmark.processes import EngineError
-from mnist_core.benchmark.quartiles import Quartiles
-from mnist_core.benchmark.race import EngineDescribed, EpochMeasured, Race, RaceEvent
-from mnist_core.benchmark.summary import EngineSummary
+from mnist_core.benchmark.race import EntrantReady, Race, RaceProgress, RaceScore
+from mnist_core.benchmark.runner import Task as RaceTask
+from mnist_core.benchmark.worker import EngineError
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded
 from mnist_core.recipe.presets import presets
-from mnist_tui.bench.flags import BenchFlags, BenchOptions, Task, bench_options
-from mnist_tui.bench.race_text import table_lines
+from mnist_tui.bench.bench_flags import BenchFlags, BenchOptions, Task, bench_options
+from mnist_tui.bench.race_reports import NetworkReport
 from mnist_tui.cli import EXIT_USAGE, run
 
 EXAMPLES = Examples(np.zeros((1000, 2, 2), np.uint8), (np.arange(1000) % 2).astype(np.uint16))
@@ -34,33 +29,30 @@ MANY = Examples(np.zeros((60_000, 2, 2), np.uint8), (np.arange(60_000) % 2).asty
 AS_LARGE_AS_MNIST = DatasetLoaded(Dataset("digits", MANY, EXAMPLES, ("zero", "one"), (0, 1)), None)
 DATASET = Dataset("digits", EXAMPLES, EXAMPLES, ("zero", "one"), (0, 1))
 
-SECONDS: dict[EngineName, tuple[float, float, float]] = {
+SECONDS: dict[str, tuple[float, float, float]] = {
     "mlx": (0.10, 0.12, 0.10),
     "mlx-stock": (0.30, 0.36, 0.30),
     "numpy": (0.11, 0.12, 0.09),
 }
 
 
-def scripted_race(race: Race) -> Iterator[RaceEvent]:
+def scripted_race(task: RaceTask, race: Race) -> Iterator[RaceProgress]:
     """What a race of these engines tells; mlx-stock trains a fifth of each epoch."""
-    examples = len(race.problem.split.train)
-    for engine in race.engines:
-        yield EngineDescribed(race.recipe, engine, f"{engine} 1.0")
+    for engine in race.entrants:
+        yield EntrantReady(engine, f"{engine} 1.0")
     for round_ in range(race.rounds):
-        for engine in race.engines:
-            yield EpochMeasured(
-                recipe=race.recipe,
-                engine=engine,
-                round=round_ + 1,
+        for engine in race.entrants:
+            stock = engine == "mlx-stock"
+            trained = EpochTrained(
                 epoch=round_ + 1,
-                timed_examples=examples // 5 if engine == "mlx-stock" else examples,
-                timed_seconds=SECONDS[engine][round_],
-                epoch_examples=examples,
-                train_loss=None if engine == "mlx-stock" else float("nan"),
-                train_accuracy=None if engine == "mlx-stock" else 0.5,
+                examples=race.train_examples // 5 if stock else race.train_examples,
+                seconds=SECONDS[engine][round_],
+                train_loss=None if stock else float("nan"),
+                train_accuracy=None if stock else 0.5,
                 test_loss=0.25,
                 test_accuracy=0.9 + round_ / 1000,
             )
+            yield task.lap(engine, round_ + 1, trained)
 
 
 @pytest.fixture(autouse=True)
@@ -73,18 +65,17 @@ def _hooks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs `mnist-tui bench` on an answer of the loader; the race follows `run_race`."""
-    module = "mnist_tui.bench.bench_mlp"
+    module = "mnist_tui.bench.bench_command"
 
     def start(
         *arguments: str,
         answer: DatasetLoaded | DatasetFailed | None = None,
-        run_race: Callable[[Race], Iterator[RaceEvent]] | None = scripted_race,
+        run_race: Callable[[RaceTask, Race], Iterator[RaceProgress]] | None = scripted_race,
     ) -> int:
         loaded = answer or DatasetLoaded(DATASET, None)
         loader = SimpleNamespace(cancel=lambda: None)
-        load = "mnist_tui.bench.load"
-        monkeypatch.setattr(f"{load}.DatasetLoader", lambda _source, _cache: loader)
-        monkeypatch.setattr(f"{load}.wait_for_dataset", lambda _loader, _stream: loaded)
+        monkeypatch.setattr(f"{module}.DatasetLoader", lambda _source, _cache: loader)
+        monkeypatch.setattr(f"{module}.wait_for_dataset", lambda _loader, _stream: loaded)
         if run_race is not None:
             monkeypatch.setattr(f"{module}.run_race", run_race)
         return run(["bench", *arguments])
@@ -169,13 +160,15 @@ def test_mlx_is_spoken_of_only_where_it_races(
     ],
 )
 def test_many_epochs_are_shown_at_about_equal_distances(epochs: int, shown: list[int]) -> None:
-    accuracies = tuple(epoch / 1000 for epoch in range(1, epochs + 1))
-    level = Quartiles(1.0, 1.0, 1.0)
-    one = EngineSummary("numpy", level, None, 1.0, epochs, accuracies[-1], accuracies, None)
     problem = Problem(presets()["mlx-docs"].hyperparameters, DATASET)
-    race = Race("mlx-docs", problem, ("numpy",), epochs, 1, 1, None)
+    task = NetworkTask("mlx-docs", problem, 1)
+    report = NetworkReport(task, ("numpy",), epochs)
+    score = RaceScore(report.race)
+    for epoch in range(1, epochs + 1):
+        trained = EpochTrained(epoch, 1000, 1.0, None, None, 1.0, epoch / 1000)
+        score.apply(task.lap("numpy", epoch, trained))
 
-    title, _, heads, line = table_lines(race, [one])[-4:]
+    title, _, heads, line = report.table(score)[-4:]
 
     which = "each epoch" if epochs == 11 else f"11 of the {epochs} epochs"
     assert title == f"test accuracy after {which}"
@@ -261,7 +254,7 @@ def test_without_data_nothing_is_measured(
 def test_an_engine_that_fails_is_a_sentence_and_a_log_entry(
     bench: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> None:
-    def failing(_race: Race) -> Iterator[RaceEvent]:
+    def failing(_task: RaceTask, _race: Race) -> Iterator[RaceProgress]:
         raise EngineError("numpy", "There is not enough memory.", "the traceback")
         yield
 
@@ -278,9 +271,9 @@ def test_an_interrupted_race_ends_its_engines(
 ) -> None:
     closed = []
 
-    def interrupted(race: Race) -> Iterator[RaceEvent]:
+    def interrupted(_task: RaceTask, _race: Race) -> Iterator[RaceProgress]:
         try:
-            yield EngineDescribed(race.recipe, "numpy", "NumPy")
+            yield EntrantReady("numpy", "NumPy")
             raise KeyboardInterrupt
         finally:
             closed.append(True)
@@ -308,7 +301,7 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(options)
         return 0
 
-    monkeypatch.setattr("mnist_tui.bench.command.resolve_name", lambda _name: take)
+    monkeypatch.setattr("mnist_tui.bench.bench_command.bench", take)
     flags = ["--data", "kmnist", "--epochs", "2", "--stock-batches", "9", "--threads", "3"]
     assert run(["bench", "--task", "mlp", *flags]) == 0
     (options,) = seen
@@ -372,7 +365,7 @@ def unavailable(*engines: EngineName) -> Callable[[EngineName], str | None]:
 def test_an_engine_that_cannot_be_used_says_why(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_tui.bench.flags.why_unavailable", unavailable("torch"))
+    monkeypatch.setattr("mnist_tui.bench.bench_flags.why_unavailable", unavailable("torch"))
     assert run(["bench", "--engine", "torch"]) == EXIT_USAGE
     assert capsys.readouterr().err == (
         "The engine torch is not here. Leave it out; the README says under Devices how to have it "
@@ -395,35 +388,31 @@ def test_without_a_choice_all_engines_that_are_there_race(
     missing: tuple[EngineName, ...],
     expected: tuple[EngineName, ...],
 ) -> None:
-    monkeypatch.setattr("mnist_tui.bench.flags.why_unavailable", unavailable(*missing))
+    monkeypatch.setattr("mnist_tui.bench.bench_flags.why_unavailable", unavailable(*missing))
     assert bench_options(BenchFlags(task=task)).engines == expected
 
 
 @pytest.mark.parametrize("task", ["evaluations", "monitor"])
 def test_a_task_without_engines_looks_for_none(monkeypatch: pytest.MonkeyPatch, task: Task) -> None:
     asked: list[EngineName] = []
-    monkeypatch.setattr("mnist_tui.bench.flags.why_unavailable", asked.append)
+    monkeypatch.setattr("mnist_tui.bench.bench_flags.why_unavailable", asked.append)
     assert bench_options(BenchFlags(task=task)).engines == ()
     assert asked == []
 
 
-def scripted_evaluations(race: EvaluationRace) -> Iterator[ScheduleMeasured]:
-    times: dict[Schedule, float] = {"batch": 2.0, "epoch": 3.0, "end": 4.0}
+def scripted_evaluations(task: RaceTask, race: Race) -> Iterator[RaceProgress]:
+    times = {"batch": 2.0, "epoch": 3.0, "end": 4.0}
     for round_ in range(1, race.rounds + 1):
         for schedule, seconds in times.items():
+            yield EntrantReady(schedule, "MLX 1.0")
             trained = LazilyTrained(seconds, int(seconds * 1e6), 50_000_000, 0.25, 0.9)
-            yield ScheduleMeasured(schedule, "MLX 1.0", round_, trained)
+            yield task.lap(schedule, round_, trained)
 
 
 def test_evaluations_in_a_table_and_in_json(
-    bench: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        "mnist_tui.bench.bench_evaluations.run_evaluation_race", scripted_evaluations
-    )
-    assert bench("--task", "evaluations", "--rounds", "2") == 0
+    assert bench("--task", "evaluations", "--rounds", "2", run_race=scripted_evaluations) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("; 2 rounds of 2 epochs, each in a process of its own")
     assert lines[4:8] == [
@@ -437,7 +426,8 @@ def test_evaluations_in_a_table_and_in_json(
         "     50 MB         0.9000",
     ]
 
-    assert bench("--task", "evaluations", "--rounds", "1", "--epochs", "4", "--json") == 0
+    flags = ["--task", "evaluations", "--rounds", "1", "--epochs", "4", "--json"]
+    assert bench(*flags, run_race=scripted_evaluations) == 0
     *measured, summary = map(json.loads, capsys.readouterr().out.splitlines())
     assert [each["schedule"] for each in measured] == ["batch", "epoch", "end"]
     assert measured[1] == {

@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.benchmark.processes import EngineError
-from mnist_core.benchmark.regression import FORMS, RegressionForm
-from mnist_core.benchmark.regression_race import (
-    FormDescribed,
-    FormMeasured,
-    RegressionRace,
-    RegressionTrained,
-)
+from mnist_core.benchmark.race import EntrantReady, Race, RaceProgress
+from mnist_core.benchmark.regression.regression import FORMS
+from mnist_core.benchmark.regression.regression_task import RegressionTrained
+from mnist_core.benchmark.runner import Task
+from mnist_core.benchmark.worker import EngineError
 from mnist_tui.cli import run
 
 
@@ -27,31 +24,31 @@ def _hooks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
-def scripted_regression(race: RegressionRace) -> Iterator[FormDescribed | FormMeasured]:
+def scripted_regression(task: Task, race: Race) -> Iterator[RaceProgress]:
     """Rates of 200, 100 and 400 iterations per second; the second form never stops early."""
-    for form in race.forms:
-        yield FormDescribed(form, f"{form} 1.0")
+    for form in race.entrants:
+        yield EntrantReady(form, f"{form} 1.0")
     for round_ in range(1, race.rounds + 1):
-        for form, seconds in zip(race.forms, (1.0, 2.0, 0.5), strict=True):
-            if race.problem.task == "linear":
+        for form, seconds in zip(race.entrants, (1.0, 2.0, 0.5), strict=True):
+            if race.task == "linear":
                 trained = RegressionTrained(200, 1, seconds, 5e-5, 1.2e-5, None, None, 2e-7)
             else:
                 accuracy = 0.95 if seconds == 2.0 else 0.951
                 trained = RegressionTrained(200, 1, seconds, 0.35, None, accuracy, 0.9, None)
-            yield FormMeasured(form, round_, trained)
+            yield task.lap(form, round_, trained)
 
 
-FORMS_RACED: tuple[RegressionForm, ...] = ("mlx-fast", "mlx-published", "numpy-float64")
+FORMS_RACED = ("mlx-fast", "mlx-published", "numpy-float64")
 
 
 @pytest.fixture
 def regress(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs a regression task on a scripted race of three forms."""
-    module = "mnist_tui.bench.bench_regression"
+    module = "mnist_tui.bench.bench_command"
     monkeypatch.setattr(
         f"{module}.FORMS", {form: FORMS[form] for form in FORMS if form in FORMS_RACED}
     )
-    monkeypatch.setattr(f"{module}.run_regression_race", scripted_regression)
+    monkeypatch.setattr(f"{module}.run_race", scripted_regression)
     flags = ("--engine", "mlx,numpy", "--rounds", "3", "--threads", "2")
     return lambda task, *others: run(["bench", "--task", task, *flags, *others])
 
@@ -129,11 +126,11 @@ def test_json_of_a_regression(
 def test_a_regression_that_fails_is_a_sentence(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    def failing(_race: RegressionRace) -> Iterator[FormDescribed | FormMeasured]:
+    def failing(_task: Task, _race: Race) -> Iterator[RaceProgress]:
         raise EngineError("mlx-fast", "There is not enough memory.", "the traceback")
         yield
 
-    monkeypatch.setattr("mnist_tui.bench.bench_regression.run_regression_race", failing)
+    monkeypatch.setattr("mnist_tui.bench.bench_command.run_race", failing)
     assert run(["bench", "--task", "linear", "--engine", "mlx", "--home", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith(
         "The engine mlx-fast failed. There is not enough memory. The details are in "

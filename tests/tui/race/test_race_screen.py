@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,18 @@ from helpers.app_harness import opened
 from helpers.lab import SIZES
 from helpers.scripted import ScriptedLoader, digits, loaded
 from helpers.scripted_races import RaceApp, RaceLab, ScriptedRaces, scored
-from mnist_core.benchmark.contest import Contest
-from mnist_core.benchmark.processes import EngineError
+from mnist_core.benchmark.kept_race import kept_races
+from mnist_core.benchmark.network_task import NetworkTask
+from mnist_core.benchmark.race import Race
+from mnist_core.benchmark.regression.regression_task import RegressionTask
+from mnist_core.benchmark.worker import EngineError
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RaceState, StoreError
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import State
-from mnist_tui.race.kept_races import KeptRaces
 from mnist_tui.race.race_chart import race_plot
 from mnist_tui.race.race_form import EntrantPicker, RaceForm
+from mnist_tui.race.race_screen import KeptRaces
 from mnist_tui.race.race_session import RaceStage
 from mnist_tui.race.race_table import table
 from mnist_tui.ui.choice import Choice
@@ -42,7 +46,7 @@ def open_lab(tmp_path: Path) -> OpenLab:
             finally:
                 app.races.gate.set()
                 app.runs.gate.set()
-                app.desk.close()
+                app.race_session.close()
                 app.session.close()
 
     return open_it
@@ -72,7 +76,7 @@ async def test_a_race_is_watched_kept_and_told_apart(open_lab: OpenLab) -> None:
         assert "Stop" in lab.footer()
         assert "Start" not in lab.footer()
         lab.races.gate.set()
-        await lab.until(lambda: lab.desk.stage is RaceStage.COMPLETED)
+        await lab.until(lambda: lab.race_session.stage is RaceStage.COMPLETED)
         assert legend(lab) == ["mlx", "numpy"]
         curves = lab.app.race_screen.query_one(Chart).plot.curves
         assert len({(curve.marker, curve.line) for curve in curves}) == len(curves)
@@ -83,22 +87,24 @@ async def test_a_race_is_watched_kept_and_told_apart(open_lab: OpenLab) -> None:
         assert "784-32-32-10 on scripted" in text
         (record,) = lab.app.store.races()
         assert record.state is RaceState.COMPLETED
-        assert lab.races.made[0][1] is lab.app.session.dataset
+        task, _race = lab.races.made[0]
+        assert isinstance(task, NetworkTask)
+        assert task.problem.dataset is lab.app.session.dataset
 
 
 async def test_the_task_decides_who_can_take_part(open_lab: OpenLab) -> None:
     async with open_lab() as lab:
         await lab.press("e", "right")
         form = lab.app.race_screen.query_one(RaceForm)
-        assert form.contest_task == "linear"
+        assert form.task_name == "linear"
         assert "linear regression on examples drawn here" in lab.text()
         form.query_one(EntrantPicker).focus()
         await lab.press("space", "down", "space")
         assert form.entrants[:2] == ("mlx-like", "mlx-published")
         await lab.race("r")
-        contest, dataset = lab.races.made[0]
-        assert (contest.entrants, contest.baseline) == (form.entrants, "numpy-float64")
-        assert dataset is None
+        task, race = lab.races.made[0]
+        assert (race.entrants, race.baseline) == (form.entrants, "numpy-float64")
+        assert isinstance(task, RegressionTask), "it needs no data set"
         assert "it/s" in lab.text()
         assert "3 858" not in lab.text(), "that was published for the other regression"
 
@@ -110,10 +116,10 @@ async def test_a_race_that_starts_right_behind_another_task_is_of_that_task(
         task = lab.app.race_screen.query_one(".task Choice", Choice)
         task.action_step(1)
         lab.app.race_screen.action_start_race()
-        await lab.until(lambda: lab.desk.end is not None and not lab.desk.is_racing)
-        [(contest, _)] = lab.races.made
-        assert contest.task == task.value != "mlp"
-        assert contest.entrants == lab.app.race_screen.query_one(EntrantPicker).chosen
+        await lab.until(lambda: lab.race_session.end is not None and not lab.race_session.is_racing)
+        [(_, race)] = lab.races.made
+        assert race.task == task.value != "mlp"
+        assert race.entrants == lab.app.race_screen.query_one(EntrantPicker).chosen
 
 
 async def test_entrants_that_cannot_run_say_why(
@@ -146,14 +152,14 @@ async def test_a_stopped_race_keeps_what_it_measured(open_lab: OpenLab) -> None:
     async with open_lab() as lab:
         lab.races.gate.clear()
         await lab.press("r")
-        await lab.until(lambda: bool(lab.desk.scores and lab.desk.scores.laps))
+        await lab.until(lambda: bool(lab.race_session.score and lab.race_session.score.laps))
         await lab.press("s")
-        assert lab.desk.stage is RaceStage.STOPPING
+        assert lab.race_session.stage is RaceStage.STOPPING
         lab.races.gate.set()
-        await lab.until(lambda: lab.desk.stage is RaceStage.STOPPED)
+        await lab.until(lambda: lab.race_session.stage is RaceStage.STOPPED)
         (record,) = lab.app.store.races()
         assert record.state is RaceState.STOPPED
-        assert len(record.scores.laps) == 1
+        assert [len(kept.score.laps) for kept in kept_races([record])] == [1]
         assert "stopped" in lab.text()
 
 
@@ -161,7 +167,7 @@ async def test_a_failure_is_a_sentence_that_stays(open_lab: OpenLab) -> None:
     async with open_lab() as lab:
         lab.races.fail_with = EngineError("mlx", "There is no [/] memory \x1b[31m.", "details")
         await lab.race("r")
-        assert lab.desk.stage is RaceStage.FAILED
+        assert lab.race_session.stage is RaceStage.FAILED
         assert (
             "The engine mlx failed. There is no [/] memory ␛[31m. It is in the log." in lab.text()
         )
@@ -174,16 +180,16 @@ async def test_earlier_races_are_opened_and_deleted(open_lab: OpenLab) -> None:
         await lab.race("r")
         await lab.press("e", "right")
         await lab.race("ctrl+r")
-        assert [record.contest.task for record in lab.desk.records] == ["linear", "mlp"]
+        assert [kept.score.race.task for kept in lab.race_session.kept] == ["linear", "mlp"]
         await lab.press("h", "down", "enter")
-        assert lab.desk.scores is not None
-        assert lab.desk.scores.contest.task == "mlp"
+        assert lab.race_session.score is not None
+        assert lab.race_session.score.race.task == "mlp"
         assert "s/epoch" in lab.text()
         await lab.press("h", "ctrl+d")
         assert isinstance(lab.app.screen, Question)
         await lab.press("escape", "ctrl+d", "enter")
-        assert [record.contest.task for record in lab.desk.records] == ["linear"]
-        assert lab.desk.scores is None, "what was shown is gone"
+        assert [kept.score.race.task for kept in lab.race_session.kept] == ["linear"]
+        assert lab.race_session.score is None, "what was shown is gone"
 
 
 async def test_races_of_the_store_are_there_after_a_restart(open_lab: OpenLab) -> None:
@@ -215,14 +221,14 @@ async def test_a_run_that_starts_all_the_same_stops_the_race(open_lab: OpenLab) 
     async with open_lab() as lab:
         lab.races.gate.clear()
         await lab.press("r")
-        await lab.until(lambda: lab.desk.is_racing)
+        await lab.until(lambda: lab.race_session.is_racing)
         with pytest.raises(StoreError, match="A race is under way"):
             lab.app.session.resume_stored("any")
         lab.app.runs.gate.clear()
         lab.app.session.run(make_hyperparameters({"epochs": 2}))
-        await lab.until(lambda: lab.desk.stage is RaceStage.STOPPING)
+        await lab.until(lambda: lab.race_session.stage is RaceStage.STOPPING)
         lab.races.gate.set()
-        await lab.until(lambda: lab.desk.stage is RaceStage.STOPPED)
+        await lab.until(lambda: lab.race_session.stage is RaceStage.STOPPED)
         assert "stopped, since a run began" in lab.text()
 
 
@@ -233,7 +239,7 @@ async def test_a_network_needs_data(open_lab: OpenLab) -> None:
         assert "There are no data" in lab.said()
         await lab.press("e", "right")
         await lab.race("ctrl+r")
-        assert lab.desk.stage is RaceStage.COMPLETED
+        assert lab.race_session.stage is RaceStage.COMPLETED
 
 
 async def test_a_click_ticks_and_reads_the_chart_out(open_lab: OpenLab) -> None:
@@ -289,9 +295,9 @@ async def test_the_key_4_and_leaving_the_app(tmp_path: Path) -> None:
         said = "".join(note.message for note in bench.app._notifications)
         assert "A race is under way" in said
         assert bench.session.state is State.IDLE
-        desk = bench.app._race_desk
-        assert desk is not None
-        desk.stop()
+        race_session = bench.app._race_session
+        assert race_session is not None
+        race_session.stop()
         races.gate.set()
         bench.app.close_race()
         assert bench.session.hold == ""
@@ -299,21 +305,23 @@ async def test_the_key_4_and_leaving_the_app(tmp_path: Path) -> None:
         assert record.state is RaceState.STOPPED
 
 
-def test_a_contest_of_nobody_known_is_drawn() -> None:
+def test_a_race_of_nobody_known_is_drawn() -> None:
     """One that another version kept may have entrants that this one has not."""
-    contest = Contest("linear", ("fortran", "numpy-float64"), "numpy-float64", 1, 1, 1000, 1000,
+    race = Race("linear", ("fortran", "numpy-float64"), "numpy-float64", 1, 1, 1000, 1000,
                       (100, 1))  # fmt: skip
-    scores = scored(contest)
-    assert [curve.label for curve in race_plot(scores, log_time=True).curves] == list(
-        contest.entrants
-    )
-    assert "○ fortran" in table(scores, 100).plain
-    assert all(len(line) <= 40 for line in table(scores, 40).plain.splitlines())
+    score = scored(race)
+    assert [curve.label for curve in race_plot(score, log_time=True).curves] == list(race.entrants)
+    assert "○ fortran" in table(score, 100).plain
+    assert all(len(line) <= 40 for line in table(score, 40).plain.splitlines())
 
 
-def test_published_figures_are_in_the_table() -> None:
-    contest = Contest("mlp", ("mlx", "torch"), "mlx", 1, 1, 60, 10, (784, 10), "mlx-wide", "mnist")
-    lines = table(scored(contest), 120).plain.splitlines()
+def test_published_paces_stand_beside_an_epoch_of_as_many_examples() -> None:
+    entrants = ("mlx", "torch")
+    race = Race("mlp", entrants, "mlx", 1, 1, 60_000, 10_000, (784, 10), "mlx-wide", "mnist")
+    lines = table(scored(race), 120).plain.splitlines()
     assert "on an M1" in lines[0]
     assert lines[1].endswith("0.21")
     assert lines[2].endswith("0.39")
+    fewer = table(scored(replace(race, train_examples=12_000)), 120).plain
+    assert "on an M1" not in fewer
+    assert "0.21" not in fewer

@@ -1,1 +1,1 @@
-"""What the benchmark of the app needs: a program on a terminal, and figures with quartiles."""
+"""`mnist-tui bench`: races in tables and JSON, and what watching a run costs."""

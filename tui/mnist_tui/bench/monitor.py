@@ -3,17 +3,27 @@
 import asyncio
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
+import numpy as np
 import platformdirs
+from textual.app import App, ComposeResult
+from textual.geometry import Region
 
-from mnist_tui.bench.app_on_terminal import open_app
-from mnist_tui.bench.headless_run import train_headless
-from mnist_tui.bench.in_process import event_seconds, redraw_seconds
-from mnist_tui.bench.terminal import NotShownError
+from mnist_core.events import BatchCompleted, Event
+from mnist_core.training.training_run import TrainingRun
+from mnist_tui.bench.app_processes import open_app, train_headless
+from mnist_tui.bench.pseudo_terminal import COLUMNS, ROWS, NotShownError
+from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.plot import Curve, LineStyle, XAxis, YAxis
+from mnist_tui.charts.series import Series
+from mnist_tui.charts.view import SMOOTHING
+from mnist_tui.commands.headless import RunSoFar
 
 POINTS = 1_000_000
 _RUN_SECONDS = 8.0
@@ -22,6 +32,9 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 3, 1000
 _KEYS = 60
 _REDRAWS = 50
 _EVENTS = 50_000
+_NEW_POINTS = 100
+"""Batches between two redraws."""
+_DRAIN_INTERVAL = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +48,18 @@ class Monitored:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MonitorValue:
     """One value of one round."""
 
     round: int
     """From 1."""
-    figure: str
-    """The name of one of `mnist_tui.bench.monitor_text.FIGURES`."""
+    metric: str
+    """The name of one of `mnist_tui.bench.bench_monitor.METRICS`."""
     value: float
     """In seconds, bytes, steps per second, or as a ratio."""
 
 
-def measure(monitored: Monitored, rounds: int) -> Iterator[Measured]:
+def measure(monitored: Monitored, rounds: int) -> Iterator[MonitorValue]:
     """Measure everything once in each of `rounds`, so that the machine's moods hit all alike.
 
     Raises:
@@ -63,8 +76,8 @@ def measure(monitored: Monitored, rounds: int) -> Iterator[Measured]:
         # Also gives the kernels the time to be compiled.
         train_headless(flags)
         for number in range(1, rounds + 1):
-            for figure, value in _round(flags, folder, app_first=number % 2 == 0).items():
-                yield Measured(number, figure, value)
+            for metric, value in _round(flags, folder, app_first=number % 2 == 0).items():
+                yield MonitorValue(number, metric, value)
 
 
 def _epochs(flags: list[str]) -> int:
@@ -74,17 +87,17 @@ def _epochs(flags: list[str]) -> int:
 
 
 def _round(flags: list[str], folder: Path, *, app_first: bool) -> Mapping[str, float]:
-    """Every figure once. Who trains first alternates, since machines slow down and recover."""
+    """Every metric once. Who trains first alternates, since machines slow down and recover."""
     if app_first:
-        figures = _app(flags)
+        metrics = _app(flags)
         headless = train_headless(flags).steps_per_second
     else:
         headless = train_headless(flags).steps_per_second
-        figures = _app(flags)
+        metrics = _app(flags)
     return {
-        **figures,
+        **metrics,
         "headless_steps_per_second": headless,
-        "training_speed": figures["app_steps_per_second"] / headless,
+        "training_speed": metrics["app_steps_per_second"] / headless,
         "press_cold": _cold_press(flags, folder),
         "redraw": median(asyncio.run(redraw_seconds(POINTS, _REDRAWS))),
         "event": event_seconds(_EVENTS),
@@ -94,18 +107,18 @@ def _round(flags: list[str], folder: Path, *, app_first: bool) -> Mapping[str, f
 def _app(flags: list[str]) -> dict[str, float]:
     """One start of the app: a run to the end, and a second one during which keys are pressed."""
     with open_app(flags) as app:
-        figures = {"first_frame": app.first_frame()}
+        metrics = {"first_frame": app.first_frame()}
         app.load()
-        figures["press_first"] = app.press_run()
-        figures["app_steps_per_second"] = app.train_to_the_end()
-        figures["memory"] = float(app.peak_memory())
-        figures["press_again"] = app.press_run()
+        metrics["press_first"] = app.press_run()
+        metrics["app_steps_per_second"] = app.train_to_the_end()
+        metrics["memory"] = float(app.peak_memory())
+        metrics["press_again"] = app.press_run()
         latencies = app.type_while_training(_KEYS)
     if len(latencies) < 2:
         raise NotShownError("The run was over before keys could be pressed during it.")
-    figures["key_p50"] = median(latencies)
-    figures["key_p99"] = quantiles(latencies, n=100, method="inclusive")[-1]
-    return figures
+    metrics["key_p50"] = median(latencies)
+    metrics["key_p99"] = quantiles(latencies, n=100, method="inclusive")[-1]
+    return metrics
 
 
 def _cold_press(flags: list[str], folder: Path) -> float:
@@ -130,3 +143,65 @@ def _share_cache(cache: Path) -> None:
         for entry in own.iterdir():
             if entry.name != "kernels":
                 (shared / entry.name).symlink_to(entry)
+
+
+class _ChartApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Chart()
+
+
+async def redraw_seconds(points: int, redraws: int) -> list[float]:
+    """Seconds for each redraw of a chart as large as the terminal, after some batches more.
+
+    It shows what the train screen does, the loss of each of `points` batches and above it the same
+    smoothed. The time is that of the chart alone: new points taken in, every line made anew that
+    looks different, and all lines handed over.
+    """
+    random = np.random.default_rng(0)
+    total = points + redraws * _NEW_POINTS
+    steps = np.arange(1.0, total + 1)
+    losses = 0.2 + 2 * np.exp(-3 * steps / total) * random.lognormal(0, 0.3, total)
+    series = Series("step")
+    series.extend(losses[:points], step=steps[:points])
+    curves = [
+        Curve(series, "$primary", line=LineStyle.NOISE, dim=True),
+        Curve(series, "$primary", label="train", smoothing=SMOOTHING),
+    ]
+    seconds = []
+    app = _ChartApp()
+    async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
+        chart = app.query_one(Chart)
+        chart.show(curves, x=XAxis(end=float(total)), y=YAxis(include=0.0))
+        await pilot.pause()
+        for first in range(points, total, _NEW_POINTS):
+            new = slice(first, first + _NEW_POINTS)
+            series.extend(losses[new], step=steps[new])
+            began = time.perf_counter()
+            chart.redraw()
+            chart.render_lines(Region(0, 0, *chart.size))
+            seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def event_seconds(events: int) -> float:
+    """CPU seconds for each of `events` from its making to the interface's hands.
+
+    They hold the generator, the event, the mailbox and the thread between, and taking the events
+    out; not what the interface does with them.
+    """
+    spent: list[float] = []
+
+    def batches() -> Generator[Event, None, None]:
+        for step in range(1, events + 1):
+            yield BatchCompleted(step, 1, step, 0.5, 0.9, 0.1, step * 1e-3)
+        yield RunSoFar().stopped()
+
+    run = TrainingRun(batches, at_thread_end=lambda: spent.append(time.thread_time()))
+    run.start()
+    began = time.thread_time()
+    pause = threading.Event()
+    while run.alive:
+        pause.wait(_DRAIN_INTERVAL)
+        run.drain()
+    run.join()
+    return (spent[0] + time.thread_time() - began) / events

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from mnist_core.benchmark.contest import ContestTask
-from mnist_core.benchmark.engines import ENGINES, EngineName, is_importable
-from mnist_core.benchmark.regression import FORMS
+from mnist_core.benchmark.engines.registry import ENGINES, EngineName, is_importable
+from mnist_core.benchmark.race import TaskName
+from mnist_core.benchmark.regression.regression import FORMS
 from mnist_tui.charts.plot import LineStyle
 from mnist_tui.lab.marks import Look
 
@@ -52,7 +52,7 @@ class Entrant:
     """Whether it takes part unless a person decides otherwise."""
 
 
-def entrants_of(task: ContestTask) -> tuple[Entrant, ...]:
+def entrants_of(task: TaskName) -> tuple[Entrant, ...]:
     """Everyone in the order of their turns; answers at once and imports no engine."""
     if task == "mlp":
         return tuple(_entrant(engine, engine, _ENGINE_WORDS[engine]) for engine in ENGINES)

@@ -2,8 +2,7 @@
 
 import math
 
-from mnist_core.benchmark.contest import Scores
-from mnist_core.benchmark.quartiles import quartiles
+from mnist_core.benchmark.race import RaceScore, quartiles
 from mnist_tui.charts.axes import AxisUnit, Scale
 from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
@@ -15,18 +14,18 @@ from mnist_tui.text.visible_text import visible
 _WARMING_UP = "Each is warmed up first. Their lines are drawn as soon as they are measured."
 
 
-def race_plot(scores: Scores | None, *, log_time: bool, cursor: float | None = None) -> Plot:
+def race_plot(score: RaceScore | None, *, log_time: bool, cursor: float | None = None) -> Plot:
     """The curves so far over the seconds of training; on a log axis they begin after 0."""
-    if scores is None:
+    if score is None:
         words = "Accuracy or error against time will be drawn here."
         return Plot(empty=f"Choose who races, and press {key_hint('start_race')}. {words}")
     curves = [
-        curve for entrant in scores.contest.entrants if (curve := _curve(scores, entrant, log_time))
+        curve for entrant in score.race.entrants if (curve := _curve(score, entrant, log_time))
     ]
     scale = Scale.LOG if log_time else Scale.LINEAR
     title = "seconds, log" if log_time else "seconds"
-    end = _end(scores)
-    if scores.contest.task == "linear":
+    end = _end(score)
+    if score.race.task == "linear":
         y = YAxis(scale=Scale.LOG)
     else:
         y = YAxis(unit=AxisUnit.PERCENT, bounds=(0.0, 1.0))
@@ -39,11 +38,11 @@ def race_plot(scores: Scores | None, *, log_time: bool, cursor: float | None = N
     )
 
 
-def _curve(scores: Scores, entrant: str, log_time: bool) -> Curve | None:
+def _curve(score: RaceScore, entrant: str, log_time: bool) -> Curve | None:
     points = [
         (seconds, value)
         for seconds, value in zip(
-            scores.seconds(entrant), scores.curves.get(entrant, ([], []))[1], strict=False
+            score.seconds(entrant), score.curves.get(entrant, ([], []))[1], strict=False
         )
         if seconds > 0 or not log_time
     ]
@@ -55,17 +54,17 @@ def _curve(scores: Scores, entrant: str, log_time: bool) -> Curve | None:
     look = look_of(entrant)
     marker = look.sign if len(points) <= MOST_MARKED_EPOCHS + 1 else ""
     # Where the legend has little room, the first one's name and value stay whole.
-    beside = entrant != scores.contest.entrants[0]
+    beside = entrant != score.race.entrants[0]
     return Curve(series, look.color, visible(entrant), look.line, marker, beside=beside)
 
 
-def _end(scores: Scores) -> float | None:
+def _end(score: RaceScore) -> float | None:
     """Where the slowest is expected to end, so that the axis seldom moves; None: not known yet."""
     ends = [0.0]
-    for entrant in scores.contest.entrants:
-        paces, seconds = scores.paces(entrant), scores.seconds(entrant)
+    for entrant in score.race.entrants:
+        paces, seconds = score.paces(entrant), score.seconds(entrant)
         ends += seconds[-1:]
-        if paces and scores.contest.task == "mlp":
-            ends.append(quartiles(paces).median * scores.contest.rounds)
+        if paces and score.race.task == "mlp":
+            ends.append(quartiles(paces).median * score.race.rounds)
     end = max(ends)
     return end if end > 0 and math.isfinite(end) else None

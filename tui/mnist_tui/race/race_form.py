@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
-from mnist_core.benchmark.contest import CONTEST_TASKS, ContestTask
+from mnist_core.benchmark.race import CURVE_TASKS, TaskName
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.race.entrants import Entrant, entrants_of, look_of
 from mnist_tui.ui.choice import Choice
@@ -140,15 +140,15 @@ class RaceForm(VerticalScroll, can_focus=False):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._task_choice = Choice(CONTEST_TASKS, CONTEST_TASKS[0])
+        self._task_choice = Choice(CURVE_TASKS, CURVE_TASKS[0])
         self._preset = Choice(tuple(presets()), DEFAULT_PRESET)
         self._rounds = Choice(ROUNDS, DEFAULT_ROUNDS)
-        self._offered_for: ContestTask = CONTEST_TASKS[0]
+        self._offered_for: TaskName = CURVE_TASKS[0]
         self._entrants = EntrantPicker(entrants_of(self._offered_for), id="entrants")
 
     @property
-    def contest_task(self) -> ContestTask:
-        return cast(ContestTask, self._task_choice.value)
+    def task_name(self) -> TaskName:
+        return cast(TaskName, self._task_choice.value)
 
     @property
     def preset(self) -> str:
@@ -188,7 +188,7 @@ class RaceForm(VerticalScroll, can_focus=False):
 
     def _follow_task(self) -> None:
         """Offer who can do the task that is chosen now."""
-        task = self.contest_task
+        task = self.task_name
         if task != self._offered_for:
             self._offered_for = task
             self._entrants.show(entrants_of(task))

@@ -1,5 +1,7 @@
 """The race screen: engines doing the same work in turns, watched live, and the races before."""
 
+import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -9,16 +11,18 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
 
+from mnist_core.benchmark.kept_race import KeptRace
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import Session
-from mnist_tui.race.kept_races import KeptRaces
 from mnist_tui.race.race_chart import race_plot
 from mnist_tui.race.race_form import RaceForm
-from mnist_tui.race.race_session import RaceDesk, RaceStage, RefusedError
+from mnist_tui.race.race_session import RaceSession, RaceStage, RefusedError
 from mnist_tui.race.race_table import Standings
 from mnist_tui.race.race_text import CURVES, plan, subject, title, turn
 from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.text.numbers import ago
 from mnist_tui.text.state_signs import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import Question
@@ -29,17 +33,58 @@ LOOKS_PER_SECOND = 5
 """Each draws only what is new, so that watching a race takes little from who is racing."""
 
 
+class KeptRaces(OptionList):
+    """A line for each race; Enter or a click opens it."""
+
+    def show(self, races: Sequence[KeptRace], shown: str) -> None:
+        """List `races`; the one whose id is `shown` is marked as open."""
+        before = self.pointed
+        now = time.time()
+        self.clear_options()
+        if not races:
+            self.add_option(
+                Option(Content.styled("Races are kept here.", "$foreground 60%"), disabled=True)
+            )
+            return
+        self.add_options(
+            [
+                Option(race_line(kept, kept.record.id == shown, now), id=kept.record.id)
+                for kept in races
+            ]
+        )
+        ids = [kept.record.id for kept in races]
+        wanted = before if self.has_focus or shown not in ids else shown
+        self.highlighted = ids.index(wanted) if wanted in ids else 0
+
+    @property
+    def pointed(self) -> str:
+        """The id of the race under the cursor; empty: there is none."""
+        option = self.highlighted_option
+        return option.id or "" if option is not None else ""
+
+
+def race_line(kept: KeptRace, is_open: bool, now: float) -> Content:
+    """How it ended, what was raced, and when."""
+    sign, tone = STATE_SIGNS[kept.record.state]
+    return Content.assemble(
+        ("▸" if is_open else " ", "bold $text-accent"),
+        (sign, f"${tone}"),
+        f" {title(kept.score.race):<14}"[:15],
+        (f"  {ago(kept.record.ended, now)}", "$foreground 60%"),
+    )
+
+
 class RaceScreen(Screen[None]):
-    """Draws the desk, and turns keys into its requests."""
+    """Draws a `RaceSession`, and turns keys into its requests."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.RACE)
     AUTO_FOCUS = "#race-chart"
     HORIZONTAL_BREAKPOINTS = WIDTHS
 
-    def __init__(self, session: Session, desk: RaceDesk) -> None:
+    def __init__(self, session: Session, races: RaceSession) -> None:
         super().__init__()
         self._session = session
-        self._desk = desk
+        self._races = races
         self._log_time: bool | None = None
         """None: as suits the task."""
         self._cursor: float | None = None
@@ -67,21 +112,21 @@ class RaceScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """The screen is on top, for the first time or again."""
-        if not self._desk.is_racing:
-            self._desk.read()
+        if not self._races.is_racing:
+            self._races.read()
         self._draw()
         self._draw_kept()
 
     # -- drawing ---------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        kept_before = self._desk.records
-        changed = self._desk.tick()
+        kept_before = self._races.kept
+        changed = self._races.tick()
         if not self.is_current:
             return
         if changed:
             self._draw()
-            if self._desk.records is not kept_before:
+            if self._races.kept is not kept_before:
                 self._draw_kept()
         else:
             self._draw_state()
@@ -93,36 +138,37 @@ class RaceScreen(Screen[None]):
 
     def _draw_chart(self) -> None:
         chart = self.query_one("#race-chart", Chart)
-        scores = self._desk.scores
-        chart.plot = race_plot(scores, log_time=self._is_log_time, cursor=self._cursor)
-        if scores is None:
+        score = self._races.score
+        chart.plot = race_plot(score, log_time=self._is_log_time, cursor=self._cursor)
+        if score is None:
             chart.border_title = "Against time"
         else:
             chart.border_title = Content(
-                f"{CURVES[scores.contest.task]} against seconds of training · "
-                f"{title(scores.contest)}"
+                f"{CURVES[score.race.task]} against seconds of training · {title(score.race)}"
             )
 
     def _draw_table(self) -> None:
         pane = self.query_one("#standings", VerticalScroll)
-        scores = self._desk.scores
-        pane.border_title = "Results" if scores is None else Content(subject(scores.contest))
-        self.query_one(Standings).show(scores)
+        score = self._races.score
+        pane.border_title = "Results" if score is None else Content(subject(score.race))
+        self.query_one(Standings).show(score)
 
     def _draw_kept(self) -> None:
-        shown = self._desk.shown
-        self.query_one(KeptRaces).show(self._desk.records, shown.id if shown is not None else "")
+        shown = self._races.shown
+        self.query_one(KeptRaces).show(
+            self._races.kept, shown.record.id if shown is not None else ""
+        )
         self.refresh_bindings()
 
     def _draw_state(self) -> None:
-        desk, form = self._desk, self.query_one(RaceForm)
+        races, form = self._races, self.query_one(RaceForm)
         now = (
-            desk.stage,
-            turn(desk.scores) if desk.is_racing and desk.scores is not None else "",
-            plan(form.contest_task, form.preset, self._session.dataset),
-            desk.notice,
+            races.stage,
+            turn(races.score) if races.is_racing and races.score is not None else "",
+            plan(form.task_name, form.preset, self._session.dataset),
+            races.notice,
             self._cursor is None,
-            len(desk.records),
+            len(races.kept),
         )
         if now == self._drawn:
             return
@@ -131,7 +177,7 @@ class RaceScreen(Screen[None]):
         sign, tone = STATE_SIGNS[stage]
         colour = "$foreground 60%" if tone == "muted" else f"${tone}"
         line = Content.styled(f" {sign} {stage.value:<9}", f"bold {colour}")
-        if desk.is_racing:
+        if races.is_racing:
             line += Content.styled(f"  {whose}", "bold")
         else:
             line += Content.styled(f"  next: {planned}", "$foreground 60%")
@@ -145,10 +191,10 @@ class RaceScreen(Screen[None]):
     def _is_log_time(self) -> bool:
         """Regressions fall fast and then hardly: on a log axis, who is twice as fast is as far
         ahead everywhere."""
-        scores = self._desk.scores
-        if self._log_time is not None or scores is None:
+        score = self._races.score
+        if self._log_time is not None or score is None:
             return bool(self._log_time)
-        return scores.contest.task != "mlp"
+        return score.race.task != "mlp"
 
     # -- keys ------------------------------------------------------------------------------------
 
@@ -156,15 +202,15 @@ class RaceScreen(Screen[None]):
         """Hide the keys that would do nothing now."""
         match action:
             case "start_race":
-                return not self._desk.is_racing
+                return not self._races.is_racing
             case "stop_race":
-                return self._desk.stage is RaceStage.RACING
+                return self._races.stage is RaceStage.RACING
             case "show_kept_races":
-                return bool(self._desk.records) and not isinstance(self.focused, KeptRaces)
+                return bool(self._races.kept) and not isinstance(self.focused, KeptRaces)
             case "delete_race":
-                return bool(self._desk.records) and isinstance(self.focused, KeptRaces)
+                return bool(self._races.kept) and isinstance(self.focused, KeptRaces)
             case "race_axis":
-                return self._desk.scores is not None
+                return self._races.score is not None
             case "leave_race_field":
                 return self._cursor is not None or not isinstance(self.focused, Chart)
             case _:
@@ -178,7 +224,7 @@ class RaceScreen(Screen[None]):
     def action_start_race(self) -> None:
         form = self.query_one(RaceForm)
         try:
-            self._desk.start(form.contest_task, form.entrants, form.rounds, form.preset)
+            self._races.start(form.task_name, form.entrants, form.rounds, form.preset)
         except RefusedError as error:
             self.notify(visible(str(error)), severity="warning", markup=False)
             return
@@ -188,7 +234,7 @@ class RaceScreen(Screen[None]):
         self._draw_kept()
 
     def action_stop_race(self) -> None:
-        self._desk.stop()
+        self._races.stop()
         self._draw_state()
 
     def action_edit_race(self) -> None:
@@ -200,17 +246,17 @@ class RaceScreen(Screen[None]):
 
     def action_delete_race(self) -> None:
         race_id = self.query_one(KeptRaces).pointed
-        record = next((one for one in self._desk.records if one.id == race_id), None)
-        if record is None:
+        kept = next((one for one in self._races.kept if one.record.id == race_id), None)
+        if kept is None:
             return
 
         def answered(delete: bool | None) -> None:
             if delete:
-                self._desk.delete(race_id)
+                self._races.delete(race_id)
                 self._draw()
                 self._draw_kept()
 
-        name = title(record.contest)
+        name = title(kept.score.race)
         self.app.push_screen(
             Question(f"Delete this race of {name} for good?", "Delete", "Keep"), answered
         )
@@ -228,7 +274,7 @@ class RaceScreen(Screen[None]):
     @on(RaceForm.Submitted)
     def _submit(self, event: RaceForm.Submitted) -> None:
         event.stop()
-        if not self._desk.is_racing:
+        if not self._races.is_racing:
             self.action_start_race()
 
     @on(RaceForm.Changed)
@@ -242,7 +288,7 @@ class RaceScreen(Screen[None]):
         if event.option_id is None:
             return
         try:
-            self._desk.open(event.option_id)
+            self._races.open(event.option_id)
         except RefusedError as error:
             self.notify(visible(str(error)), severity="warning", markup=False)
             return

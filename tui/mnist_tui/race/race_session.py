@@ -7,18 +7,25 @@ and no race starts while a run trains: each would measure the other.
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from uuid import uuid4
 
-from mnist_core.benchmark.contest import (
-    ContestCompleted,
-    ContestEnded,
-    ContestFailed,
-    ContestTask,
-    Scores,
+from mnist_core.backend.backend import available_cores
+from mnist_core.benchmark.kept_race import KeptRace, kept_races, race_record
+from mnist_core.benchmark.network_task import NetworkTask
+from mnist_core.benchmark.problem import Problem
+from mnist_core.benchmark.race import RaceScore, TaskName
+from mnist_core.benchmark.regression.regression import RegressionProblem
+from mnist_core.benchmark.regression.regression_task import RegressionTask
+from mnist_core.benchmark.runner import (
+    RaceCompleted,
+    RaceEnded,
+    RaceFactory,
+    RaceFailed,
+    RaceRun,
+    Task,
 )
-from mnist_core.benchmark.contest_events import make_contest
-from mnist_core.benchmark.contest_run import ContestFactory, ContestRun
-from mnist_core.store import RaceEnvironment, RaceRecord, RaceState, RunStore, StoreError
+from mnist_core.data.dataset import Dataset
+from mnist_core.recipe.presets import presets
+from mnist_core.store import RaceState, RunStore, StoreError
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.key_hints import key_hint
 
@@ -40,14 +47,14 @@ class RefusedError(Exception):
     """A race cannot start; the message is a sentence for the user."""
 
 
-class RaceDesk:
+class RaceSession:
     """The race under way, the one on show, and those that were kept."""
 
     def __init__(
         self,
         session: Session,
         store: RunStore,
-        make_run: ContestFactory,
+        make_run: RaceFactory,
         log: Callable[[str], str],
     ) -> None:
         """`log` takes the tracebacks that people are spared, and says where it put them."""
@@ -55,17 +62,17 @@ class RaceDesk:
         self._store = store
         self._make_run = make_run
         self._log = log
-        self._run: ContestRun | None = None
+        self._run: RaceRun | None = None
         self._started = 0.0
-        self.scores: Scores | None = None
+        self.score: RaceScore | None = None
         """Of the race on show."""
-        self.shown: RaceRecord | None = None
+        self.shown: KeptRace | None = None
         """The race on show, once it was kept."""
         self.end: RaceState | None = None
         """How the race on show ended; None: it goes on, or there is none."""
         self.notice = ""
         """What went wrong, in sentences; empty: nothing."""
-        self.records: tuple[RaceRecord, ...] = ()
+        self.kept: tuple[KeptRace, ...] = ()
         """The races that were kept, the latest first, as of `read`."""
 
     @property
@@ -78,7 +85,7 @@ class RaceDesk:
     def is_racing(self) -> bool:
         return self._run is not None
 
-    def start(self, task: ContestTask, entrants: tuple[str, ...], rounds: int, recipe: str) -> None:
+    def start(self, name: TaskName, entrants: tuple[str, ...], rounds: int, recipe: str) -> None:
         """Race these entrants; `mlp` trains the preset `recipe` on the session's data.
 
         Raises:
@@ -91,20 +98,20 @@ class RaceDesk:
             raise RefusedError(_run_under_way())
         if not entrants:
             raise RefusedError("Nobody takes part. Choose one or more with space.")
-        dataset = session.dataset if task == "mlp" else None
-        if task == "mlp" and dataset is None:
+        if name == "mlp" and session.dataset is None:
             raise RefusedError(
                 "There are no data to train on yet. Wait for them, or race a regression, which "
                 "needs none."
             )
         try:
-            contest = make_contest(task, entrants, rounds, recipe=recipe, dataset=dataset)
+            task = _task(name, recipe, session.dataset)
         except ValueError as error:
             raise RefusedError(str(error)) from error
-        self._show(Scores(contest), None, None)
+        race = task.race(entrants, rounds)
+        self._show(RaceScore(race), None, None)
         self._started = time.time()
         session.hold = _race_under_way()
-        self._run = self._make_run(contest, dataset)
+        self._run = self._make_run(task, race)
         self._run.start()
 
     def stop(self) -> None:
@@ -124,10 +131,10 @@ class RaceDesk:
         ended = not run.alive
         events = run.drain()
         for event in events:
-            if isinstance(event, ContestEnded):
+            if isinstance(event, RaceEnded):
                 self._finish(event)
-            elif self.scores is not None:
-                self.scores.apply(event)
+            elif self.score is not None:
+                self.score.apply(event)
         if ended:
             run.join()
             self._run = None
@@ -137,7 +144,7 @@ class RaceDesk:
     def read(self) -> None:
         """Read the kept races again."""
         try:
-            self.records = tuple(self._store.races()) if self._store.exists else ()
+            self.kept = tuple(kept_races(self._store.races())) if self._store.exists else ()
         except StoreError as error:
             self.notice = str(error)
 
@@ -149,10 +156,10 @@ class RaceDesk:
         """
         if self._run is not None:
             raise RefusedError(f"A race is under way. {_how_to_stop()} before you open another.")
-        for record in self.records:
-            if record.id == race_id:
-                self._show(record.scores, record, record.state)
-                self.notice = record.failure
+        for kept in self.kept:
+            if kept.record.id == race_id:
+                self._show(kept.score, kept, kept.record.state)
+                self.notice = kept.record.failure
 
     def delete(self, race_id: str) -> None:
         """Delete a kept race for good."""
@@ -161,7 +168,7 @@ class RaceDesk:
         except StoreError as error:
             self.notice = str(error)
             return
-        if self.shown is not None and self.shown.id == race_id:
+        if self.shown is not None and self.shown.record.id == race_id:
             self._show(None, None, None)
         self.read()
 
@@ -172,35 +179,43 @@ class RaceDesk:
             self._run.join()
             self.tick()
 
-    def _show(
-        self, scores: Scores | None, record: RaceRecord | None, end: RaceState | None
-    ) -> None:
-        self.scores, self.shown, self.end, self.notice = scores, record, end, ""
+    def _show(self, score: RaceScore | None, shown: KeptRace | None, end: RaceState | None) -> None:
+        self.score, self.shown, self.end, self.notice = score, shown, end, ""
 
-    def _finish(self, event: ContestEnded) -> None:
-        scores = self.scores
-        assert scores is not None, "a race has scores from its start"
+    def _finish(self, event: RaceEnded) -> None:
+        score = self.score
+        assert score is not None, "a race has a score from its start"
         failure = ""
-        if isinstance(event, ContestFailed):
+        if isinstance(event, RaceFailed):
             self.end, failure = RaceState.FAILED, event.message
             self.notice = f"{failure} {self._log(event.traceback)}".strip()
-        elif isinstance(event, ContestCompleted):
+        elif isinstance(event, RaceCompleted):
             self.end = RaceState.COMPLETED
         else:
             self.end = RaceState.STOPPED
-        if not scores.laps and not failure:
+        if not score.laps and not failure:
             return  # nothing was measured
-        record = RaceRecord(
-            uuid4().hex[:8], self.end, failure, self._started, time.time(), RaceEnvironment.here(),
-            scores,
-        )  # fmt: skip
+        record = race_record(score, self.end, failure, self._started, time.time())
         try:
             self._store.keep_race(record)
         except StoreError as error:
             self.notice = f"{self.notice} The race could not be kept. {error}".strip()
             return
-        self.shown = record
+        self.shown = KeptRace(record, score)
         self.read()
+
+
+def _task(name: TaskName, recipe: str, dataset: Dataset | None) -> Task:
+    """As `mnist-tui bench` has it by itself: with as many threads as there are cores.
+
+    Raises:
+        ValueError: the engines cannot be compared with that recipe, as a sentence.
+    """
+    threads = available_cores()
+    if name == "linear" or name == "logistic":
+        return RegressionTask(RegressionProblem(name), threads)
+    assert dataset is not None, "a network is trained on data"
+    return NetworkTask(recipe, Problem(presets()[recipe].hyperparameters, dataset), threads)
 
 
 def _how_to_stop() -> str:

@@ -1,21 +1,17 @@
-"""A race in words: what is raced, how it stands, and what its figures mean."""
+"""A race in words: what is raced, how it stands, and what its metrics mean."""
 
-from mnist_core.benchmark.contest import Contest, ContestTask, Scores
+from mnist_core.benchmark.race import Race, RaceScore, TaskName
 from mnist_core.data.dataset import Dataset
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
-PACES: dict[ContestTask, str] = {"mlp": "s/epoch", "linear": "it/s", "logistic": "it/s"}
+PACES = {"mlp": "s/epoch", "linear": "it/s", "logistic": "it/s"}
 """What the pace of each task is measured in."""
 
-RESULTS: dict[ContestTask, str] = {
-    "mlp": "accuracy",
-    "linear": "error",
-    "logistic": "accuracy",
-}
+RESULTS = {"mlp": "accuracy", "linear": "error", "logistic": "accuracy"}
 """What an entrant ends with on the test examples."""
 
-CURVES: dict[ContestTask, str] = {
+CURVES = {
     "mlp": "Test accuracy",
     "linear": "Test error",
     "logistic": "Training accuracy",
@@ -23,29 +19,29 @@ CURVES: dict[ContestTask, str] = {
 """What is drawn against time."""
 
 
-def title(contest: Contest) -> str:
+def title(race: Race) -> str:
     """The preset of a network, or the task."""
-    return visible(contest.recipe) if contest.task == "mlp" else contest.task
+    return visible(race.recipe) if race.task == "mlp" else race.task
 
 
-def subject(contest: Contest) -> str:
+def subject(race: Race) -> str:
     """What is raced on what, in one line."""
-    if contest.task == "mlp":
-        drawn = " (drawn here)" if contest.synthetic else ""
+    if race.task == "mlp":
+        drawn = " (drawn here)" if race.synthetic else ""
         what = (
-            f"{visible(contest.recipe)} {'-'.join(map(str, contest.sizes))} on "
-            f"{visible(contest.dataset)}{drawn}, {count(contest.train_examples, 'example')}"
+            f"{visible(race.recipe)} {'-'.join(map(str, race.sizes))} on "
+            f"{visible(race.dataset)}{drawn}, {count(race.train_examples, 'example')}"
         )
     else:
         what = (
-            f"{contest.task} regression, {count(contest.train_examples, 'example')} of "
-            f"{count(contest.sizes[0], 'feature')}"
+            f"{race.task} regression, {count(race.train_examples, 'example')} of "
+            f"{count(race.sizes[0], 'feature')}"
         )
-    threads = count(contest.threads, "thread")
-    return f"{what} · {count(contest.rounds, 'round')} · {threads}"
+    threads = count(race.threads, "thread")
+    return f"{what} · {count(race.rounds, 'round')} · {threads}"
 
 
-def plan(task: ContestTask, recipe: str, dataset: Dataset | None) -> str:
+def plan(task: TaskName, recipe: str, dataset: Dataset | None) -> str:
     """What would be raced if a race began now."""
     if task != "mlp":
         return f"{task} regression on examples drawn here; a data set is not needed"
@@ -59,34 +55,34 @@ def plan(task: ContestTask, recipe: str, dataset: Dataset | None) -> str:
     )
 
 
-def turn(scores: Scores) -> str:
+def turn(score: RaceScore) -> str:
     """Whose turn it is."""
-    waiting = [name for name in scores.contest.entrants if name not in scores.descriptions]
+    waiting = [name for name in score.race.entrants if name not in score.descriptions]
     if waiting:
         return f"warming up {visible(waiting[0])}"
-    following = scores.next_turn
+    following = score.next_turn
     if following is None:
         return "ending"
-    return f"{visible(following[0])} · round {following[1]} of {scores.contest.rounds}"
+    return f"{visible(following[0])} · round {following[1]} of {score.race.rounds}"
 
 
-def notes(scores: Scores) -> list[str]:
+def notes(score: RaceScore) -> list[str]:
     """What the table and the chart mean, and what each entrant ran on."""
-    contest = scores.contest
-    lines = [f"Medians with quartiles; the {RESULTS[contest.task]} is that on the test examples."]
-    if len(contest.entrants) > 1:
-        time_or_rate = "time" if contest.task == "mlp" else "rate"
-        faster = "below" if contest.task == "mlp" else "above"
+    race = score.race
+    lines = [f"Medians with quartiles; the {RESULTS[race.task]} is that on the test examples."]
+    if len(race.entrants) > 1:
+        time_or_rate = "time" if race.task == "mlp" else "rate"
+        faster = "below" if race.task == "mlp" else "above"
         lines.append(
-            f"The ratio is the {time_or_rate} over that of {visible(contest.baseline)} in the same "
+            f"The ratio is the {time_or_rate} over that of {visible(race.baseline)} in the same "
             f"round: {faster} 1 is faster."
         )
-    if contest.task != "mlp":
+    if race.task != "mlp":
         lines.append(
             "The curve is of the entrant's own weights, traced untimed after its first turn; time "
             "is iterations over its median rate."
         )
     return lines + [
         f"{visible(entrant)}: {visible(description)}"
-        for entrant, description in scores.descriptions.items()
+        for entrant, description in score.descriptions.items()
     ]

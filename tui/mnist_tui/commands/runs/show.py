@@ -92,4 +92,4 @@ def _epoch_lines(record: RunRecord, epochs: list[EpochRecord]) -> list[str]:
          f"{epoch.seconds:.2f}"]
         for epoch in epochs
     ]  # fmt: skip
-    return in_columns([header, *rows], numbers=frozenset(range(len(header))))
+    return in_columns([header, *rows], numbers=range(len(header)))

@@ -1,0 +1,173 @@
+"""The engines: what is asked of each, and who they are.
+
+A library is imported only where its engine is made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
+
+from mnist_core.benchmark.engines.torch_accelerator import (
+    NO_ACCELERATOR,
+    accelerator_found,
+    accelerator_in_sight,
+)
+
+if TYPE_CHECKING:
+    from mnist_core.backend.backend import Backend
+    from mnist_core.benchmark.problem import Problem
+
+WARM_UP_BATCHES = 20
+"""Batches trained and forgotten before the first epoch, while threads and kernels are set up."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochTrained:
+    """One epoch, or the first batches of one."""
+
+    epoch: int
+    """From 1."""
+    examples: int
+    """How many were trained on: fewer than there are when only a part was timed."""
+    seconds: float
+    """Training alone, choosing the batches included, evaluation apart."""
+    train_loss: float | None
+    """Mean over the examples, each before its batch's update; None: the engine measures none."""
+    train_accuracy: float | None
+    """Share of right predictions among them; None: the engine measures none."""
+    test_loss: float
+    """Mean cross-entropy of the test examples after these batches."""
+    test_accuracy: float
+    """Share of right predictions among them."""
+
+
+def thread_count(threads: int) -> str:
+    """2 as "2 threads"."""
+    return f"{threads} thread{'' if threads == 1 else 's'}"
+
+
+def mlx_description(backend: "Backend") -> str:
+    """MLX with its version, device, BLAS and threads, as it was configured."""
+    threads = f", {thread_count(backend.threads)}" if backend.device == "cpu" else ""
+    return f"MLX {backend.mlx_version} on the {backend.device}, {backend.blas}{threads}"
+
+
+class Engine(Protocol):
+    """Trains one `Problem`, epoch by epoch."""
+
+    @property
+    def description(self) -> str:
+        """The library with its version, device, BLAS and number of threads, for people."""
+
+    def warm_up(self) -> None:
+        """Train `WARM_UP_BATCHES` or more, and forget them."""
+
+    def train_epoch(self) -> EpochTrained:
+        """Train the next epoch; the first one starts from the problem's initial parameters."""
+
+
+EngineName = Literal["mlx", "mlx-stock", "numpy", "torch", "torch-gpu"]
+
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+"""Ours first; mlx-stock is the published MLX loop on the BLAS that MLX's wheel brings, torch-gpu is
+PyTorch on an accelerator."""
+
+PUBLISHED_SECONDS: Mapping[str, Mapping[str, float]] = {
+    "mlx-wide": {"mlx": 0.21, "torch": 0.39, "torch-gpu": 0.53},
+}
+"""Seconds of an epoch that were published, on an Apple M1, by recipe and engine.
+
+From "MLX 03 Multi-Layer Perceptron", for MLX, PyTorch on the CPU, and PyTorch on the GPU (mps).
+"""
+
+_PUBLISHED_EXAMPLES = 60_000
+"""Those of an epoch of MNIST, which took so long."""
+
+ITERATIONS_PER_CALL = 10
+"""Iterations of a regression that mlx-fast compiles into one call, when nothing else is asked for.
+
+It stands here because the command line, which shows it, must not wait for NumPy.
+"""
+
+_LIBRARIES: Mapping[EngineName, str] = {
+    "mlx": "mlx",
+    "mlx-stock": "mlx",
+    "numpy": "numpy",
+    "torch": "torch",
+    "torch-gpu": "torch",
+}
+
+
+def published_seconds(recipe: str, examples: int) -> Mapping[str, float]:
+    """What `PUBLISHED_SECONDS` has for `recipe`; nothing where an epoch has other `examples`."""
+    return PUBLISHED_SECONDS.get(recipe, {}) if examples == _PUBLISHED_EXAMPLES else {}
+
+
+def is_importable(engine: EngineName) -> bool:
+    """Whether what it needs seems to be there: its library, for torch-gpu an accelerator too.
+
+    It answers at once and imports nothing; `why_unavailable` knows for certain.
+    """
+    if engine == "torch-gpu":
+        return accelerator_in_sight()
+    return find_spec(_LIBRARIES[engine]) is not None
+
+
+def why_unavailable(engine: EngineName) -> str | None:
+    """Why it cannot be used here, as a sentence; None where it can be.
+
+    For torch-gpu, where there may be an accelerator, PyTorch is asked once, which takes seconds.
+    """
+    if find_spec(_LIBRARIES[engine]) is None:
+        return f"The engine {engine} is not installed."
+    if engine == "torch-gpu" and not accelerator_found():
+        return f"The engine torch-gpu cannot be used. {NO_ACCELERATOR}"
+    return None
+
+
+def make_engine(
+    name: EngineName, problem: "Problem", threads: int, stock_batches: int | None
+) -> Engine:
+    """Make an engine in this process, which must have made none before.
+
+    Args:
+        name: which.
+        problem: what it will train.
+        threads: of the matrix products; NumPy must have been told in the environment.
+        stock_batches: how many batches of each epoch mlx-stock trains; None for all.
+
+    Raises:
+        BackendMissing: MLX cannot compute here, as a sentence.
+        ImportError: PyTorch cannot be imported.
+        ValueError: PyTorch finds no accelerator for torch-gpu, as a sentence.
+    """
+    match name:
+        case "mlx":
+            from mnist_core.benchmark.engines.mlx_engine import MlxEngine
+
+            return MlxEngine(problem, threads)
+        case "mlx-stock":
+            from mnist_core.backend.installation import BackendMissing, explain_import_error_here
+
+            try:
+                from mnist_core.benchmark.engines.stock_engine import StockEngine
+            except ImportError as error:
+                raise BackendMissing(explain_import_error_here(error)) from error
+            return StockEngine(problem, stock_batches)
+        case "numpy":
+            from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
+
+            return NumpyEngine(problem, threads)
+        case "torch":
+            from mnist_core.benchmark.engines.torch_engine import TorchEngine
+
+            return TorchEngine(problem, threads)
+        case "torch-gpu":
+            from mnist_core.benchmark.engines.torch_accelerator import find_accelerator
+            from mnist_core.benchmark.engines.torch_engine import TorchEngine
+
+            accelerator = find_accelerator()
+            if accelerator is None:
+                raise ValueError(NO_ACCELERATOR)
+            return TorchEngine(problem, threads, accelerator)

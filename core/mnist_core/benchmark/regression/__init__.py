@@ -1,0 +1,1 @@
+"""Linear and logistic regression in several forms of each engine."""

@@ -1,0 +1,247 @@
+"""The flags of `mnist-tui bench`, and what they ask for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter, validators
+
+from mnist_core.benchmark.engines.registry import (
+    ENGINES,
+    ITERATIONS_PER_CALL,
+    EngineName,
+    why_unavailable,
+)
+from mnist_core.recipe.presets import DEFAULT_PRESET, presets
+from mnist_tui.commands.flags import MACHINE, OUTPUT, Data, Home, data_source, home_folder
+from mnist_tui.commands.usage import UsageError
+from mnist_tui.runtime.log import log_path
+
+BENCHMARK = Group("Benchmark", sort_key=0)
+
+Task = Literal["mlp", "linear", "logistic", "evaluations", "monitor"]
+
+_TAKEN: Mapping[Task, frozenset[str]] = {
+    "mlp": frozenset({"preset", "engine", "epochs", "stock_batches", "data"}),
+    "linear": frozenset({"engine", "iterations_per_call"}),
+    "logistic": frozenset({"engine", "iterations_per_call"}),
+    "evaluations": frozenset({"preset", "epochs", "data"}),
+    "monitor": frozenset({"preset", "data"}),
+}
+"""The flags that a task takes of those that not every task does."""
+
+_MLP_ONLY: frozenset[EngineName] = frozenset({"torch-gpu"})
+"""Engines in which no regression is written."""
+
+_AT_LEAST_ONE = validators.Number(gte=1)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BenchFlags:
+    """As they are given."""
+
+    task: Annotated[
+        Task,
+        Parameter(
+            group=BENCHMARK,
+            metavar="NAME",
+            help="mlp trains the same network with each engine in turn; linear and logistic do "
+            "regressions in several forms of each; evaluations asks how often MLX should evaluate; "
+            "monitor measures what watching a run in the app costs.",
+        ),
+    ] = "mlp"
+    preset: Annotated[
+        list[str] | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="NAMES",
+            negative="",
+            help=f"Recipes to train, with commas between: {', '.join(presets())}.",
+            show_default=DEFAULT_PRESET,
+        ),
+    ] = None
+    engine: Annotated[
+        list[str] | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="NAMES",
+            negative="",
+            help=f"Engines to compare, with commas between: {', '.join(ENGINES)}. Times are also "
+            "given as multiples of the first one's. mlx-stock is the published MLX loop on the "
+            "BLAS that MLX brings; torch-gpu is PyTorch on CUDA or Apple's Metal, and does mlp "
+            "only.",
+            show_default="all that are there",
+        ),
+    ] = None
+    rounds: Annotated[
+        int | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="How often each is measured.",
+            show_default="as the task needs",
+        ),
+    ] = None
+    epochs: Annotated[
+        int | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="Epochs in a round.",
+            show_default="1, or 2 for evaluations",
+        ),
+    ] = None
+    iterations_per_call: Annotated[
+        int | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="N",
+            validator=validators.Number(gte=1, lte=1000),
+            help="How many iterations of a regression mlx-fast compiles into one call.",
+            show_default=str(ITERATIONS_PER_CALL),
+        ),
+    ] = None
+    stock_batches: Annotated[
+        int | None,
+        Parameter(
+            group=BENCHMARK,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="Train only the first N batches of each epoch with mlx-stock, which can take a "
+            "minute for one, and scale its time up. The result says so.",
+            show_default="all",
+        ),
+    ] = None
+    data: Data = None
+    threads: Annotated[
+        int | None,
+        Parameter(
+            group=MACHINE,
+            metavar="N",
+            validator=validators.Number(gte=1, lte=1024),
+            help="CPU threads for the matrix products of every engine.",
+            show_default="all cores",
+        ),
+    ] = None
+    home: Home = None
+    json: Annotated[
+        bool,
+        Parameter(
+            group=OUTPUT,
+            negative="",
+            help="Write one JSON object a line: each measurement, then a summary.",
+            show_default=False,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """The flags, checked; each task takes what it can use."""
+
+    task: Task
+    presets: tuple[str, ...]
+    engines: tuple[EngineName, ...]
+    """In the order of their turns; none for a task that takes none."""
+    data: str | None
+    """A name or a folder, as typed; None when nothing was asked for."""
+    rounds: int | None
+    """How often each is measured; None for the task's own number."""
+    epochs: int | None
+    """Epochs in a round; None for the task's own number."""
+    stock_batches: int | None
+    """How many batches of each epoch mlx-stock trains; None for all."""
+    iterations_per_call: int
+    """Of a regression, that mlx-fast compiles into one call."""
+    threads: int | None
+    """CPU threads of the matrix products; None for all cores."""
+    as_json: bool
+    home: Path | None
+    """The folder that was asked for; None for the platform's."""
+    log_file: Path
+
+
+def bench_options(flags: BenchFlags) -> BenchOptions:
+    """Check the flags together.
+
+    Raises:
+        UsageError: a preset or an engine that does not exist or is not installed, or a flag that
+            the task would ignore, as a sentence.
+    """
+    _refuse_ignored(flags)
+    home = home_folder(flags.home)
+    return BenchOptions(
+        task=flags.task,
+        presets=_presets(flags.preset),
+        engines=_engines(flags.engine, flags.task),
+        data=data_source(flags.data),
+        rounds=flags.rounds,
+        epochs=flags.epochs,
+        stock_batches=flags.stock_batches,
+        iterations_per_call=flags.iterations_per_call or ITERATIONS_PER_CALL,
+        threads=flags.threads,
+        as_json=flags.json,
+        home=home,
+        log_file=log_path(home),
+    )
+
+
+def _refuse_ignored(flags: BenchFlags) -> None:
+    """Raise UsageError for a flag that the task would ignore."""
+    for name in sorted(frozenset[str]().union(*_TAKEN.values()) - _TAKEN[flags.task]):
+        if getattr(flags, name) is not None:
+            flag = "--" + name.replace("_", "-")
+            takers = [task for task, names in _TAKEN.items() if name in names]
+            tasks = " and ".join([", ".join(takers[:-1]), takers[-1]] if takers[1:] else takers)
+            raise UsageError(
+                f"--task {flags.task} takes no {flag}, which is for {tasks}; leave it out."
+            )
+
+
+def _presets(names: list[str] | None) -> tuple[str, ...]:
+    """The presets of `--preset`, given more than once or with commas between.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    chosen = _parts(names or [DEFAULT_PRESET])
+    for name in chosen:
+        if name not in presets():
+            raise UsageError(f"There is no preset {name!r}; choose from {', '.join(presets())}.")
+    return chosen
+
+
+def _engines(names: list[str] | None, task: Task) -> tuple[EngineName, ...]:
+    """The engines of `--engine`, in the order given; without it, those that can be used here.
+
+    Raises:
+        UsageError: there is no such engine, the task knows none, or it cannot be used here.
+    """
+    if "engine" not in _TAKEN[task]:
+        return ()
+    known = tuple(engine for engine in ENGINES if task == "mlp" or engine not in _MLP_ONLY)
+    if names is None:
+        return tuple(engine for engine in known if why_unavailable(engine) is None)
+    chosen: list[EngineName] = []
+    for name in _parts(names):
+        engine = next((engine for engine in ENGINES if engine == name), None)
+        if engine is None:
+            raise UsageError(f"There is no engine {name!r}; choose from {', '.join(known)}.")
+        if engine not in known:
+            raise UsageError(f"The engine {engine} is for --task mlp; leave it out.")
+        reason = why_unavailable(engine)
+        if reason is not None:
+            raise UsageError(
+                f"{reason} Leave it out; the README says under Devices how to have it here."
+            )
+        chosen.append(engine)
+    return tuple(chosen)
+
+
+def _parts(names: list[str]) -> tuple[str, ...]:
+    """Each name once, those with commas taken apart."""
+    return tuple(dict.fromkeys(part.strip() for name in names for part in name.split(",")))
