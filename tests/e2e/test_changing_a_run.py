@@ -118,7 +118,8 @@ def test_a_changed_run_is_repeated_by_its_command(
 def test_a_run_that_diverges_is_rescued(open_terminal: OpenTerminal, tmp_path: Path) -> None:
     digits, home = write_idx_folder(tmp_path / "digits"), tmp_path / "home"
     flags = ["--data", digits, "--home", home, "--epochs", "10", "--pixel-scaling", "none"]
-    rate = ["--learning-rate", "2", "--activation", "leaky_relu"]
+    # Each update multiplies every weight by 1 - 2 * 10, until that overflows.
+    rate = ["--learning-rate", "2", "--weight-decay", "10", "--activation", "leaky_relu"]
     terminal = open_terminal([MNIST_TUI, *flags, *SMALL, *rate], columns=80, rows=24)
     terminal.wait_for("idle")
     terminal.send("r")

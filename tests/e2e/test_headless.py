@@ -126,7 +126,8 @@ def test_the_same_seed_repeats_and_others_differ(digits: Path) -> None:
 def test_a_recipe_that_ends_in_nan_is_completed_with_nulls(digits: Path) -> None:
     recipe = (
         *("--hidden-sizes=64,64,64,64", "--activation=leaky_relu", "--pixel-scaling=none"),
-        *("--learning-rate=100", "--batch-size=16", "--epochs=1"),
+        # Each update multiplies the weights of all five layers by 1 - 100 * 10.
+        *("--learning-rate=100", "--weight-decay=10", "--batch-size=16", "--epochs=1"),
     )
     done = mnist_tui("train", "--data", digits, *recipe, "--json")
     assert done.returncode == 0, done.stderr
