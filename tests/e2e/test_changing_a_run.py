@@ -30,7 +30,7 @@ def replayed(run: RunRecord, home: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=100,
+        timeout=300,
     )
     last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return last
@@ -54,11 +54,11 @@ def test_the_learning_rate_of_a_run_under_way(
     open_terminal: OpenTerminal, real_mnist: Path | None, tmp_path: Path, columns: int, rows: int
 ) -> None:
     home = tmp_path / "home"
-    flags = ["--data", real_mnist or "synthetic", "--home", home, "--epochs", "1000"]
+    flags = ["--data", real_mnist or "synthetic", "--home", home, "--epochs", "100000"]
     terminal = open_terminal([MNIST_TUI, *flags], columns=columns, rows=rows)
     terminal.wait_for("idle")
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch [1-9]\d*/1000")
+    terminal.wait_for(r"● running +epoch [1-9]\d*/100000")
     terminal.send("e")
     terminal.wait_for("Charts")
     to_field(terminal, "Learning rate", 5)

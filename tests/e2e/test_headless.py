@@ -18,7 +18,7 @@ from terminal import Terminal
 
 COMMAND = [sys.executable, "-c", "from mnist_tui.cli import main; main()"]
 LONG = "--epochs=100000"
-PATIENCE = 60
+PATIENCE = 300
 
 
 @pytest.fixture

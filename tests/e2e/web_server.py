@@ -16,7 +16,7 @@ from processes import children_of, still_there
 
 PROGRAM = "from mnist_tui.cli import main; main()"
 COMMAND = [sys.executable, "-c", PROGRAM]
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds to wait for anything: never reached unless something is wrong."""
 
 

@@ -9,7 +9,7 @@ from settling import settled
 from textual.app import App
 from textual.pilot import Pilot
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds to wait for anything: never reached unless something is wrong."""
 
 SIZES = [
