@@ -13,12 +13,14 @@ from mnist_core.store import RunState, RunStore
 
 OpenTerminal = Callable[..., Terminal]
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
+LONG = ["--epochs", "100000"]
+"""A run that does not end by itself."""
 
 
 @pytest.fixture
 def app(real_mnist: Path | None) -> list[str | Path]:
     """The command that opens the app: on real MNIST where it is, else on synthetic digits."""
-    return [MNIST_TUI, "--data", real_mnist or "synthetic", "--epochs", "200"]
+    return [MNIST_TUI, "--data", real_mnist or "synthetic", *LONG]
 
 
 def type_learning_rate(terminal: Terminal, value: str) -> None:
@@ -52,7 +54,7 @@ def train_edit_restart_and_quit(terminal: Terminal) -> None:
 
     type_learning_rate(terminal, "0.05")
     terminal.send("enter")
-    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.wait_for(r"● running +epoch \d+/100000")
     terminal.wait_for(lambda screen: len(curves(screen)) > 20)
     first = terminal.screen()
     terminal.wait_for(lambda screen: curves(screen) != curves(first))
@@ -65,7 +67,7 @@ def train_edit_restart_and_quit(terminal: Terminal) -> None:
     terminal.wait_for("A run is under way")
     terminal.send("enter")
     terminal.wait_for("before: learning rate 0.05")
-    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.wait_for(r"● running +epoch \d+/100000")
 
     terminal.send("esc")
     terminal.wait_for("^ r Run")
@@ -86,11 +88,11 @@ def test_other_sizes_and_a_resize_while_training(
     terminal.wait_for("idle")
     assert "Learning rate" in terminal.screen()
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.wait_for(r"● running +epoch \d+/100000")
     terminal.resize(rows + 40, columns // 3)
-    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.wait_for(r"● running +epoch \d+/100000")
     terminal.resize(columns, rows)
-    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.wait_for(r"● running +epoch \d+/100000")
     terminal.wait_for("Samples")
     terminal.send("s")
     terminal.wait_for("stopped")
@@ -132,25 +134,27 @@ def test_a_killed_run_is_offered_and_goes_on(
     open_terminal: OpenTerminal, real_mnist: Path | None, tmp_path: Path
 ) -> None:
     data = real_mnist or "synthetic"
-    flags = ["--data", data, "--home", tmp_path / "home", "--epochs", "40"]
+    flags = ["--data", data, "--home", tmp_path / "home", *LONG]
     terminal = open_terminal([MNIST_TUI, *flags])
     terminal.wait_for("idle")
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch [3-9]/40")
+    terminal.wait_for(r"● running +epoch ([3-9]|\d\d+)/100000")
+    store = RunStore(tmp_path / "home")
+    terminal.wait_for(lambda _screen: [run.epoch for run in store.runs() if run.epoch >= 2])
     terminal.signal(signal.SIGKILL)
     terminal.wait_exit()
 
     terminal = open_terminal([MNIST_TUI, *flags])
-    terminal.wait_for(r"run 1 was interrupted in epoch \d+/40. Press R to go on with it")
+    terminal.wait_for(r"run 1 was interrupted in epoch \d+/100000. Press R to go on with it")
     terminal.send("R")
-    terminal.wait_for(r"● running +epoch \d+/40")
+    terminal.wait_for(r"● running +epoch \d+/100000")
     terminal.wait_for(lambda screen: len(curves(screen)) > 20)
     terminal.send("s")
     terminal.wait_for("stopped")
     terminal.send("3")
     terminal.wait_for(r"■ stopped +run 1 ")
     terminal.send("1")
-    terminal.wait_for(r"■ stopped +epoch \d+/40")
+    terminal.wait_for(r"■ stopped +epoch \d+/100000")
     terminal.send("q")
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []
@@ -170,7 +174,7 @@ def test_a_signal_stops_and_keeps_the_run(
     terminal = open_terminal([*app, "--home", tmp_path / "home"])
     terminal.wait_for("idle")
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch [2-9]/200")
+    terminal.wait_for(r"● running +epoch ([2-9]|\d\d+)/100000")
     terminal.signal(number)
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []
@@ -184,7 +188,7 @@ def test_ctrl_c_while_the_app_ends_does_not_cut_that_short(
     terminal = open_terminal([*app, "--home", tmp_path / "home"])
     terminal.wait_for("idle")
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch \d+/200")
+    terminal.wait_for(r"● running +epoch \d+/100000")
     terminal.send("ctrl+q")
     terminal.wait_for("Stop and quit")
     terminal.send("enter")

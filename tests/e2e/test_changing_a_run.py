@@ -30,7 +30,7 @@ def replayed(run: RunRecord, home: Path) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=100,
+        timeout=300,
     )
     last: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return last
@@ -54,11 +54,11 @@ def test_the_learning_rate_of_a_run_under_way(
     open_terminal: OpenTerminal, real_mnist: Path | None, tmp_path: Path, columns: int, rows: int
 ) -> None:
     home = tmp_path / "home"
-    flags = ["--data", real_mnist or "synthetic", "--home", home, "--epochs", "1000"]
+    flags = ["--data", real_mnist or "synthetic", "--home", home, "--epochs", "100000"]
     terminal = open_terminal([MNIST_TUI, *flags], columns=columns, rows=rows)
     terminal.wait_for("idle")
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch [1-9]\d*/1000")
+    terminal.wait_for(r"● running +epoch [1-9]\d*/100000")
     terminal.send("e")
     terminal.wait_for("Charts")
     to_field(terminal, "Learning rate", 5)
@@ -118,7 +118,8 @@ def test_a_changed_run_is_repeated_by_its_command(
 def test_a_run_that_diverges_is_rescued(open_terminal: OpenTerminal, tmp_path: Path) -> None:
     digits, home = write_idx_folder(tmp_path / "digits"), tmp_path / "home"
     flags = ["--data", digits, "--home", home, "--epochs", "10", "--pixel-scaling", "none"]
-    rate = ["--learning-rate", "2", "--activation", "leaky_relu"]
+    # Each update multiplies every weight by 1 - 2 * 10, until that overflows.
+    rate = ["--learning-rate", "2", "--weight-decay", "10", "--activation", "leaky_relu"]
     terminal = open_terminal([MNIST_TUI, *flags, *SMALL, *rate], columns=80, rows=24)
     terminal.wait_for("idle")
     terminal.send("r")

@@ -33,13 +33,13 @@ def test_mistakes_of_a_run_under_way(
     open_terminal: OpenTerminal, real_mnist: Path | None, tmp_path: Path, columns: int, rows: int
 ) -> None:
     data = real_mnist or "synthetic"
-    flags = ["--data", data, "--home", tmp_path / "home", "--epochs", "300"]
+    flags = ["--data", data, "--home", tmp_path / "home", "--epochs", "100000"]
     terminal = open_terminal([MNIST_TUI, *flags], columns=columns, rows=rows)
     terminal.wait_for("idle")
     terminal.send("2")
     terminal.wait_for(r"Samples · [\d ]+ of [\d ]+ test")
     terminal.send("1", "r")
-    terminal.wait_for(r"● running +epoch [2-9]/300")
+    terminal.wait_for(r"● running +epoch ([2-9]|\d\d+)/100000")
     terminal.send("2")
     terminal.wait_for(r"Wrong · [\d ]+ of [\d ]+ test · epoch \d+")
     first = gallery_title(terminal.screen())
@@ -67,7 +67,7 @@ def test_mistakes_of_a_run_under_way(
     terminal.wait_for(r"All · ")
 
     terminal.send("1", "s")
-    terminal.wait_for(r"■ stopped +epoch \d+/300")
+    terminal.wait_for(r"■ stopped +epoch \d+/100000")
     terminal.send("2")
     terminal.wait_for("All · ")
     terminal.send("q")

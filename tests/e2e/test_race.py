@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from helpers.terminal import Terminal
+from helpers.terminal import PATIENCE, Terminal
 from mnist_core.benchmark.kept_race import kept_races
 from mnist_core.store import RaceState, RunStore
 
@@ -20,7 +20,7 @@ def curves(screen: str) -> int:
     return sum("\u2801" <= character <= "\u28ff" for character in screen)
 
 
-def workers_of(home: Path, patience: float = 5.0) -> list[str]:
+def workers_of(home: Path, patience: float = PATIENCE) -> list[str]:
     """The engines' processes that the program with this home has left; they may be ending.
 
     They have sessions of their own, so the terminal does not count them. Only Linux tells.
@@ -90,9 +90,9 @@ def test_a_race_is_watched_and_kept(open_terminal: OpenTerminal, tmp_path: Path)
 
     terminal.send("r")
     terminal.wait_for(r"● racing +warming up")
-    terminal.wait_for(r"● racing +[a-z0-9-]+ · round \d of 2", timeout=60)
-    terminal.wait_for(lambda screen: curves(screen) > 20, timeout=60)
-    screen = terminal.wait_for(r"✓ completed", timeout=60)
+    terminal.wait_for(r"● racing +[a-z0-9-]+ · round \d of 2")
+    terminal.wait_for(lambda screen: curves(screen) > 20)
+    screen = terminal.wait_for(r"✓ completed")
     assert re.search(r"● mlx-fast +\d[\d ]* +[\d ]+ to [\d ]+ +\d\.\d\d", screen)
     assert re.search(r"■ numpy-float64 +\d[\d ]*", screen)
     assert "Test error against seconds" in screen
@@ -122,7 +122,7 @@ def test_quitting_in_the_middle_ends_the_engines(
     terminal.send("esc")
     terminal.wait_for(lambda screen: "esc Chart" not in screen)
     terminal.send("r")
-    terminal.wait_for(r"● racing +[a-z0-9-]+ · round [2-9] of 9", timeout=60)
+    terminal.wait_for(r"● racing +[a-z0-9-]+ · round [2-9] of 9")
     assert _workers(home) or not Path("/proc/self").exists()
 
     terminal.send("1")

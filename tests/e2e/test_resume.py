@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def figures(event: dict[str, Any]) -> dict[str, Any]:
 
 def whole_run(*arguments: str | Path) -> list[dict[str, Any]]:
     process = start(*arguments)
-    output, _ = process.communicate(timeout=100)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     return [json.loads(line) for line in output.splitlines()]
 
@@ -55,12 +56,17 @@ def kill_after_a_checkpoint(home: Path, *arguments: str | Path) -> None:
         stack.callback(process.kill)
         assert process.stdout is not None
         seen: set[Path] = set()
-        for line in process.stdout:
-            seen.update(home.glob("checkpoints/*/*.safetensors"))
-            # When there is a second one, the database knows the first.
-            if '"batch_completed"' in line and len(seen) > 1:
-                process.send_signal(signal.SIGKILL)
-                break
+
+        # Where nobody takes its lines, it waits: it cannot get far ahead of who reads.
+        for epoch in (0, 100):
+            for line in process.stdout:
+                if '"epoch_completed"' in line and json.loads(line)["epoch"] == epoch:
+                    break
+            while not (found := set(home.glob("checkpoints/*/*.safetensors")) - seen):
+                select.select([], [], [], 0.02)
+            seen |= found
+        # There is a second one, so the database knows the first.
+        process.send_signal(signal.SIGKILL)
         process.stdout.read()
     assert process.returncode == -signal.SIGKILL
 
@@ -114,7 +120,7 @@ def test_what_cannot_be_resumed_is_a_sentence(digits: Path, tmp_path: Path) -> N
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
         return done.returncode, done.stderr.splitlines()[-1]
 

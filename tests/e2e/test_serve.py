@@ -200,7 +200,7 @@ async def test_another_address_is_served_with_a_warning(flags: list[str]) -> Non
 def refused(*flags: str) -> tuple[int, str]:
     """Exit code and stderr of a server that cannot serve."""
     done = subprocess.run(
-        [*COMMAND, "serve", *flags], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "serve", *flags], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.stdout == ""
     return done.returncode, done.stderr

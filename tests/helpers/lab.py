@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 
 from helpers.settling import settled
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds to wait for anything: never reached unless something is wrong."""
 
 SIZES = [

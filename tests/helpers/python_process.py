@@ -17,7 +17,7 @@ def run_python(code: str, *options: str, **environment: str | Path) -> list[str]
         env={**os.environ, **{name: str(value) for name, value in environment.items()}},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

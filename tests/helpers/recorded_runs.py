@@ -150,9 +150,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
     """Block until another thread or process has made it true.
 
     Raises:
-        AssertionError: it has not in a minute.
+        AssertionError: it has not in five minutes.
     """
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline, "It did not happen."
         time.sleep(0.002)

@@ -15,15 +15,18 @@ from textual.screen import Screen
 _LOOKS = 5
 """So many times in a row all must be at rest: a message from outside arrives a few turns late."""
 _LONGEST = 1.0
-"""Seconds, as in Textual: some handlers wait for what only the test will do."""
+"""Seconds of work: some handlers wait for what only the test will do.
+
+What other programs take of the processor does not count.
+"""
 
 
 async def settled(*_bounds: float) -> None:
     """Wait until the app of the test is at rest; takes the place of `textual._wait`'s function."""
     app = active_app.get()
-    end = time.monotonic() + _LONGEST
+    end = time.thread_time() + _LONGEST
     at_rest = 0
-    while at_rest < _LOOKS and time.monotonic() < end:
+    while at_rest < _LOOKS and time.thread_time() < end:
         await asyncio.sleep(0)
         if not app.screen_stack:
             return

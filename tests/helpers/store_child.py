@@ -73,9 +73,13 @@ class Child:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def wait_until_stopped(self) -> None:
+        """Block until it has stopped itself."""
+        os.waitpid(self.pid, os.WUNTRACED)
+
     def end(self) -> Told:
         """Wait for its end, by itself or by the kill that was ordered."""
-        rest, _ = self._process.communicate(timeout=60)
+        rest, _ = self._process.communicate(timeout=300)
         assert self._process.returncode in (0, -signal.SIGKILL)
         return _told([*self._lines, *rest.splitlines()])
 
@@ -127,6 +131,8 @@ def main(order: dict[str, Any]) -> None:
     die_at, die: die directly "before" or "after" this write or rename.
     resume: the run to go on with.
     wait_at: the step at which to wait for ever.
+    in_step: whether each batch waits until it is kept.
+    stop_at: the step at which to stop, as by SIGSTOP.
     retry: seconds between two tries to write.
     fill_at, room_at: the steps at which to fill the disk of home, and to make room on it again.
     copy_to: where to copy home in the end.
@@ -140,12 +146,15 @@ def main(order: dict[str, Any]) -> None:
     recorder_module.WRITE_INTERVAL = order.get("interval", recorder_module.WRITE_INTERVAL)
     recorder_module.RETRY_INTERVAL = order.get("retry", recorder_module.RETRY_INTERVAL)
     write = RunRecorder._write_rows_of
+    kept = 0
 
     def write_and_say(self: RunRecorder, *what: Any) -> None:
+        nonlocal kept
         step = self._pending.step
         write(self, *what)
         if step is not None:
             _say(f"kept {step}")
+            kept = step
 
     RunRecorder._write_rows_of = write_and_say  # type: ignore[method-assign]
     dataset, story = pickle.loads(Path(order["story"]).read_bytes())
@@ -164,6 +173,10 @@ def main(order: dict[str, Any]) -> None:
         if isinstance(event, BatchCompleted):
             _say(f"batch {event.step} {time.monotonic()}")
             time.sleep(order.get("pause", 0.0))
+            while order.get("in_step") and kept < event.step and not recorder.problem:
+                time.sleep(0.001)
+            if event.step == order.get("stop_at"):
+                os.kill(os.getpid(), signal.SIGSTOP)
             if event.step == order.get("fill_at"):
                 _fill(Path(order["home"]))
             if event.step == order.get("room_at"):

@@ -26,7 +26,7 @@ from helpers.escapes import Csi, Splitter
 from helpers.keyboard import ESCAPE, encode, encode_click
 from helpers.processes import members_of_group
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds to wait for anything by default: never reached unless something is wrong."""
 
 # Runs in the new process. A controlling terminal is what resizing and ctrl+c reach a program by;
@@ -241,7 +241,7 @@ class Terminal:
         """Whether the terminal is as the program found it."""
         return not self.unrestored()
 
-    def stray_processes(self, patience: float = 2.0) -> list[str]:
+    def stray_processes(self, patience: float = PATIENCE) -> list[str]:
         """The processes of the program that are still there, with their numbers.
 
         Args:

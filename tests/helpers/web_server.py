@@ -17,7 +17,7 @@ from helpers.processes import children_of, still_there
 
 PROGRAM = "from mnist_tui.cli import main; main()"
 COMMAND = [sys.executable, "-c", PROGRAM]
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds to wait for anything: never reached unless something is wrong."""
 
 

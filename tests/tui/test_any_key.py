@@ -37,7 +37,7 @@ from mnist_tui.ui.sizes import TooSmall
 SIZE = (120, 40)
 BURST = 25
 """Inputs between two looks at whether all is well."""
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds for an answer, which never takes that long unless something hangs."""
 STEPS_BACK = 12
 """Escapes that lead out of everything that can be open."""

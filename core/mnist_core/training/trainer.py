@@ -112,9 +112,7 @@ class Trainer:
         self._last_test: Evaluation | None = None
         self._started_at = self._state.seconds
         self._examples = 0
-        self._guard = DivergenceGuard(
-            self._healthy_state(), self._state.step, chance_accuracy(self._split.test.labels)
-        )
+        self._guard = self._new_guard()
 
     @property
     def finished(self) -> bool:
@@ -222,6 +220,9 @@ class Trainer:
             best_epoch=epoch if better else state.best_epoch,
             epoch_began=state.seconds,
         )
+        if not trained:
+            # A run that goes back to its start has been evaluated there.
+            self._guard = self._new_guard()
         return EpochCompleted(
             epoch=epoch,
             step=state.step,
@@ -375,6 +376,12 @@ class Trainer:
             state.step, state.epoch, diverged_step, self._snapshot(), self._all_changes
         )
         yield self._change("learning_rate", rate, self._last_epoch)
+
+    def _new_guard(self) -> DivergenceGuard[HealthyState]:
+        """A guard of a run that begins, or goes on, where this one stands."""
+        return DivergenceGuard(
+            self._healthy_state(), self._state.step, chance_accuracy(self._split.test.labels)
+        )
 
     def _healthy_state(self) -> HealthyState:
         return HealthyState(self._state, self._learner.snapshot(), self._last_test, self._examples)

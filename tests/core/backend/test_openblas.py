@@ -123,7 +123,7 @@ def test_two_processes_that_race_on_an_empty_cache_both_load_a_whole_copy(tmp_pa
         racer.stdin.write("go\n")
         racer.stdin.flush()
 
-    answers = [racer.communicate(timeout=60)[0].split() for racer in racers]
+    answers = [racer.communicate(timeout=300)[0].split() for racer in racers]
 
     libraries = [
         file for file in (tmp_path / "mnist-tui" / "blas").iterdir() if file.suffix != ".json"

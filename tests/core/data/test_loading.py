@@ -23,7 +23,7 @@ from mnist_core.data.loader import (
 from mnist_core.data.registry import DatasetUnavailable, LoadingCancelled
 
 NEVER = 3600.0
-PATIENCE = 30.0
+PATIENCE = 300.0
 """How long a test waits for what must come, in seconds."""
 
 Progress = Callable[[str, int, int | None], None]

@@ -101,7 +101,7 @@ def test_kernels_are_made_beside_a_run_and_found_by_the_next(tiny: Dataset) -> N
     assert kernels.possible
     assert not kernels.ready
     kernels.start()
-    kernels.wait(60)
+    kernels.wait(300)
     assert kernels.finished
     assert kernels.ready
     assert KernelWarmUp(recipe(learning_rate=0.5, seed=9), tiny, len(tiny.train)).ready

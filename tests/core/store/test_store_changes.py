@@ -20,6 +20,7 @@ from helpers.recorded_runs import (
     resume,
     wait_until,
 )
+from helpers.spoilt_updates import overflow, spoil_updates
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
@@ -160,10 +161,14 @@ def test_gradient_norms_are_kept_and_cut(
 
 
 def wild(**values: Any) -> Hyperparameters:
-    """One that diverges in the first epoch on `tiny`, more than once."""
+    """One that diverges in the first epoch on `tiny`, more than once.
+
+    Each update multiplies the weights of all five layers by 1 - 100 * 10: the third one overflows.
+    """
     return hyperparameters(
-        pixel_scaling="none", learning_rate=2.0, activation="leaky_relu", **values
-    )
+        hidden_sizes="8, 8, 8, 8", learning_rate=100.0, weight_decay=10.0, activation="leaky_relu",
+        **values,
+    )  # fmt: skip
 
 
 @pytest.fixture(params=["at once", "as it comes"])
@@ -211,9 +216,17 @@ def test_a_run_that_went_back_is_kept_as_if_it_had_not_strayed(
     assert_stored(store, run_id, again)
 
 
-def test_a_run_goes_back_into_its_middle(tiny: Dataset, store: RunStore, written: str) -> None:
+def overflowing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each update at more than the rate of `hyperparameters()` overflow."""
+    spoil_updates(monkeypatch, lambda _step, rate: overflow if rate > 0.1 else None)
+
+
+def test_a_run_goes_back_into_its_middle(
+    tiny: Dataset, store: RunStore, written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overflowing(monkeypatch)
     chosen = hyperparameters(epochs=14, activation="leaky_relu")
-    changes = (Change(55, "learning_rate", 1e2), Change(57, "weight_decay", 10.0))
+    changes = (Change(55, "learning_rate", 1e2), Change(56, "weight_decay", 10.0))
     events = list(changing(tiny, changes, chosen, on_divergence="halve"))
     (rewound, *_) = (e for e in events if isinstance(e, RunRewound))
     assert (rewound.step, rewound.epoch) == (50, 9)
@@ -226,10 +239,11 @@ def test_a_run_goes_back_into_its_middle(tiny: Dataset, store: RunStore, written
 
 
 def test_a_run_that_dies_right_after_it_went_back_goes_on_from_there(
-    tiny: Dataset, store: RunStore
+    tiny: Dataset, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    overflowing(monkeypatch)
     chosen = hyperparameters(epochs=14, activation="leaky_relu")
-    changes = (Change(55, "learning_rate", 1e2), Change(57, "weight_decay", 10.0))
+    changes = (Change(55, "learning_rate", 0.16), Change(56, "weight_decay", 10.0))
     events = list(changing(tiny, changes, chosen, on_divergence="halve"))
     at = next(k for k, event in enumerate(events) if isinstance(event, RunRewound))
     rewound = events[at]

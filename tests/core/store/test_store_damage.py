@@ -173,7 +173,7 @@ def test_several_processes_set_a_damaged_database_aside_once(home: Path) -> None
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    said = [process.communicate(timeout=60)[0] for process in processes]
+    said = [process.communicate(timeout=300)[0] for process in processes]
     assert [line.split()[0] for line in said] == ["5", "5", "5"]
     assert sum("was damaged" in line for line in said) == 1
     assert len(set_aside(home)) == 1
@@ -354,7 +354,7 @@ def _own_mounts() -> None:
 def run_in_own_mounts(commands: str, *arguments: str) -> str:
     done = subprocess.run(
         ["unshare", "--map-root-user", "--mount", "sh", "-euc", commands, "sh", *arguments],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -95,9 +95,8 @@ def test_of_two_processes_that_resume_a_run_one_gets_it(
 def test_a_process_whose_run_was_taken_over_writes_no_more(
     home: Path, tiny: Dataset, events: list[Event], story: Path
 ) -> None:
-    with child(home, story, interval=0.02, pause=0.02) as running:
-        running.wait_for("kept", at_least=8)
-        running.signal(signal.SIGSTOP)
+    with child(home, story, interval=0.001, in_step=True, stop_at=8) as running:
+        running.wait_until_stopped()
         store = RunStore(home)
         (run,) = store.runs()
         # As a cleaning program does that finds an old file.
@@ -139,7 +138,7 @@ def test_apps_and_headless_runs_share_a_home(
 
     def record_beside(name: str) -> None:
         count = 0
-        while time.monotonic() < until:
+        while count == 0 or time.monotonic() < until:
             with child(home, story, name=f"{name} {count}", interval=0.02, pause=0.002) as running:
                 told = running.end()
             problems.extend([told.problem] if told.problem else [])
@@ -165,6 +164,7 @@ def test_apps_and_headless_runs_share_a_home(
         store.set_note(mine[-1], "noted")
     for thread in threads[2:]:
         thread.join()
+    wait_until(lambda: min(looks) > 0 or problems != [])
     stop.set()
     for thread in threads[:2]:
         thread.join()
@@ -185,10 +185,12 @@ def test_a_run_appears_and_moves_for_a_process_that_looks_on(
     store = RunStore(home)
     assert store.runs() == []
     seen = store.changes()
-    with child(home, story, interval=0.02, pause=0.005) as running:
+    with child(home, story, interval=0.001, in_step=True, stop_at=8) as running:
         wait_until(lambda: store.changes() != seen and bool(store.runs()))
         (run,) = store.runs()
+        running.wait_until_stopped()
         seen = store.changes()
+        running.signal(signal.SIGCONT)
         wait_until(lambda: store.changes() != seen)
         running.end()
     assert store.run(run.id).state is RunState.COMPLETED

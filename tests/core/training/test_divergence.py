@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.spoilt_updates import die, overflow, spoil_updates
 from mnist_core.backend.backend import configure
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.data.registry import read_folder
@@ -169,10 +170,13 @@ def test_the_likely_cause_is_said(values: dict[str, Any], words: str) -> None:
 
 
 def wild(**values: Any) -> Hyperparameters:
-    """A recipe that diverges within an epoch on the data set `tiny`."""
+    """A recipe that diverges within an epoch on the data set `tiny`, whatever the last digits.
+
+    Each update multiplies the weights of all five layers by 1 - 100 * 10: the third one overflows.
+    """
     return make_hyperparameters(
-        {"hidden_sizes": "8", "batch_size": 16, "epochs": 6, "pixel_scaling": "none",
-         "learning_rate": 2.0, "activation": "leaky_relu", **values}
+        {"hidden_sizes": "8, 8, 8, 8", "batch_size": 16, "epochs": 6, "activation": "leaky_relu",
+         "learning_rate": 100.0, "weight_decay": 10.0, **values}
     )  # fmt: skip
 
 
@@ -201,9 +205,10 @@ def assert_same_end(found: TrainingState, expected: TrainingState) -> None:
 
 
 def test_a_divergence_names_the_batch_and_a_way_back(tiny: Dataset) -> None:
-    events = list(train(wild(), tiny))
+    events = list(train(wild(pixel_scaling="none"), tiny))
     (told,) = of(DivergenceDetected, events)
-    assert told.healthy_step == 0
+    assert told.reason is DivergenceReason.LOSS_NOT_FINITE
+    assert (told.epoch, told.healthy_step) == (1, 0)
     assert "Pixels of 0 to 255" in told.cause
     assert isinstance(events[-1], RunCompleted)
 
@@ -223,7 +228,7 @@ def test_halving_goes_back_and_on_with_half_the_rate(tiny: Dataset) -> None:
     events = list(train(wild(), tiny, on_divergence="halve"))
     places = [k for k, event in enumerate(events) if isinstance(event, RunRewound)]
     assert places
-    rate = 2.0
+    rate = 100.0
     for place in places:
         diverged, rewound, changed = events[place - 1 : place + 2]
         assert isinstance(diverged, DivergenceDetected)
@@ -241,9 +246,7 @@ def test_halving_goes_back_and_on_with_half_the_rate(tiny: Dataset) -> None:
     assert (end.epoch, end.step) == (6, 30)
 
 
-@pytest.mark.parametrize(
-    "values", [{}, {"optimizer": "adam", "learning_rate": 90.0}, {"dropout": 0.3, "momentum": 0.9}]
-)
+@pytest.mark.parametrize("values", [{}, {"optimizer": "adamw"}, {"dropout": 0.3, "momentum": 0.9}])
 def test_the_rescued_run_is_repeated_to_the_bit_by_its_changes(
     tiny: Dataset, values: dict[str, Any]
 ) -> None:
@@ -259,11 +262,14 @@ def test_the_rescued_run_is_repeated_to_the_bit_by_its_changes(
     assert of(BatchCompleted, again)[-len(went_on) :] == went_on
 
 
-def test_it_goes_back_into_the_middle_of_a_run(tiny: Dataset) -> None:
-    # 14 epochs of 5 batches learn well; then somebody asks for far too much.
-    chosen = wild(pixel_scaling="unit", learning_rate=0.1, epochs=16)
+def test_it_goes_back_into_the_middle_of_a_run(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 13 epochs of 5 batches learn well; then somebody asks for far too much.
+    chosen = make_hyperparameters({"hidden_sizes": "8", "batch_size": 16, "epochs": 16})
     asked = [Change(60, "momentum", 0.5), Change(65, "learning_rate", 1e2),
-             Change(67, "weight_decay", 10.0), Change(75, "batch_size", 35)]  # fmt: skip
+             Change(66, "weight_decay", 10.0), Change(75, "batch_size", 35)]  # fmt: skip
+    spoil_updates(monkeypatch, lambda _step, rate: overflow if rate > 0.1 else None)
     events = list(train(chosen, tiny, changes=ChangeQueue(asked), on_divergence="halve"))
     first = of(RunRewound, events)[0]
     assert (first.step, first.epoch, first.state.batch) == (50, 9, 5)
@@ -271,8 +277,8 @@ def test_it_goes_back_into_the_middle_of_a_run(tiny: Dataset) -> None:
     # What was asked for after that state went with it, but not what is still to come.
     assert first.changes == (asked[3],)
     changes = of(HyperparameterChanged, events)[-1].changes
-    halved = 100.0 / 2 ** len(of(RunRewound, events))
-    assert changes[0] == Change(50, "learning_rate", halved)
+    assert len(of(RunRewound, events)) == 10
+    assert changes[0] == Change(50, "learning_rate", 100.0 / 2**10)
     assert Change(75, "batch_size", 35) in changes
     end = list(train(chosen, tiny, changes=ChangeQueue(changes)))[-1]
     assert isinstance(end, RunCompleted)
@@ -326,22 +332,27 @@ def drawn() -> Dataset:
 
 
 @pytest.mark.parametrize("data", ["real", "drawn"])
-def test_raw_pixels_that_die_are_rescued(data: str, request: pytest.FixtureRequest) -> None:
+def test_raw_pixels_that_die_are_rescued(
+    data: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset: Dataset = request.getfixturevalue(data)
     backend = configure(threads=1)
     published = presets()["mlx-raw-pixels"].hyperparameters
-    # Which seeds die depends on the last digits of the machine; about half of them do.
-    for seed in range(20):
-        recipe = make_hyperparameters({"seed": seed}, published)
-        events = list(train(recipe, dataset, backend=backend, until_epoch=3))
-        if of(DivergenceDetected, events):
-            break
+    recipe = make_hyperparameters({"momentum": 0.9}, published)
+    # Raw pixels ruin about half of the seeds: here, each at more than a rate that is low enough.
+    sound = recipe.learning_rate / 8
+    spoil_updates(monkeypatch, lambda _step, rate: die if rate > sound else None)
+    events = list(train(recipe, dataset, backend=backend, until_epoch=3))
+    (told,) = of(DivergenceDetected, events)
+    assert (told.reason, told.epoch) == (DivergenceReason.ACCURACY_AT_CHANCE, 1)
     end = events[-1]
     assert isinstance(end, RunCompleted)
     assert end.test_accuracy is not None
     assert end.test_accuracy < 0.2
 
-    rescued = list(train(recipe, dataset, backend=backend, on_divergence="halve"))[-1]
+    events = list(train(recipe, dataset, backend=backend, on_divergence="halve"))
+    assert len(of(RunRewound, events)) == 3
+    rescued = events[-1]
     assert isinstance(rescued, RunCompleted)
     assert rescued.test_accuracy is not None
     assert rescued.test_accuracy >= 0.9

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.spoilt_updates import die, overflow, spoil_updates
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.events import (
     BatchCompleted,
@@ -174,9 +175,11 @@ def test_closing_abandons_the_run(tiny: Dataset) -> None:
     assert list(training) == []
 
 
-def test_divergence_is_reported_once_and_the_recipe_ends_as_published(tiny: Dataset) -> None:
-    wild = hyperparameters(pixel_scaling="none", learning_rate=100, activation="leaky_relu")
-    events = list(train(wild, tiny))
+def test_divergence_is_reported_once_and_the_recipe_ends_as_published(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil_updates(monkeypatch, lambda step, _rate: die if step <= 5 else overflow)
+    events = list(train(hyperparameters(), tiny))
     reports = [event for event in events if isinstance(event, DivergenceDetected)]
     assert len(reports) == 1
     assert (reports[0].step, reports[0].reason) == (5, DivergenceReason.ACCURACY_AT_CHANCE)
@@ -185,9 +188,9 @@ def test_divergence_is_reported_once_and_the_recipe_ends_as_published(tiny: Data
     assert len(batches(events)) == 10
 
 
-def test_divergence_can_end_the_run(tiny: Dataset) -> None:
-    wild = hyperparameters(pixel_scaling="none", learning_rate=100, activation="leaky_relu")
-    events = list(train(wild, tiny, on_divergence="stop"))
+def test_divergence_can_end_the_run(tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil_updates(monkeypatch, lambda _step, _rate: overflow)
+    events = list(train(hyperparameters(), tiny, on_divergence="stop"))
     assert isinstance(events[-2], DivergenceDetected)
     assert isinstance(events[-1], RunDiverged)
 

@@ -42,13 +42,13 @@ def test_output_is_text_with_the_time_of_each_part() -> None:
 def test_a_program_on_a_terminal_is_waited_for_and_typed_to() -> None:
     code = "print('name?'); print('hello ' + input()); print(__import__('os').isatty(1))"
     with PseudoTerminal([sys.executable, "-c", code]) as terminal:
-        asked = terminal.wait_for(r"name\?", timeout=30)
+        asked = terminal.wait_for(r"name\?", timeout=300)
         terminal.send("ada\r")
-        greeted = terminal.wait_for("hello ada", timeout=30)
-        terminal.wait_for("True", timeout=30)
+        greeted = terminal.wait_for("hello ada", timeout=300)
+        terminal.wait_for("True", timeout=300)
         assert terminal.started < terminal.time_of(asked) <= terminal.time_of(greeted)
         with pytest.raises(NotShownError, match="nothing like it"):
-            terminal.wait_for("nothing like it", timeout=30)
+            terminal.wait_for("nothing like it", timeout=300)
 
 
 def test_figures_are_summed_up_beside_their_bars() -> None:
@@ -88,7 +88,7 @@ def test_speed_is_that_between_the_first_and_the_last_frame_after_epoch_1() -> N
         times = []
         for frame in frames:
             terminal.send("\r")
-            times.append(terminal.time_of(terminal.wait_for(frame, timeout=30)))
+            times.append(terminal.time_of(terminal.wait_for(frame, timeout=300)))
         speed = AppOnTerminal(terminal).train_to_the_end()
     assert speed == pytest.approx((290 - 100) / (times[3] - times[1]))
 

@@ -1,0 +1,47 @@
+"""Updates that ruin a network for certain: where a real one is ruined rests on last digits."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from mnist_core.network.learner import Learner
+from numpy.typing import NDArray
+
+Parameters = tuple[NDArray[np.float32], ...]
+"""The weight and bias of each layer in turn."""
+
+
+def overflow(parameters: Parameters) -> None:
+    """No weight is a number any more, and neither is the next loss."""
+    for array in parameters:
+        array[:] = np.nan
+
+
+def die(parameters: Parameters) -> None:
+    """Push every hidden unit out of reach; what is left is sure of class 0: a huge loss."""
+    *biases, last = parameters[1::2]
+    for bias in biases:
+        bias[:] = -1e9
+    last[:] = 0
+    last[0] = 1e4
+
+
+def spoil_updates(
+    monkeypatch: pytest.MonkeyPatch,
+    how: Callable[[int, float], Callable[[Parameters], None] | None],
+) -> None:
+    """Have update number `step` (from 1) end with `how(step, learning_rate)`; None: unspoilt."""
+    update = Learner.update
+
+    def spoiling(
+        self: Learner, rows: NDArray[np.int32], step: int, learning_rate: float
+    ) -> tuple[float, int]:
+        told = update(self, rows, step, learning_rate)
+        spoil = how(step + 1, learning_rate)
+        if spoil is not None:
+            parameters, state = self.arrays()
+            spoil(parameters)
+            self.load(parameters, state)
+        return told
+
+    monkeypatch.setattr(Learner, "update", spoiling)
