@@ -207,7 +207,7 @@ def test_examples_left_out_for_others_are_seen(
 
 
 def test_a_last_batch_left_out_is_seen(check: RunByName, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnist_core.recipe.recipe.math", _FloorForCeil)
+    monkeypatch.setattr("mnist_core.recipe.effective_recipe.math", _FloorForCeil)
     result = check("Every example once, unshuffled")
 
     assert result.status == "failed"
