@@ -15,10 +15,11 @@ from textual.screen import Screen
 _LOOKS = 5
 """So many times in a row all must be at rest: a message from outside arrives a few turns late."""
 _LONGEST = 1.0
-"""Seconds of work: some handlers wait for what only the test will do.
+"""Seconds of work and naps: some handlers wait for what only the test will do.
 
 What other programs take of the processor does not count.
 """
+_NAP = 0.002
 
 
 async def settled(*_bounds: float) -> None:
@@ -34,7 +35,8 @@ async def settled(*_bounds: float) -> None:
         if app._resize_event or _has_to_draw(screen):
             at_rest = 0
             # The screen draws at its own rate.
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(_NAP)
+            end -= _NAP
         elif any(map(_is_busy, (app, *screen.walk_children(with_self=True)))):
             at_rest = 0
         else:
