@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from make_old_home import EXPORTED, FOLDER, FORMATS, RESUMED, SMALL, content_of
-from terminal import Terminal
+
+from helpers.make_old_home import EXPORTED, FOLDER, FORMATS, RESUMED, SMALL, content_of
+from helpers.terminal import Terminal
 
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
 PATIENCE = 100

@@ -1,6 +1,6 @@
 """Make the home folder of an earlier version, and write down what that version tells of it.
 
-    .venv/bin/python tests/e2e/make_old_home.py
+    PYTHONPATH=tests .venv/bin/python -m helpers.make_old_home
 
 It is run with the version whose homes later ones must open, and writes `old_home/`: `home.tar.gz`
 with the home and the data that its runs trained on, and `told.json`. It drives the commands and the
@@ -28,11 +28,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from idx_folder import write_idx_folder
-from terminal import Terminal
-from test_race import choose, tick_only
 
-FOLDER = Path(__file__).with_name("old_home")
+from helpers.idx_folder import write_idx_folder
+from helpers.race_on_terminal import choose, tick_only
+from helpers.terminal import Terminal
+
+FOLDER = Path(__file__).parents[1] / "e2e" / "old_home"
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
 WORK = Path("/tmp/mnist-tui-old-home")
 """The runs keep where their data lay, so it is the same for every maker."""
