@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from mnist_core.network.learner import Learner
 from numpy.typing import NDArray
+
+from mnist_core.network.learner import Learner
 
 Parameters = tuple[NDArray[np.float32], ...]
 """The weight and bias of each layer in turn."""
