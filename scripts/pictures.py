@@ -26,6 +26,7 @@ from mnist_core.training.factory import mlx_runs
 from mnist_tui.app import MnistApp
 from mnist_tui.draw.canvas import Canvas
 from mnist_tui.draw.class_bars import ClassBars
+from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session, State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.race.race_screen import RaceScreen
@@ -51,7 +52,7 @@ class Studio:
             await self.pilot.pause(0.02)
 
     async def draw_all(self) -> None:
-        await self.until(lambda: self.session.dataset is not None)
+        await self.until(lambda: self.session.data.dataset is not None)
         await self.draw_train()
         await self.draw_mistakes()
         await self.draw_digit()
@@ -60,9 +61,9 @@ class Studio:
     async def draw_train(self) -> None:
         """A second run in the middle of its race against a first one."""
         session = self.session
-        session.run(FIRST)
+        session.train(FIRST)
         await self.until(lambda: session.state is State.COMPLETED)
-        session.run(SECOND)
+        session.train(SECOND)
         await self.until(
             lambda: (
                 session.progress is not None and session.progress.epoch_under_way >= STOP_AT_EPOCH
@@ -140,7 +141,7 @@ async def draw(folder: Path, data: str, backend: Backend) -> None:
         store = RunStore(Path(home))
         session = Session(
             mlx_runs(backend),
-            lambda: DatasetLoader(data, default_cache_folder()),
+            DataSource(lambda: DatasetLoader(data, default_cache_folder())),
             log=str,
             store=store,
         )

@@ -12,6 +12,7 @@ from mnist_core.benchmark.runner import RaceFactory
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
+from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.config import ConfigFile
 
@@ -37,7 +38,7 @@ class AppHarness(Lab):
         self.runs = runs or ScriptedRuns()
         self.store = RunStore(log.parent / "home")
         self.session = Session(
-            self.runs, lambda: self.loader, lambda text: "It is logged.", self.store
+            self.runs, DataSource(lambda: self.loader), lambda text: "It is logged.", self.store
         )
         self.app = MnistApp(
             self.session,

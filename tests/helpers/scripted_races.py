@@ -21,6 +21,7 @@ from mnist_core.benchmark.race import (
 )
 from mnist_core.benchmark.runner import RaceRun, Task
 from mnist_core.store import RunStore
+from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
 from mnist_tui.race.race_screen import RaceScreen
 from mnist_tui.race.race_session import RaceSession
@@ -91,7 +92,10 @@ class RaceApp(App[None]):
         self.store = RunStore(folder / "home")
         self.runs, self.races = ScriptedRuns(), ScriptedRaces()
         self.session = Session(
-            self.runs, lambda: loader or loaded(), lambda _text: "It is logged.", self.store
+            self.runs,
+            DataSource(lambda: loader or loaded()),
+            lambda _text: "It is logged.",
+            self.store,
         )
         self.race_session = RaceSession(
             self.session, self.store, self.races, lambda _text: "It is in the log."
@@ -99,7 +103,7 @@ class RaceApp(App[None]):
         self.race_screen = RaceScreen(self.session, self.race_session)
 
     def on_mount(self) -> None:
-        self.session.load_data()
+        self.session.data.load()
         self.session.tick()
         self.push_screen(self.race_screen)
 

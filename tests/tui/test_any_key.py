@@ -30,6 +30,7 @@ from mnist_core.data.loader import (
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
+from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.sizes import TooSmall
@@ -109,7 +110,10 @@ class Laboratory:
         log = self._folder / "log"
         store = RunStore(self._folder / "home")
         session = Session(
-            RestlessRuns(self._inputs.seed + self._opened), self._loader(), self._take_log, store
+            RestlessRuns(self._inputs.seed + self._opened),
+            DataSource(self._loader()),
+            self._take_log,
+            store,
         )
         hyperparameters = make_hyperparameters({"epochs": 6, "batch_size": 4})
         app = MnistApp(

@@ -25,7 +25,7 @@ async def two_runs(lab: AppHarness) -> None:
     """The second with another learning rate, over the curves of the first."""
     await lab.pilot.press("r")
     await lab.until_state(State.COMPLETED)
-    lab.session.run(make_hyperparameters({"epochs": 3, "learning_rate": 0.5}))
+    lab.session.train(make_hyperparameters({"epochs": 3, "learning_rate": 0.5}))
     await lab.until_state(State.COMPLETED)
     assert lab.session.ghost is not None
     assert isinstance(lab.app.focused, Chart)

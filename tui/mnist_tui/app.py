@@ -29,6 +29,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_core.store.database import FILE as STORE_FILE
 from mnist_core.training.factory import mlx_runs
+from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.marks import Marks
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session
@@ -279,7 +280,7 @@ class MnistApp(App[None]):
         """Put a stored run's hyperparameters into the form, to race it."""
         event.stop()
         self.action_show_screen("train")
-        self._train_screen.fork(event.record)
+        self._train_screen.steering.fork(event.record)
 
     def on_runs_screen_opened(self, event: "RunsScreen.Opened") -> None:
         """Show a stored run where runs are trained."""
@@ -390,7 +391,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     store = RunStore(options.home)
     session = Session(
         mlx_runs(backend, hold=True),
-        lambda: DatasetLoader(options.data, cache),
+        DataSource(lambda: DatasetLoader(options.data, cache)),
         log=lambda text: write_log(options.log_file, text),
         store=store,
     )

@@ -106,8 +106,10 @@ class ChangeQueue:
         self._asked: list[tuple[str, Value]] = []
         self._lock = threading.Lock()
 
-    def ask(self, field: str, value: Value | str) -> None:
+    def ask(self, field: str, value: Value | str) -> Change:
         """Change `field` as soon as it can be: at the next update, or the next epoch's first.
+
+        Returns what was understood, at step 0.
 
         Raises:
             ChangeError: see :func:`make_change`.
@@ -115,6 +117,7 @@ class ChangeQueue:
         change = make_change(0, field, value)
         with self._lock:
             self._asked.append((change.field, change.value))
+        return change
 
     @property
     def asked(self) -> bool:

@@ -1,4 +1,4 @@
-"""A run in a thread of its own: its controls, and the mailbox its events wait in."""
+"""A run in a thread of its own: its controls, what was asked of it, and its events' mailbox."""
 
 import threading
 import traceback
@@ -13,9 +13,11 @@ from mnist_core.events import (
     Event,
     GiveUp,
     HalveLearningRate,
+    HyperparameterChanged,
     Mailbox,
     RunEnded,
     RunFailed,
+    RunRewound,
     StopTraining,
 )
 from mnist_core.recipe.changes import ChangeQueue, Value
@@ -44,7 +46,8 @@ class Decision(Enum):
 class TrainingRun:
     """Drives a generator of events in its own thread; `drain` it about ten times a second.
 
-    The thread ends after exactly one of `RunEnded`, which is the last event.
+    The thread ends after exactly one of `RunEnded`, which is the last event. While it has diverged
+    and waits to be decided about, it takes changes, `decide` and `stop`, and nothing else.
     """
 
     def __init__(
@@ -60,10 +63,16 @@ class TrainingRun:
             make_events: makes the events; it is called in the run's thread.
             at_thread_end: called there at the end.
             changes: where those events look for changes that were asked for.
-            hold: wait at `DivergenceDetected`, paused, until `decide` or whatever else resumes.
+            hold: wait at `DivergenceDetected`, paused, until `decide` or `stop`.
         """
         self._changes = changes or ChangeQueue()
         self._hold = hold
+        self.stopping = False
+        """Whether it was asked to end."""
+        self.asked: dict[str, Value] = {}
+        """What it was asked to change and has not told of yet: values by field name."""
+        self._divergence: DivergenceDetected | None = None
+        """The last one that was drained, unless the run went back since."""
         self._undecided = False
         self._decision = Decision.GO_ON
         self._batches_left = 0
@@ -95,29 +104,55 @@ class TrainingRun:
             self._batches_left = count
         self._ask(_Request.PAUSE_AFTER_BATCHES)
 
-    def change(self, field: str, value: Value | str) -> None:
+    def change(self, field: str, value: Value | str, now: Value | None = None) -> None:
         """Change a hyperparameter: from the next batch on, or from the next epoch on.
+
+        Args:
+            field: in snake or kebab case.
+            value: what it is to become, or the text of that.
+            now: the value in force as far as it has been told: to ask for it takes back what was
+                asked for before. None: not known.
 
         Raises:
             ChangeError: it cannot be changed so, as a sentence.
         """
-        self._changes.ask(field, value)
+        if self.stopping:
+            return
+        change = self._changes.ask(field, value)
+        if change.value == now:
+            self.asked.pop(change.field, None)
+        else:
+            self.asked[change.field] = change.value
 
     @property
     def undecided(self) -> bool:
         """Whether the thread has diverged and waits for `decide`."""
         return self._undecided
 
+    @property
+    def divergence(self) -> DivergenceDetected | None:
+        """What was drained of it, if it has diverged and waits for `decide`; else None."""
+        return self._divergence if self._undecided and not self.stopping else None
+
     def decide(self, decision: Decision) -> None:
         """Say how a run that is undecided goes on; nothing happens to one that is not."""
         with self._requested:
-            if self._undecided:
+            if self._undecided and not self.stopping:
                 self._decision = decision
-                self._ask(_Request.GO_ON)
+                self._ask(_Request.GO_ON, decided=True)
 
     def stop(self) -> None:
-        """Ask for the end; what was learned comes with `RunStopped`."""
-        self._ask(_Request.STOP)
+        """Ask for the end; what was learned comes with `RunStopped`.
+
+        Where it has diverged and waits, it ends with `RunDiverged`, and its last checkpoint is a
+        healthy one: stopped there, it would be resumed with ruined weights.
+        """
+        with self._requested:
+            if self._undecided:
+                self.decide(Decision.GIVE_UP)
+            else:
+                self._ask(_Request.STOP)
+            self.stopping = True
 
     @property
     def paused(self) -> bool:
@@ -128,11 +163,6 @@ class TrainingRun:
         """Block until the thread waits to be resumed; False if it does not in `timeout` seconds."""
         with self._requested:
             return self._requested.wait_for(lambda: self._waiting, timeout)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether a stop was asked for and the thread has not ended yet."""
-        return self._request is _Request.STOP and self.alive
 
     @property
     def alive(self) -> bool:
@@ -146,11 +176,21 @@ class TrainingRun:
 
     def drain(self) -> list[Event]:
         """The events since the last call, oldest first."""
-        return self._mailbox.drain()
+        events = self._mailbox.drain()
+        for event in events:
+            match event:
+                case HyperparameterChanged():
+                    if self.asked.get(event.field) == event.value:
+                        del self.asked[event.field]
+                case DivergenceDetected():
+                    self._divergence = event
+                case RunRewound():
+                    self._divergence = None
+        return events
 
-    def _ask(self, request: _Request) -> None:
+    def _ask(self, request: _Request, *, decided: bool = False) -> None:
         with self._requested:
-            if self._request is not _Request.STOP:
+            if self._request is not _Request.STOP and self._undecided is decided:
                 self._request = request
                 self._requested.notify_all()
 

@@ -15,6 +15,7 @@ from mnist_core.events import (
     Event,
     GiveUp,
     HalveLearningRate,
+    HyperparameterChanged,
     RunDiverged,
     RunEnded,
     RunFailed,
@@ -277,15 +278,52 @@ def test_a_run_that_diverged_waits_for_a_decision(
     assert not run.undecided
 
 
-def test_a_run_that_waits_for_a_decision_can_be_stopped_or_resumed() -> None:
-    for act, last in ((TrainingRun.stop, 2), (TrainingRun.resume, 4)):
+def test_a_run_that_waits_for_a_decision_can_be_given_up_or_let_go_on() -> None:
+    def go_on(run: TrainingRun) -> None:
+        run.decide(Decision.GO_ON)
+
+    for act, kind, last in ((TrainingRun.stop, RunDiverged, 2), (go_on, RunStopped, 4)):
         run = TrainingRun(diverging, hold=True)
         run.start()
         assert run.wait_until_paused(10)
+        run.resume()
+        run.train_one_epoch()
+        run.train_batches(1)
+        assert run.undecided, "nothing but a decision lets it go on"
+        assert run.divergence is None, "it was not told yet"
+        assert run.drain()[-1] == DIVERGED
+        assert run.divergence == DIVERGED
         act(run)
         end = finish(run)[-1]
-        assert isinstance(end, RunStopped)
+        assert isinstance(end, kind)
         assert end.step == last
+        assert run.divergence is None
+
+
+def test_what_was_asked_for_is_known_until_it_is_told() -> None:
+    changes = ChangeQueue()
+
+    def script() -> Events:
+        yield batch(1)
+        for field, value in changes.take(TakesEffect.NOW):
+            yield HyperparameterChanged(1, 1, field, value, 0.1, 1, 4)
+        yield stopped(1)
+
+    run = TrainingRun(script, changes=changes)
+    run.pause()
+    run.start()
+    assert run.wait_until_paused(10)
+    run.change("learning-rate", "0.5", 0.1)
+    assert run.asked == {"learning_rate": 0.5}
+    run.change("learning_rate", 0.1, 0.1)
+    assert run.asked == {}, "it was taken back"
+    run.change("learning_rate", 0.25, 0.1)
+    run.resume()
+    finish(run)
+    assert run.asked == {}
+    run.stop()
+    run.change("momentum", 0.5)
+    assert run.asked == {}, "it is about to end"
 
 
 def test_without_hold_nobody_is_asked() -> None:

@@ -155,7 +155,7 @@ async def test_smoothing_goes_up_and_down_and_keeps_the_raw_values_behind(lab: O
 async def test_the_ghost_is_smoothed_like_the_run(lab: Open) -> None:
     async with lab() as here:
         await here.train()
-        here.session.run(make_hyperparameters({"epochs": 2, "learning_rate": 0.5}))
+        here.session.train(make_hyperparameters({"epochs": 2, "learning_rate": 0.5}))
         await here.until_state(State.COMPLETED)
         await here.pilot.press("less_than_sign")
         ghost = [c for c in here.chart().plot.curves if c.label.startswith("before")]

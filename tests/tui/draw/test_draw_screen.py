@@ -52,7 +52,7 @@ def bench(tmp_path: Path) -> OpenBench:
 async def drawing(lab: AppHarness, *, trained: bool = True) -> DrawScreen:
     """Train to the end, and go to the canvas."""
     if trained:
-        lab.session.run(LINEAR)
+        lab.session.train(LINEAR)
         await lab.until_state(State.COMPLETED)
     return await shown(lab)
 
@@ -235,7 +235,7 @@ async def test_a_run_that_has_no_weights_yet_is_waited_for(bench: OpenBench) -> 
     async with bench() as lab:
         lab.runs.weights = lambda _epoch: ()
         lab.runs.gate.clear()
-        lab.session.run(LINEAR)
+        lab.session.train(LINEAR)
         await lab.until(lambda: lab.session.progress is not None and lab.session.progress.epoch
                         is not None)  # fmt: skip
         await shown(lab)
@@ -247,7 +247,7 @@ async def test_the_answers_follow_the_model_as_it_trains(bench: OpenBench) -> No
     async with bench() as lab:
         lab.runs.weights = sure_of_its_epoch
         lab.runs.gate.clear()
-        lab.session.run(LINEAR)
+        lab.session.train(LINEAR)
         await lab.until(lambda: lab.session.progress is not None and bool(lab.session.progress.epoch
                         and lab.session.progress.epoch.epoch == 1))  # fmt: skip
         screen = await shown(lab)
@@ -263,7 +263,7 @@ async def test_the_answers_follow_the_model_as_it_trains(bench: OpenBench) -> No
 
 async def test_a_stored_run_answers_after_the_app_is_opened_again(bench: OpenBench) -> None:
     async with bench() as lab:
-        lab.session.run(LINEAR)
+        lab.session.train(LINEAR)
         await lab.until_state(State.COMPLETED)
     async with bench() as lab:
         (record,) = lab.store.runs()
@@ -276,7 +276,7 @@ async def test_a_stored_run_answers_after_the_app_is_opened_again(bench: OpenBen
 
 async def test_weights_that_are_gone_are_told_of(bench: OpenBench, tmp_path: Path) -> None:
     async with bench() as lab:
-        lab.session.run(LINEAR)
+        lab.session.train(LINEAR)
         await lab.until_state(State.COMPLETED)
     weights = list((tmp_path / "home").rglob("*.safetensors"))
     assert weights

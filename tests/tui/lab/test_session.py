@@ -14,7 +14,9 @@ from mnist_core.events import RunFailed
 from mnist_core.recipe.changes import Change, ChangeError
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunRecord, RunState, RunStore, StoreError
-from mnist_tui.lab.session import Loader, Session, State
+from mnist_core.training.training_run import Decision, TrainingRun
+from mnist_tui.lab.data_source import DataSource, Loader
+from mnist_tui.lab.session import Session, State
 
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 
@@ -27,7 +29,15 @@ class Laboratory:
         self.loaders = [loader or loaded()]
         self.logged: list[str] = []
         self.store = RunStore(home)
-        self.session = Session(self.runs, lambda: self.loaders[-1], self.log, self.store)
+        self.session = Session(
+            self.runs, DataSource(lambda: self.loaders[-1]), self.log, self.store
+        )
+
+    @property
+    def run(self) -> TrainingRun:
+        """The one under way."""
+        assert self.session.run is not None
+        return self.session.run
 
     def log(self, text: str) -> str:
         self.logged.append(text)
@@ -58,7 +68,7 @@ class Laboratory:
 @pytest.fixture
 def laboratory(tmp_path: Path) -> Laboratory:
     made = Laboratory(tmp_path / "home")
-    made.session.load_data()
+    made.session.data.load()
     made.session.tick()
     return made
 
@@ -66,13 +76,13 @@ def laboratory(tmp_path: Path) -> Laboratory:
 def run_to_first_epoch(laboratory: Laboratory, hyperparameters: Hyperparameters) -> None:
     """Start a run and hold it after its first epoch."""
     laboratory.runs.gate.clear()
-    laboratory.session.run(hyperparameters)
+    laboratory.session.train(hyperparameters)
     laboratory.tick_until(lambda _: laboratory.epoch() == 1)
 
 
 def test_it_is_loading_until_there_are_data(tmp_path: Path) -> None:
     made = Laboratory(tmp_path / "home")
-    made.session.load_data()
+    made.session.data.load()
     assert made.session.state is State.LOADING
     made.session.tick()
     assert made.session.state is State.IDLE
@@ -82,8 +92,8 @@ def test_it_is_loading_until_there_are_data(tmp_path: Path) -> None:
 def test_a_run_asked_for_while_loading_starts_with_the_data(tmp_path: Path) -> None:
     loader = ScriptedLoader()
     made = Laboratory(tmp_path / "home", loader)
-    made.session.load_data()
-    made.session.run(TWO_EPOCHS)
+    made.session.data.load()
+    made.session.train(TWO_EPOCHS)
     made.session.tick()
     assert made.session.waiting
     assert made.session.state is State.LOADING
@@ -93,7 +103,7 @@ def test_a_run_asked_for_while_loading_starts_with_the_data(tmp_path: Path) -> N
 
 
 def test_a_run_goes_to_its_end(laboratory: Laboratory) -> None:
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     progress = laboratory.session.progress
     assert progress is not None
@@ -117,7 +127,7 @@ def test_a_restart_waits_for_the_old_run_and_keeps_it_as_the_ghost(laboratory: L
     run_to_first_epoch(laboratory, TWO_EPOCHS)
     old = laboratory.session.progress
     other = make_hyperparameters({"learning_rate": 0.5}, TWO_EPOCHS)
-    laboratory.session.run(other)
+    laboratory.session.train(other)
     assert laboratory.session.state is State.STOPPING
     assert laboratory.runs.made == [TWO_EPOCHS]
     laboratory.runs.gate.set()
@@ -129,17 +139,17 @@ def test_a_restart_waits_for_the_old_run_and_keeps_it_as_the_ghost(laboratory: L
 
 def test_pause_and_resume(laboratory: Laboratory) -> None:
     run_to_first_epoch(laboratory, TWO_EPOCHS)
-    laboratory.session.pause()
+    laboratory.run.pause()
     laboratory.runs.gate.set()
     laboratory.tick_until_state(State.PAUSED)
     assert laboratory.session.can_continue
-    laboratory.session.resume()
+    laboratory.run.resume()
     laboratory.tick_until_state(State.COMPLETED)
 
 
 def test_one_more_epoch_of_a_paused_run_ends_in_a_pause(laboratory: Laboratory) -> None:
     run_to_first_epoch(laboratory, make_hyperparameters({"epochs": 5}))
-    laboratory.session.pause()
+    laboratory.run.pause()
     laboratory.runs.gate.set()
     laboratory.tick_until_state(State.PAUSED)
     laboratory.session.one_more_epoch()
@@ -149,7 +159,7 @@ def test_one_more_epoch_of_a_paused_run_ends_in_a_pause(laboratory: Laboratory) 
 
 
 def test_one_more_epoch_goes_on_after_the_end(laboratory: Laboratory) -> None:
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     progress = laboratory.session.progress
     laboratory.session.one_more_epoch()
@@ -162,7 +172,7 @@ def test_one_more_epoch_goes_on_after_the_end(laboratory: Laboratory) -> None:
 
 def test_a_failed_run_is_told_and_logged(laboratory: Laboratory) -> None:
     laboratory.runs.fail_with = ValueError("The labels ran away. Catch them.")
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.FAILED)
     assert laboratory.session.progress is not None
     end = laboratory.session.progress.end
@@ -176,12 +186,12 @@ def test_a_failed_load_can_be_tried_again(tmp_path: Path) -> None:
     made = Laboratory(
         tmp_path / "home", ScriptedLoader(DatasetFailed("No such folder.", "Traceback ..."))
     )
-    made.session.load_data()
+    made.session.data.load()
     made.session.tick()
     assert made.session.state is State.FAILED
     assert made.logged == ["Traceback ..."]
     made.loaders.append(loaded())
-    made.session.run(TWO_EPOCHS)
+    made.session.train(TWO_EPOCHS)
     made.tick_until_state(State.COMPLETED)
 
 
@@ -190,12 +200,12 @@ def test_offered_data_are_used_only_when_asked(laboratory: Laboratory) -> None:
     assert isinstance(loader, ScriptedLoader)
     loader.events.append(DatasetOffered(digits(name="late")))
     laboratory.session.tick()
-    assert laboratory.session.dataset is not None
-    assert laboratory.session.dataset.name == "scripted"
+    assert laboratory.session.data.dataset is not None
+    assert laboratory.session.data.dataset.name == "scripted"
     laboratory.session.use_offered_data()
-    assert laboratory.session.dataset.name == "late"
-    assert laboratory.session.offered is None
-    laboratory.session.run(TWO_EPOCHS)
+    assert laboratory.session.data.dataset.name == "late"
+    assert laboratory.session.data.offered is None
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     assert laboratory.session.progress is not None
     assert laboratory.session.progress.dataset.name == "late"
@@ -218,7 +228,7 @@ def only_run(laboratory: Laboratory) -> RunRecord:
 
 
 def test_a_run_is_kept(laboratory: Laboratory) -> None:
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     run = only_run(laboratory)
     assert (run.state, run.epoch, run.step) == (RunState.COMPLETED, 2, 8)
@@ -228,7 +238,7 @@ def test_a_run_is_kept(laboratory: Laboratory) -> None:
 
 
 def test_one_more_epoch_continues_the_kept_run(laboratory: Laboratory) -> None:
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     laboratory.session.one_more_epoch()
     laboratory.tick_until_state(State.COMPLETED)
@@ -238,7 +248,7 @@ def test_one_more_epoch_continues_the_kept_run(laboratory: Laboratory) -> None:
 
 
 def test_a_run_that_goes_on_does_not_race_itself(laboratory: Laboratory) -> None:
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     stored = only_run(laboratory).id
     laboratory.session.resume_stored(stored)
@@ -259,7 +269,7 @@ def test_a_stopped_run_goes_on_with_its_curves_after_a_restart(
     laboratory.session.close()
 
     later = Laboratory(tmp_path / "home")
-    later.session.load_data()
+    later.session.data.load()
     later.session.tick()
     left = only_run(later)
     later.session.resume_stored(left.id)
@@ -272,7 +282,7 @@ def test_a_stopped_run_goes_on_with_its_curves_after_a_restart(
 
 
 def test_an_interrupted_run_is_offered(laboratory: Laboratory, tmp_path: Path) -> None:
-    dataset = laboratory.session.dataset
+    dataset = laboratory.session.data.dataset
     assert dataset is not None
     recorder = laboratory.store.record(dataset, "synthetic")
     recorder.start()
@@ -287,17 +297,17 @@ def test_an_interrupted_run_is_offered(laboratory: Laboratory, tmp_path: Path) -
 
 
 def test_data_that_differ_from_those_of_the_run_are_refused(laboratory: Laboratory) -> None:
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     laboratory.loaders.append(loaded(digits(tuple("abcde"), name="letters")))
-    laboratory.session.load_data()
+    laboratory.session.data.load()
     laboratory.session.tick()
     with pytest.raises(StoreError, match="was trained on scripted, and letters is loaded now"):
         laboratory.session.resume_stored(only_run(laboratory).id)
 
 
 def test_only_one_run_at_a_time_is_resumed(laboratory: Laboratory) -> None:
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     run_to_first_epoch(laboratory, TWO_EPOCHS)
     with pytest.raises(StoreError, match="Stop it before"):
@@ -310,9 +320,9 @@ def test_training_goes_on_where_runs_cannot_be_kept(tmp_path: Path) -> None:
     home = tmp_path / "a file"
     home.write_text("not a folder")
     made = Laboratory(home)
-    made.session.load_data()
+    made.session.data.load()
     made.session.tick()
-    made.session.run(TWO_EPOCHS)
+    made.session.train(TWO_EPOCHS)
     assert "This run is not kept." in made.session.store_notice
     assert str(home) in made.session.store_notice
     made.tick_until_state(State.COMPLETED)
@@ -325,12 +335,12 @@ def test_training_goes_on_where_runs_cannot_be_kept(tmp_path: Path) -> None:
 def test_a_run_resumed_while_loading_goes_on_with_the_data(
     laboratory: Laboratory, tmp_path: Path
 ) -> None:
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     stored = only_run(laboratory).id
     loader = ScriptedLoader()
     later = Laboratory(tmp_path / "home", loader)
-    later.session.load_data()
+    later.session.data.load()
     later.session.resume_stored(stored)
     assert later.session.waiting
     assert later.session.state is State.LOADING
@@ -351,7 +361,7 @@ def rate_of(laboratory: Laboratory) -> float:
 def pause_after(laboratory: Laboratory, batches: int, **values: object) -> None:
     """Start a run and hold it after so many batches."""
     recipe = make_hyperparameters({"epochs": 2, "batch_size": 10, **values})
-    laboratory.session.run(recipe, batches)
+    laboratory.session.train(recipe, batches)
     laboratory.tick_until_state(State.PAUSED)
     assert laboratory.session.progress is not None
     assert laboratory.session.progress.step == batches
@@ -368,7 +378,7 @@ def test_a_change_waits_for_the_next_batch(laboratory: Laboratory) -> None:
     assert rate_of(laboratory) == 0.5
     assert session.progress is not None
     assert session.progress.changes == [Change(2, "learning_rate", 0.5)]
-    session.resume()
+    laboratory.run.resume()
     laboratory.tick_until_state(State.COMPLETED)
     assert list(session.progress.learning_rate.y) == [0.1] * 2 + [0.5] * 6
     (run,) = laboratory.store.runs()
@@ -382,7 +392,7 @@ def test_a_change_of_the_batch_size_waits_for_the_next_epoch(laboratory: Laborat
     session.train_batches(1)
     laboratory.tick_until(lambda _: laboratory.step() == 3)
     assert session.asked == {"batch_size": 20}
-    session.resume()
+    laboratory.run.resume()
     laboratory.tick_until_state(State.COMPLETED)
     assert session.progress is not None
     assert session.progress.changes == [Change(4, "batch_size", 20)]
@@ -395,7 +405,7 @@ def test_a_wish_can_be_taken_back(laboratory: Laboratory) -> None:
     session.change("epochs", 5)
     session.change("epochs", 2)
     assert session.asked == {}
-    session.resume()
+    laboratory.run.resume()
     laboratory.tick_until_state(State.COMPLETED)
     assert laboratory.epoch() == 2
 
@@ -421,7 +431,7 @@ def test_batches_of_a_running_a_stopped_and_a_complete_run(laboratory: Laborator
     laboratory.tick_until(lambda s: s.state is State.PAUSED and laboratory.step() == 7)
     assert session.progress is not None
     assert session.progress.planned_epochs == 2, "it is still to end where it was planned to"
-    session.resume()
+    laboratory.run.resume()
     laboratory.tick_until_state(State.COMPLETED)
     assert session.progress.step == 8
     assert session.train_batches(5)
@@ -457,7 +467,7 @@ def test_a_resumed_run_keeps_its_changes(laboratory: Laboratory) -> None:
 
 def diverge(laboratory: Laboratory, at: int = 3) -> None:
     laboratory.runs.diverge_at = at
-    laboratory.session.run(TWO_EPOCHS)
+    laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until(lambda session: session.divergence is not None)
 
 
@@ -467,7 +477,7 @@ def test_a_run_that_diverges_pauses_and_waits(laboratory: Laboratory) -> None:
     assert session.state is State.PAUSED
     assert session.divergence is not None
     assert session.divergence.step == 3
-    for go_on in (session.resume, session.one_more_epoch, lambda: session.train_batches(1)):
+    for go_on in (laboratory.run.resume, session.one_more_epoch, lambda: session.train_batches(1)):
         go_on()
         session.tick()
         assert session.divergence is not None, "it must be decided about"
@@ -480,7 +490,7 @@ def test_a_run_that_diverges_pauses_and_waits(laboratory: Laboratory) -> None:
 def test_with_half_the_rate_it_goes_on_from_where_it_was_healthy(laboratory: Laboratory) -> None:
     diverge(laboratory)
     session = laboratory.session
-    session.halve_learning_rate()
+    laboratory.run.decide(Decision.HALVE_LEARNING_RATE)
     laboratory.tick_until_state(State.COMPLETED)
     assert rate_of(laboratory) == 0.05
     assert session.progress is not None
@@ -495,7 +505,7 @@ def test_with_half_the_rate_it_goes_on_from_where_it_was_healthy(laboratory: Lab
 def test_a_wish_of_before_holds_after_going_back(laboratory: Laboratory) -> None:
     diverge(laboratory)
     laboratory.session.change("momentum", 0.5)
-    laboratory.session.halve_learning_rate()
+    laboratory.run.decide(Decision.HALVE_LEARNING_RATE)
     laboratory.tick_until_state(State.COMPLETED)
     assert laboratory.session.progress is not None
     now = laboratory.session.progress.hyperparameters_now
@@ -506,7 +516,7 @@ def test_it_can_be_restarted(laboratory: Laboratory) -> None:
     diverge(laboratory)
     calm = make_hyperparameters({"learning_rate": 0.01}, TWO_EPOCHS)
     laboratory.runs.diverge_at = None
-    laboratory.session.run(calm)
+    laboratory.session.train(calm)
     laboratory.tick_until_state(State.COMPLETED)
     assert laboratory.runs.made == [TWO_EPOCHS, calm]
     states = [run.state for run in laboratory.store.runs()]

@@ -31,7 +31,7 @@ def bench(tmp_path: Path) -> OpenBench:
 
 async def trained(lab: AppHarness) -> MistakesScreen:
     """Train to the end, and go to the mistakes."""
-    lab.session.run(THREE_EPOCHS)
+    lab.session.train(THREE_EPOCHS)
     await lab.until_state(State.COMPLETED)
     return await shown(lab)
 
@@ -135,7 +135,7 @@ async def test_kinds_and_orders_have_keys(bench: OpenBench) -> None:
 
 async def test_another_run_is_compared(bench: OpenBench) -> None:
     async with bench() as lab:
-        lab.session.run(THREE_EPOCHS)
+        lab.session.train(THREE_EPOCHS)
         await lab.until_state(State.COMPLETED)
         screen = await trained(lab)
         await lab.pilot.press(*"wwwwwwww")
@@ -159,7 +159,7 @@ async def test_the_epoch_cursor_moves_matrix_gallery_sample_and_charts(bench: Op
 async def test_a_run_under_way_keeps_the_selection(bench: OpenBench) -> None:
     async with bench() as lab:
         lab.runs.gate.clear()
-        lab.session.run(THREE_EPOCHS)
+        lab.session.train(THREE_EPOCHS)
         await lab.until(lambda: lab.session.progress is not None
                         and lab.session.progress.history.epochs == [0, 1])  # fmt: skip
         screen = await shown(lab)

@@ -89,7 +89,7 @@ async def test_a_race_is_watched_kept_and_told_apart(open_lab: OpenLab) -> None:
         assert record.state is RaceState.COMPLETED
         task, _race = lab.races.made[0]
         assert isinstance(task, NetworkTask)
-        assert task.problem.dataset is lab.app.session.dataset
+        assert task.problem.dataset is lab.app.session.data.dataset
 
 
 async def test_the_task_decides_who_can_take_part(open_lab: OpenLab) -> None:
@@ -205,12 +205,13 @@ async def test_no_race_starts_while_a_run_trains(open_lab: OpenLab) -> None:
     async with open_lab() as lab:
         session = lab.app.session
         lab.app.runs.gate.clear()
-        session.run(make_hyperparameters({"epochs": 2}))
+        session.train(make_hyperparameters({"epochs": 2}))
         await lab.until(lambda: session.tick() and session.state is State.RUNNING)
         await lab.press("r")
         assert "would distort the race" in lab.said()
         assert not lab.races.made
-        session.pause()
+        assert session.run is not None
+        session.run.pause()
         lab.app.runs.gate.set()
         await lab.until(lambda: session.state is State.PAUSED)
         await lab.race("r")
@@ -225,7 +226,7 @@ async def test_a_run_that_starts_all_the_same_stops_the_race(open_lab: OpenLab) 
         with pytest.raises(StoreError, match="A race is under way"):
             lab.app.session.resume_stored("any")
         lab.app.runs.gate.clear()
-        lab.app.session.run(make_hyperparameters({"epochs": 2}))
+        lab.app.session.train(make_hyperparameters({"epochs": 2}))
         await lab.until(lambda: lab.race_session.stage is RaceStage.STOPPING)
         lab.races.gate.set()
         await lab.until(lambda: lab.race_session.stage is RaceStage.STOPPED)

@@ -274,8 +274,8 @@ async def test_synthetic_digits_are_announced_and_better_data_offered(
         lab.loader.events.append(DatasetOffered(digits(name="mnist")))
         await lab.until(lambda: "Press u to use it" in lab.text())
         await lab.pilot.press("u")
-        assert lab.session.dataset is not None
-        assert lab.session.dataset.name == "mnist"
+        assert lab.session.data.dataset is not None
+        assert lab.session.data.dataset.name == "mnist"
         assert "synthetic" not in lab.text()
 
 
@@ -284,7 +284,7 @@ async def test_data_that_only_stand_in_can_be_asked_for_again(bench: OpenBench) 
         assert "Retry data" in lab.footer()
         lab.loader = loaded(digits(name="mnist"))
         await lab.pilot.press("u")
-        await lab.until(lambda: "mnist" in lab.session.dataset.name)
+        await lab.until(lambda: "mnist" in lab.session.data.dataset.name)
         assert "synthetic" not in lab.text()
         assert "Retry data" not in lab.footer()
 
@@ -405,7 +405,7 @@ async def test_an_interrupted_run_is_told_at_the_start(bench: OpenBench) -> None
 
 async def run_with(lab: AppHarness, **values: object) -> str:
     """Train to the end with these hyperparameters; the id of the run."""
-    lab.session.run(make_hyperparameters({"epochs": 2, **values}))
+    lab.session.train(make_hyperparameters({"epochs": 2, **values}))
     await lab.until_state(State.COMPLETED)
     return lab.store.runs()[0].id
 

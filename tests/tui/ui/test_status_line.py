@@ -8,6 +8,7 @@ import pytest
 from helpers.scripted import ScriptedRuns, digits, loaded
 from mnist_core.backend.backend import Backend
 from mnist_core.store import RunStore
+from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
 from mnist_tui.ui.status_line import heading
 
@@ -17,9 +18,12 @@ BACKEND = Backend("cpu", "a CPU", "OpenBLAS 0.3.34", 1, "0.32.4", gflops=117.4)
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     made = Session(
-        ScriptedRuns(), lambda: loaded(digits(name="mnist")), log=str, store=RunStore(tmp_path)
+        ScriptedRuns(),
+        DataSource(lambda: loaded(digits(name="mnist"))),
+        log=str,
+        store=RunStore(tmp_path),
     )
-    made.load_data()
+    made.data.load()
     made.tick()
     return made
 

@@ -58,7 +58,7 @@ class CurrentModel:
     def dataset(self) -> Dataset | None:
         """The data set of the run, or the one that is loaded."""
         progress = self._session.progress
-        return progress.dataset if progress is not None else self._session.dataset
+        return progress.dataset if progress is not None else self._session.data.dataset
 
     def forget(self) -> None:
         """Look again at what the store says, since it may have changed."""

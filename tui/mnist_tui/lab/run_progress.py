@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.data.dataset import Dataset, Examples, shown_samples, split
 from mnist_core.events import (
     BatchCompleted,
     CompilationFailed,
@@ -24,10 +24,12 @@ from mnist_core.network.evaluation import Answers, answer
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.store import EpochRecord, RunRecord, StoredAnswers
+from mnist_core.store import EpochRecord, RunRecord, RunStore, StoredAnswers
 from mnist_core.store.answers import AnswerHistory
 from mnist_tui.lab.curves import Curves
 
+SAMPLES = 60
+"""Test samples that each run predicts while it trains; the grid shows those that fit."""
 RATE_WINDOW = 1.0
 """Seconds of training time that the examples per second are averaged over."""
 
@@ -281,3 +283,27 @@ class RunProgress(Curves):
         self.parameters = event.state.parameters or self.parameters
         self.history.add(StoredAnswers.of(event.epoch, event.test), event.state.best_epoch)
         self.add_epoch(event, event.state.seconds)
+
+
+def progress_for(hyperparameters: Hyperparameters, dataset: Dataset) -> RunProgress:
+    """A run that has not begun."""
+    try:
+        test = split(dataset, hyperparameters.validation).test
+    except ValueError:
+        # The run itself says what does not fit, as its failure.
+        test = dataset.test
+    rows = shown_samples(test.labels, dataset.class_count, SAMPLES)
+    return RunProgress(hyperparameters, dataset, test, rows)
+
+
+def restored(store: RunStore, record: RunRecord, dataset: Dataset, steps: int) -> RunProgress:
+    """A stored run as it was after `steps` updates."""
+    progress = progress_for(record.hyperparameters, dataset)
+    epochs = [epoch for epoch in store.epochs(record.id) if epoch.step <= steps]
+    batches = store.batches(record.id)[:steps]
+    norms = store.gradient_norms(record.id)
+    norms = norms[norms["step"] <= len(batches)]
+    progress.restore(record, batches, epochs if steps else [], norms)
+    if steps:
+        progress.restore_answers(AnswerHistory.stored(store, record, epochs[-1].epoch))
+    return progress

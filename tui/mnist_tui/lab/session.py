@@ -1,21 +1,13 @@
-"""What happens between opening the app and leaving it: data, runs, and the race between two.
+"""What happens between opening the app and leaving it: runs, and the race between two.
 
 It holds no widget, so the rules of starting, stopping and restarting are tested without a screen.
 """
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Protocol
 
 from mnist_core.data.dataset import Dataset, Examples, shown_samples
-from mnist_core.data.loader import (
-    DatasetEvent,
-    DatasetFailed,
-    DatasetLoaded,
-    DatasetNotOffered,
-    DatasetOffered,
-    DatasetProgressed,
-)
+from mnist_core.data.loader import DatasetFailed, DatasetLoaded
 from mnist_core.events import (
     DivergenceDetected,
     RunFailed,
@@ -27,13 +19,11 @@ from mnist_core.store import Environment, ResumePoint, RunRecord, RunState, RunS
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import END_STATES
 from mnist_core.training.factory import RunFactory
+from mnist_core.training.training_run import TrainingRun
+from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.recording import begin_recording
-from mnist_tui.lab.restoring import SAMPLES, check_data, progress_for, restored
-from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.lab.steered_run import SteeredRun
-
-LOADER_PATIENCE = 1.0
-"""Seconds to wait, on leaving, for a download to end at its next block."""
+from mnist_tui.lab.run_progress import SAMPLES, RunProgress, progress_for, restored
+from mnist_tui.settings.key_hints import key_hint
 
 
 class State(StrEnum):
@@ -55,32 +45,21 @@ class State(StrEnum):
         return self in (State.RUNNING, State.PAUSED, State.STOPPING)
 
 
-class Loader(Protocol):
-    """Loads a data set in the background, as `mnist_core.data.loader.DatasetLoader` does."""
-
-    def start(self) -> None: ...
-    def drain(self) -> list[DatasetEvent]: ...
-    def cancel(self) -> None: ...
-    def join(self, timeout: float | None = None) -> bool: ...
-
-
-class LoaderFactory(Protocol):
-    def __call__(self) -> Loader: ...
-
-
 class Session:
-    """The data set, the run under way, the run before it, and what was asked for next."""
+    """The data, the run under way, the run before it, and what was asked for next."""
 
     def __init__(
         self,
         make_run: RunFactory,
-        make_loader: LoaderFactory,
+        data: DataSource,
         log: Callable[[str], str],
         store: RunStore,
     ) -> None:
         """`log` takes the tracebacks that people are spared, and says where it put them; runs are
         kept in `store`.
         """
+        self._make_run = make_run
+        self.data = data
         self._log = log
         self._store = store
         self._recorder: RunRecorder | None = None
@@ -93,23 +72,14 @@ class Session:
         """Why runs are not kept as they should be, in sentences; empty: they are."""
         self.log_note = ""
         """Where the traceback of the last failure is, as a sentence."""
-        self._make_run = make_run
-        self._make_loader = make_loader
-        self._loader: Loader | None = None
-        self._run: SteeredRun | None = None
+        self.run: TrainingRun | None = None
+        """The one under way, to be steered; its events are taken with `tick`."""
         self._next: Hyperparameters | None = None
         """To be trained as soon as data and a free thread allow."""
         self._next_batches: int | None = None
         """After so many batches it is to pause; None: not at all."""
         self._resume_next = ""
         """The stored run to be continued as soon as there are data."""
-        self.dataset: Dataset | None = None
-        self.data_reason: str | None = None
-        """Why these data are not the ones a person would expect, and what to do about it."""
-        self.data_progress: DatasetProgressed | None = None
-        self.data_failure: DatasetFailed | None = None
-        self.offered: Dataset | None = None
-        """A data set that came later and may be switched to."""
         self.samples: Examples | None = None
         """The test samples on show."""
         self.progress: RunProgress | None = None
@@ -120,12 +90,12 @@ class Session:
 
     @property
     def state(self) -> State:
-        if self._run is not None:
-            if self._run.ending:
+        if self.run is not None:
+            if self.run.stopping:
                 return State.STOPPING
-            return State.PAUSED if self._run.paused else State.RUNNING
-        if self.dataset is None:
-            return State.FAILED if self.data_failure else State.LOADING
+            return State.PAUSED if self.run.paused else State.RUNNING
+        if self.data.dataset is None:
+            return State.FAILED if self.data.failure else State.LOADING
         if self._next is not None:
             return State.LOADING
         if self.progress is not None and self.progress.end is not None:
@@ -135,16 +105,11 @@ class Session:
     @property
     def resumable(self) -> str:
         """The run that `resume_stored` is meant for: the one shown, or one left behind; or ""."""
-        if self._run is not None or self.waiting:
+        if self.run is not None or self.waiting:
             return ""
         if self.progress is not None:
             return self.progress.run_id
         return self.interrupted.id if self.interrupted is not None else ""
-
-    @property
-    def can_retry_data(self) -> bool:
-        """Whether other data than the ones wanted stand in, and nothing better is offered."""
-        return self.data_reason is not None and self.offered is None
 
     @property
     def waiting(self) -> bool:
@@ -154,29 +119,19 @@ class Session:
     @property
     def can_continue(self) -> bool:
         """Whether `one_more_epoch` has something to go on from."""
-        if self._run is not None:
-            return self._run.paused and not self._run.ending
+        if self.run is not None:
+            return self.run.paused and not self.run.stopping
         return self.progress is not None and self.progress.state is not None
 
     @property
     def divergence(self) -> DivergenceDetected | None:
-        """Why the run under way waits for `halve_learning_rate`, or its end; None: it does not."""
-        return self._run.divergence if self._run is not None else None
+        """Why the run under way waits for a decision; None: it does not."""
+        return self.run.divergence if self.run is not None else None
 
     @property
     def asked(self) -> Mapping[str, Value]:
         """What the run under way was asked to change and has not yet: values by field name."""
-        return self._run.asked if self._run is not None else {}
-
-    def load_data(self) -> None:
-        """Start loading, or try again: after a failure, or where synthetic digits stand in."""
-        if self._loader is not None:
-            self._loader.cancel()
-        if self.data_reason is not None:
-            self.data_reason = "Trying again to get the data."
-        self.data_failure = None
-        self._loader = self._make_loader()
-        self._loader.start()
+        return self.run.asked if self.run is not None else {}
 
     def look_for_interrupted(self) -> None:
         """Find out whether the latest run was left unfinished by a process that is gone."""
@@ -193,22 +148,22 @@ class Session:
 
     def use_offered_data(self) -> None:
         """Train on the data set that was offered from the next run on."""
-        if self.offered is not None:
-            self._use(self.offered, None)
-            self.offered = None
+        if self.data.offered is not None:
+            self.data.use_offered()
+            self._take_data()
 
-    def run(self, hyperparameters: Hyperparameters, batches: int | None = None) -> None:
+    def train(self, hyperparameters: Hyperparameters, batches: int | None = None) -> None:
         """Train with these; a run under way is stopped first and becomes the ghost.
 
         It pauses after so many `batches`; None: it does not.
         """
         self._next, self._next_batches = hyperparameters, batches
-        if self._run is not None:
-            self._run.end()
-        elif self.dataset is not None:
-            self._start_next(self.dataset)
-        elif self.data_failure is not None:
-            self.load_data()
+        if self.run is not None:
+            self.run.stop()
+        elif self.data.dataset is not None:
+            self._start_next(self.data.dataset)
+        elif self.data.failure is not None:
+            self.data.load()
 
     def resume_stored(self, run_id: str) -> None:
         """Continue a run of the store from its checkpoint; one more epoch of one that is complete.
@@ -220,14 +175,14 @@ class Session:
         """
         if self.hold:
             raise StoreError(self.hold)
-        if self._run is not None or self.waiting:
+        if self.run is not None or self.waiting:
             raise StoreError("A run is under way. Stop it before you resume another one.")
-        if self.dataset is None and self.data_failure is None:
+        if self.data.dataset is None and self.data.failure is None:
             self._resume_next = run_id
             return
         point = self._store.resume_point(run_id)
         record = point.record
-        dataset = check_data(record, self.dataset)
+        dataset = _check_data(record, self.data.dataset)
         done = point.state
         steps = done.step if done is not None else 0
         progress = restored(self._store, record, dataset, steps)
@@ -241,21 +196,12 @@ class Session:
         Raises:
             StoreError: it cannot be shown now, as a sentence for the user.
         """
-        if self._run is not None or self.waiting:
+        if self.run is not None or self.waiting:
             raise StoreError("A run is under way. Stop it before you open another one.")
         record = self._store.run(run_id)
-        dataset = check_data(record, self.dataset)
+        dataset = _check_data(record, self.data.dataset)
         progress = restored(self._store, record, dataset, record.step)
         self.progress, self.samples = progress, progress.samples
-
-    def pause(self) -> None:
-        if self._run is not None:
-            self._run.pause()
-
-    def resume(self) -> None:
-        """Go on with a run that is paused, unless it has diverged and must be decided about."""
-        if self._run is not None:
-            self._run.resume()
 
     def stop(self) -> None:
         """End the run under way and keep it; forget a run that waits.
@@ -263,13 +209,8 @@ class Session:
         One that has diverged and waits ends as diverged: its last healthy checkpoint is kept.
         """
         self._next, self._resume_next = None, ""
-        if self._run is not None:
-            self._run.end()
-
-    def halve_learning_rate(self) -> None:
-        """Let a run that has diverged go on from its last healthy state, with half the rate."""
-        if self._run is not None:
-            self._run.halve_learning_rate()
+        if self.run is not None:
+            self.run.stop()
 
     def change(self, field: str, value: Value) -> None:
         """Change a hyperparameter of the run under way, with the next batch or the next epoch.
@@ -277,15 +218,15 @@ class Session:
         Raises:
             ChangeError: it cannot change so, as a sentence.
         """
-        if self._run is not None:
-            self._run.change(field, value)
+        if self.run is not None and self.progress is not None:
+            self.run.change(field, value, getattr(self.progress.hyperparameters_now, field))
 
     def one_more_epoch(self) -> None:
         """Train to the end of the epoch under way, or one epoch past the end of an ended run."""
         if not self.can_continue:
             return
-        if self._run is not None:
-            self._run.train_one_epoch()
+        if self.run is not None:
+            self.run.train_one_epoch()
         elif self.progress is not None and self.progress.state is not None:
             self._continue(self.progress, self.progress.state.epoch + 1)
 
@@ -294,8 +235,8 @@ class Session:
 
         False where there is neither; then a new run could.
         """
-        if self._run is not None:
-            self._run.train_batches(count)
+        if self.run is not None:
+            self.run.train_batches(count)
         elif self.progress is not None and self.progress.state is not None:
             progress = self.progress
             last = progress.epoch_steps.completed(progress.step + count - 1) + 1
@@ -322,32 +263,35 @@ class Session:
     def tick(self) -> bool:
         """Take what arrived since the last call; True if anything to be drawn changed."""
         changed = self._take_data_events()
-        if self._run is None:
+        run, progress = self.run, self.progress
+        if run is None or progress is None:
             return changed
-        changed |= self._look_at_recorder()
-        news, over = self._run.tick()
+        changed |= self._check_recorder()
+        # Asked before draining, so that no event can come between the two.
+        over = not run.alive
+        events = run.drain()
+        progress.apply(events)
         if over:
-            self._look_at_recorder()
+            run.join()
+            self._check_recorder()
             self._recorder = None
-            if self.progress is not None and isinstance(self.progress.end, RunFailed):
-                self.log_note = self._log(self.progress.end.traceback)
-            self._run = None
-            if self._next is not None and self.dataset is not None:
-                self._start_next(self.dataset)
-        return changed or news or over
+            if isinstance(progress.end, RunFailed):
+                self.log_note = self._log(progress.end.traceback)
+            self.run = None
+            if self._next is not None and self.data.dataset is not None:
+                self._start_next(self.data.dataset)
+        return changed or bool(events) or over
 
     def close(self) -> None:
         """Stop everything and wait for the run's thread, so that the process may exit."""
         self._next = None
-        if self._loader is not None:
-            self._loader.cancel()
-            self._loader.join(LOADER_PATIENCE)
-        if self._run is not None:
-            self._run.end()
-            self._run.join()
+        self.data.close()
+        if self.run is not None:
+            self.run.stop()
+            self.run.join()
         self._store.close()
 
-    def _look_at_recorder(self) -> bool:
+    def _check_recorder(self) -> bool:
         """Take over what the recorder cannot do; True if that is news."""
         problem = self._recorder.problem if self._recorder is not None else ""
         if problem == self._logged_problem:
@@ -358,39 +302,32 @@ class Session:
         return True
 
     def _take_data_events(self) -> bool:
-        events = self._loader.drain() if self._loader is not None else []
-        for event in events:
-            match event:
-                case DatasetProgressed():
-                    self.data_progress = event
-                case DatasetLoaded():
-                    self._use(event.dataset, event.reason)
-                case DatasetOffered():
-                    self.offered = event.dataset
-                case DatasetNotOffered():
-                    self.data_reason = f"These digits are synthetic. {event.message}"
-                case DatasetFailed():
-                    self.data_failure = event
-                    self.log_note = self._log(event.traceback)
-                    self._next, self._resume_next = None, ""
-        return bool(events)
+        changed = False
+        for event in self.data.news():
+            changed = True
+            if isinstance(event, DatasetLoaded):
+                self._take_data()
+            elif isinstance(event, DatasetFailed):
+                self.log_note = self._log(event.traceback)
+                self._next, self._resume_next = None, ""
+        return changed
 
-    def _use(self, dataset: Dataset, reason: str | None) -> None:
-        self.dataset = dataset
-        self.data_reason = reason
-        self.data_progress = None
-        if self._run is None:
-            self.samples = dataset.test[
-                shown_samples(dataset.test.labels, dataset.class_count, SAMPLES)
-            ]
-            if self._next is not None:
-                self._start_next(dataset)
-            elif self._resume_next:
-                run_id, self._resume_next = self._resume_next, ""
-                try:
-                    self.resume_stored(run_id)
-                except StoreError as error:
-                    self.store_notice = str(error)
+    def _take_data(self) -> None:
+        """Show samples of the data that have come, and do what waited for them."""
+        dataset = self.data.dataset
+        if self.run is not None or dataset is None:
+            return
+        self.samples = dataset.test[
+            shown_samples(dataset.test.labels, dataset.class_count, SAMPLES)
+        ]
+        if self._next is not None:
+            self._start_next(dataset)
+        elif self._resume_next:
+            run_id, self._resume_next = self._resume_next, ""
+            try:
+                self.resume_stored(run_id)
+            except StoreError as error:
+                self.store_notice = str(error)
 
     def _start_next(self, dataset: Dataset) -> None:
         hyperparameters, self._next = self._next, None
@@ -422,7 +359,7 @@ class Session:
         self.samples = progress.samples
         self._recorder, self.store_notice = begin_recording(self._store, progress.dataset, point)
         self._logged_problem = ""
-        run = self._make_run(
+        self.run = self._make_run(
             progress.hyperparameters,
             progress.dataset,
             state,
@@ -432,7 +369,24 @@ class Session:
             environment=environment,
             changes=progress.all_changes,
         )
-        self._run = SteeredRun(run, progress)
         if batches is not None:
-            self._run.train_batches(batches)
-        self._run.start()
+            self.run.train_batches(batches)
+        self.run.start()
+
+
+def _check_data(record: RunRecord, dataset: Dataset | None) -> Dataset:
+    """The data that are loaded, which must be those of the run.
+
+    Raises:
+        StoreError: they are others, or there are none.
+    """
+    if dataset is None:
+        raise StoreError(
+            f"There are no data yet. Press {key_hint('run')} to try to get them again."
+        )
+    if dataset.fingerprint != record.fingerprint:
+        raise StoreError(
+            f"{record.name} was trained on {record.dataset}, and {dataset.name} is loaded now. "
+            f"Start again with --data {record.data}."
+        )
+    return dataset

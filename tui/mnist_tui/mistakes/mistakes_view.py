@@ -121,12 +121,12 @@ class MistakesSource:
         progress = session.progress
         if progress is not None and progress.history.epochs and not train:
             return self._of_run(progress)
-        if session.dataset is None:
+        if session.data.dataset is None:
             return None
-        key = (id(session.dataset), train)
+        key = (id(session.data.dataset), train)
         if key != self._key:
             self._key = key
-            self._view = MistakesView.of_data(session.dataset, train=train)
+            self._view = MistakesView.of_data(session.data.dataset, train=train)
         return self._view
 
     def move_epoch(self, by: int) -> None:

@@ -165,7 +165,7 @@ class RaceScreen(Screen[None]):
         now = (
             races.stage,
             turn(races.score) if races.is_racing and races.score is not None else "",
-            plan(form.task_name, form.preset, self._session.dataset),
+            plan(form.task_name, form.preset, self._session.data.dataset),
             races.notice,
             self._cursor is None,
             len(races.kept),

@@ -98,13 +98,13 @@ class RaceSession:
             raise RefusedError(_run_under_way())
         if not entrants:
             raise RefusedError("Nobody takes part. Choose one or more with space.")
-        if name == "mlp" and session.dataset is None:
+        if name == "mlp" and session.data.dataset is None:
             raise RefusedError(
                 "There are no data to train on yet. Wait for them, or race a regression, which "
                 "needs none."
             )
         try:
-            task = _task(name, recipe, session.dataset)
+            task = _task(name, recipe, session.data.dataset)
         except ValueError as error:
             raise RefusedError(str(error)) from error
         race = task.race(entrants, rounds)

@@ -1,9 +1,14 @@
-"""Three lines for people who start the program for the first time."""
+"""What the train screen tells: how to begin, on the first launch, and what must be known now."""
 
 from textual.content import Content
 from textual.widgets import Static
 
+from mnist_core.backend.backend import Backend
+from mnist_core.events import RunFailed
+from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.text.visible_text import visible
+from mnist_tui.train.divergence_dialog import what_happened
 
 _LINES = (
     (("run", " trains a network; curves and digits follow it live."),),
@@ -22,7 +27,7 @@ _LINES = (
 
 
 def guidance() -> Content:
-    """The lines, with the keys that work."""
+    """Three lines for the first launch, with the keys that work."""
     lines = [
         Content.assemble(
             " ",
@@ -39,3 +44,45 @@ class Guidance(Static):
     DEFAULT_CSS = """
     Guidance { height: 3; background: $surface; }
     """
+
+
+def notice(session: Session, backend: Backend | None, at_first: str) -> str:
+    """What a person must know and can act on; empty most of the time.
+
+    `at_first` is told until there is a run.
+    """
+    end = session.progress.end if session.progress is not None else None
+    if session.data.failure is not None and session.data.dataset is None:
+        return f"{visible(session.data.failure.message)} Press {key_hint('run')} to try again."
+    if isinstance(end, RunFailed) and not session.state.is_active:
+        return visible(f"{end.message} {session.log_note}")
+    divergence = session.progress.divergence if session.progress is not None else None
+    if session.divergence is not None:
+        return (
+            f"{what_happened(session.divergence)} It waits: press {key_hint('resume')} to choose "
+            f"how to go on, or {key_hint('stop')} to give it up."
+        )
+    if session.state is State.DIVERGED:
+        cause = divergence.cause if divergence is not None else ""
+        return f"The run was given up, since it no longer learned. {cause}".rstrip()
+    if session.data.offered is not None:
+        name = visible(session.data.offered.name)
+        key = key_hint("use_offered_data")
+        return f"{name} has been downloaded. Press {key} to use it from the next run on."
+    if session.store_notice:
+        return visible(session.store_notice)
+    if at_first and session.progress is None:
+        return at_first
+    if session.interrupted is not None and session.progress is None:
+        left = session.interrupted
+        return visible(
+            f"{left.name} was interrupted in epoch {min(left.epoch + 1, left.epochs)}/"
+            f"{left.epochs}. Press {key_hint('resume_stored')} to go on with it."
+        )
+    progress = session.progress
+    if progress is not None and progress.compile_failure is not None:
+        return visible(progress.compile_failure)
+    advice = backend.advice if backend is not None else ""
+    # Once a run has begun, the first line's "synthetic" has to do: curves need the room.
+    reason = session.data.reason if session.progress is None else None
+    return visible(reason or advice)

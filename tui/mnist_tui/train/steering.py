@@ -1,10 +1,13 @@
-"""Starting, steering and changing runs from a screen that has the form."""
+"""Starting, steering and changing runs with keys, the form and dialogs."""
+
+from collections.abc import Callable
+from typing import ClassVar
 
 from mnist_core.events import DivergenceDetected
 from mnist_core.recipe.changes import ChangeError
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord
-from mnist_tui.lab.overlay import MarkedCurves
+from mnist_core.training.training_run import Decision
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.key_hints import key_hint
@@ -12,19 +15,26 @@ from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import DivergenceDialog, Way, what_happened
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.live_values import LiveValues
-from mnist_tui.train.run_chart_screen import RunChartScreen
+from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import LineInput, Question
 
 MOST_BATCHES = 10_000_000
 """That can be asked for at once."""
 
 
-class SteeringScreen(RunChartScreen):
-    """Turns keys, the form and the dialogs into the session's requests; who inherits draws it."""
+class Steering:
+    """Turns a screen's keys, form and dialogs into requests to the session and its run."""
 
-    def __init__(self, session: Session, marked: MarkedCurves) -> None:
-        """`marked` are the runs to draw beside the one that is trained."""
-        super().__init__(session, marked)
+    ACTIONS: ClassVar[frozenset[str]] = frozenset(
+        {"run", "pause", "resume", "stop", "one_more_epoch", "train_batches", "edit"}
+    )
+    """Of keys; each is a method."""
+
+    def __init__(self, screen: ChartScreen, session: Session, redraw: Callable[[], None]) -> None:
+        """`screen` has a `HyperparameterForm`; `redraw` draws what has changed in the session."""
+        self._screen = screen
+        self._session = session
+        self._redraw = redraw
         self._batches = 100
         """How many were asked for last."""
         self._form_run: RunProgress | None = None
@@ -36,20 +46,20 @@ class SteeringScreen(RunChartScreen):
         self._announced: DivergenceDetected | None = None
         """What was last told on another screen."""
 
-    def redraw(self) -> None:
-        """Draw what has changed in the session outside of a tick."""
-        raise NotImplementedError
-
     @property
     def is_covered(self) -> bool:
         """Whether another screen that fills the terminal is shown; behind a dialog, none is."""
-        stack = self.app.screen_stack
-        return any(not screen.is_modal for screen in stack[stack.index(self) + 1 :])
+        stack = self._screen.app.screen_stack
+        return any(not screen.is_modal for screen in stack[stack.index(self._screen) + 1 :])
+
+    @property
+    def _form(self) -> HyperparameterForm:
+        return self._screen.query_one(HyperparameterForm)
 
     # -- keys ------------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the keys that would do nothing now."""
+    def works(self, action: str) -> bool:
+        """Whether one of `ACTIONS` would do anything now."""
         session = self._session
         match action:
             case "pause":
@@ -64,60 +74,63 @@ class SteeringScreen(RunChartScreen):
                 ready = session.state is not State.STOPPING and not session.waiting
                 return ready and session.divergence is None
             case _:
-                return super().check_action(action, parameters)
+                return True
 
     def _startable(self) -> Hyperparameters | None:
         """What a run may start with now; None: none may, and the reason is shown."""
-        form = self.query_one(HyperparameterForm)
+        form = self._form
         if form.hyperparameters is None:
             self._focus_form(next(iter(form.problems)))
-            self.notify("A value cannot be used yet; see the message under it.", severity="error")
+            self._screen.notify(
+                "A value cannot be used yet; see the message under it.", severity="error"
+            )
         return None if form.hyperparameters is None or self._is_held() else form.hyperparameters
 
-    def action_run(self) -> None:
+    def run(self) -> None:
         hyperparameters = self._startable()
         if hyperparameters is None:
             return
         if not self._session.state.is_active:
-            self._session.run(hyperparameters)
-            self.redraw()
+            self._session.train(hyperparameters)
+            self._redraw()
             return
 
         def answered(restart: bool | None) -> None:
             if restart:
-                self._session.run(hyperparameters)
-                self.redraw()
+                self._session.train(hyperparameters)
+                self._redraw()
 
         progress = self._session.progress
         epoch = (
             f" in epoch {progress.epoch_under_way}/{progress.planned_epochs}" if progress else ""
         )
-        self.app.push_screen(
+        self._screen.app.push_screen(
             Question(f"A run is under way{epoch}. Stop it and start again with the values of the "
                      "form? Its curves stay, dimmed.", "Stop and restart", "Go on"),
             answered,
         )  # fmt: skip
 
-    def action_pause(self) -> None:
-        self._session.pause()
+    def pause(self) -> None:
+        if self._session.run is not None:
+            self._session.run.pause()
 
-    def action_resume(self) -> None:
+    def resume(self) -> None:
         divergence = self._session.divergence
         if divergence is not None:
             self._offer_ways(divergence)
-        elif not self._is_held():
-            self._session.resume()
+        elif self._session.run is not None and not self._is_held():
+            self._session.run.resume()
 
-    def action_stop(self) -> None:
+    def stop(self) -> None:
         self._session.stop()
-        self.redraw()
+        self._redraw()
 
-    def action_one_more_epoch(self) -> None:
+    def one_more_epoch(self) -> None:
         if not self._is_held():
             self._session.one_more_epoch()
-            self.redraw()
+            self._redraw()
 
-    def action_train_batches(self) -> None:
+    def train_batches(self) -> None:
         def problem_of(text: str) -> str:
             usable = text.isdecimal() and 1 <= int(text) <= MOST_BATCHES
             return "" if usable else f"Takes a whole number from 1 to {MOST_BATCHES}."
@@ -129,33 +142,33 @@ class SteeringScreen(RunChartScreen):
             if not self._session.train_batches(self._batches):
                 hyperparameters = self._startable()
                 if hyperparameters is not None:
-                    self._session.run(hyperparameters, self._batches)
-            self.redraw()
+                    self._session.train(hyperparameters, self._batches)
+            self._redraw()
 
         title = "Train on how many batches, then pause?"
-        self.app.push_screen(
+        self._screen.app.push_screen(
             LineInput(title, str(self._batches), problem_of=problem_of, same_counts=True), answered
         )
 
     def _is_held(self) -> bool:
         """Whether no run may train now, as while a race goes on; says why."""
         if self._session.hold:
-            self.notify(visible(self._session.hold), severity="warning", markup=False)
+            self._screen.notify(visible(self._session.hold), severity="warning", markup=False)
         return bool(self._session.hold)
 
-    def action_edit(self) -> None:
+    def edit(self) -> None:
         self._focus_form()
 
     def _focus_form(self, field: str | None = None) -> None:
         """Go to a field of the form, or to the one that had the focus last."""
-        self.maximise_pane(None)
-        self.query_one(HyperparameterForm).focus_field(field)
+        self._screen.maximise_pane(None)
+        self._form.focus_field(field)
 
     # -- the form --------------------------------------------------------------------------------
 
     def fork(self, record: RunRecord) -> None:
         """Put the hyperparameters of a stored run into the form."""
-        form = self.query_one(HyperparameterForm)
+        form = self._form
         form.load(record.recipe.hyperparameters)
         self._focus_form()
         how = (
@@ -163,22 +176,23 @@ class SteeringScreen(RunChartScreen):
             if self._session.state.is_active
             else "Change some, and press enter."
         )
-        self.notify(visible(f"The form has the values of {record.name}. {how}"), markup=False)
+        self._screen.notify(
+            visible(f"The form has the values of {record.name}. {how}"), markup=False
+        )
 
-    def on_hyperparameter_form_submitted(self, event: HyperparameterForm.Submitted) -> None:
+    def submit(self, hyperparameters: Hyperparameters) -> None:
         """Enter in a field: idle, it trains; while a run goes on, it changes that run."""
-        event.stop()
         if not self._session.state.is_active:
-            self.action_run()
+            self.run()
             return
         live = self._live_values()
         if live is None:
             return
-        for field, value in live.to_change(event.hyperparameters).items():
+        for field, value in live.to_change(hyperparameters).items():
             try:
                 self._session.change(field, value)
             except ChangeError as error:
-                self.notify(visible(str(error)), severity="error", markup=False)
+                self._screen.notify(visible(str(error)), severity="error", markup=False)
         self.mark_form()
 
     def _live_values(self) -> LiveValues | None:
@@ -197,7 +211,7 @@ class SteeringScreen(RunChartScreen):
 
     def mark_form(self) -> None:
         """Show how the form stands to the run under way; one resumed brings its own values."""
-        form, live = self.query_one(HyperparameterForm), self._live_values()
+        form, live = self._form, self._live_values()
         if live is None and self._form_is_live and self._form_run is not None:
             # It may have changed once more before it ended.
             form.show_run(self._values_of(self._form_run))
@@ -215,13 +229,13 @@ class SteeringScreen(RunChartScreen):
         divergence = self._session.divergence
         if divergence is None or divergence is self._offered:
             return
-        if self.app.screen is self:
+        if self._screen.app.screen is self._screen:
             self._offer_ways(divergence)
         elif self.is_covered and divergence is not self._announced:
             self._announced = divergence
             key = key_hint("show_screen_train")
             words = f"{what_happened(divergence)} Press {key} to choose how to go on."
-            self.app.notify(words, severity="warning", markup=False)
+            self._screen.app.notify(words, severity="warning", markup=False)
 
     def _offer_ways(self, divergence: DivergenceDetected) -> None:
         progress = self._session.progress
@@ -229,16 +243,17 @@ class SteeringScreen(RunChartScreen):
             return
 
         def answered(way: Way | None) -> None:
-            if way is Way.HALVE and not self._is_held():
-                self._session.halve_learning_rate()
+            run = self._session.run
+            if way is Way.HALVE and run is not None and not self._is_held():
+                run.decide(Decision.HALVE_LEARNING_RATE)
             elif way is Way.RESTART:
                 hyperparameters = self._startable()
                 if hyperparameters is not None:
-                    self._session.run(hyperparameters)
+                    self._session.train(hyperparameters)
             elif way is Way.GIVE_UP:
                 self._session.stop()
-            self.redraw()
+            self._redraw()
 
         self._offered = divergence
         rate = progress.hyperparameters_now.learning_rate
-        self.app.push_screen(DivergenceDialog(divergence, rate), answered)
+        self._screen.app.push_screen(DivergenceDialog(divergence, rate), answered)

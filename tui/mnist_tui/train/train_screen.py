@@ -1,7 +1,10 @@
 """The train screen: hyperparameters, live charts, and digits as the network sees them."""
 
+import math
+from dataclasses import replace
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
@@ -10,21 +13,20 @@ from textual.message import Message
 from textual.widgets import Static
 
 from mnist_core.backend.backend import Backend
-from mnist_core.events import RunFailed
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.view import View, Window
 from mnist_tui.lab.overlay import MarkedCurves
-from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.lab.run_plots import place_of_step, step_at
+from mnist_tui.lab.session import Session
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
-from mnist_tui.text.visible_text import visible
-from mnist_tui.train.divergence_dialog import what_happened
-from mnist_tui.train.guidance import Guidance
+from mnist_tui.train.guidance import Guidance, notice
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.run_charts import RunCharts
 from mnist_tui.train.sample_grid import SampleGrid
-from mnist_tui.train.steering import SteeringScreen
+from mnist_tui.train.steering import Steering
+from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
@@ -36,8 +38,8 @@ TICKS_PER_FIGURES = 2
 they could not be read, and Textual composes every widget between what changed above and below."""
 
 
-class TrainScreen(SteeringScreen):
-    """Draws the session about ten times a second, and turns keys into its requests."""
+class TrainScreen(ChartScreen):
+    """Draws the session about ten times a second; the charts' cursor is the session's, a step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.TRAIN), *bindings(Scope.CHARTS)]
     PANES = "#form, #charts, Chart, #samples"
@@ -74,7 +76,13 @@ class TrainScreen(SteeringScreen):
 
         `guidance` is shown until a key is pressed, `notice` until there is a run.
         """
-        super().__init__(session, marked)
+        super().__init__(View())
+        self._session = session
+        self._marked = marked
+        self.steering = Steering(self, session, self.redraw)
+        for action in Steering.ACTIONS:
+            # Textual looks for what a key does on the screen.
+            setattr(self, f"action_{action}", getattr(self.steering, action))
         self._backend = backend
         self._hyperparameters = hyperparameters
         self._preset = preset
@@ -102,7 +110,7 @@ class TrainScreen(SteeringScreen):
 
     def on_mount(self) -> None:
         self.set_interval(1 / REDRAWS_PER_SECOND, self._tick)
-        self._session.load_data()
+        self._session.data.load()
         self._draw()
 
     # -- drawing ---------------------------------------------------------------------------------
@@ -112,13 +120,13 @@ class TrainScreen(SteeringScreen):
         active = self._session.state.is_active
         self._ticks += 1
         figures = not active or self._ticks % TICKS_PER_FIGURES == 0
-        if self.is_covered:
+        if self.steering.is_covered:
             pass
         elif changed:
             self._draw(figures=figures)
         elif active:
             self._draw_state(figures=figures)
-        self.look_at_divergence()
+        self.steering.look_at_divergence()
         if self._leaving and not active:
             self.app.exit()
 
@@ -133,6 +141,11 @@ class TrainScreen(SteeringScreen):
             self._guidance = None
             self.query(Guidance).remove()
 
+    @on(HyperparameterForm.Submitted)
+    def _submit(self, event: HyperparameterForm.Submitted) -> None:
+        event.stop()
+        self.steering.submit(event.hyperparameters)
+
     def redraw(self) -> None:
         """Draw what has changed in the session outside of a tick."""
         self._draw()
@@ -142,12 +155,29 @@ class TrainScreen(SteeringScreen):
         self._draw_samples()
         self._draw_state(figures=figures)
 
+    def draw_charts(self) -> None:
+        session = self._session
+        shown = {run.run_id for run in (session.progress, session.ghost) if run is not None}
+        overlays = self._marked.overlays(but=shown)
+        charts = self.query_one(RunCharts)
+        charts.show(session.progress, session.ghost, overlays, self.view, session.cursor)
+
+    def window_on(self, axis: str) -> Window | None:
+        progress, window = self._session.progress, self.view.window
+        if progress is None or window is None:
+            return None
+        low, high = (
+            place_of_step(progress, axis, step_at(progress, self.view.axis, place))
+            for place in window
+        )
+        return (low, high) if low < high else None
+
     def _draw_samples(self) -> None:
         session = self._session
         grid = self.query_one(SampleGrid)
         if session.samples is not None and session.samples is not self._samples:
             self._samples = session.samples
-            dataset = session.dataset
+            dataset = session.data.dataset
             assert dataset is not None, "samples come from data"
             grid.show_samples(
                 session.samples.images,
@@ -168,72 +198,37 @@ class TrainScreen(SteeringScreen):
             self._session.state,
             progress is not None and progress.batch is not None,
             self._session.can_continue,
-            self._session.offered,
-            self._notice(),
+            self._session.data.offered,
+            notice(self._session, self._backend, self._first_notice),
         )
         if figures or now != self._drawn:
             self.query_one(StatusLine).refresh()
-        self.mark_form()
+        self.steering.mark_form()
         if now != self._drawn:
             self._drawn = now
-            notice = self.query_one("#notice", Static)
-            notice.update(now[-1])
-            notice.display = bool(now[-1])
+            told = self.query_one("#notice", Static)
+            told.update(now[-1])
+            told.display = bool(now[-1])
             self.refresh_bindings()
-
-    def _notice(self) -> str:
-        """What a person must know and can act on; empty most of the time."""
-        session = self._session
-        end = session.progress.end if session.progress is not None else None
-        if session.data_failure is not None and session.dataset is None:
-            return f"{visible(session.data_failure.message)} Press {key_hint('run')} to try again."
-        if isinstance(end, RunFailed) and not session.state.is_active:
-            return visible(f"{end.message} {session.log_note}")
-        divergence = session.progress.divergence if session.progress is not None else None
-        if session.divergence is not None:
-            return (
-                f"{what_happened(session.divergence)} It waits: press {key_hint('resume')} to "
-                f"choose how to go on, or {key_hint('stop')} to give it up."
-            )
-        if session.state is State.DIVERGED:
-            cause = divergence.cause if divergence is not None else ""
-            return f"The run was given up, since it no longer learned. {cause}".rstrip()
-        if session.offered is not None:
-            name = visible(session.offered.name)
-            key = key_hint("use_offered_data")
-            return f"{name} has been downloaded. Press {key} to use it from the next run on."
-        if session.store_notice:
-            return visible(session.store_notice)
-        if self._first_notice and session.progress is None:
-            return self._first_notice
-        if session.interrupted is not None and session.progress is None:
-            left = session.interrupted
-            return visible(
-                f"{left.name} was interrupted in epoch {min(left.epoch + 1, left.epochs)}/"
-                f"{left.epochs}. Press {key_hint('resume_stored')} to go on with it."
-            )
-        progress = session.progress
-        if progress is not None and progress.compile_failure is not None:
-            return visible(progress.compile_failure)
-        advice = self._backend.advice if self._backend is not None else ""
-        # Once a run has begun, the first line's "synthetic" has to do: curves need the room.
-        reason = session.data_reason if session.progress is None else None
-        return visible(reason or advice)
 
     # -- keys ------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         session = self._session
+        if action in Steering.ACTIONS:
+            return self.steering.works(action)
         match action:
             case "resume_stored":
                 return bool(session.resumable)
             case "show_command":
                 return session.progress is not None and bool(session.progress.run_id)
             case "use_offered_data":
-                return session.offered is not None
+                return session.data.offered is not None
             case "retry_data":
-                return session.can_retry_data
+                return session.data.can_retry
+            case "epoch_cursor":
+                return session.progress is not None and session.progress.recipe is not None
             case "leave":
                 at_ease = isinstance(self.focused, Chart) and not self.is_maximised
                 return self._session.cursor is not None or not at_ease
@@ -261,12 +256,48 @@ class TrainScreen(SteeringScreen):
         self._draw()
 
     def action_retry_data(self) -> None:
-        self._session.load_data()
+        self._session.data.load()
         self._draw()
 
     def action_digit_style(self) -> None:
         self._picture_style = style_after(self._picture_style, self.app.no_color)
         self.query_one(SampleGrid).show_style(self._picture_style)
+
+    def action_log_loss(self) -> None:
+        """Of the gradients where these have the focus."""
+        if self.focused is not None and self.focused.id == "gradients":
+            self.show_view(replace(self.view, log_gradients=not self.view.log_gradients))
+        else:
+            super().action_log_loss()
+
+    def action_show_gradients(self) -> None:
+        self.maximise_pane(None)
+        self.show_view(replace(self.view, gradients=not self.view.gradients))
+
+    def action_epoch_cursor(self, by: int) -> None:
+        """Move the cursor to the end of the next epoch or the one before; at first, the last."""
+        progress = self._session.progress
+        if progress is None or progress.recipe is None:
+            return
+        epoch_steps, cursor = progress.epoch_steps, self._session.cursor
+        last = float(epoch_steps.epochs(progress.step))
+        here = last if cursor is None else float(epoch_steps.epochs(cursor))
+        epoch = math.floor(here + 1e-9) + 1 if by > 0 else math.ceil(here - 1e-9) - 1
+        epoch = max(0, min(epoch, math.floor(last)))
+        self.show_cursor(float(epoch_steps.end(epoch)))
+
+    @on(Chart.Pointed)
+    def _point(self, event: Chart.Pointed) -> None:
+        event.stop()
+        progress = self._session.progress
+        if progress is not None:
+            self.show_cursor(step_at(progress, self.view.axis, event.place))
+
+    def show_cursor(self, step: float | None) -> None:
+        """Put the cursor of all charts at a step, or take it away."""
+        self._session.cursor = step
+        self.draw_charts()
+        self.refresh_bindings()
 
     # -- leaving ---------------------------------------------------------------------------------
 

@@ -28,13 +28,13 @@ def progress_bar(share: float, width: int) -> str:
 def heading(session: Session, backend: Backend | None, width: int) -> Content:
     """The first line: the program, the data, and the machine where there is room for it."""
     left = Content.styled(" mnist-tui", "bold $primary")
-    dataset = session.dataset
+    dataset = session.data.dataset
     if dataset is not None:
         colour = "$text-warning" if dataset.synthetic else "$foreground"
         left += Content.styled(f"  {shorten(visible(dataset.name), 30)}", f"bold {colour}")
         left += _muted(f"  {count(len(dataset.train))} / {count(len(dataset.test))}")
-    elif session.data_progress is not None:
-        left += _muted(f"  {visible(_loading(session.data_progress))}")
+    elif session.data.progress is not None:
+        left += _muted(f"  {visible(_loading(session.data.progress))}")
     if backend is not None:
         for words in _machine(backend):
             gap = width - left.cell_length - cell_len(words)
