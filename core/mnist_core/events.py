@@ -203,7 +203,7 @@ class RunRewound:
 
 @dataclass(frozen=True, slots=True)
 class CompilationFailed:
-    """The run goes on with uncompiled steps: the same figures, a little slower."""
+    """The run goes on with uncompiled steps: the same numbers, a little slower."""
 
     step: int
     message: str

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.python_process import run_python
-from mnist_core.backend.blas import bundled_libraries
+from mnist_core.backend.openblas import bundled_libraries
 from mnist_core.benchmark.engine import EpochTrained
 from mnist_core.benchmark.engines import ENGINES, EngineName, why_unavailable
 from mnist_core.benchmark.messages import Assignment
