@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Protocol
 
-from mnist_core.backend.failures import failure_sentence
 from mnist_core.benchmark.contest import (
     Contest,
     ContestCompleted,
@@ -18,7 +17,7 @@ from mnist_core.benchmark.contest import (
 from mnist_core.benchmark.contest_events import contest_events
 from mnist_core.benchmark.processes import EngineError, ProcessGroup
 from mnist_core.data.dataset import Dataset
-from mnist_core.events import Mailbox
+from mnist_core.events import Mailbox, failure_sentence
 
 ContestSource = Callable[[ProcessGroup], Generator[ContestProgress, None, None]]
 

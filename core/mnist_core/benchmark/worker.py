@@ -10,8 +10,8 @@ import traceback
 from multiprocessing.connection import Connection
 from typing import Any
 
-from mnist_core.backend.failures import failure_sentence
 from mnist_core.benchmark.messages import EngineFailed, EngineReady, Job, Trace
+from mnist_core.events import failure_sentence
 
 
 def work(connection: Connection) -> None:

@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Callable, Generator
 
-from mnist_core.backend.failures import failure_sentence
 from mnist_core.events import (
     Event,
     Mailbox,
@@ -20,6 +19,7 @@ from mnist_core.events import (
     RunFailed,
     RunStarted,
     SamplesPredicted,
+    failure_sentence,
 )
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import (
