@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.backend.installation import BackendMissing
 from mnist_core.network.evaluation import Answers, Evaluation
 from mnist_core.recipe.changes import Change, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
@@ -203,7 +204,7 @@ class RunRewound:
 
 @dataclass(frozen=True, slots=True)
 class CompilationFailed:
-    """The run goes on with uncompiled steps: the same figures, a little slower."""
+    """The run goes on with uncompiled steps: the same numbers, a little slower."""
 
     step: int
     message: str
@@ -317,6 +318,21 @@ def event_to_json(event: Event) -> dict[str, Any]:
         elif isinstance(value, str | int | float | None) and item.name != "traceback":
             out[item.name] = value
     return json_values(out)
+
+
+def known_failure(error: Exception) -> str | None:
+    """What happened and what to do; None where the error's message was not made for users."""
+    words = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or "bad_alloc" in words or "Unable to allocate" in words:
+        return "There is not enough memory for this run. Use smaller layers or a smaller batch."
+    return words if isinstance(error, BackendMissing | ValueError) and words else None
+
+
+def failure_sentence(error: Exception) -> str:
+    """The known failure, or that it was none."""
+    words = " ".join(str(error).split())
+    what = f"{type(error).__name__}: {words}" if words else type(error).__name__
+    return known_failure(error) or f"Something unexpected went wrong ({what})."
 
 
 Item = TypeVar("Item")

@@ -151,7 +151,7 @@ def test_data_that_cannot_be_had_is_a_failure_with_a_sentence(tmp_path: Path) ->
 def test_a_device_that_is_not_there_is_a_failure_with_a_sentence(digits: Path) -> None:
     code = (
         "import mnist_tui.commands.train as t\n"
-        "from mnist_core.backend.backend import BackendMissing\n"
+        "from mnist_core.backend.installation import BackendMissing\n"
         "def configure(device, threads): raise BackendMissing('No such device here.')\n"
         "t.configure = configure\n"
         "from mnist_tui.cli import main\n"

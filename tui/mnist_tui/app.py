@@ -22,7 +22,8 @@ from textual.errors import NoWidget
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mnist_core.backend.backend import Backend, BackendMissing, available_cores, configure
+from mnist_core.backend.backend import Backend, available_cores, configure
+from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.loader import DatasetLoader
 from mnist_core.data.registry import default_cache_folder
 from mnist_core.recipe.hyperparameters import Hyperparameters

@@ -7,18 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
-from mnist_core.backend.blas import BlasInstall, install_blas
 from mnist_core.backend.installation import BackendMissing
-
-__all__ = [
-    "Backend",
-    "BackendMissing",
-    "BlasInstall",
-    "DeviceChoice",
-    "available_cores",
-    "configure",
-    "install_blas",
-]
+from mnist_core.backend.openblas import install_blas
 
 REFERENCE_BLAS = "reference BLAS"
 """What the Linux CPU wheel of MLX links: right, and 13 to 34 times slower than OpenBLAS."""

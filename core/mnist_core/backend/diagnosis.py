@@ -11,14 +11,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from mnist_core.backend.backend import (
-    Backend,
-    BackendMissing,
-    DeviceChoice,
-    available_cores,
-    configure,
-)
-from mnist_core.backend.installation import installed_backends
+from mnist_core.backend.backend import Backend, DeviceChoice, available_cores, configure
+from mnist_core.backend.installation import BackendMissing, installed_backends
 from mnist_core.data.registry import (
     PUBLISHED,
     SYNTHETIC,

@@ -20,6 +20,19 @@ from mnist_core.backend.mlx import mx
 _NUMPY_SYMBOLS = ("scipy_cblas_sgemm64_", "cblas_sgemm64_", "cblas_sgemm")
 """What NumPy's own wheels call, and what builds against other libraries call."""
 
+_BATCH, _PIXELS, _UNITS = 256, 784, 256
+_WARM_UP = 32
+_GIGAFLOP = 2 * _BATCH * _PIXELS * _UNITS / 1e9
+"""Of one product; a multiplication and an addition count as two."""
+
+_GLANCE = 0.008
+"""Seconds for a number to show at the start, which nobody should wait for."""
+
+_ROUNDS = 3
+_ROUND = 0.045
+"""Seconds for one side of a comparison. The threads of an OpenBLAS go on spinning for some 25 ms
+after a product, which slows the other side; the rest of the round is free of that."""
+
 
 class _SymbolInfo(ctypes.Structure):
     """`Dl_info` of dladdr(3)."""
@@ -93,20 +106,6 @@ def find_openblas(library: Path) -> OpenBlas | None:
     return None
 
 
-_BATCH, _PIXELS, _UNITS = 256, 784, 256
-_WARM_UP = 32
-_GIGAFLOP = 2 * _BATCH * _PIXELS * _UNITS / 1e9
-"""Of one product; a multiplication and an addition count as two."""
-
-_GLANCE = 0.008
-"""Seconds for a figure to show at the start, which nobody should wait for."""
-
-_ROUNDS = 3
-_ROUND = 0.045
-"""Seconds for one side of a comparison. The threads of an OpenBLAS go on spinning for some 25 ms
-after a product, which slows the other side; the rest of the round is free of that."""
-
-
 @dataclass(frozen=True, slots=True)
 class ProductSpeed:
     """GFLOP/s of MLX beside NumPy on the same number of CPU threads, and of MLX on one."""
@@ -128,7 +127,7 @@ def glance_gflops() -> float:
 def compare_gflops(threads: int) -> ProductSpeed:
     """Measure MLX on its default device, and NumPy on `threads` CPU threads as MLX has now.
 
-    Both take turns; each figure is the median over the rounds of the fastest product. It takes a
+    Both take turns; each number is the median over the rounds of the fastest product. It takes a
     third of a second.
     """
     mlx, numpy = _mlx_product(), _numpy_product()

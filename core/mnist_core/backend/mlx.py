@@ -8,13 +8,13 @@ Raises:
     BackendMissing: on import, as a sentence, when MLX has no usable back end here.
 """
 
-from mnist_core.backend.blas import install_blas
 from mnist_core.backend.installation import (
     BackendMissing,
     check_installation,
     explain_import_error_here,
 )
 from mnist_core.backend.kernel_cache import install_kernel_cache
+from mnist_core.backend.openblas import install_blas
 
 check_installation()
 install_blas()

@@ -1,80 +1,120 @@
-"""OpenBLAS for MLX: a copy of the scipy-openblas32 wheel's library under MLX's symbol names.
+"""A fast BLAS for MLX on a Linux CPU: OpenBLAS under the symbol names that MLX calls.
+
+MLX's Linux wheel for CPUs links the reference BLAS, which does a product in 13 to 34 times the time
+that OpenBLAS takes. The dynamic linker looks at libraries that were loaded for everyone before
+MLX's own ones, so an OpenBLAS loaded that way before `mlx.core` is imported takes over its calls.
+
+It is a copy of the scipy-openblas32 wheel's library. The wheel prefixes every symbol with `scipy_`,
+MLX calls the plain names. The copy has the few that MLX calls renamed and all others hidden: older
+wheels, and those for aarch64, show OpenBLAS's inner symbols too, and NumPy's own OpenBLAS, loaded
+later, would bind to them.
 
 Layouts from the "System V Application Binary Interface", chapters 4 (sections, symbol table) and
 5 (dynamic linking), as Linux uses it on x86-64 and aarch64.
-
-The wheel prefixes every symbol with `scipy_`, MLX calls the plain names. The copy has the few that
-MLX calls renamed and all others hidden: older wheels, and those for aarch64, show OpenBLAS's inner
-symbols too, and NumPy's own OpenBLAS, loaded later, would bind to them.
 """
 
+import ctypes
 import hashlib
 import json
 import mmap
 import os
 import struct
 import subprocess
+import sys
 import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from mnist_core.backend.private_folder import private_folder
+import platformdirs
 
-_ELF64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
-_SECTION_TABLE_OFFSET = struct.Struct("<40xQ")
-_SECTION_COUNT = struct.Struct("<60xH")
-_SECTION = struct.Struct("<4xI16xQQI20x")  # type, offset, size, linked section
-_SYMBOL = struct.Struct("<IBBH16x")  # name, info, other, section
-_OTHER_FIELD = 5  # bytes into a symbol
-_DYNAMIC_SYMBOLS = 11  # SHT_DYNSYM
-_UNDEFINED = 0  # SHN_UNDEF: a symbol this library takes from others
-_VISIBILITY_MASK = 3
-_HIDDEN = 2  # STV_HIDDEN
+from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
 
 
-def keep_visible(library: Path, names: Collection[str]) -> None:
-    """Hide every symbol that the file `library` defines, but for `names`.
+@dataclass(frozen=True, slots=True)
+class BlasInstall:
+    """What `install_blas` did."""
 
-    The linker then resolves the library's references to hidden symbols within the library, and
-    nobody else's to them: as if it had been linked with a version script.
+    library: Path | None
+    """The library that MLX's calls now go to; None: MLX keeps its own BLAS."""
+    reason: str
+    """Why, as a sentence; where something failed, also what to do."""
 
-    Raises:
-        ValueError: it is not such a file, or does not define all of `names`.
+
+_one_at_a_time = Lock()
+
+
+def install_blas() -> BlasInstall:
+    """Load OpenBLAS for MLX where that helps. Call it before `mlx.core` is imported.
+
+    It never raises for a machine on which that fails: MLX then works with its own, slow BLAS, and
+    `reason` says why. Later calls return the result of the first.
     """
-    with library.open("r+b") as file, mmap.mmap(file.fileno(), 0) as image:
-        try:
-            missing = set(names) - _hide_all_but({name.encode() for name in names}, image)
-        except (struct.error, IndexError) as error:
-            raise ValueError(f"{library} is not a whole 64-bit ELF file.") from error
-    if missing:
-        raise ValueError(f"{library} does not define {', '.join(sorted(missing))}.")
+    with _one_at_a_time:
+        return _install()
 
 
-def _hide_all_but(names: Collection[bytes], image: mmap.mmap) -> set[str]:
-    """Hide in `image` what is not in `names`; return which of them it defines."""
-    if image[: len(_ELF64_LITTLE_ENDIAN)] != _ELF64_LITTLE_ENDIAN:
-        raise struct.error("The first bytes are not those of a 64-bit little-endian ELF file.")
-    (table,) = _SECTION_TABLE_OFFSET.unpack_from(image)
-    (count,) = _SECTION_COUNT.unpack_from(image)
-    sections = [_SECTION.unpack_from(image, table + i * _SECTION.size) for i in range(count)]
-    found = set()
-    for kind, start, size, linked in sections:
-        if kind != _DYNAMIC_SYMBOLS:
-            continue
-        strings = sections[linked][1]
-        for offset in range(start, start + size, _SYMBOL.size):
-            name_offset, _, other, section = _SYMBOL.unpack_from(image, offset)
-            if section == _UNDEFINED:
-                continue
-            name = image[strings + name_offset : image.find(b"\0", strings + name_offset)]
-            if name in names:
-                found.add(name.decode())
-            else:
-                image[offset + _OTHER_FIELD] = other & ~_VISIBILITY_MASK | _HIDDEN
-    return found
+@cache
+def _install() -> BlasInstall:
+    keep = reason_to_keep(sys.platform, "mlx.core" in sys.modules, bundled_libraries())
+    if keep:
+        return BlasInstall(None, keep)
+    return load_openblas(platformdirs.user_cache_path("mnist-tui") / "blas")
+
+
+def load_openblas(cache: Path) -> BlasInstall:
+    """Load OpenBLAS for everyone in this process, from a copy in the folder `cache`."""
+    try:
+        wheel = find_wheel()
+        library = copy_for_mlx(wheel, cache)
+        for dependency in wheel.dependencies():
+            ctypes.CDLL(str(dependency))  # found by name when the copy, elsewhere, asks for it
+        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    except (OpenBlasError, FolderNotPrivateError) as error:
+        return BlasInstall(None, f"MLX keeps its slow reference BLAS. {error}")
+    except OSError as error:  # a full disk, a read-only cache, a folder that may not be executed
+        return BlasInstall(
+            None,
+            "MLX keeps its slow reference BLAS. OpenBLAS could not be loaded from the cache: "
+            f"{error}. Make room or give access there, or set XDG_CACHE_HOME to another folder.",
+        )
+    return BlasInstall(library, f"OpenBLAS {wheel.version} replaces MLX's slow reference BLAS.")
+
+
+def bundled_libraries() -> tuple[str, ...] | None:
+    """File names of the libraries that MLX's CPU wheel brings; None without that wheel."""
+    try:
+        wheel = metadata.distribution("mlx-cpu")
+    except metadata.PackageNotFoundError:
+        return None
+    folder = Path(str(wheel.locate_file("mlx_cpu.libs")))
+    return tuple(sorted(file.name for file in folder.glob("*.so*")))
+
+
+def reason_to_keep(platform: str, imported: bool, bundled: tuple[str, ...] | None) -> str:
+    """Why MLX should keep its own BLAS, as a sentence; empty: it should not.
+
+    Args:
+        platform: as in `sys.platform`.
+        imported: whether `mlx.core` was imported already.
+        bundled: as from :func:`bundled_libraries`.
+    """
+    if platform != "linux":
+        return "MLX uses the BLAS of the operating system."
+    if imported:
+        return (
+            "MLX was imported before its BLAS could be replaced, and keeps the one it found. "
+            "Import it through mnist_core.backend.mlx."
+        )
+    if bundled is None:
+        return "MLX's CPU wheel, mlx-cpu, is not installed; another back end brings its own BLAS."
+    if not any(name.startswith("libblas-") for name in bundled):
+        return "MLX's CPU wheel no longer brings the slow reference BLAS."
+    return ""
 
 
 RENAMED_SYMBOLS = {f"scipy_cblas_{kind}gemm": f"cblas_{kind}gemm" for kind in "sdc"}
@@ -230,3 +270,57 @@ def _file_times(file: Path) -> dict[str, int]:
 def _digest(file: Path) -> dict[str, str]:
     with file.open("rb") as content:
         return {"sha256": hashlib.file_digest(content, "sha256").hexdigest()}
+
+
+_ELF64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
+_SECTION_TABLE_OFFSET = struct.Struct("<40xQ")
+_SECTION_COUNT = struct.Struct("<60xH")
+_SECTION = struct.Struct("<4xI16xQQI20x")  # type, offset, size, linked section
+_SYMBOL = struct.Struct("<IBBH16x")  # name, info, other, section
+_OTHER_FIELD = 5  # bytes into a symbol
+_DYNAMIC_SYMBOLS = 11  # SHT_DYNSYM
+_UNDEFINED = 0  # SHN_UNDEF: a symbol this library takes from others
+_VISIBILITY_MASK = 3
+_HIDDEN = 2  # STV_HIDDEN
+
+
+def keep_visible(library: Path, names: Collection[str]) -> None:
+    """Hide every symbol that the file `library` defines, but for `names`.
+
+    The linker then resolves the library's references to hidden symbols within the library, and
+    nobody else's to them: as if it had been linked with a version script.
+
+    Raises:
+        ValueError: it is not such a file, or does not define all of `names`.
+    """
+    with library.open("r+b") as file, mmap.mmap(file.fileno(), 0) as image:
+        try:
+            missing = set(names) - _hide_all_but({name.encode() for name in names}, image)
+        except (struct.error, IndexError) as error:
+            raise ValueError(f"{library} is not a whole 64-bit ELF file.") from error
+    if missing:
+        raise ValueError(f"{library} does not define {', '.join(sorted(missing))}.")
+
+
+def _hide_all_but(names: Collection[bytes], image: mmap.mmap) -> set[str]:
+    """Hide in `image` what is not in `names`; return which of them it defines."""
+    if image[: len(_ELF64_LITTLE_ENDIAN)] != _ELF64_LITTLE_ENDIAN:
+        raise struct.error("The first bytes are not those of a 64-bit little-endian ELF file.")
+    (table,) = _SECTION_TABLE_OFFSET.unpack_from(image)
+    (count,) = _SECTION_COUNT.unpack_from(image)
+    sections = [_SECTION.unpack_from(image, table + i * _SECTION.size) for i in range(count)]
+    found = set()
+    for kind, start, size, linked in sections:
+        if kind != _DYNAMIC_SYMBOLS:
+            continue
+        strings = sections[linked][1]
+        for offset in range(start, start + size, _SYMBOL.size):
+            name_offset, _, other, section = _SYMBOL.unpack_from(image, offset)
+            if section == _UNDEFINED:
+                continue
+            name = image[strings + name_offset : image.find(b"\0", strings + name_offset)]
+            if name in names:
+                found.add(name.decode())
+            else:
+                image[offset + _OTHER_FIELD] = other & ~_VISIBILITY_MASK | _HIDDEN
+    return found

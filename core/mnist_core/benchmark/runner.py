@@ -8,10 +8,9 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mnist_core.backend.failures import failure_sentence
 from mnist_core.benchmark.race import CurveReached, EntrantReady, Lap, Race, RaceProgress
 from mnist_core.benchmark.worker import EngineError, Job, JobProcess, ProcessGroup
-from mnist_core.events import Mailbox
+from mnist_core.events import Mailbox, failure_sentence
 
 
 class Task(ABC):

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
-from mnist_core.backend.failures import failure_sentence
+from mnist_core.events import failure_sentence
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

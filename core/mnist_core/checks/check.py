@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend.backend import Backend
-from mnist_core.backend.failures import failure_sentence
 from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.dataset import Dataset
+from mnist_core.events import failure_sentence
 
 Floats = NDArray[np.floating[Any]]
 

@@ -111,13 +111,13 @@ def check_recount(context: CheckContext) -> Measurement:
 
     ordered = np.sort(logits, axis=1)
     ties = float((ordered[:, -1] - ordered[:, :-1].max(axis=1, initial=-np.inf) < _TIE).mean())
-    figures = {
+    differences = {
         "loss": abs(reported.test_loss - loss) / (loss or 1.0),
         "accuracy": max(0.0, abs(reported.test_accuracy - accuracy) - ties),
     }
-    worst = max(figures, key=lambda name: (np.isnan(figures[name]), figures[name]))
+    worst = max(differences, key=lambda name: (np.isnan(differences[name]), differences[name]))
     return Measurement(
-        figures[worst],
+        differences[worst],
         _TOLERANCE,
         f"The largest is in the {worst}. Training reported accuracy "
         f"{reported.test_accuracy:.6f} and loss {reported.test_loss:.6f}; "

@@ -21,6 +21,10 @@ _EDGE = 1.2
 """Width of the ramp from background to full ink."""
 _MOST_STROKES = 200
 """That can be taken back."""
+_BOX_SHARE = 20 / 28
+"""Of a normalised image's height and width, that its ink fills."""
+
+Levels = NDArray[np.float32]
 
 
 class Drawing:
@@ -90,9 +94,6 @@ class Drawing:
         return np.rint(255 * share).astype(np.uint8)
 
 
-Levels = NDArray[np.float32]
-
-
 def resample(images: NDArray[np.uint8], height: int, width: int) -> Levels:
     """The images (n, h, w) at another size, as float32 (n, height, width) from 0 to 255.
 
@@ -115,10 +116,6 @@ def _weights(old: int, new: int) -> Levels:
     edges = np.arange(new + 1)[:, None] * old / new
     overlap = np.minimum(edges[1:], old_samples + 1) - np.maximum(edges[:-1], old_samples)
     return np.maximum(overlap * new / old, 0, dtype=np.float32)
-
-
-_BOX_SHARE = 20 / 28
-"""Of an image's height and width, that its ink fills."""
 
 
 class Box(NamedTuple):

@@ -84,7 +84,7 @@ def _json_objects(history: History) -> Iterator[dict[str, Any]]:
     yield event_to_json(record.as_started())
     if 0 in ends:
         yield epoch_to_json(ends[0])
-    # What training told of it once it tells again, since the same guard looks at the same figures.
+    # What training told of it once it tells again, since the same guard looks at the same numbers.
     guard = DivergenceGuard(None, 0, -1.0 if history.chance is None else history.chance)
     recipe = record.hyperparameters
     for event in history.told:

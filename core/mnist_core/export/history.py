@@ -1,4 +1,4 @@
-"""A stored run told again, batch for batch, in the figures that it told while it trained."""
+"""A stored run told again, batch for batch, in the numbers that it told while it trained."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -90,6 +90,6 @@ def _due(changes: list[Change], recipe: EffectiveRecipe, step: int) -> list[Chan
     return sorted(due, key=lambda change: change.takes_effect is TakesEffect.NOW)
 
 
-def _unrounded(stored: float, figure: float) -> float:
-    """The `figure` that was stored in single precision, if this is it."""
-    return figure if float(np.float32(figure)) == stored else stored
+def _unrounded(stored: float, exact: float) -> float:
+    """The `exact` number that was stored in single precision, if this is it."""
+    return exact if float(np.float32(exact)) == stored else stored

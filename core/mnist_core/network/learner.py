@@ -39,17 +39,19 @@ Step = Callable[[Arrays, Arrays, Batch, Settings], tuple[Arrays, Arrays, mx.arra
 """(parameters, optimizer state, batch, settings) -> (parameters, optimizer state, mean loss,
 number of right predictions); loss and predictions are those before the update."""
 
-
-def scale_pixels(pixels: mx.array, shift: mx.array, factor: mx.array) -> mx.array:
-    """float32 inputs of the network, from uint8 pixels."""
-    return (pixels.astype(mx.float32) - shift) * factor
-
-
 GradientNorm = Callable[[Arrays, Batch], mx.array]
 """(parameters, batch) -> the Euclidean norm of all gradients of the mean loss, a scalar."""
 
 _Gradients = Callable[[Arrays, mx.array, Batch], tuple[tuple[mx.array, mx.array], Arrays]]
 """(parameters, inputs, batch) -> (mean loss, number of right predictions), gradients."""
+
+EVALUATION_BATCH = 1000
+"""Examples in one forward pass: fast on a CPU, and small beside the weights in memory."""
+
+
+def scale_pixels(pixels: mx.array, shift: mx.array, factor: mx.array) -> mx.array:
+    """float32 inputs of the network, from uint8 pixels."""
+    return (pixels.astype(mx.float32) - shift) * factor
 
 
 def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
@@ -97,10 +99,6 @@ def _value_and_gradients(hyperparameters: Hyperparameters, drops: bool) -> _Grad
         return cross_entropy(logits, batch.labels, batch.weight), correct
 
     return cast(_Gradients, mx.value_and_grad(loss_and_correct))
-
-
-EVALUATION_BATCH = 1000
-"""Examples in one forward pass: fast on a CPU, and small beside the weights in memory."""
 
 
 class WeightsSnapshot(NamedTuple):
@@ -163,7 +161,7 @@ class Learner:
         self._step = self._uncompiled
 
     def compile_step(self) -> None:
-        """Compile the step from its next use on; the figures stay the same to the bit."""
+        """Compile the step from its next use on; the numbers stay the same to the bit."""
         if not self._cannot_compile:
             self._step = mx.compile(self._uncompiled)
 

@@ -239,53 +239,27 @@ class Hyperparameters(BaseModel):
     ] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class HyperparameterField:
-    """One declared hyperparameter, in the form that flags, form rows and help are made from."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HyperparameterField(FieldDescription):
+    """One declared hyperparameter, in the form that flags, form rows and help are made from.
+
+    What the declaration leaves out of its description is filled in.
+    """
 
     name: str
-    description: FieldDescription
     default: Any
     choices: tuple[str, ...]
     """The words that may be chosen; empty for free values."""
     kind: type
     """tuple, str, float, int or bool."""
-    bounds: str
-    """The bounds in words; empty where there are none."""
-
-    @property
-    def label(self) -> str:
-        return self.description.label
-
-    @property
-    def short_name(self) -> str:
-        return self.description.short_name or self.name
-
-    @property
-    def help(self) -> str:
-        return self.description.help
-
-    @property
-    def takes_effect(self) -> TakesEffect:
-        return self.description.takes_effect
 
     @property
     def flag(self) -> str:
         """The command line flag, in kebab case."""
         return "--" + self.name.replace("_", "-")
 
-    @property
-    def expects(self) -> str:
-        """What may be given, in words."""
-        if self.description.expects:
-            return self.description.expects
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        noun = "a whole number" if self.kind is int else "a number"
-        return f"{noun} {self.bounds}".strip()
-
     def format(self, value: Any) -> str:
-        """The text that :func:`parse` reads back as `value`."""
+        """The text that :func:`make_hyperparameters` reads back as `value`."""
         if isinstance(value, tuple):
             return ", ".join(str(size) for size in value)
         if isinstance(value, bool):
@@ -317,14 +291,24 @@ def hyperparameter_fields() -> Mapping[str, HyperparameterField]:
     for name, info in Hyperparameters.model_fields.items():
         assert info.default is not PydanticUndefined, name
         description = next(item for item in info.metadata if isinstance(item, FieldDescription))
-        literal = get_origin(info.annotation) is Literal
+        choices = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+        kind = type(info.default)
+        noun = "a whole number" if kind is int else "a number"
+        expects = (
+            "one of " + ", ".join(choices)
+            if choices
+            else f"{noun} {_bounds_in_words(info.metadata)}".strip()
+        )
         fields[name] = HyperparameterField(
+            label=description.label,
+            help=description.help,
+            takes_effect=description.takes_effect,
+            expects=description.expects or expects,
+            short_name=description.short_name or name,
             name=name,
-            description=description,
             default=info.default,
-            choices=get_args(info.annotation) if literal else (),
-            kind=type(info.default),
-            bounds=_bounds_in_words(info.metadata),
+            choices=choices,
+            kind=kind,
         )
     return fields
 

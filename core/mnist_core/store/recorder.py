@@ -11,10 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Generator
-from pathlib import Path
 
-from mnist_core.backend.failures import failure_sentence
-from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     Event,
     Mailbox,
@@ -22,7 +19,7 @@ from mnist_core.events import (
     RunFailed,
     RunStarted,
     SamplesPredicted,
-    TrainingState,
+    failure_sentence,
 )
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import (
@@ -51,33 +48,19 @@ _FINISH_RETRY = 0.25
 class RunRecorder:
     """Writes one run, which it owns from the start to `finish`."""
 
-    def __init__(
-        self,
-        home: Path,
-        run_id: str,
-        name: str,
-        data: str,
-        dataset: Dataset,
-        ownership: Ownership,
-        *,
-        is_new: bool,
-        resumed_from: TrainingState | None = None,
-    ) -> None:
-        """Made by `RunStore.record`; `data` is what --data takes to find `dataset` again.
-
-        A run that is not new goes on from the state `resumed_from`, or from its seed if None.
-        """
-        self.run_id = run_id
+    def __init__(self, writer: RunWriter, ownership: Ownership, checkpoints: Checkpoints) -> None:
+        """Made by `RunStore.record`; all three are of the same run, which is owned already."""
+        self.run_id = writer.run_id
         self.is_paused: Callable[[], bool] = lambda: False
         """Tells whether the run waits; set before the run starts."""
-        self._home = home
+        self.problem = ""
+        """Why the run is not being kept, and what to do, as a sentence; empty: it is."""
+        self.details = ""
+        """The traceback behind `problem`, for the log file."""
+        self._home = writer.home
+        self._writer = writer
         self._ownership = ownership
-        self._is_new = is_new
-        self._resumed_from = resumed_from
-        self._writer = RunWriter(
-            home, run_id, name, data, dataset, is_new=is_new, resumed_from=resumed_from
-        )
-        self._checkpoints = Checkpoints(home / "checkpoints" / run_id)
+        self._checkpoints = checkpoints
         self._connection: sqlite3.Connection | None = None
         self._connected_to: tuple[int, ...] = ()
         self._mailbox: Mailbox[Event] = Mailbox()
@@ -86,21 +69,9 @@ class RunRecorder:
         self._pending = Pending()
         self._written_state = ""
         self._end_state: RunState | None = None
-        self._problem = ""
-        self._details = ""
         self._cause = ""
         self._gone = False
         self._thread = threading.Thread(target=self._work, name="run recorder", daemon=True)
-
-    @property
-    def problem(self) -> str:
-        """Why the run is not being kept, and what to do, as a sentence; empty: it is."""
-        return self._problem
-
-    @property
-    def details(self) -> str:
-        """The traceback behind `problem`, for the log file."""
-        return self._details
 
     def start(self) -> None:
         self._thread.start()
@@ -145,8 +116,8 @@ class RunRecorder:
                 if finishing:
                     time.sleep(_FINISH_RETRY)
                 next_try = 0.0 if written else time.monotonic() + RETRY_INTERVAL
-            if self._problem and not self._gone:
-                self._problem = (
+            if self.problem and not self._gone:
+                self.problem = (
                     f"The last part of the run could not be written to {self._home} and is lost: "
                     f"{self._cause}. What was kept before can be resumed."
                 )
@@ -164,14 +135,14 @@ class RunRecorder:
             # In this order: once it is told, nothing more is taken or held.
             self._gone = True
             self._mailbox.drain()
-            self._details, self._problem = "", str(error)
+            self.details, self.problem = "", str(error)
             return False
         except Exception as error:  # noqa: BLE001 - the thread's edge: training goes on
             self._disconnect()
-            self._details = traceback.format_exc()
-            self._problem = self._sentence(error)
+            self.details = traceback.format_exc()
+            self.problem = self._sentence(error)
             return False
-        self._problem = self._details = ""
+        self.problem = self.details = ""
         return True
 
     def _take_mail(self) -> None:
@@ -249,9 +220,9 @@ class RunRecorder:
                 self._writer.possible_steps = before | {step}
         self._written_state = state
         pending.written()
-        if is_start and not self._is_new:
+        if is_start and not self._writer.is_new:
             # Not before the metrics are cut too: what is past the state is of no use from now on.
-            self._checkpoints.cut(self._resumed_from)
+            self._checkpoints.cut(self._writer.resumed_from)
         if rewound is not None:
             self._checkpoints.cut(rewound.state)
 

@@ -38,6 +38,7 @@ from mnist_core.store.rows import (
     select_labels,
     select_runs,
 )
+from mnist_core.store.run_writer import RunWriter
 from mnist_core.store.schema import StoreError
 
 _FORGOTTEN_AFTER = 24 * 3600.0
@@ -356,10 +357,10 @@ class RunStore:
             raise StoreError(
                 f"Runs cannot be kept in {self.home}: {error.strerror or error}."
             ) from error
-        return RunRecorder(
-            self.home, run_id, name, data, dataset, ownership,
-            is_new=is_new, resumed_from=resumed_from,
-        )  # fmt: skip
+        writer = RunWriter(
+            self.home, run_id, name, data, dataset, is_new=is_new, resumed_from=resumed_from
+        )
+        return RunRecorder(writer, ownership, self._checkpoints(run_id))
 
     def _check_point(self, point: ResumePoint) -> None:
         """Raises StoreError if the run, which is ours now, cannot go on from there any more."""

@@ -5,6 +5,7 @@ import platform
 import socket
 import sqlite3
 import time
+from dataclasses import asdict
 from importlib import metadata
 from os import getpid
 from pathlib import Path
@@ -16,7 +17,7 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.events import RunEnded, RunFailed, RunStarted, TrainingState
 from mnist_core.recipe.hyperparameters import to_json
 from mnist_core.store.pending import EpochRow, Pending
-from mnist_core.store.records import BATCH_DTYPE, RunState, storable
+from mnist_core.store.records import BATCH_DTYPE, Environment, RunState, storable
 from mnist_core.store.rows import EPOCH_COLUMNS
 from mnist_core.store.schema import StoreError
 
@@ -57,15 +58,14 @@ def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int 
     )
 
 
-_MEASURED_COLUMNS = ("test_loss", "test_accuracy", "validation_loss", "validation_accuracy")
-"""Of a run, as of its last epoch."""
+_STARTED_COLUMNS = (
+    "parameter_count", "train_examples", "validation_examples", "test_examples", "steps_per_epoch",
+)  # fmt: skip
+"""Of a run, as it was started."""
 _PROGRESS_COLUMNS = (
-    "epoch",
-    *_MEASURED_COLUMNS,
-    "best_test_accuracy",
-    "best_validation_accuracy",
-    "best_epoch",
-)
+    "epoch", "test_loss", "test_accuracy", "validation_loss", "validation_accuracy",
+    "best_test_accuracy", "best_validation_accuracy", "best_epoch",
+)  # fmt: skip
 """Of a run, as after its last epoch."""
 
 
@@ -87,14 +87,17 @@ class RunWriter:
         is_new: bool,
         resumed_from: TrainingState | None,
     ) -> None:
-        """See `RunRecorder`."""
-        self._home = home
-        self._run_id = run_id
+        """`data` is what --data takes to find `dataset` again.
+
+        A run that is not new goes on from the state `resumed_from`, or from its seed if None.
+        """
+        self.home = home
+        self.run_id = run_id
+        self.is_new = is_new
+        self.resumed_from = resumed_from
         self._name = name
         self._data = data
         self._dataset = dataset
-        self._is_new = is_new
-        self._resumed_from = resumed_from
         self._token = uuid4().hex
         self._steps_per_second_from: tuple[int, float] = (0, 0.0)
         self._train_examples = 0
@@ -122,18 +125,18 @@ class RunWriter:
             self._check_ours(connection)
         rewound = pending.rewound
         if rewound is not None:
-            cut_metrics(connection, self._run_id, rewound.step, rewound.epoch)
+            cut_metrics(connection, self.run_id, rewound.step, rewound.epoch)
         self._write_changes(connection, pending)
         rows = pending.batch_rows()
         if rows is not None:
             first, array = rows
             connection.execute(
                 "INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?)",
-                (self._run_id, first, len(array), array.tobytes()),
+                (self.run_id, first, len(array), array.tobytes()),
             )
         connection.executemany(
             "INSERT OR REPLACE INTO gradient_norms VALUES (?, ?, ?)",
-            [(self._run_id, step, norm) for step, norm in pending.gradient_norms],
+            [(self.run_id, step, norm) for step, norm in pending.gradient_norms],
         )
         for epoch in pending.epochs:
             self._write_epoch(connection, epoch)
@@ -141,7 +144,7 @@ class RunWriter:
             arrays = (answers.predictions, answers.losses, answers.confidences, answers.logits)
             connection.execute(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-                (self._run_id, answers.epoch,
+                (self.run_id, answers.epoch,
                  *(None if array is None else array.tobytes() for array in arrays)),
             )  # fmt: skip
         if pending.epochs:
@@ -150,7 +153,7 @@ class RunWriter:
             connection.execute(
                 "UPDATE answers SET logits = NULL WHERE run = ? AND logits IS NOT NULL "
                 "AND epoch NOT IN (?, ?)",
-                (self._run_id, last.best_epoch, last.epoch),
+                (self.run_id, last.best_epoch, last.epoch),
             )
         self._write_progress(connection, pending, state, end)
 
@@ -161,7 +164,7 @@ class RunWriter:
         now = self._now()
         common = {
             "owner": self._token,
-            "environment": _environment(started),
+            "environment": json.dumps(asdict(_environment(started))),
             "state": RunState.RUNNING,
             "updated": now,
             "epochs": started.epochs,
@@ -169,20 +172,16 @@ class RunWriter:
             "host": socket.gethostname(),
         }
         self._write_labels(connection)
-        if self._is_new:
+        if self.is_new:
             values = {
-                "id": self._run_id,
+                "id": self.run_id,
                 "name": storable(self._name) or _next_name(connection),
                 "hyperparameters": json.dumps(to_json(started.hyperparameters)),
                 "dataset": storable(self._dataset.name),
                 "data": storable(self._data),
                 "fingerprint": self._dataset.fingerprint,
                 "started": now,
-                "parameter_count": started.parameter_count,
-                "train_examples": started.train_examples,
-                "validation_examples": started.validation_examples,
-                "test_examples": started.test_examples,
-                "steps_per_epoch": started.steps_per_epoch,
+                **{name: getattr(started, name) for name in _STARTED_COLUMNS},
                 **common,
             }
             columns = ", ".join(values)
@@ -193,13 +192,13 @@ class RunWriter:
                 tuple(values.values()),
             )
             return
-        last_epoch = None if self._resumed_from is None else started.epoch
-        cut_metrics(connection, self._run_id, started.step, last_epoch)
+        last_epoch = None if self.resumed_from is None else started.epoch
+        cut_metrics(connection, self.run_id, started.step, last_epoch)
         changed = connection.execute(
             "UPDATE runs SET ended = NULL, failure = '', data = ?, "
             + ", ".join(f"{name} = ?" for name in common)
             + " WHERE id = ? AND deleted IS NULL",
-            (storable(self._data), *common.values(), self._run_id),
+            (storable(self._data), *common.values(), self.run_id),
         )
         if changed.rowcount == 0:
             raise RunLostError("This run has been deleted, so it is no longer kept.")
@@ -214,11 +213,11 @@ class RunWriter:
 
     def _check_ours(self, connection: sqlite3.Connection) -> None:
         row = connection.execute(
-            "SELECT owner, deleted, step FROM runs WHERE id = ?", (self._run_id,)
+            "SELECT owner, deleted, step FROM runs WHERE id = ?", (self.run_id,)
         ).fetchone()
         if row is None or row[1] is not None:
             raise RunLostError(
-                f"This run is no longer in the database in {self._home}: it has been deleted, or "
+                f"This run is no longer in the database in {self.home}: it has been deleted, or "
                 "the database was replaced. So it is no longer kept."
             )
         if row[0] != self._token:
@@ -227,18 +226,18 @@ class RunWriter:
             )
         if row[2] not in self.possible_steps:
             raise RunLostError(
-                f"The database in {self._home} was replaced while this run went on, and a part of "
+                f"The database in {self.home} was replaced while this run went on, and a part of "
                 "it is missing there. So it is no longer kept."
             )
 
     def _write_changes(self, connection: sqlite3.Connection, pending: Pending) -> None:
         if pending.all_changes is None:
             return
-        connection.execute("DELETE FROM changes WHERE run = ?", (self._run_id,))
+        connection.execute("DELETE FROM changes WHERE run = ?", (self.run_id,))
         connection.executemany(
             "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?)",
             [
-                (self._run_id, change.step, change.field, change.value_text)
+                (self.run_id, change.step, change.field, change.value_text)
                 for change in pending.all_changes
             ],
         )
@@ -247,7 +246,7 @@ class RunWriter:
         connection.execute(
             f"INSERT OR REPLACE INTO epochs (run, {', '.join(EPOCH_COLUMNS)}) "
             f"VALUES (?{', ?' * len(EPOCH_COLUMNS)})",
-            (self._run_id, *(getattr(row, name) for name in EPOCH_COLUMNS)),
+            (self.run_id, *(getattr(row, name) for name in EPOCH_COLUMNS)),
         )
 
     def _write_progress(
@@ -288,7 +287,7 @@ class RunWriter:
                 values["examples_per_second"] = end.examples_per_second
         connection.execute(
             f"UPDATE runs SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?",
-            (*values.values(), self._run_id),
+            (*values.values(), self.run_id),
         )
 
     def _now(self) -> float:
@@ -297,17 +296,15 @@ class RunWriter:
         return self._latest_time
 
 
-def _environment(started: RunStarted) -> str:
+def _environment(started: RunStarted) -> Environment:
     versions = {name: metadata.version(name) for name in ("mnist-tui", "mlx", "numpy")}
-    return json.dumps(
-        {
-            "device": started.device,
-            "blas": started.blas,
-            "threads": started.threads,
-            "host": socket.gethostname(),
-            "platform": platform.platform(),
-            "versions": {**versions, "python": platform.python_version()},
-        }
+    return Environment(
+        started.device,
+        started.blas,
+        started.threads,
+        socket.gethostname(),
+        platform.platform(),
+        {**versions, "python": platform.python_version()},
     )
 
 

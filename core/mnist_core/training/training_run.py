@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Callable, Generator
 from enum import Enum, auto
 
-from mnist_core.backend.failures import failure_sentence
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -19,6 +18,7 @@ from mnist_core.events import (
     RunFailed,
     RunRewound,
     StopTraining,
+    failure_sentence,
 )
 from mnist_core.recipe.changes import ChangeQueue, Value
 

@@ -7,15 +7,16 @@ from pathlib import Path
 import pytest
 
 from helpers.python_process import run_python
-from mnist_core.backend.backend import BackendMissing, configure
-from mnist_core.backend.blas import bundled_libraries
+from mnist_core.backend.backend import configure
 from mnist_core.backend.installation import (
+    BackendMissing,
     check_installation,
     conflicting_backends,
     explain_import_error,
     installed_backends,
 )
 from mnist_core.backend.mlx import mx
+from mnist_core.backend.openblas import bundled_libraries
 
 on_linux_cpu = pytest.mark.skipif(
     sys.platform != "linux" or bundled_libraries() is None,
@@ -100,7 +101,8 @@ def test_mlx_alone_names_the_extra_to_install(tmp_path: Path) -> None:
     site = _installation_without_back_end(tmp_path)
 
     (said,) = run_python(
-        "from mnist_core.backend.backend import BackendMissing, configure\n"
+        "from mnist_core.backend.backend import configure\n"
+        "from mnist_core.backend.installation import BackendMissing\n"
         "try: configure()\n"
         "except BackendMissing as error: print(error)",
         "-S",  # no site-packages besides PYTHONPATH
@@ -115,7 +117,8 @@ def test_an_mlx_that_cannot_be_loaded_is_a_sentence() -> None:
     (said,) = run_python(
         "import sys\n"
         "sys.modules['mlx.core'] = None\n"
-        "from mnist_core.backend.backend import BackendMissing, configure\n"
+        "from mnist_core.backend.backend import configure\n"
+        "from mnist_core.backend.installation import BackendMissing\n"
         "try: configure()\n"
         "except BackendMissing as error: print(error)"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.python_process import run_python
-from mnist_core.backend.blas import bundled_libraries, reason_to_keep
+from mnist_core.backend.openblas import bundled_libraries, reason_to_keep
 
 on_linux_cpu = pytest.mark.skipif(
     sys.platform != "linux" or bundled_libraries() is None,
@@ -40,7 +40,7 @@ assert np.abs(square @ np.linalg.solve(square, np.eye(256)) - np.eye(256)).max()
 def test_mlx_calls_openblas_and_numpy_keeps_its_own(tmp_path: Path) -> None:
     log = tmp_path / "bindings"
     (library,) = run_python(
-        "from mnist_core.backend.blas import install_blas\nprint(install_blas().library)\n"
+        "from mnist_core.backend.openblas import install_blas\nprint(install_blas().library)\n"
         + PRODUCTS,
         LD_DEBUG="bindings",
         LD_DEBUG_OUTPUT=log,
@@ -88,7 +88,7 @@ def test_every_import_order_gives_the_same_products(order: tuple[str, ...]) -> N
 def test_after_mlx_it_is_too_late_and_the_reason_says_so() -> None:
     library, reason, serving = run_python(
         "import mlx.core\n"
-        "from mnist_core.backend.blas import install_blas\n"
+        "from mnist_core.backend.openblas import install_blas\n"
         "print(install_blas().library, install_blas().reason, sep='\\n')\n"
         "from mnist_core.backend.matrix_products import serving_library\n"
         "print(serving_library().name)"
@@ -104,7 +104,8 @@ def test_without_a_usable_cache_mlx_still_computes(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     reason, blas, advice, product = run_python(
-        "from mnist_core.backend.backend import configure, install_blas\n"
+        "from mnist_core.backend.backend import configure\n"
+        "from mnist_core.backend.openblas import install_blas\n"
         "print(install_blas().reason)\n"
         "print(configure().blas)\n"
         "print(configure().advice)\n"
@@ -123,7 +124,7 @@ def test_without_a_usable_cache_mlx_still_computes(tmp_path: Path) -> None:
 def test_threads_that_install_at_once_get_one_answer() -> None:
     answers = run_python(
         "import threading\n"
-        "from mnist_core.backend.blas import install_blas\n"
+        "from mnist_core.backend.openblas import install_blas\n"
         "start, found = threading.Barrier(4), []\n"
         "def install():\n"
         "    start.wait()\n"

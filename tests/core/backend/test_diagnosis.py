@@ -9,9 +9,9 @@ import pytest
 from helpers.idx_files import write_dataset
 from helpers.python_process import run_python
 from mnist_core.backend import diagnosis
-from mnist_core.backend.backend import BackendMissing
-from mnist_core.backend.blas import bundled_libraries
 from mnist_core.backend.diagnosis import Data, Folder, compiler_version, diagnose, speed_advice
+from mnist_core.backend.installation import BackendMissing
+from mnist_core.backend.openblas import bundled_libraries
 
 on_linux_cpu = pytest.mark.skipif(
     sys.platform != "linux" or bundled_libraries() is None,

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from mnist_core.backend import openblas
-from mnist_core.backend.blas import load_openblas
 from mnist_core.backend.openblas import (
     OpenBlasError,
     copy_for_mlx,
     find_patchelf,
     find_wheel,
     keep_visible,
+    load_openblas,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the wheel is used on Linux only")
@@ -102,7 +102,7 @@ def test_a_damaged_copy_is_made_anew(damage: Callable[[Path], None], cache: Path
 
 def test_two_processes_that_race_on_an_empty_cache_both_load_a_whole_copy(tmp_path: Path) -> None:
     code = (
-        "from mnist_core.backend.blas import install_blas\n"
+        "from mnist_core.backend.openblas import install_blas\n"
         "input()\n"
         "print(install_blas().library)\n"
         "from mnist_core.backend.matrix_products import serving_library\n"

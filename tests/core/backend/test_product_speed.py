@@ -5,7 +5,6 @@ import sys
 
 import pytest
 
-from mnist_core.backend.blas import bundled_libraries
 from mnist_core.backend.matrix_products import (
     OpenBlas,
     compare_gflops,
@@ -14,6 +13,7 @@ from mnist_core.backend.matrix_products import (
     numpy_library,
     serving_library,
 )
+from mnist_core.backend.openblas import bundled_libraries
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or bundled_libraries() is None,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.python_process import run_python
-from mnist_core.backend.blas import bundled_libraries
+from mnist_core.backend.openblas import bundled_libraries
 from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
 from mnist_core.benchmark.engines.registry import (
     ENGINES,

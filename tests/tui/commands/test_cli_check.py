@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.backend.backend import Backend, BackendMissing
+from mnist_core.backend.backend import Backend
+from mnist_core.backend.installation import BackendMissing
 from mnist_core.backend.mlx import mx
 from mnist_core.checks import batches, gradients, optimizer_updates, suite, trajectory
 from mnist_core.checks.check import Check, CheckResult

@@ -15,7 +15,7 @@ from helpers.scripted_events import (
     training,
     whole_run,
 )
-from mnist_core.backend.backend import BackendMissing
+from mnist_core.backend.installation import BackendMissing
 from mnist_core.events import Event, RunCompleted, RunFailed, RunStarted, RunStopped
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.commands.headless import Events, exit_code, to_the_end, train_in_turn

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from mnist_core.backend.backend import Backend, BackendMissing, configure
+from mnist_core.backend.backend import Backend, configure
+from mnist_core.backend.installation import BackendMissing
 from mnist_core.checks.check import CheckResult
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loader import DEFAULT_DATASET

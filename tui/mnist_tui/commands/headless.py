@@ -4,7 +4,6 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
-from mnist_core.backend.failures import failure_sentence, known_failure
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
@@ -17,6 +16,8 @@ from mnist_core.events import (
     RunStopped,
     StopTraining,
     TrainingState,
+    failure_sentence,
+    known_failure,
 )
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.commands.presenters import Presenter
