@@ -192,11 +192,9 @@ class MnistApp(App[None]):
     def action_help(self) -> None:
         screen = self.screen
         if not screen.is_modal:
-            from mnist_tui.settings.help_text import sections
             from mnist_tui.ui.help_screen import HelpScreen
 
-            here = scopes_of(screen, self._keys)
-            self.push_screen(HelpScreen(list(sections(self._keys, here))))
+            self.push_screen(HelpScreen(self._keys, scopes_of(screen, self._keys)))
 
     def action_show_screen(self, name: str) -> None:
         """Go to one of the screens that fill the terminal; each is made when it is first shown."""

@@ -13,8 +13,8 @@ from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
+from mnist_tui.lab.differences import change_text
 from mnist_tui.lab.run_plots import (
-    change_in_short,
     gradient_plot,
     metric_plot,
     place_of_step,
@@ -62,7 +62,7 @@ def test_a_change_is_marked_where_it_was_made_on_every_axis() -> None:
 
 def test_changes_are_named_in_few_words() -> None:
     words = [
-        change_in_short(Change(1, field, value))
+        change_text(Change(1, field, value))
         for field, value in (("dropout", 0.5), ("batch_size", 64), ("weight_decay", 1e-4))
     ]
     assert words == ["dropout 0.5", "bs 64", "wd 0.0001"]

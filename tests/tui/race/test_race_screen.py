@@ -25,8 +25,8 @@ from mnist_tui.race.race_form import EntrantPicker, RaceForm
 from mnist_tui.race.race_screen import KeptRaces
 from mnist_tui.race.race_session import RaceStage
 from mnist_tui.race.race_table import table
-from mnist_tui.ui.choice import Choice
 from mnist_tui.ui.dialogs import Question
+from mnist_tui.ui.form_fields import Choice
 
 OpenLab = Callable[..., AbstractAsyncContextManager[RaceLab]]
 

@@ -9,13 +9,13 @@ from helpers.stored_runs import put_run
 from mnist_core.store import RunStore
 from mnist_tui.lab.marks import LOOKS, REFERENCE, Marks
 from mnist_tui.runs.columns import COLUMNS, GAP, Sorting, fit_columns, sort_rows, sorting_by
-from mnist_tui.runs.listing import Listing
 from mnist_tui.runs.run_filter import parse_filter
+from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.text.numbers import ago
 
 
 @pytest.fixture
-def listing(tmp_path: Path) -> Listing:
+def listing(tmp_path: Path) -> RunListing:
     """a: the defaults; b: adam, lr 0.01; c: adamw with validation; d: wide, failed, no result."""
     put_run(tmp_path, "a", "plain", accuracies=(0.1, 0.95, 0.93), seconds=30, started=100.0,
             note="First Try")  # fmt: skip
@@ -25,14 +25,14 @@ def listing(tmp_path: Path) -> Listing:
             optimizer="adamw", dataset="fashion", shuffle=False)  # fmt: skip
     put_run(tmp_path, "d", "run 3", accuracies=(), state="failed", started=400.0, rate=None,
             hidden_sizes="64,32", batch_size=32)  # fmt: skip
-    made = Listing()
+    made = RunListing()
     store = RunStore(tmp_path)
     made.show(store.runs(), None)
     store.close()
     return made
 
 
-def ids(listing: Listing) -> str:
+def ids(listing: RunListing) -> str:
     return "".join(row.record.id for row in listing.rows)
 
 
@@ -86,7 +86,7 @@ def ids(listing: Listing) -> str:
         ("optimizer:adam failed", ""),
     ],
 )
-def test_every_term_must_hold(listing: Listing, text: str, found: str) -> None:
+def test_every_term_must_hold(listing: RunListing, text: str, found: str) -> None:
     wanted = parse_filter(text)
     assert wanted.problem == ""
     listing.run_filter = wanted
@@ -109,7 +109,7 @@ def test_every_term_must_hold(listing: Listing, text: str, found: str) -> None:
     ],
 )
 def test_a_term_that_is_not_understood_says_so_and_hides_nothing(
-    listing: Listing, text: str, words: str
+    listing: RunListing, text: str, words: str
 ) -> None:
     wanted = parse_filter(text)
     assert words in wanted.problem
@@ -134,7 +134,7 @@ def test_a_term_that_is_not_understood_says_so_and_hides_nothing(
     ],
 )
 def test_each_column_sorts_by_its_value_with_none_at_the_end(
-    listing: Listing, column: str, order: str
+    listing: RunListing, column: str, order: str
 ) -> None:
     listing.sorting = sorting_by(column)
     assert ids(listing) == order
@@ -154,7 +154,7 @@ def test_sorting_goes_through_all_columns() -> None:
 
 
 def test_what_differs_is_told_against_the_most_common_values_or_the_pinned_run(
-    listing: Listing,
+    listing: RunListing,
 ) -> None:
     def told() -> dict[str, str]:
         return {row.record.id: row.differs for row in listing.every}
@@ -171,7 +171,7 @@ def test_what_differs_is_told_against_the_most_common_values_or_the_pinned_run(
     assert told()["d"] == "hidden 64-32, sgd, lr 0.1, bs 32"
 
 
-def test_the_run_before_is_the_next_older_one(listing: Listing) -> None:
+def test_the_run_before_is_the_next_older_one(listing: RunListing) -> None:
     before = [listing.before(run_id) for run_id in "dcba"]
     assert [row.record.id if row else None for row in before] == ["c", "b", "a", None]
 

@@ -5,9 +5,8 @@ from rich.cells import cell_len
 
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.recipe.presets import presets
-from mnist_tui.train.draft import check, preset_words, texts_of
-from mnist_tui.ui.choice import choice_parts, next_starting_with
-from mnist_tui.ui.field_row import sentences_that_fit
+from mnist_tui.train.form_values import check, preset_words, texts_of
+from mnist_tui.ui.form_fields import choice_parts, next_starting_with, sentences_that_fit
 
 DEFAULTS = Hyperparameters()
 

@@ -7,10 +7,9 @@ from textual.widgets import Input
 
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.recipe.presets import presets
+from mnist_tui.train.form_values import EFFECT_SIGNS
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
-from mnist_tui.train.live_values import EFFECT_SIGNS
-from mnist_tui.ui.choice import Choice
-from mnist_tui.ui.field_row import FieldHelp, FieldRow
+from mnist_tui.ui.form_fields import Choice, FieldHelp, FieldRow
 
 
 class FormApp(App[None]):

@@ -18,7 +18,7 @@ from mnist_tui.settings.keys import KEYS
 from mnist_tui.train.divergence_dialog import DivergenceDialog
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.ui.dialogs import LineInput, Question
-from mnist_tui.ui.field_row import FieldRow
+from mnist_tui.ui.form_fields import FieldRow
 from mnist_tui.ui.sizes import TooSmall
 
 

@@ -34,6 +34,12 @@ class Curves:
         self.test_loss = Series(*AXES)
         self.test_accuracy = Series(*AXES)
 
+    def series(self, part: str, metric: str) -> Series:
+        """Loss or accuracy of train, validation or test."""
+        series = getattr(self, f"{part}_{metric}")
+        assert isinstance(series, Series)
+        return series
+
     def cut_curves(self, step: int, epoch: int) -> None:
         """Forget what came after update `step` and the end of `epoch`; the series are new."""
         for names, axis, last in ((_OF_BATCHES, "step", step), (_OF_EPOCHS, "epoch", epoch)):

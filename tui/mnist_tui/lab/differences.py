@@ -4,7 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mnist_core.recipe.hyperparameters import hyperparameter_fields
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.hyperparameters import (
+    HyperparameterField,
+    Hyperparameters,
+    differing_fields,
+    hyperparameter_fields,
+)
 from mnist_core.store import RunRecord
 
 _TELLING = ("activation", "optimizer", "schedule")
@@ -69,23 +75,41 @@ class RunDifference:
 
 def differences(ours: RunRecord, theirs: RunRecord) -> list[RunDifference]:
     """The hyperparameters that differ, then data and machine where these do."""
+    one, other = ours.hyperparameters, theirs.hyperparameters
     found = [
-        RunDifference(
-            field.label,
-            field.format(getattr(ours.hyperparameters, name)) or "none",
-            field.format(getattr(theirs.hyperparameters, name)) or "none",
-        )
-        for name, field in hyperparameter_fields().items()
-        if getattr(ours.hyperparameters, name) != getattr(theirs.hyperparameters, name)
+        RunDifference(field.label, _value_text(field, one), _value_text(field, other))
+        for field in _differing(one, other)
     ]
     if ours.fingerprint != theirs.fingerprint:
         found.append(RunDifference("Data set", ours.dataset, theirs.dataset))
     here, there = ours.environment, theirs.environment
-    for label, one, other in (
+    for label, mine, others in (
         ("Device", here.device, there.device),
         ("BLAS", here.blas, there.blas),
         ("Threads", str(here.threads), str(there.threads)),
     ):
-        if one != other:
-            found.append(RunDifference(label, one, other))
+        if mine != others:
+            found.append(RunDifference(label, mine, others))
     return found
+
+
+def difference_text(ours: Hyperparameters, theirs: Hyperparameters) -> str:
+    """What `ours` has where it differs, as "learning rate 0.1"; "same values" where nowhere."""
+    parts = [
+        f"{field.label.lower()} {_value_text(field, ours)}" for field in _differing(ours, theirs)
+    ]
+    return ", ".join(parts) or "same values"
+
+
+def change_text(change: Change) -> str:
+    """Such as "lr 0.05"."""
+    field = hyperparameter_fields()[change.field]
+    return f"{field.short_name} {field.format(change.value)}"
+
+
+def _differing(one: Hyperparameters, other: Hyperparameters) -> list[HyperparameterField]:
+    return [hyperparameter_fields()[name] for name in differing_fields(one, other)]
+
+
+def _value_text(field: HyperparameterField, hyperparameters: Hyperparameters) -> str:
+    return field.format(getattr(hyperparameters, field.name)) or "none"

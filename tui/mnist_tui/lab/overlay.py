@@ -65,7 +65,7 @@ def with_overlays(plot: Plot, metric: Metric, overlays: Sequence[Overlay]) -> Pl
 
 def _training(metric: Metric, overlay: Overlay, many: bool, view: View) -> Iterator[Curve]:
     curves = overlay.curves
-    series = curves.train_loss if metric == "loss" else curves.train_accuracy
+    series = curves.series("train", metric)
     if len(series) and not (many and len(curves.test_loss) > 1):
         color, smoothing = overlay.look.color, view.smoothing
         yield Curve(series, color, line=LineStyle.DOTTED, dim=True, smoothing=smoothing)
@@ -91,10 +91,8 @@ def _held_out(metric: Metric, overlay: Overlay) -> Iterator[Curve]:
 
 def _ranking(metric: Metric, curves: RunCurves) -> tuple[Series, str]:
     """What runs are ranked by: validation where something is held out for it."""
-    loss = metric == "loss"
-    if len(curves.validation_loss):
-        return (curves.validation_loss if loss else curves.validation_accuracy), "validation"
-    return (curves.test_loss if loss else curves.test_accuracy), "test"
+    part = "validation" if len(curves.validation_loss) else "test"
+    return curves.series(part, metric), part
 
 
 def _end(overlays: Sequence[Overlay], axis: str) -> float | None:

@@ -10,13 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EpochSteps
-from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_tui.charts.axes import AxisUnit, Scale
 from mnist_tui.charts.plot import Annotation, Curve, LineStyle, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
+from mnist_tui.lab.differences import change_text, difference_text
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.settings.key_hints import key_hint
 
@@ -145,15 +144,15 @@ def step_at(progress: RunProgress, axis: str, place: float) -> float:
 
 def _curves(metric: Metric, progress: RunProgress, view: View) -> Iterator[Curve]:
     best: Literal["low", "high"] = "low" if metric == "loss" else "high"
-    train = _series(progress, "train", metric)
+    train = progress.series("train", metric)
     if view.smoothing:
         yield Curve(train, TRAIN, line=LineStyle.NOISE, dim=True)
     yield Curve(train, TRAIN, label="train", smoothing=view.smoothing)
-    validation = _series(progress, "validation", metric)
+    validation = progress.series("validation", metric)
     if len(validation):
         yield Curve(validation, VALIDATION, label="validation", marker="◆", best=best)
     marker = "●" if progress.planned_epochs <= MOST_MARKED_EPOCHS else ""
-    yield Curve(_series(progress, "test", metric), TEST, label="test", marker=marker, best=best)
+    yield Curve(progress.series("test", metric), TEST, label="test", marker=marker, best=best)
 
 
 def _ghost_curves(
@@ -162,18 +161,12 @@ def _ghost_curves(
     if ghost is None:
         return
     label = f"before: {_ghost_difference(ghost, progress)}"
-    train, test = _series(ghost, "train", metric), _series(ghost, "test", metric)
+    train, test = ghost.series("train", metric), ghost.series("test", metric)
     yield Curve(
         train, GHOST, line=LineStyle.DOTTED, dim=True, label=label, smoothing=view.smoothing
     )
     marker = "○" if ghost.planned_epochs <= MOST_MARKED_EPOCHS else ""
     yield Curve(test, GHOST, line=LineStyle.DOTTED, marker=marker, dim=True)
-
-
-def _series(progress: RunProgress, part: str, metric: Metric) -> Series:
-    series = getattr(progress, f"{part}_{metric}")
-    assert isinstance(series, Series)
-    return series
 
 
 def _x_axis(progress: RunProgress, view: View) -> XAxis:
@@ -210,36 +203,20 @@ def _ends_in_steps(epoch_steps: EpochSteps, epochs: int) -> tuple[float, ...]:
 def _annotations(progress: RunProgress, axis: str) -> list[Annotation]:
     """What was changed while the run went on."""
     return [
-        Annotation(place_of_step(progress, axis, float(change.step)), change_in_short(change))
+        Annotation(place_of_step(progress, axis, float(change.step)), change_text(change))
         for change in progress.changes
     ]
 
 
-def change_in_short(change: Change) -> str:
-    """Such as "lr 0.05"."""
-    field = hyperparameter_fields()[change.field]
-    return f"{field.short_name} {field.format(change.value)}"
-
-
 def _ghost_difference(ghost: RunProgress, progress: RunProgress) -> str:
     """What the run before started with where that differs, and what was changed in it."""
-    made = [f"{change_in_short(change)} from step {change.step}" for change in ghost.changes]
-    started = difference(ghost.hyperparameters, progress.hyperparameters)
+    made = [f"{change_text(change)} from step {change.step}" for change in ghost.changes]
+    started = difference_text(ghost.hyperparameters, progress.hyperparameters)
     if not made or ghost.changes == progress.changes:
         return started
     return ", ".join(
         [started, *made] if ghost.hyperparameters != progress.hyperparameters else made
     )
-
-
-def difference(ours: Hyperparameters, theirs: Hyperparameters) -> str:
-    """What `ours` has where it differs, as "learning rate 0.1"; "same values" where nowhere."""
-    parts = [
-        f"{field.label.lower()} {field.format(getattr(ours, name)) or 'none'}"
-        for name, field in hyperparameter_fields().items()
-        if getattr(ours, name) != getattr(theirs, name)
-    ]
-    return ", ".join(parts) or "same values"
 
 
 def _how_to_train() -> str:

@@ -15,8 +15,7 @@ from textual.widget import Widget
 from mnist_core.benchmark.race import CURVE_TASKS, TaskName
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.race.entrants import Entrant, entrants_of, look_of
-from mnist_tui.ui.choice import Choice
-from mnist_tui.ui.field_row import FieldRow
+from mnist_tui.ui.form_fields import Choice, FieldRow
 
 
 class EntrantPicker(Widget, can_focus=True):

@@ -22,7 +22,7 @@ from mnist_tui.lab.differences import differences
 from mnist_tui.lab.marks import Look, Marks
 from mnist_tui.lab.overlay import Overlay, measured_on, overlay_plot
 from mnist_tui.lab.run_plots import Metric
-from mnist_tui.runs.listing import Listing
+from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.text.visible_text import visible
 
@@ -32,7 +32,10 @@ _NARROW = 30
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A run, and the one it is compared with."""
+    """A run, and the one it is compared with.
+
+    As text: what differs, then note, tags and the rest that the table of runs has no room for.
+    """
 
     record: RunRecord
     other: RunRecord | None
@@ -46,15 +49,8 @@ class Comparison:
             return visible(self.record.name)
         return visible(f"{self.record.name} and {self.other.name} ({self.why})")
 
-
-@dataclass(frozen=True, slots=True)
-class ComparisonText:
-    """What differs, then note, tags and the rest that the table of runs has no room for."""
-
-    comparison: Comparison
-
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield _page(self.comparison.record, self.comparison.other, options.max_width)
+        yield _page(self.record, self.other, options.max_width)
 
 
 def _page(record: RunRecord, other: RunRecord | None, width: int) -> Table:
@@ -124,7 +120,7 @@ _METRICS: tuple[Metric, ...] = ("loss", "accuracy")
 class RunsCompared(Horizontal):
     """Draws the pinned run, the marked ones, and that under the cursor of the table on top."""
 
-    def __init__(self, store: RunStore, marks: Marks, listing: Listing) -> None:
+    def __init__(self, store: RunStore, marks: Marks, listing: RunListing) -> None:
         """`listing` has the runs that can be drawn, and is changed by the screen alone."""
         super().__init__(id="below")
         self._store = store
@@ -185,7 +181,7 @@ class RunsCompared(Horizontal):
             return
         comparison = self._comparison(self._record)
         pane.border_title = Content(comparison.title)
-        text.update(ComparisonText(comparison))
+        text.update(comparison)
 
     def _comparison(self, record: RunRecord) -> Comparison:
         """The run against the pinned one, else that marked last, else the run before it."""

@@ -1,32 +1,30 @@
 """The runs screen: every stored run in a table, the curves of some, and what sets two apart."""
 
 import time
-from collections.abc import Callable
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from mnist_core.store import RunRecord, RunStore, StoreError
+from mnist_core.store import RunRecord, RunStore
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
 from mnist_tui.lab.marks import Marks
-from mnist_tui.runs.columns import COLUMNS, Sorting, sorting_by
-from mnist_tui.runs.listing import DeletedRun, DeletedRuns, Listing
-from mnist_tui.runs.run_filter import parse_filter
+from mnist_tui.runs.columns import Sorting, sorting_by
+from mnist_tui.runs.filter_line import FilterLine
+from mnist_tui.runs.run_editor import RunEditor
+from mnist_tui.runs.run_filter import RunFilter
+from mnist_tui.runs.run_listing import RunListing, RunReader
 from mnist_tui.runs.runs_compared import RunsCompared
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings
-from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.chart_screen import CHART_ACTIONS, ChartScreen
-from mnist_tui.ui.dialogs import LineInput, TextLine
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
 
@@ -66,26 +64,22 @@ class RunsScreen(ChartScreen):
     def __init__(self, store: RunStore, marks: Marks) -> None:
         """`store` belongs to the thread of the app; `marks` may be shared with other screens."""
         super().__init__(View(axis="epoch"))
-        self.deleted = DeletedRuns()
-        """For the app to purge at its end."""
         self._store = store
         self._marks = marks
-        self._listing = Listing()
-        self._problem = ""
-        self._read_only = False
-        self._changes: int | None = None
-        """What the store told of its changes before the runs were last read."""
+        self._reader = RunReader(store)
+        self._listing = RunListing()
+        self._editor = RunEditor(self, store, self._read)
+        self.deleted = self._editor.deleted
+        """For the app to purge at its end."""
         self._aged = 0.0
+        """When the ages in the table were written."""
         self._working_keys: tuple[bool | None, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield Static(id="notice", markup=False)
         yield RunsTable(self._marks, id="runs")
         yield RunsCompared(self._store, self._marks, self._listing)
-        with Vertical(id="filter-line"):
-            yield TextLine(id="filter", placeholder="words, optimizer:adam, lr>=0.01, acc>0.95",
-                        compact=True)  # fmt: skip
-            yield Static(id="filter-problem", markup=False)
+        yield FilterLine()
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -100,27 +94,15 @@ class RunsScreen(ChartScreen):
     def _poll(self) -> None:
         if not self.is_current:
             return
-        try:
-            unchanged = self._store.changes() == self._changes
-        except StoreError:
-            # Reading says what is wrong, until it is not.
-            unchanged = False
-        if not unchanged:
+        if self._reader.is_due:
             self._read()
         elif time.time() - self._aged > AGES_INTERVAL:
             self._show_rows()
 
     def _read(self) -> None:
         """Read the runs and draw what follows; if they cannot be read, say so and keep the old."""
-        try:
-            self._changes = self._store.changes()
-            records = self._store.runs()
-            self._read_only = self._store.read_only
-            self._problem = self._store.notice or self._store.unreadable
-        except StoreError as error:
-            self._changes = None
-            self._problem = str(error)
-        else:
+        records = self._reader.read()
+        if records is not None:
             self._marks.keep_only({record.id for record in records})
             self._listing.show(records, self._marks.pinned)
         self._show_rows()
@@ -130,12 +112,12 @@ class RunsScreen(ChartScreen):
         listing = self._listing
         self._aged = time.time()
         notice = self.query_one("#notice", Static)
-        notice.update(visible(self._problem))
-        notice.display = bool(self._problem)
+        notice.update(visible(self._reader.problem))
+        notice.display = bool(self._reader.problem)
         words = "" if listing.rows else self._why_no_rows()
         table = self.query_one(RunsTable)
         table.show(listing.rows, listing.total, listing.sorting, words)
-        table.border_title = Content(self._title())
+        table.border_title = Content(listing.title)
         table.border_subtitle = "↑↓ moves" if len(listing.rows) > 1 else ""
         self.set_class(listing.total == 0, "-without-runs")
         self._show_keys()
@@ -144,23 +126,10 @@ class RunsScreen(ChartScreen):
         if self._listing.total:
             how = f"{key_hint('clear_filter')} clears the filter."
             return f"No run matches {visible(self._listing.run_filter.text)}. {how}"
-        if self._changes is None:
+        if self._reader.has_failed:
             return "The runs cannot be read; see above."
         how = f"Press {key_hint('show_screen_train')}, then {key_hint('run')}, to train one."
         return f"No runs yet. {how} Every run is kept here."
-
-    def _title(self) -> str:
-        listing = self._listing
-        shown, total = len(listing.rows), listing.total
-        parts = ["Runs"]
-        if total:
-            parts.append(count(total) if shown == total else f"{count(shown)} of {count(total)}")
-        if total > 1:
-            sorting = listing.sorting
-            by = COLUMNS[sorting.column].title
-            newest = sorting == Sorting()
-            parts.append("newest first" if newest else f"by {by} {sorting.arrow}")
-        return " · ".join(parts)
 
     # -- curves and comparison -------------------------------------------------------------------
 
@@ -212,7 +181,8 @@ class RunsScreen(ChartScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         if action == "clear_filter":
-            return self._filtering or self._has_cursor or self.is_maximised
+            pointed = self._compared.pointed if self.is_mounted else None
+            return self._filtering or self.is_maximised or pointed is not None
         if isinstance(self.focused, Input):
             return action not in _ACTIONS | CHART_ACTIONS
         record = self._row if self.is_mounted else None
@@ -222,9 +192,10 @@ class RunsScreen(ChartScreen):
             case "filter_runs" | "sort_runs" | "reverse_sorting":
                 return self._listing.total > 0
             case "rename_run" | "edit_note" | "edit_tags":
-                return record is not None and not self._read_only
+                return record is not None and not self._reader.read_only
             case "delete_run" | "resume_run":
-                return record is not None and not self._read_only and not record.state.is_live
+                ended = record is not None and not record.state.is_live
+                return ended and not self._reader.read_only
             case _ if action in _ACTIONS:
                 return record is not None
             case _:
@@ -254,7 +225,7 @@ class RunsScreen(ChartScreen):
     def action_mark_run(self) -> None:
         if self._row is not None and not self._mark(self._row.id):
             marked = len(self._marks.ids)
-            self._say(
+            self._editor.say(
                 f"{marked} runs are marked, and there are no more colours. "
                 f"Press {key_hint('mark_run')} on one of them first.",
                 severity="warning",
@@ -278,78 +249,31 @@ class RunsScreen(ChartScreen):
         self._show_below()
 
     def action_rename_run(self) -> None:
-        record = self._row
-        if record is None:
-            return
-        self._edit(
-            LineInput(f"Rename {record.name}", record.name,
-                      problem_of=lambda name: "" if name else "A run needs a name."),
-            lambda name: self._store.rename(record.id, name),
-        )  # fmt: skip
+        if self._row is not None:
+            self._editor.rename(self._row)
 
     def action_edit_note(self) -> None:
-        record = self._row
-        if record is None:
-            return
-        self._edit(
-            LineInput(f"Note on {record.name}", record.note, "What this run is about"),
-            lambda note: self._store.set_note(record.id, note),
-        )
+        if self._row is not None:
+            self._editor.edit_note(self._row)
 
     def action_edit_tags(self) -> None:
-        record = self._row
-        if record is None:
-            return
-        self._edit(
-            LineInput(f"Tags of {record.name}", ", ".join(record.tags), "baseline, wide"),
-            lambda text: self._store.set_tags(record.id, _tags(text)),
-        )
-
-    def _edit(self, dialog: LineInput, change: Callable[[str], None]) -> None:
-        def answered(text: str | None) -> None:
-            if text is not None:
-                self._change(lambda: change(text))
-
-        self.app.push_screen(dialog, answered)
-
-    def _change(self, change: Callable[[], object]) -> bool:
-        """Change the store and show the result; False, and a sentence, if that failed."""
-        try:
-            change()
-        except StoreError as error:
-            self._say(str(error))
-            return False
-        self._read()
-        return True
+        if self._row is not None:
+            self._editor.edit_tags(self._row)
 
     def action_delete_run(self) -> None:
-        record = self._row
-        if record is None:
-            return
-        marks = self._marks
-        run = DeletedRun(
-            record.id,
-            record.name,
-            was_marked=record.id in marks.ids,
-            was_pinned=record.id == marks.pinned,
-        )
-        if self._change(lambda: self.deleted.delete(self._store, run)):
-            how = f"{key_hint('undo_delete')} brings it back."
-            self._say(f"Deleted {record.name}. {how}", severity="information")
+        if self._row is not None:
+            self._editor.delete(self._row, self._marks)
 
     def action_undo_delete(self) -> None:
-        restored: list[DeletedRun] = []
-        if self._change(lambda: restored.append(self.deleted.restore(self._store))):
-            run = restored[0]
-            self.query_one(RunsTable).put_cursor_on(run.id)
-            if run.was_marked:
-                self._mark(run.id)
-            if run.was_pinned and self._marks.pinned is None:
-                self._pin(run.id)
-            self._say(f"{run.name} is back.", severity="information")
-
-    def _say(self, sentence: str, severity: str = "error") -> None:
-        self.notify(visible(sentence), severity=severity, markup=False)  # type: ignore[arg-type]
+        run = self._editor.undo_delete()
+        if run is None:
+            return
+        self.query_one(RunsTable).put_cursor_on(run.id)
+        if run.was_marked:
+            self._mark(run.id)
+        if run.was_pinned and self._marks.pinned is None:
+            self._pin(run.id)
+        self._editor.say(f"{run.name} is back.", severity="information")
 
     def action_sort_runs(self) -> None:
         self._sort(self._listing.sorting.following)
@@ -371,11 +295,6 @@ class RunsScreen(ChartScreen):
         self._point_at(None)
         super().change_axis(axis)
 
-    @property
-    def _has_cursor(self) -> bool:
-        """Whether the charts have one."""
-        return self.is_mounted and self._compared.pointed is not None
-
     # -- filter ----------------------------------------------------------------------------------
 
     @property
@@ -385,55 +304,33 @@ class RunsScreen(ChartScreen):
 
     def action_filter_runs(self) -> None:
         self.maximise_pane(None)
-        self.query_one("#filter-line").display = True
-        self.set_focus(self.query_one("#filter", Input))
+        self.query_one(FilterLine).edit()
         self._show_keys()
-
-    def on_key(self, event: events.Key) -> None:
-        """From the filter, down goes to what it found."""
-        if event.key == "down" and isinstance(self.focused, Input):
-            event.stop()
-            self._leave_filter()
 
     def action_clear_filter(self) -> None:
-        """Esc: bring back what made room, else take the filter away, or the charts' cursor."""
+        """Bring back what made room, else take the filter away, or the charts' cursor."""
         if self.is_maximised:
             self.maximise_pane(None)
-            return
-        if not self._filtering:
+        elif self._filtering:
+            self._filter(self.query_one(FilterLine).show(""))
+            self._leave_filter()
+        else:
             self._point_at(None)
-            return
-        self.query_one("#filter", Input).value = ""
-        self._filter("")
-        self._leave_filter()
 
-    @on(Input.Changed, "#filter")
-    def _type_filter(self, event: Input.Changed) -> None:
+    @on(FilterLine.Changed)
+    def _take_filter(self, event: FilterLine.Changed) -> None:
         event.stop()
-        if event.value != self._listing.run_filter.text:
-            self._filter(event.value)
+        self._filter(event.run_filter)
 
-    @on(Input.Submitted, "#filter")
-    def _submit_filter(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._leave_filter()
-
-    def _filter(self, text: str) -> None:
-        self._listing.run_filter = wanted = parse_filter(text)
-        problem = self.query_one("#filter-problem", Static)
-        problem.update(visible(wanted.problem))
-        problem.display = bool(wanted.problem)
+    def _filter(self, run_filter: RunFilter) -> None:
+        self._listing.run_filter = run_filter
         self._show_rows()
 
+    @on(FilterLine.Left)
     def _leave_filter(self) -> None:
-        self.query_one("#filter-line").display = bool(self._listing.run_filter.text.strip())
+        self.query_one(FilterLine).rest()
         self.set_focus(self.query_one(RunsTable))
         self._show_keys()
-
-
-def _tags(text: str) -> list[str]:
-    """Each once, in their order."""
-    return list(dict.fromkeys(tag for part in text.split(",") if (tag := part.strip())))
 
 
 _ACTIONS = frozenset(

@@ -14,10 +14,17 @@ from textual.widgets import Input
 
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.recipe.presets import DEFAULT_PRESET, nearest_preset, presets
-from mnist_tui.train.draft import Draft, check, preset_words, texts_of
-from mnist_tui.train.live_values import EFFECT_SIGNS, FieldStatus, LiveValues, value_of
-from mnist_tui.ui.choice import Choice
-from mnist_tui.ui.field_row import QUIET, FieldHelp, FieldRow, row_for
+from mnist_tui.train.form_values import (
+    EFFECT_SIGNS,
+    Draft,
+    FieldStatus,
+    LiveValues,
+    check,
+    preset_words,
+    texts_of,
+    value_of,
+)
+from mnist_tui.ui.form_fields import QUIET, Choice, FieldHelp, FieldRow, row_for
 
 
 class Legend(Widget):

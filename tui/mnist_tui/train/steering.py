@@ -13,8 +13,8 @@ from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import DivergenceDialog, Way, what_happened
+from mnist_tui.train.form_values import LiveValues
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
-from mnist_tui.train.live_values import LiveValues
 from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import LineInput, Question
 

@@ -7,8 +7,8 @@ from typing import Any
 from mnist_core.events import json_values
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
 from mnist_core.store import EpochRecord, RunRecord, Score
+from mnist_tui.lab.differences import difference_text
 from mnist_tui.lab.reproduce import command_line
-from mnist_tui.lab.run_plots import difference
 from mnist_tui.text.numbers import percent
 
 
@@ -27,7 +27,7 @@ def recipe(record: RunRecord) -> str:
     defaults = Hyperparameters()
     if record.hyperparameters == defaults:
         return "the defaults"
-    return f"{difference(record.hyperparameters, defaults)}; otherwise the defaults"
+    return f"{difference_text(record.hyperparameters, defaults)}; otherwise the defaults"
 
 
 def run_to_json(record: RunRecord) -> dict[str, Any]:

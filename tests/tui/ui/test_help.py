@@ -11,10 +11,9 @@ from helpers.app_harness import AppHarness, opened
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.recipe.presets import presets
 from mnist_tui.lab.session import State
-from mnist_tui.settings.help_text import Section, drawn, found, sections
 from mnist_tui.settings.keys import KEYS, Scope
 from mnist_tui.settings.rebinding import scopes_of
-from mnist_tui.ui.help_screen import HelpScreen
+from mnist_tui.ui.help_screen import HelpScreen, Section, found, sections, sections_text
 from mnist_tui.ui.palette import Palette
 
 SCREENS = {
@@ -26,7 +25,7 @@ SCREENS = {
 
 def text(shown: list[Section], width: int = 100) -> str:
     output = StringIO()
-    Console(file=output, width=width).print(drawn(shown))
+    Console(file=output, width=width).print(sections_text(shown))
     return output.getvalue()
 
 

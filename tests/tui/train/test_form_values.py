@@ -5,8 +5,8 @@ from rich.cells import cell_len
 
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect, make_hyperparameters
+from mnist_tui.train.form_values import FieldStatus, LiveValues, value_of
 from mnist_tui.train.hyperparameter_form import legend
-from mnist_tui.train.live_values import FieldStatus, LiveValues, value_of
 
 RUN = object()
 RECIPE = Hyperparameters()

@@ -1,53 +1,53 @@
-"""All runs as a list: filtered and sorted, what sets each apart, and those just deleted."""
+"""All runs as a list: read from the store, filtered and sorted, with what sets each apart."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from mnist_core.store import RunRecord, RunStore
+from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.lab.differences import Values, short_difference, usual_values, values
-from mnist_tui.runs.columns import RunRow, Sorting, sort_rows
+from mnist_tui.runs.columns import COLUMNS, RunRow, Sorting, sort_rows
 from mnist_tui.runs.run_filter import RunFilter, parse_filter
+from mnist_tui.text.numbers import count
 
 
-@dataclass(frozen=True, slots=True)
-class DeletedRun:
-    id: str
-    name: str
-    was_marked: bool
-    was_pinned: bool
+class RunReader:
+    """Reads all runs of a store, and knows when that is due and what is wrong with it."""
 
-
-class DeletedRuns:
-    """What `u` undoes, the last deletion first; `purge` makes all of them final."""
-
-    def __init__(self) -> None:
-        self._runs: list[DeletedRun] = []
-
-    def __len__(self) -> int:
-        return len(self._runs)
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._changes: int | None = None
+        """What the store told of its changes before the runs were last read."""
+        self.problem = ""
+        """A sentence for the user; empty: all is well."""
+        self.read_only = False
 
     @property
-    def ids(self) -> tuple[str, ...]:
-        return tuple(run.id for run in self._runs)
+    def has_failed(self) -> bool:
+        """Whether the runs could not be read, or have not been yet."""
+        return self._changes is None
 
-    def delete(self, store: RunStore, run: DeletedRun) -> None:
-        """Raises StoreError, and deletes nothing, as `RunStore.delete` does."""
-        store.delete([run.id])
-        self._runs.append(run)
+    @property
+    def is_due(self) -> bool:
+        """Whether anything has changed since; where that cannot be told, reading says why."""
+        try:
+            return self._store.changes() != self._changes
+        except StoreError:
+            return True
 
-    def restore(self, store: RunStore) -> DeletedRun:
-        """Bring back the run that was deleted last. Raises StoreError, and it stays deleted."""
-        store.restore([self._runs[-1].id])
-        return self._runs.pop()
+    def read(self) -> list[RunRecord] | None:
+        """The runs, the latest first; None if they cannot be read, see `problem`."""
+        try:
+            self._changes = self._store.changes()
+            records = self._store.runs()
+            self.read_only = self._store.read_only
+            self.problem = self._store.notice or self._store.unreadable
+        except StoreError as error:
+            self._changes = None
+            self.problem = str(error)
+            return None
+        return records
 
-    def purge(self, store: RunStore) -> None:
-        """For the end of the app. Raises StoreError; the store forgets them a day later then."""
-        if self._runs:
-            store.purge(self.ids)
-            self._runs.clear()
 
-
-class Listing:
+class RunListing:
     """Holds the runs as last read; `rows` are those to show, in their order."""
 
     def __init__(self) -> None:
@@ -62,6 +62,18 @@ class Listing:
     def total(self) -> int:
         """How many there are, shown or not."""
         return len(self._every)
+
+    @property
+    def title(self) -> str:
+        """How many runs are shown, and in which order."""
+        shown, total = len(self.rows), self.total
+        parts = ["Runs"]
+        if total:
+            parts.append(count(total) if shown == total else f"{count(shown)} of {count(total)}")
+        if total > 1:
+            by = f"by {COLUMNS[self._sorting.column].title} {self._sorting.arrow}"
+            parts.append("newest first" if self._sorting == Sorting() else by)
+        return " · ".join(parts)
 
     @property
     def every(self) -> Sequence[RunRow]:
