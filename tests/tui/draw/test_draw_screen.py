@@ -17,9 +17,8 @@ from helpers.scripted import ScriptedRuns, digits, loaded
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.draw.canvas import Canvas, Tool
-from mnist_tui.draw.class_bars import ClassBars
 from mnist_tui.draw.draw_screen import DrawScreen
-from mnist_tui.draw.seen_digit import SeenDigit
+from mnist_tui.draw.reading import ClassBars, SeenDigit
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.train.train_screen import TrainScreen

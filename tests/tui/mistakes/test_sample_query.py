@@ -8,9 +8,16 @@ import pytest
 from mnist_core.data.dataset import Examples
 from mnist_core.store import StoredAnswers
 from mnist_core.store.answers import AnswerHistory
-from mnist_tui.mistakes.labelled_answers import LabelledAnswers
-from mnist_tui.mistakes.sample_filter import FilterError, SampleFilter, parse_sample_filter
-from mnist_tui.mistakes.sample_query import Kind, Order, SampleQuery, rows
+from mnist_tui.mistakes.sample_query import (
+    FilterError,
+    Kind,
+    LabelledAnswers,
+    Order,
+    SampleFilter,
+    SampleQuery,
+    parse_sample_filter,
+    rows,
+)
 
 NAMES = ("cat", "dog", "1")
 LABELS = np.array([0, 0, 0, 1, 1, 1, 2, 2], np.uint16)

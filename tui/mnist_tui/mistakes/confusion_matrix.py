@@ -17,7 +17,13 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.mistakes.matrix_drawing import Cell, MatrixDrawing, MatrixStyles, MatrixView
+from mnist_tui.mistakes.matrix_drawing import (
+    Cell,
+    MatrixDrawing,
+    MatrixStyles,
+    MatrixView,
+    cell_text,
+)
 from mnist_tui.mistakes.matrix_layout import (
     HEADER_LINES,
     LEVELS,
@@ -26,7 +32,6 @@ from mnist_tui.mistakes.matrix_layout import (
     Part,
     arrange,
 )
-from mnist_tui.mistakes.matrix_text import cell_text
 from mnist_tui.text.visible_text import in_middle
 
 NO_ROOM = "Too small for the matrix."
@@ -107,8 +112,6 @@ class ConfusionMatrix(Widget, can_focus=True):
         self._left = 0
         self._styles: dict[bool, MatrixStyles] = {}
         """With the focus and without."""
-        self.lines_drawn = 0
-        """How many lines were drawn so far, to see that a move draws few."""
 
     @property
     def cursor(self) -> Cell:
@@ -303,7 +306,6 @@ class ConfusionMatrix(Widget, can_focus=True):
         self._styles = {}
 
     def render_line(self, y: int) -> Strip:
-        self.lines_drawn += 1
         width, base = self.size.width, self.rich_style
         if self.has_focus not in self._styles:
             self._styles[self.has_focus] = self._read_styles()

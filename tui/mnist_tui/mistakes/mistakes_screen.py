@@ -17,10 +17,18 @@ from textual.widgets import Input, Static
 from mnist_core.network.mistakes import confused_pairs
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
-from mnist_tui.mistakes.gallery import Gallery, Tiles
+from mnist_tui.mistakes.gallery import Gallery
+from mnist_tui.mistakes.gallery_drawing import Tiles
 from mnist_tui.mistakes.mistakes_view import MistakesSource, MistakesView
-from mnist_tui.mistakes.sample_filter import EXAMPLES, FilterError, parse_sample_filter
-from mnist_tui.mistakes.sample_query import Kind, Order, SampleQuery, rows
+from mnist_tui.mistakes.sample_query import (
+    EXAMPLES,
+    FilterError,
+    Kind,
+    Order,
+    SampleQuery,
+    parse_sample_filter,
+    rows,
+)
 from mnist_tui.mistakes.sample_view import SampleView
 from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings

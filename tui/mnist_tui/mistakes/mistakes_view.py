@@ -12,9 +12,8 @@ from mnist_core.store.answers import AnswerHistory
 from mnist_tui.lab.marks import Marks
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
-from mnist_tui.mistakes.labelled_answers import LabelledAnswers
-from mnist_tui.mistakes.sample_query import Labels
-from mnist_tui.mistakes.sample_view import HistoryPoint, SampleDetail
+from mnist_tui.mistakes.sample_query import LabelledAnswers, Labels
+from mnist_tui.mistakes.sample_text import HistoryPoint, SampleDetail
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,11 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from mnist_tui.mistakes.sample_text import SampleText, sample_text, wanted_height
+from mnist_tui.mistakes.sample_text import SampleDetail, SampleText, sample_text, wanted_height
 from mnist_tui.text.digits import Pictures, PictureStyle, drawn_size, render
 from mnist_tui.text.styled_text import Tone
-from mnist_tui.ui.drawn import Drawn
-from mnist_tui.ui.probability_bars import HistoryPoint, SampleDetail
+from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import picture_lines
-
-__all__ = ["HistoryPoint", "SampleDetail", "SampleView"]
 
 EMPTY_TEXT = "Choose a sample."
 _GAP = 2
@@ -79,7 +76,7 @@ def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle)
     return Fold((width - columns) // 2, columns, rows, 0, top, width, height - top)
 
 
-class SampleView(Drawn):
+class SampleView(DrawnWidget):
     """A digit as large as fits with its labels, measures, probabilities and history."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sample-view--ink"} | {
@@ -111,8 +108,6 @@ class SampleView(Drawn):
         self._picture_style: PictureStyle = "ascii"
         self._fold: Fold | None = None
         self._text = SampleText([])
-        self.compositions = 0
-        """How often the view was drawn."""
 
     @property
     def detail(self) -> SampleDetail | None:
@@ -139,7 +134,6 @@ class SampleView(Drawn):
             self.post_message(self.EpochChosen(epoch))
 
     def draw(self) -> list[Strip]:
-        self.compositions += 1
         width, height = self.size
         base = self.rich_style
         detail = self._detail
