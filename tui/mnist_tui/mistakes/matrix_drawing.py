@@ -6,11 +6,22 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 
-from mnist_tui.mistakes.matrix_layout import HEADER_LINES, MatrixCounts, MatrixLayout, Part
+from mnist_tui.mistakes.matrix_layout import HEADER_LINES, LEVELS, MatrixCounts, MatrixLayout, Part
 from mnist_tui.text.numbers import count, share_text
 from mnist_tui.text.visible_text import fitting, shorten
 
+Cell = tuple[int | None, int | None]
+"""(true class, predicted class); None for any."""
+
+_CORNER = "true ↓"
+_AXIS_ACROSS = ("predicted →", "pred. →", "→")
+_PRECISION = ("precision %", "prec. %", "prec.%")
+_BOLD = Style(bold=True)
+_STRONGEST = 0.45
+"""How far the strongest shade goes from the background to its hue: a number on it stays legible."""
+_WEAKEST = 0.1
 _SHORT = 3
 """Cells of a name up to which `0-7` is understood; longer ones are `cat to dog`."""
 _NAME_IN_WORDS = 16
@@ -120,13 +131,20 @@ def _sentences(*texts: str) -> str:
     return " · ".join(text for text in texts if text)
 
 
-Cell = tuple[int | None, int | None]
-"""(true class, predicted class); None for any."""
-
-_CORNER = "true ↓"
-_AXIS_ACROSS = ("predicted →", "pred. →", "→")
-_PRECISION = ("precision %", "prec. %", "prec.%")
-_BOLD = Style(bold=True)
+def shades(hue: Color, text: Color, background: Color) -> tuple[Style, ...]:
+    """The styles of counts over a hue, from level 0 on: its colour, ever less background."""
+    if hue.ansi is not None or background.ansi is not None:
+        # A terminal's own colours cannot be mixed.
+        return (Style(color=hue.rich_color),) * (LEVELS + 1)
+    step = (_STRONGEST - _WEAKEST) / (LEVELS - 1)
+    amounts = (_WEAKEST + step * level for level in range(LEVELS))
+    return (
+        Style(color=text.rich_color),
+        *(
+            Style(color=text.rich_color, bgcolor=background.blend(hue, amount).rich_color)
+            for amount in amounts
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

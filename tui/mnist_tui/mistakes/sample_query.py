@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Examples
 from mnist_core.network.evaluation import margins, probabilities, second_guesses
-from mnist_core.network.mistakes import answer_changes, confusion_matrix, disagreements
+from mnist_core.network.mistakes import Labels, answer_changes, confusion_matrix, disagreements
 from mnist_core.store import StoredAnswers
 from mnist_core.store.answers import AnswerHistory, measured
 
@@ -51,32 +51,33 @@ class LabelledAnswers:
     def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         return None if self.answers is None else measured(self.answers, self.labels)
 
+    @property
+    def _logits(self) -> NDArray[np.float32] | None:
+        return None if self.answers is None else self.answers.logits
+
     @cached_property
     def probabilities(self) -> NDArray[np.float32] | None:
         """(samples, classes); None where the epoch's logits were not kept."""
-        if self.answers is None or self.answers.logits is None:
-            return None
-        return probabilities(self.answers.logits)
+        return None if self._logits is None else probabilities(self._logits)
 
     @cached_property
     def margins(self) -> NDArray[np.float32] | None:
         """(samples,) `mnist_core.network.evaluation.margins`; None where no logits were kept."""
-        if self.answers is None or self.answers.logits is None:
-            return None
-        return margins(self.answers.logits)
+        return None if self._logits is None else margins(self._logits)
 
     @cached_property
     def second_guesses(self) -> NDArray[np.uint8] | NDArray[np.uint16] | None:
         """(samples,); None where the logits were not kept."""
-        if self.answers is None or self.answers.logits is None:
-            return None
-        return second_guesses(self.answers.logits)
+        return None if self._logits is None else second_guesses(self._logits)
 
     @cached_property
     def matrix(self) -> NDArray[np.int64]:
         """(classes, classes), rows true and columns predicted; without answers all are right."""
         said = self.labels if self.answers is None else self.answers.predictions
         return confusion_matrix(self.labels, said, len(self.class_names))
+
+
+# -- the filter line: words that all must hold ----------------------------------------------------
 
 
 EXAMPLES = "true:4 pred:9, conf>0.9, loss>3, class:7, index:947"
@@ -192,7 +193,7 @@ def _number_test(
     field: str, compare: Callable[[NDArray[np.float64], float], _Mask], number: float
 ) -> _Test:
     def test(labelled: LabelledAnswers) -> _Mask:
-        values = measure(labelled, field)
+        values = _measure(labelled, field)
         if values is None:
             return np.zeros(len(labelled.labels), np.bool_)
         return np.asarray(compare(values, number))
@@ -200,7 +201,7 @@ def _number_test(
     return test
 
 
-def measure(labelled: LabelledAnswers, field: str) -> NDArray[np.float64] | None:
+def _measure(labelled: LabelledAnswers, field: str) -> NDArray[np.float64] | None:
     """(samples,) of a measure by its name; None where it is not known for this epoch."""
     match field:
         case "index":
@@ -216,7 +217,7 @@ def measure(labelled: LabelledAnswers, field: str) -> NDArray[np.float64] | None
     return None if values is None else values.astype(np.float64)
 
 
-Labels = NDArray[np.uint8] | NDArray[np.uint16]
+# -- the query ------------------------------------------------------------------------------------
 
 
 class Kind(StrEnum):
@@ -302,7 +303,7 @@ def rows(
         said = labelled.labels if labelled.answers is None else labelled.answers.predictions
         mask &= said == query.predicted
     found = np.flatnonzero(mask)
-    values = measure(labelled, query.order.value)
+    values = _measure(labelled, query.order.value)
     if values is None:
         return found
     # The diagonal is worth a look where the model is least sure.

@@ -30,7 +30,7 @@ _SMALL_DIGIT = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class SampleLayout:
     """Where digit and text stand, in cells."""
 
     digit_left: int
@@ -43,7 +43,7 @@ class Fold:
     text_height: int
 
 
-def fold(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold:
+def lay_out(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> SampleLayout:
     """Beside each other where that leaves room for the text and the digit is larger so."""
     beside = _beside(detail, width, height, style)
     stacked = _stacked(detail, width, height, style)
@@ -53,7 +53,9 @@ def fold(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> 
     return stacked if whole and stacked.digit_rows > beside.digit_rows else beside
 
 
-def _beside(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold | None:
+def _beside(
+    detail: SampleDetail, width: int, height: int, style: PictureStyle
+) -> SampleLayout | None:
     pixels_down, pixels_across = detail.image.shape
     text_columns = max(_TEXT_COLUMNS, int(width * _TEXT_SHARE))
     room = max(1, width - text_columns - _GAP)
@@ -61,19 +63,19 @@ def _beside(detail: SampleDetail, width: int, height: int, style: PictureStyle) 
     left = columns + _GAP
     if width - left < text_columns or rows < min(_SMALL_DIGIT, height):
         return None
-    return Fold(0, columns, rows, left, 0, width - left, height)
+    return SampleLayout(0, columns, rows, left, 0, width - left, height)
 
 
-def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold:
+def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> SampleLayout:
     least = max(min(_SMALL_DIGIT, height - _FEWEST_LINES), 0)
     room = max(least, height - wanted_height(detail, width) - 1)
     if room < _SMALLEST_DIGIT:
-        return Fold(0, 0, 0, 0, 0, width, height)
+        return SampleLayout(0, 0, 0, 0, 0, width, height)
     pixels_down, pixels_across = detail.image.shape
     columns, rows = drawn_size(pixels_down, pixels_across, width, room, style)
     # A wide image does not need all the lines; a blank one sets it apart where there is room.
     top = rows + (height - rows > wanted_height(detail, width))
-    return Fold((width - columns) // 2, columns, rows, 0, top, width, height - top)
+    return SampleLayout((width - columns) // 2, columns, rows, 0, top, width, height - top)
 
 
 class SampleView(DrawnWidget):
@@ -106,7 +108,7 @@ class SampleView(DrawnWidget):
         super().__init__(id=id, classes=classes)
         self._detail: SampleDetail | None = None
         self._picture_style: PictureStyle = "ascii"
-        self._fold: Fold | None = None
+        self._place: SampleLayout | None = None
         self._text = SampleText([])
 
     @property
@@ -127,9 +129,11 @@ class SampleView(DrawnWidget):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is None or self._fold is None:
+        if offset is None or self._place is None:
             return
-        epoch = self._text.epoch_at(offset.x - self._fold.text_left, offset.y - self._fold.text_top)
+        epoch = self._text.epoch_at(
+            offset.x - self._place.text_left, offset.y - self._place.text_top
+        )
         if epoch is not None:
             self.post_message(self.EpochChosen(epoch))
 
@@ -138,17 +142,17 @@ class SampleView(DrawnWidget):
         base = self.rich_style
         detail = self._detail
         if detail is None or width < 1:
-            self._fold, self._text = None, SampleText([])
+            self._place, self._text = None, SampleText([])
             lines: list[list[Segment]] = [[] for _ in range(height)]
             style = base + self._style(Tone.QUIET)
             lines[height // 2] = [Segment(EMPTY_TEXT.center(width), style)]
         else:
-            self._fold = place = fold(detail, width, height, self._picture_style)
+            self._place = place = lay_out(detail, width, height, self._picture_style)
             self._text = sample_text(detail, place.text_width, place.text_height)
             lines = self._drawn(detail, place, height)
         return [Strip(line).adjust_cell_length(width, base) for line in lines]
 
-    def _drawn(self, detail: SampleDetail, place: Fold, height: int) -> list[list[Segment]]:
+    def _drawn(self, detail: SampleDetail, place: SampleLayout, height: int) -> list[list[Segment]]:
         base = self.rich_style
         lines: list[list[Segment]] = [[] for _ in range(height)]
         if place.digit_rows:
@@ -163,7 +167,7 @@ class SampleView(DrawnWidget):
             line += [Segment(text, base + self._style(tone)) for text, tone in spans]
         return lines
 
-    def _picture(self, detail: SampleDetail, place: Fold) -> Pictures:
+    def _picture(self, detail: SampleDetail, place: SampleLayout) -> Pictures:
         return render(
             detail.image[None],
             place.digit_columns,
