@@ -134,9 +134,9 @@ async def test_every_size_shows_whole_numbers_and_says_what_is_hidden(
             rows = [line for line in rows if not {"hidden", "→", "of"} & set(line.split())]
             seen_rows = []
             for line in rows:
-                row, *numbers = line.split()
-                seen_rows.append(int(row))
-                shown = [str(n) if n else "·" for n in matrix[int(row), seen_columns]]
+                label, *numbers = line.split()
+                seen_rows.append(int(label))
+                shown = [str(n) if n else "·" for n in matrix[int(label), seen_columns]]
                 assert numbers[: len(shown)] == shown
             assert seen_rows
             assert seen_columns

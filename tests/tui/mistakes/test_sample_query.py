@@ -165,7 +165,9 @@ def test_what_another_run_sees_differently(labelled: LabelledAnswers) -> None:
     theirs = np.array([0, 1, 1, 1, 1, 0, 2, 2], np.uint8)
 
     def shown(kind: Kind) -> list[int]:
-        return rows(SampleQuery(kind=kind, order=Order.INDEX), labelled, None, theirs).tolist()
+        query = SampleQuery(kind=kind, order=Order.INDEX)
+        found: list[int] = rows(query, labelled, None, theirs).tolist()
+        return found
 
     assert shown(Kind.ONLY_OURS) == [1]
     assert shown(Kind.ONLY_THEIRS) == [3, 7]
