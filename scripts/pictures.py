@@ -25,7 +25,7 @@ from mnist_core.store import RunStore
 from mnist_core.training.factory import mlx_runs
 from mnist_tui.app import MnistApp
 from mnist_tui.draw.canvas import Canvas
-from mnist_tui.draw.class_bars import ClassBars
+from mnist_tui.draw.reading import ClassBars
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session, State
 from mnist_tui.mistakes.gallery import Gallery

@@ -38,7 +38,8 @@ def curves(screen: str) -> str:
 
 
 def samples_title(screen: str) -> str:
-    return re.findall(r"Samples[^─│╮]*", screen)[0]
+    found: list[str] = re.findall(r"Samples[^─│╮]*", screen)
+    return found[0]
 
 
 def test_train_edit_restart_and_quit(

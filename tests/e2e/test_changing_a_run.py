@@ -138,11 +138,11 @@ def test_a_run_that_diverges_is_rescued(open_terminal: OpenTerminal, tmp_path: P
         terminal.send("enter")
         halved += 1
         rate_now = f"{2 / 2**halved:.12g}"
-        terminal.wait_for(
-            lambda screen, now=rate_now: (
-                f"instead of {now}." in words(screen) or "completed" in screen
-            )
-        )
+
+        def went_on(screen: str, now: str = rate_now) -> bool:
+            return f"instead of {now}." in words(screen) or "completed" in screen
+
+        terminal.wait_for(went_on)
     terminal.send("q")
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []

@@ -14,11 +14,13 @@ MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
 
 
 def gallery_title(screen: str) -> str:
-    return re.findall(r"(?:Wrong|All|Samples) · [^─╮]*", screen)[0]
+    found: list[str] = re.findall(r"(?:Wrong|All|Samples) · [^─╮]*", screen)
+    return found[0]
 
 
 def sample(screen: str) -> str:
-    return re.findall(r"Sample \d+", screen)[0]
+    found: list[str] = re.findall(r"Sample \d+", screen)
+    return found[0]
 
 
 def wrong(screen: str) -> int:

@@ -19,7 +19,7 @@ from mnist_tui.settings.config import ConfigFile
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 
 
-class AppHarness(Lab):
+class AppHarness(Lab[MnistApp]):
     """The app, its session and its scripted runs; `pilot` is there once the app runs."""
 
     def __init__(
@@ -51,6 +51,10 @@ class AppHarness(Lab):
             config=config,
             first_launch=first_launch,
         )
+
+    def state(self) -> State:
+        """That of the session now."""
+        return self.session.state
 
     async def until_loaded(self) -> None:
         await self.until(lambda: self.loader.started > 0 and not self.loader.events)

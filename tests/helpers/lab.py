@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from helpers.settling import settled
 
@@ -22,10 +23,13 @@ SIZES = [
 """From the smallest; where there is room, which snapshots show too, the soak looks."""
 
 
-class Lab:
+AnyApp = TypeVar("AnyApp", bound=App[Any])
+
+
+class Lab(Generic[AnyApp]):
     """The app and its pilot."""
 
-    app: App[Any]
+    app: AnyApp
     pilot: Pilot[Any]
 
     async def press(self, *keys: str) -> None:
@@ -56,6 +60,10 @@ class Lab:
             for _, binding, enabled, _ in self.app.screen.active_bindings.values()
             if binding.show and enabled
         )
+
+    def focused(self) -> Widget | None:
+        """What takes the keys now."""
+        return self.app.focused
 
     def said(self) -> str:
         """Every notification so far."""

@@ -108,7 +108,7 @@ class RaceApp(App[None]):
         self.push_screen(self.race_screen)
 
 
-class RaceLab(Lab):
+class RaceLab(Lab[RaceApp]):
     """The app under Pilot."""
 
     def __init__(self, app: RaceApp, pilot: Pilot[None]) -> None:

@@ -7,6 +7,7 @@ nothing is queued, nothing is being handled, nothing is still to be drawn.
 
 import asyncio
 import time
+from typing import Any
 
 from textual._context import active_app
 from textual.message_pump import MessagePump
@@ -46,8 +47,8 @@ async def settled(*_bounds: float) -> None:
 def _is_busy(pump: MessagePump) -> bool:
     if not pump.is_running or pump._closing:
         return False
-    queue = pump._message_queue
-    waits_for_a_message = queue.ready_event._waiters
+    queue: Any = pump._message_queue
+    waits_for_a_message: Any = queue.ready_event._waiters
     return bool(queue.values or pump._next_callbacks or not waits_for_a_message)
 
 

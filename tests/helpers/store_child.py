@@ -148,10 +148,10 @@ def main(order: dict[str, Any]) -> None:
     write = RunRecorder._write_rows_of
     kept = 0
 
-    def write_and_say(self: RunRecorder, *what: Any) -> None:
+    def write_and_say(self: RunRecorder, state: Any, end: Any) -> None:
         nonlocal kept
         step = self._pending.step
-        write(self, *what)
+        write(self, state, end)
         if step is not None:
             _say(f"kept {step}")
             kept = step
@@ -213,7 +213,7 @@ def _told_again(story: list[Any]) -> Generator[Any, None, None]:
 def _trained(hyperparameters: Any, dataset: Any, state: Any) -> Generator[Any, None, None]:
     from mnist_core.training import train, trainer
 
-    trainer._kernels_to_make = lambda *_: None  # type: ignore[assignment]
+    trainer._kernels_to_make = lambda *_: None
     return train.train(hyperparameters, dataset, state)
 
 

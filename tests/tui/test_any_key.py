@@ -58,7 +58,7 @@ def data_stories() -> list[list[DatasetEvent]]:
     ]
 
 
-def races(_task: Task, race: Race) -> RaceRun:
+def races(task: Task, race: Race) -> RaceRun:
     """Races that take a moment; one of three rounds fails."""
 
     def events() -> Generator[RaceProgress, None, None]:

@@ -15,8 +15,8 @@ from helpers.snapshots import NORMAL, Compare, every_size, looks_as_before, open
 from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.draw.canvas import Canvas
-from mnist_tui.draw.class_bars import ClassBars
 from mnist_tui.draw.draw_screen import DrawScreen
+from mnist_tui.draw.reading import ClassBars
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen

@@ -66,12 +66,12 @@ def _earlier_export(folder: Path) -> list[Path] | None:
 def _write_events(history: History, folder: Path) -> None:
     try:
         # Only here: it is an extra, and takes a quarter of a second.
-        from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped]
+        from tensorboard.compat.proto.event_pb2 import (
             Event,
         )
-        from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
-        from tensorboard.plugins.text.summary_v2 import text_pb  # type: ignore[import-untyped]
-        from tensorboard.summary.writer.event_file_writer import (  # type: ignore[import-untyped]
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.text.summary_v2 import text_pb
+        from tensorboard.summary.writer.event_file_writer import (
             EventFileWriter,
         )
     except ImportError as error:

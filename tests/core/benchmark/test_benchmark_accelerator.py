@@ -197,7 +197,7 @@ def test_an_engine_without_its_accelerator_is_a_sentence(
 def test_the_clock_waits_for_the_device_at_both_ends(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mnist_core.benchmark import torch_engine
+    from mnist_core.benchmark.engines import torch_engine
 
     done: list[str] = []
     monkeypatch.setattr(torch_engine, "synchronize", done.append)

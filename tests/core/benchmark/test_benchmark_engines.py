@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from inspect import getgeneratorlocals
 from types import SimpleNamespace
 from typing import Any
 
@@ -177,14 +178,14 @@ def test_closing_a_race_ends_its_processes(problem: Problem) -> None:
     task = NetworkTask("relu", problem, 1)
     events = run_race(task, task.race(("numpy",), 100))
     next(events)
-    worker = events.gi_frame.f_locals["process"]._process
+    worker = getgeneratorlocals(events)["process"]._process
     events.close()
     assert worker.returncode is not None
 
 
 def test_an_engine_answers_only_when_its_threads_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu_seconds = iter([0.0, 0.02, 0.02, 0.04, 0.04, 0.0401])  # before and after each look
-    looks = []
+    looks: list[float] = []
     clock = SimpleNamespace(
         monotonic=lambda: 0.0, process_time=lambda: next(cpu_seconds), sleep=looks.append
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,7 +28,8 @@ from mnist_core.checks.check import (
 from mnist_core.checks.suite import CHECKS, run_checks
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import TrainingState
-from mnist_core.network.models import ACTIVATIONS, CrossEntropy
+from mnist_core.network.evaluation import evaluate
+from mnist_core.network.models import ACTIVATIONS, CrossEntropy, forward
 from mnist_core.network.optimizers import OPTIMIZERS, Optimizer, Settings
 from mnist_core.network.parameters import batch_order
 from mnist_core.recipe.hyperparameters import Activation, OptimizerName
@@ -97,7 +98,7 @@ def with_rate(optimizer: Optimizer, factor: float) -> Optimizer:
 def test_a_learning_rate_off_by_a_hundredth_is_seen_in_a_layer(
     optimizer: OptimizerName, name: str, check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(OPTIMIZERS, optimizer, with_rate(OPTIMIZERS[optimizer], 1.01))  # type: ignore[arg-type]
+    monkeypatch.setitem(OPTIMIZERS, optimizer, with_rate(OPTIMIZERS[optimizer], 1.01))
     result = check(name)
 
     assert fails_in_a_layer(result)
@@ -113,7 +114,7 @@ def test_an_update_of_one_layer_alone_is_named(
         rule = broken if parameter.shape == (32, 10) else honest
         return rule.apply(parameter, *rest)
 
-    monkeypatch.setitem(OPTIMIZERS, "sgd", replace(honest, apply=apply))  # type: ignore[arg-type]
+    monkeypatch.setitem(OPTIMIZERS, "sgd", replace(honest, apply=apply))
     result = check("SGD with momentum, 3 updates")
 
     assert result.status == "failed"
@@ -125,19 +126,19 @@ def with_slope(activation: Activation, factor: float) -> Callable[[mx.array], mx
     honest = ACTIVATIONS[activation]
     custom = mx.custom_function(lambda x: honest(x))
 
-    @custom.vjp  # type: ignore[untyped-decorator]
+    @custom.vjp
     def gradient(x: mx.array, cotangent: mx.array, _output: mx.array) -> mx.array:
         _, (slope,) = mx.vjp(honest, [x], [cotangent])
         return factor * slope
 
-    return custom  # type: ignore[no-any-return]
+    return cast(Callable[[mx.array], mx.array], custom)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_a_wrong_gradient_of_an_activation_is_seen_in_a_layer(
     activation: Activation, check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ACTIVATIONS, activation, with_slope(activation, 1.01))  # type: ignore[arg-type]
+    monkeypatch.setitem(ACTIVATIONS, activation, with_slope(activation, 1.01))
 
     assert fails_in_a_layer(check(f"Gradients with {activation}, differences"))
     if activation in ("relu", "sigmoid"):
@@ -261,7 +262,7 @@ def test_a_wrong_share_of_dropout_and_a_wrong_scale_are_seen(
 ) -> None:
     from mnist_core.checks import steps
 
-    honest = steps.forward
+    honest = forward
 
     def drops_more(parameters: Any, inputs: Any, activation: Any, dropping: Any) -> mx.array:
         share, key = dropping
@@ -334,7 +335,7 @@ def test_a_report_that_the_weights_do_not_bear_out_is_seen(
 ) -> None:
     from mnist_core.training import trainer
 
-    honest = trainer.evaluate
+    honest = evaluate
 
     def embellished(logits: Any, labels: Any) -> Any:
         found = honest(logits, labels)
@@ -351,7 +352,7 @@ def test_a_report_that_the_weights_do_not_bear_out_is_seen(
 def test_a_run_that_leaves_the_path_of_numpy_names_where(
     check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(OPTIMIZERS, "sgd", with_rate(OPTIMIZERS["sgd"], 1.01))  # type: ignore[arg-type]
+    monkeypatch.setitem(OPTIMIZERS, "sgd", with_rate(OPTIMIZERS["sgd"], 1.01))
     result = check("200 batches as in NumPy")
 
     assert fails_in_a_layer(result)
@@ -412,7 +413,8 @@ def test_differences_are_relative_to_the_largest_value_of_an_array() -> None:
     theirs = [np.array([100.0, 0.0]), np.array([1.0, 2.1])]
     relative = partial(largest_relative, ours, theirs, ["first", "second"])
 
-    assert (relative().figure, relative().where) == (pytest.approx(0.1 / 2.1), "second")
+    assert relative().figure == pytest.approx(0.1 / 2.1)
+    assert relative().where == "second"
     assert largest_absolute(ours, theirs, ["a", "b"]).figure == pytest.approx(0.1)
     assert (
         largest_relative([np.zeros(2)], [np.zeros(2)], ["x"]).within(0.0).detail

@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from mnist_core.export import ExportError
 from mnist_core.export.export import export_run
 from mnist_core.store import RunRecord, RunState, RunStore
 
-WILD = {"pixel_scaling": "none", "learning_rate": 100, "activation": "leaky_relu"}
+WILD: dict[str, Any] = {"pixel_scaling": "none", "learning_rate": 100, "activation": "leaky_relu"}
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -79,7 +80,7 @@ def test_csv_of_a_diverged_run_has_words_that_read_as_numbers(
     ],
 )  # fmt: skip
 def test_jsonl_repeats_what_training_wrote(
-    tiny: Dataset, tmp_path: Path, values: dict[str, object]
+    tiny: Dataset, tmp_path: Path, values: dict[str, Any]
 ) -> None:
     record, events = keep_run(tmp_path, tiny, **values)
     export_run(RunStore(tmp_path), record, "jsonl", tmp_path / "run.jsonl")

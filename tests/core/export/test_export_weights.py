@@ -25,7 +25,9 @@ except ImportError:
 
 def logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The network's answers (examples, classes), relu between its layers, pixels from 0 to 1."""
-    values = images.reshape(len(images), -1).astype(np.float32) / 255
+    values: NDArray[np.float32] = images.reshape(len(images), -1).astype(np.float32) / np.float32(
+        255
+    )
     layers = len(weights) // 2
     for index in range(layers):
         values = values @ weights[f"layers.{index}.weight"].T + weights[f"layers.{index}.bias"]
@@ -134,7 +136,7 @@ def test_pytorch_loads_them_without_conversion(tiny: Dataset, tmp_path: Path) ->
     path = tmp_path / "model.safetensors"
     export_run(RunStore(tmp_path), record, "safetensors", path)
 
-    class Network(torch.nn.Module):  # type: ignore[misc,name-defined]
+    class Network(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             sizes = ((30, 8), (8, 6), (6, 4))

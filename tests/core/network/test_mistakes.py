@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mnist_core.network.mistakes import (
     ConfusedPair,
+    Labels,
     answer_changes,
     confused_pairs,
     confusion_matrix,
@@ -32,7 +34,9 @@ def test_the_matrix_counts_true_classes_in_rows() -> None:
 def test_the_matrix_is_a_count_of_pairs(count: int) -> None:
     random = np.random.default_rng(count)
     labels = random.integers(0, count, 500).astype(np.uint16)
-    predictions = random.integers(0, count, 500).astype(np.uint8 if count <= 256 else np.uint16)
+    predictions: Labels = random.integers(0, count, 500).astype(np.uint16)
+    if count <= 256:
+        predictions = predictions.astype(np.uint8)
     expected = np.zeros((count, count), np.int64)
     np.add.at(expected, (labels, predictions), 1)
     np.testing.assert_array_equal(confusion_matrix(labels, predictions, count), expected)
@@ -74,10 +78,15 @@ def test_the_most_confused_pairs_come_first_and_equals_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
-def test_mistakes_come_with_the_largest_loss_first(kind: type) -> None:
+def test_mistakes_come_with_the_largest_loss_first(
+    kind: type[np.float16] | type[np.float32],
+) -> None:
     labels = classes(0, 0, 0, 0, 0, 0, 0, 0)
     predictions = classes(1, 0, 1, 1, 2, 1, 0, 3)
-    losses = np.array([2, 99, np.nan, 2, np.inf, np.nan, np.nan, 7], kind)
+    values = [2, 99, np.nan, 2, np.inf, np.nan, np.nan, 7]
+    losses: NDArray[np.float16] | NDArray[np.float32] = np.array(values, np.float32)
+    if kind is np.float16:
+        losses = losses.astype(np.float16)
     assert mistakes(labels, predictions, losses).tolist() == [2, 5, 4, 7, 0, 3]
 
 

@@ -258,7 +258,7 @@ def test_times_never_go_back_with_the_clock(
 def full_database(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Say whether the database may not grow any more: SQLite finds the disk full then."""
     full = False
-    connect, write = recorder_module.connect, RunWriter.write
+    connect, write = database.connect, RunWriter.write
 
     def limited(path: Path) -> sqlite3.Connection:
         connection = connect(path)
@@ -386,7 +386,7 @@ def test_what_could_not_be_written_to_the_end_is_told_to_be_lost(
 def test_a_commit_that_fails_but_is_there_is_no_gap(
     store: RunStore, live: Live, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transaction, failed = recorder_module.transaction, 0
+    transaction, failed = database.transaction, 0
 
     def failing_after(connection: sqlite3.Connection) -> object:
         nonlocal failed

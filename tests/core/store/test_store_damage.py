@@ -328,7 +328,7 @@ def test_a_database_without_its_log_is_read_as_immutable(
         return connect(place, **options)  # type: ignore[call-overload, no-any-return]
 
     monkeypatch.setattr(database, "may_write", lambda home, path: False)
-    monkeypatch.setattr(database.sqlite3, "connect", without_side_files)
+    monkeypatch.setattr(sqlite3, "connect", without_side_files)
     opened = open_database(copy)
     assert opened.read_only
     assert opened.connection.execute("SELECT count(*) FROM runs").fetchone() == (6,)

@@ -12,11 +12,12 @@ import pytest
 from helpers.spoilt_updates import die, overflow, spoil_updates
 from mnist_core.backend.backend import configure
 from mnist_core.data.dataset import Dataset, Examples
-from mnist_core.data.registry import read_folder
+from mnist_core.data.idx import read_folder
 from mnist_core.data.synthetic import draw_digits
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
+    DivergenceReason,
     EpochCompleted,
     Event,
     GiveUp,
@@ -33,7 +34,6 @@ from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparamet
 from mnist_core.recipe.presets import presets
 from mnist_core.training.divergence import (
     DivergenceGuard,
-    DivergenceReason,
     chance_accuracy,
     likely_cause,
 )

@@ -320,8 +320,14 @@ def test_words_of_marks_are_plain_text() -> None:
 def test_two_kinds_of_values_have_an_axis_each() -> None:
     norm = curve(np.linspace(1, 100, 50), "norm")
     rate = curve([0.1] * 25 + [0.05] * 25, "rate", LineStyle.DASHED, right=True)
-    axes = {"y": YAxis(scale=Scale.LOG), "right": YAxis(include=0)}
-    picture = compose(Plot([rate, norm], XAxis(end=50), **axes, cursor=40), 60, 14)
+    plot = Plot(
+        [rate, norm],
+        XAxis(end=50),
+        y=YAxis(scale=Scale.LOG),
+        right=YAxis(include=0),
+        cursor=40,
+    )
+    picture = compose(plot, 60, 14)
     rows, area = picture.text(), picture.area
     assert area is not None
     assert area.right is not None

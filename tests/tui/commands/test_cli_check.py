@@ -195,7 +195,7 @@ def test_a_broken_optimizer_exits_1_and_names_the_layer(
         wrong = settings._replace(learning_rate=1.01 * settings.learning_rate)
         return honest.apply(parameter, gradient, remembered, wrong)
 
-    monkeypatch.setitem(OPTIMIZERS, "sgd", replace(honest, apply=apply))  # type: ignore[arg-type]
+    monkeypatch.setitem(OPTIMIZERS, "sgd", replace(honest, apply=apply))
     numpy_only = trajectory.CHECKS[:1]
     assert real([*optimizer_updates.CHECKS, *numpy_only]) == 1
 
@@ -218,7 +218,7 @@ def test_a_broken_sigmoid_exits_1_and_names_the_layer(
     sigmoid = mx.custom_function(mx.sigmoid)
     # The factor 1 - s is missing.
     sigmoid.vjp(lambda x, cotangent, s: cotangent * s)
-    monkeypatch.setitem(ACTIVATIONS, "sigmoid", sigmoid)  # type: ignore[arg-type]
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", sigmoid)
     assert real(gradients.CHECKS) == 1
 
     out = capsys.readouterr().out

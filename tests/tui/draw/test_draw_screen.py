@@ -17,9 +17,8 @@ from helpers.scripted import ScriptedRuns, digits, loaded
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.draw.canvas import Canvas, Tool
-from mnist_tui.draw.class_bars import ClassBars
 from mnist_tui.draw.draw_screen import DrawScreen
-from mnist_tui.draw.seen_digit import SeenDigit
+from mnist_tui.draw.reading import ClassBars, SeenDigit
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.train.train_screen import TrainScreen
@@ -66,6 +65,10 @@ async def shown(lab: AppHarness) -> DrawScreen:
     return screen
 
 
+def tool_of(screen: DrawScreen) -> Tool:
+    return canvas_of(screen).tool
+
+
 def canvas_of(screen: DrawScreen) -> Canvas:
     return screen.query_one(Canvas)
 
@@ -110,12 +113,12 @@ async def test_keys_draw_and_the_model_answers_at_each_step(bench: OpenBench) ->
         assert canvas.cursor == (14, 10)
         assert canvas.drawing.is_blank
         await lab.pilot.press("space", "down", "down", "j", "j", "j", "j")
-        assert canvas.tool is Tool.PEN
+        assert tool_of(screen) is Tool.PEN
         assert (canvas.drawing.ink[10:17, 14] > 200).all()
         assert best(screen) == 1
         assert "▸ 1 " in lab.text()
         await lab.pilot.press("space", "h", "left", "right", "l", "l")
-        assert canvas.tool is Tool.NONE
+        assert tool_of(screen) is Tool.NONE
         assert canvas.drawing.ink[:, 18:].max() == 0
 
 
@@ -138,11 +141,11 @@ async def test_the_eraser_undo_and_clear(bench: OpenBench) -> None:
         line = canvas.drawing.ink
         assert "Undo" in lab.footer()
         await lab.pilot.press("x", *["left"] * 6)
-        assert canvas.tool is Tool.ERASER
+        assert tool_of(screen) is Tool.ERASER
         assert canvas.drawing.is_blank
         assert best(screen) is None
         await lab.pilot.press("u")
-        assert canvas.tool is Tool.NONE
+        assert tool_of(screen) is Tool.NONE
         np.testing.assert_array_equal(canvas.drawing.ink, line)
         await lab.pilot.press("c")
         assert canvas.drawing.is_blank
@@ -152,7 +155,7 @@ async def test_the_eraser_undo_and_clear(bench: OpenBench) -> None:
         assert canvas.drawing.is_blank
         assert "Undo" not in lab.footer()
         await lab.pilot.press("backspace")
-        assert canvas.tool is Tool.ERASER
+        assert tool_of(screen) is Tool.ERASER
 
 
 async def test_the_left_button_draws_quick_strokes_without_holes(bench: OpenBench) -> None:

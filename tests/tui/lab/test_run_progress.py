@@ -65,7 +65,8 @@ def progress() -> RunProgress:
 
 
 def places(series: Series, axis: str) -> list[float]:
-    return series.x(axis).tolist()
+    values: list[float] = series.x(axis).tolist()
+    return values
 
 
 def test_a_changed_batch_size_moves_epochs_and_end(progress: RunProgress) -> None:

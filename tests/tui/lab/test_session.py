@@ -83,9 +83,9 @@ def run_to_first_epoch(laboratory: Laboratory, hyperparameters: Hyperparameters)
 def test_it_is_loading_until_there_are_data(tmp_path: Path) -> None:
     made = Laboratory(tmp_path / "home")
     made.session.data.load()
-    assert made.session.state is State.LOADING
+    before = made.session.state
     made.session.tick()
-    assert made.session.state is State.IDLE
+    assert (before, made.session.state) == (State.LOADING, State.IDLE)
     assert made.session.samples is not None
 
 
@@ -162,10 +162,15 @@ def test_one_more_epoch_goes_on_after_the_end(laboratory: Laboratory) -> None:
     laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     progress = laboratory.session.progress
-    laboratory.session.one_more_epoch()
-    laboratory.tick_until(lambda s: s.state is State.COMPLETED and s.progress is progress
-                          and len(s.progress.train_loss) == 12)  # fmt: skip
     assert progress is not None
+    laboratory.session.one_more_epoch()
+
+    def has_gone_on(session: Session) -> bool:
+        going_on = session.progress
+        finished = session.state is State.COMPLETED and going_on is progress
+        return finished and going_on is not None and len(going_on.train_loss) == 12
+
+    laboratory.tick_until(has_gone_on)
     assert progress.planned_epochs == 3
     assert list(progress.train_loss.x("step")) == list(range(1, 13))
 

@@ -10,13 +10,26 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.events import MouseScrollDown
+from textual.strip import Strip
 
 from mnist_tui.mistakes.confusion_matrix import NO_ROOM, ConfusionMatrix
-from mnist_tui.mistakes.matrix_layout import LEVELS, MatrixCounts, minimum_height, minimum_width
+from mnist_tui.mistakes.matrix_layout import LEVELS, MatrixCounts
 from mnist_tui.settings.themes import DARK, LIGHT
 
 SIZES = [(20, 8), (31, 9), (44, 20), (60, 14), (80, 24), (120, 40)]
 DIGITS = [str(digit) for digit in range(10)]
+WIDTH, HEIGHT = 71, 15
+"""Cells in which ten classes with totals of four digits stand whole."""
+
+
+class CountingMatrix(ConfusionMatrix):
+    """Counts the lines that are drawn."""
+
+    lines_drawn = 0
+
+    def render_line(self, y: int) -> Strip:
+        self.lines_drawn += 1
+        return super().render_line(y)
 
 
 class MatrixApp(App[None]):
@@ -28,14 +41,14 @@ class MatrixApp(App[None]):
         self.chosen: list[tuple[int | None, int | None]] = []
 
     def compose(self) -> ComposeResult:
-        yield ConfusionMatrix(empty="Counts appear here.")
+        yield CountingMatrix(empty="Counts appear here.")
 
     def on_confusion_matrix_chosen(self, event: ConfusionMatrix.Chosen) -> None:
         self.chosen.append((event.true, event.predicted))
 
     @property
-    def matrix(self) -> ConfusionMatrix:
-        return self.query_one(ConfusionMatrix)
+    def matrix(self) -> CountingMatrix:
+        return self.query_one(CountingMatrix)
 
     @property
     def lines(self) -> list[str]:
@@ -70,8 +83,7 @@ async def test_a_matrix_that_fits_shows_every_count_and_every_total() -> None:
     matrix[4, 9] = 123
     matrix[7, :] = 0
     app = MatrixApp()
-    size = minimum_width(10, 1200), minimum_height(10)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
         assert "Counts appear here." in app.whole
         app.matrix.show(matrix, DIGITS)
         await pilot.pause()
@@ -95,8 +107,7 @@ async def test_a_matrix_that_fits_shows_every_count_and_every_total() -> None:
 
 
 async def test_one_cell_less_than_the_minimum_hides_something_and_says_so() -> None:
-    width, height = minimum_width(10, 1200), minimum_height(10)
-    for size in ((width - 1, height), (width, height - 1)):
+    for size in ((WIDTH - 1, HEIGHT), (WIDTH, HEIGHT - 1)):
         app = MatrixApp()
         async with app.run_test(size=size) as pilot:
             app.matrix.show(counts(10), DIGITS)
@@ -123,9 +134,9 @@ async def test_every_size_shows_whole_numbers_and_says_what_is_hidden(
             rows = [line for line in rows if not {"hidden", "→", "of"} & set(line.split())]
             seen_rows = []
             for line in rows:
-                row, *numbers = line.split()
-                seen_rows.append(int(row))
-                shown = [str(n) if n else "·" for n in matrix[int(row), seen_columns]]
+                label, *numbers = line.split()
+                seen_rows.append(int(label))
+                shown = [str(n) if n else "·" for n in matrix[int(label), seen_columns]]
                 assert numbers[: len(shown)] == shown
             assert seen_rows
             assert seen_columns

@@ -1,6 +1,7 @@
 """The gallery on a bare app: what is drawn, how little is drawn, keys and mouse."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,11 +10,31 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.events import MouseScrollDown
 from textual.geometry import Offset
+from textual.strip import Strip
 
-from mnist_tui.mistakes.gallery import Gallery, Tiles
-from mnist_tui.mistakes.gallery_layout import GalleryLayout, lay_out
+from mnist_tui.mistakes import gallery
+from mnist_tui.mistakes.gallery import Gallery
+from mnist_tui.mistakes.gallery_drawing import GalleryLayout, Tiles, draw_tile, lay_out
 
 DIGITS = tuple("0123456789")
+
+
+class CountingGallery(Gallery):
+    """Counts the lines that are drawn."""
+
+    lines_drawn = 0
+
+    def render_line(self, y: int) -> Strip:
+        self.lines_drawn += 1
+        return super().render_line(y)
+
+
+@pytest.fixture
+def tile_drawn(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """What draws a tile, called as ever; it counts how often."""
+    counting = Mock(wraps=draw_tile)
+    monkeypatch.setattr(gallery, "draw_tile", counting)
+    return counting
 
 
 class GalleryApp(App[None]):
@@ -23,7 +44,7 @@ class GalleryApp(App[None]):
         self.chosen: list[int] = []
 
     def compose(self) -> ComposeResult:
-        yield Gallery()
+        yield CountingGallery()
 
     def on_gallery_moved(self, event: Gallery.Moved) -> None:
         self.moved.append(event.index)
@@ -32,8 +53,8 @@ class GalleryApp(App[None]):
         self.chosen.append(event.index)
 
     @property
-    def gallery(self) -> Gallery:
-        return self.query_one(Gallery)
+    def gallery(self) -> CountingGallery:
+        return self.query_one(CountingGallery)
 
     @property
     def lines(self) -> list[str]:
@@ -116,7 +137,9 @@ async def test_without_rows_there_is_a_sentence(empty: str) -> None:
         assert (app.moved, app.chosen) == ([], [])
 
 
-async def test_ten_thousand_samples_cost_no_more_than_those_in_view() -> None:
+async def test_ten_thousand_samples_cost_no_more_than_those_in_view(
+    tile_drawn: Mock,
+) -> None:
     app = GalleryApp()
     async with app.run_test(size=(80, 30)) as pilot:
         gallery = app.gallery
@@ -124,30 +147,32 @@ async def test_ten_thousand_samples_cost_no_more_than_those_in_view() -> None:
         await pilot.pause()
         # A repaint after the layout may draw the view twice; never more than is in view.
         in_view = app.across * 5
-        assert 0 < gallery.tiles_drawn <= 2 * in_view
+        assert 0 < tile_drawn.call_count <= 2 * in_view
         assert gallery.lines_drawn <= 3 * gallery.size.height
 
-        tiles_before, lines_before = gallery.tiles_drawn, gallery.lines_drawn
+        tiles_before, lines_before = tile_drawn.call_count, gallery.lines_drawn
         await pilot.press("right")
         await pilot.pause()
-        assert gallery.tiles_drawn - tiles_before == 2
+        assert tile_drawn.call_count - tiles_before == 2
         assert 0 < gallery.lines_drawn - lines_before < gallery.size.height
 
-        before = gallery.tiles_drawn
+        before = tile_drawn.call_count
         await pilot.press("end")
         await pilot.pause()
         assert gallery.current == 9999
-        assert gallery.tiles_drawn - before <= 2 * in_view
+        assert tile_drawn.call_count - before <= 2 * in_view
 
 
-async def test_scrolling_through_all_samples_does_not_keep_them_all() -> None:
+async def test_scrolling_through_all_samples_does_not_keep_them_all(
+    tile_drawn: Mock,
+) -> None:
     app = GalleryApp()
     async with app.run_test(size=(40, 12)):
         app.gallery.show(tiles(2000))
         for _ in range(60):
             app.gallery.action_move_page(1)
             assert "▌" in app.text
-        assert app.gallery.tiles_drawn > 60
+        assert tile_drawn.call_count > 60
         assert len(app.gallery._drawn) < 60
 
 
@@ -211,7 +236,7 @@ async def test_the_scrollbar_hides_nothing_of_the_last_tile(width: int) -> None:
     app = GalleryApp()
     async with app.run_test(size=(width, 20)) as pilot:
         app.gallery.show(tiles(50))
-        app.gallery.put_cursor_on(app.across - 1)
+        app.gallery.action_move(app.across - 1)
         await pilot.pause()
         assert app.gallery.show_vertical_scrollbar
         screen = [strip.text for strip in app.screen._compositor.render_strips()]
@@ -301,17 +326,6 @@ async def test_other_answers_keep_the_scroll() -> None:
         assert gallery.scroll_offset.y == 0, "the user looks elsewhere than at the cursor"
 
 
-async def test_the_cursor_can_be_put_on_a_sample() -> None:
-    app = GalleryApp()
-    async with app.run_test(size=(60, 20)) as pilot:
-        assert not app.gallery.put_cursor_on(5)
-        app.gallery.show(tiles(100, [3, 5, 90]))
-        assert app.gallery.put_cursor_on(90)
-        assert not app.gallery.put_cursor_on(4)
-        await pilot.pause()
-        assert (app.gallery.current, app.moved) == (90, [3, 90])
-
-
 async def test_the_style_can_be_changed() -> None:
     app = GalleryApp()
     async with app.run_test(size=(60, 20)):
@@ -347,7 +361,7 @@ async def test_class_names_from_outside_are_drawn_as_plain_text() -> None:
         assert "\x1b" not in app.text
 
 
-async def test_a_change_of_size_or_theme_draws_anew() -> None:
+async def test_a_change_of_size_or_theme_draws_anew(tile_drawn: Mock) -> None:
     app = GalleryApp()
     async with app.run_test(size=(60, 20)) as pilot:
         app.gallery.show(tiles(100))
@@ -360,11 +374,11 @@ async def test_a_change_of_size_or_theme_draws_anew() -> None:
         assert "▌" in app.text
         assert app.gallery.max_scroll_y > 0
 
-        before = app.gallery.tiles_drawn
+        before = tile_drawn.call_count
         app.theme = "textual-light"
         await pilot.pause()
         assert "▌" in app.text
-        assert app.gallery.tiles_drawn > before
+        assert tile_drawn.call_count > before
 
 
 async def test_a_view_that_is_too_small_says_so() -> None:

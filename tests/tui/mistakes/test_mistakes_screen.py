@@ -76,7 +76,7 @@ async def test_a_cell_shows_its_samples_and_escape_all_mistakes(bench: OpenBench
         await lab.until(lambda: "3 as 4" in title(screen))
         assert title(screen) == "Wrong · 3 as 4 · 1 of 30 test · epoch 3"
         assert screen.query_one(Gallery).current == 3
-        assert lab.app.focused is screen.query_one(Gallery)
+        assert lab.focused() is screen.query_one(Gallery)
         assert matrix.selected == (3, 4)
         await lab.pilot.press("escape")
         assert title(screen).startswith("Wrong · 10 of 30")
@@ -108,7 +108,7 @@ async def test_the_filter_is_applied_while_it_is_typed(bench: OpenBench) -> None
         assert "There is nothing called 'size' here" in lab.text()
         assert title(screen).startswith("Wrong · 1 of 30")
         await lab.pilot.press("ctrl+u", *"index:4", "enter")
-        assert lab.app.focused is screen.query_one(Gallery)
+        assert lab.focused() is screen.query_one(Gallery)
         assert screen.query_one(Gallery).current == 4
         await lab.pilot.press("escape")
         assert title(screen).startswith("Wrong · 10 of 30")
@@ -226,10 +226,10 @@ async def test_other_sizes(bench: OpenBench, size: tuple[int, int]) -> None:
         screen = await trained(lab)
         assert "Wrong · 10 of 30" in lab.text()
         await lab.pilot.press("m")
-        assert lab.app.focused is screen.query_one(ConfusionMatrix)
+        assert lab.focused() is screen.query_one(ConfusionMatrix)
         assert "Confusion · epoch 3" in lab.text()
         await lab.pilot.press("enter")
-        assert lab.app.focused is screen.query_one(Gallery)
+        assert lab.focused() is screen.query_one(Gallery)
 
 
 async def test_the_mouse_chooses_cells_pairs_and_samples(bench: OpenBench) -> None:

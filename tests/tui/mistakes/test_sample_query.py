@@ -8,9 +8,16 @@ import pytest
 from mnist_core.data.dataset import Examples
 from mnist_core.store import StoredAnswers
 from mnist_core.store.answers import AnswerHistory
-from mnist_tui.mistakes.labelled_answers import LabelledAnswers
-from mnist_tui.mistakes.sample_filter import FilterError, SampleFilter, parse_sample_filter
-from mnist_tui.mistakes.sample_query import Kind, Order, SampleQuery, rows
+from mnist_tui.mistakes.sample_query import (
+    FilterError,
+    Kind,
+    LabelledAnswers,
+    Order,
+    SampleFilter,
+    SampleQuery,
+    parse_sample_filter,
+    rows,
+)
 
 NAMES = ("cat", "dog", "1")
 LABELS = np.array([0, 0, 0, 1, 1, 1, 2, 2], np.uint16)
@@ -158,7 +165,9 @@ def test_what_another_run_sees_differently(labelled: LabelledAnswers) -> None:
     theirs = np.array([0, 1, 1, 1, 1, 0, 2, 2], np.uint8)
 
     def shown(kind: Kind) -> list[int]:
-        return rows(SampleQuery(kind=kind, order=Order.INDEX), labelled, None, theirs).tolist()
+        query = SampleQuery(kind=kind, order=Order.INDEX)
+        found: list[int] = rows(query, labelled, None, theirs).tolist()
+        return found
 
     assert shown(Kind.ONLY_OURS) == [1]
     assert shown(Kind.ONLY_THEIRS) == [3, 7]

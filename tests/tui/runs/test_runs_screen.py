@@ -54,7 +54,7 @@ class BareApp(App[None]):
         self.asked.append(event)
 
 
-class RunsLab(Lab):
+class RunsLab(Lab[BareApp]):
     """The app under Pilot."""
 
     def __init__(self, app: BareApp, pilot: Pilot[None]) -> None:
@@ -62,6 +62,10 @@ class RunsLab(Lab):
         self.pilot = pilot
         self.store = app.store
         self.screen = app.runs_screen
+
+    def marked(self) -> tuple[str, ...]:
+        """The ids of the marked runs, now."""
+        return self.app.marks.ids
 
     @property
     def table(self) -> RunsTable:
@@ -301,7 +305,7 @@ async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
         await here.press("down", "space", "P", "ctrl+d")
         assert here.names() == ["third", "first"]
         assert here.current.name == "first"
-        assert here.app.marks.ids == ()
+        assert here.marked() == ()
         assert here.app.marks.pinned is None
         assert "Deleted second. u brings it back." in here.said()
         await here.press("ctrl+d")
@@ -313,7 +317,7 @@ async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
         await here.press("u")
         assert here.names() == ["third", "second", "first"]
         assert here.current.name == "second"
-        assert here.app.marks.ids == ("bbbb",)
+        assert here.marked() == ("bbbb",)
         assert here.app.marks.pinned == "bbbb"
         assert "Undo" not in here.footer()
         await here.press("u")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mnist_core.data.drawn_digit import resample
 from mnist_tui.text.digits import (
     ASCII_RAMP,
     PICTURE_STYLES,
@@ -9,7 +10,6 @@ from mnist_tui.text.digits import (
     drawn_size,
     fit,
     render,
-    resample,
     shared_box,
     without_shared_margin,
 )

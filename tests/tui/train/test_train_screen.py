@@ -97,9 +97,9 @@ async def test_restart_asks_once_and_keeps_a_ghost(bench: OpenBench) -> None:
         await lab.pilot.press("r")
         assert isinstance(lab.app.screen, Question)
         await lab.pilot.press("escape")
-        assert lab.session.state is State.RUNNING
+        assert lab.state() is State.RUNNING
         await lab.pilot.press("r", "enter")
-        assert lab.session.state is State.STOPPING
+        assert lab.state() is State.STOPPING
         assert "stopping" in lab.text()
         lab.runs.gate.set()
         await lab.until_state(State.COMPLETED)
@@ -162,12 +162,12 @@ async def test_quitting_while_training_asks_then_stops_and_keeps(
         await lab.pilot.press("ctrl+q")
         assert len(lab.app.screen_stack) == 2, "a second question must not pile up"
         await lab.pilot.press("escape")
-        assert lab.session.state is State.RUNNING
+        assert lab.state() is State.RUNNING
         await lab.pilot.press("ctrl+q", "enter")
         lab.runs.gate.set()
         await lab.until(lambda: not lab.app.is_running)
         assert lab.app.return_code == 0
-        assert lab.session.state is State.STOPPED
+        assert lab.state() is State.STOPPED
 
 
 async def test_quitting_when_idle_needs_no_question(bench: OpenBench) -> None:
@@ -284,7 +284,8 @@ async def test_data_that_only_stand_in_can_be_asked_for_again(bench: OpenBench) 
         assert "Retry data" in lab.footer()
         lab.loader = loaded(digits(name="mnist"))
         await lab.pilot.press("u")
-        await lab.until(lambda: "mnist" in lab.session.data.dataset.name)
+        data = lab.session.data
+        await lab.until(lambda: data.dataset is not None and "mnist" in data.dataset.name)
         assert "synthetic" not in lab.text()
         assert "Retry data" not in lab.footer()
 
@@ -320,7 +321,7 @@ async def test_resizing_while_training_changes_nothing_but_the_layout(
         for size in ((80, 24), (30, 8), (200, 60), (1, 1), (120, 40)):
             await lab.pilot.resize_terminal(*size)
             await lab.pilot.pause()
-        assert lab.session.state is State.RUNNING
+        assert lab.state() is State.RUNNING
         assert lab.app.screen.query_one("#charts").size.width > 20
 
 
@@ -333,8 +334,10 @@ async def test_an_unchanged_screen_is_not_redrawn(
         await lab.until_state(State.COMPLETED)
         chart = lab.app.screen.query_one("#loss", Chart)
         drawn = drawings[chart]
+        screen = lab.app.screen
+        assert isinstance(screen, TrainScreen)
         for _ in range(5):
-            lab.app.screen._tick()
+            screen._tick()
             await lab.pilot.pause()
         assert drawings[chart] == drawn
 

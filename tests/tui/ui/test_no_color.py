@@ -54,14 +54,16 @@ async def test_no_screen_has_a_colour(tmp_path: Path) -> None:
 
 async def test_the_focus_is_a_heavy_border(tmp_path: Path) -> None:
     async with opened(tmp_path) as lab:
-        loss = lab.app.screen.query_one("#loss")
-        form = lab.app.screen.query_one("#form")
-        assert loss.styles.border_top[0] == "heavy"
-        assert form.styles.border_top[0] == "round"
+
+        def border(part: str) -> str:
+            return lab.app.screen.query_one(part).styles.border_top[0]
+
+        assert border("#loss") == "heavy"
+        assert border("#form") == "round"
         await lab.pilot.press("e")
         await lab.pilot.pause()
-        assert loss.styles.border_top[0] == "round"
-        assert form.styles.border_top[0] == "heavy"
+        assert border("#loss") == "round"
+        assert border("#form") == "heavy"
 
 
 async def test_cursors_are_reversed(tmp_path: Path) -> None:

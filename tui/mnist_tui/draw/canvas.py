@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from mnist_core.data.drawn_digit import Drawing, Point
 from mnist_tui.text.digits import PictureStyle, drawn_size, render
-from mnist_tui.ui.drawn import Drawn
+from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import picture_lines
 
 
@@ -69,7 +69,7 @@ class Tool(StrEnum):
 _GLYPHS = {Tool.NONE: "┼", Tool.PEN: "●", Tool.ERASER: "○"}
 
 
-class Canvas(Drawn, can_focus=True):
+class Canvas(DrawnWidget, can_focus=True):
     """Draws a `Drawing` and takes strokes: the left button inks, the right one or shift erases."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"canvas--paper", "canvas--cursor"}

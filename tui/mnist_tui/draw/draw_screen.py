@@ -14,9 +14,8 @@ from textual.screen import Screen
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.drawn_digit import normalised
 from mnist_tui.draw.canvas import Canvas, Tool
-from mnist_tui.draw.class_bars import ClassBars
 from mnist_tui.draw.current_model import CurrentModel, Model
-from mnist_tui.draw.seen_digit import SeenDigit
+from mnist_tui.draw.reading import ClassBars, SeenDigit
 from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.digits import PictureStyle, style_after

@@ -10,29 +10,30 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.color import Color
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.mistakes.matrix_drawing import Cell, MatrixDrawing, MatrixStyles, MatrixView
+from mnist_tui.mistakes.matrix_drawing import (
+    Cell,
+    MatrixDrawing,
+    MatrixStyles,
+    MatrixView,
+    cell_text,
+    shades,
+)
 from mnist_tui.mistakes.matrix_layout import (
     HEADER_LINES,
-    LEVELS,
     MatrixCounts,
     MatrixLayout,
     Part,
     arrange,
 )
-from mnist_tui.mistakes.matrix_text import cell_text
 from mnist_tui.text.visible_text import in_middle
 
 NO_ROOM = "Too small for the matrix."
-_STRONGEST = 0.45
-"""How far the strongest shade goes from the background to its hue: a number on it stays legible."""
-_WEAKEST = 0.1
 
 
 class ConfusionMatrix(Widget, can_focus=True):
@@ -107,8 +108,6 @@ class ConfusionMatrix(Widget, can_focus=True):
         self._left = 0
         self._styles: dict[bool, MatrixStyles] = {}
         """With the focus and without."""
-        self.lines_drawn = 0
-        """How many lines were drawn so far, to see that a move draws few."""
 
     @property
     def cursor(self) -> Cell:
@@ -303,7 +302,6 @@ class ConfusionMatrix(Widget, can_focus=True):
         self._styles = {}
 
     def render_line(self, y: int) -> Strip:
-        self.lines_drawn += 1
         width, base = self.size.width, self.rich_style
         if self.has_focus not in self._styles:
             self._styles[self.has_focus] = self._read_styles()
@@ -328,34 +326,21 @@ class ConfusionMatrix(Widget, can_focus=True):
                 reverse=whole.reverse,
             )
 
-        count = self.get_component_styles("confusion-matrix--count").color
         cursor = part("cursor" if self.has_focus else "cursor-away")
         return MatrixStyles(
             axes=part("axes"),
             name=part("name"),
             cursor_name=part("cursor-name"),
             zero=part("zero"),
-            right=self._shades("right", count),
-            wrong=self._shades("wrong", count),
+            right=self._shades("right"),
+            wrong=self._shades("wrong"),
             total=part("total"),
             bracket=part("selected"),
             cursor=cursor,
             words=part("words"),
         )
 
-    def _shades(self, name: str, text: Color) -> tuple[Style, ...]:
-        """The styles of counts over a hue, from level 0 on: its colour, ever less background."""
+    def _shades(self, name: str) -> tuple[Style, ...]:
         hue = self.get_component_styles(f"confusion-matrix--{name}").color
-        _, background = self.background_colors
-        if hue.ansi is not None or background.ansi is not None:
-            # A terminal's own colours cannot be mixed.
-            return (Style(color=hue.rich_color),) * (LEVELS + 1)
-        step = (_STRONGEST - _WEAKEST) / (LEVELS - 1)
-        amounts = (_WEAKEST + step * level for level in range(LEVELS))
-        return (
-            Style(color=text.rich_color),
-            *(
-                Style(color=text.rich_color, bgcolor=background.blend(hue, amount).rich_color)
-                for amount in amounts
-            ),
-        )
+        text = self.get_component_styles("confusion-matrix--count").color
+        return shades(hue, text, self.background_colors[1])

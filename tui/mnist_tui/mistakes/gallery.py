@@ -1,7 +1,6 @@
 """The gallery: samples as a grid of small pictures, of which only those in view are drawn."""
 
 import textwrap
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,36 +15,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mnist_tui.mistakes.gallery_layout import GalleryLayout, lay_out
-from mnist_tui.text import numbers
+from mnist_tui.mistakes.gallery_drawing import GalleryLayout, Tiles, TileStyles, draw_tile, lay_out
 from mnist_tui.text.digits import PictureStyle, render, shared_box
 from mnist_tui.text.visible_text import visible
-from mnist_tui.ui.sample_sheet import centred, label_lines, picture_lines
+from mnist_tui.ui.sample_sheet import picture_lines
 
-_LEFT_EDGE, _RIGHT_EDGE = "▌", "▐"
-"""They mark the cursor's tile, also where there are no colours."""
 _TOO_SMALL = "Too small here to show a digit."
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tiles:
-    """The samples of a gallery. Arrays with `n` entries hold all samples, shown or not."""
-
-    images: NDArray[np.uint8]
-    """(n, height, width)."""
-    labels: NDArray[np.uint16] | NDArray[np.uint8]
-    """(n,), indices into `class_names`."""
-    predictions: NDArray[np.uint16] | NDArray[np.uint8] | None
-    """(n,); None before any model has answered."""
-    confidences: NDArray[np.float32] | None
-    """(n,), from 0 to 1, each that of the prediction."""
-    class_names: tuple[str, ...]
-    """As they came; the gallery makes them safe to draw."""
-    dark_on_light: bool
-    rows: NDArray[np.intp]
-    """(shown,), the indices of the samples to show, in their order."""
-    empty: str = ""
-    """The sentence that stands there while `rows` is empty."""
 
 
 class Gallery(ScrollView, can_focus=True):
@@ -101,7 +76,6 @@ class Gallery(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._tiles: Tiles | None = None
-        self._names: tuple[str, ...] = ()
         self._boxed: NDArray[np.uint8] | None = None
         """The images without the margin that all of them share."""
         self._cursor = 0
@@ -113,10 +87,6 @@ class Gallery(ScrollView, can_focus=True):
         self._drawn: dict[int, list[list[Segment]]] = {}
         """The lines of tiles by position, those in view and few others."""
         self._styles: dict[str, Style] = {}
-        self.lines_drawn = 0
-        """How many lines were drawn so far, to see that it is never all of them."""
-        self.tiles_drawn = 0
-        """How many tiles were drawn so far."""
 
     # -- what is shown ---------------------------------------------------------------------------
 
@@ -152,7 +122,6 @@ class Gallery(ScrollView, can_focus=True):
         in_view = 0 <= offset < max(1, self.size.height)
         at_top = self.scroll_offset.y == 0
         self._tiles = tiles
-        self._names = tuple(map(visible, tiles.class_names))
         places = np.flatnonzero(tiles.rows == (-1 if self._sample is None else self._sample))
         if len(places):
             self._cursor = int(places[0])
@@ -170,15 +139,6 @@ class Gallery(ScrollView, can_focus=True):
         if style != self._picture_style:
             self._picture_style = style
             self._redraw()
-
-    def put_cursor_on(self, index: int) -> bool:
-        """Go to a sample by its index among all samples; False when it is not shown."""
-        if self._tiles is None:
-            return False
-        places = np.flatnonzero(self._tiles.rows == index)
-        if len(places):
-            self._move_to(int(places[0]))
-        return len(places) > 0
 
     # -- moving ----------------------------------------------------------------------------------
 
@@ -270,9 +230,9 @@ class Gallery(ScrollView, can_focus=True):
     def _lay_out(self) -> None:
         """Find the measures of the grid, and forget what was drawn."""
         self._grid = None
-        if self._boxed is not None:
+        if self._tiles is not None and self._boxed is not None:
             height, width = self._boxed.shape[1:]
-            longest = max(map(cell_len, self._names), default=1)
+            longest = max((cell_len(visible(n)) for n in self._tiles.class_names), default=1)
             self._grid = lay_out(*self._view, (height, width), longest)
         height = self._grid.height(self._count) if self._grid else 0
         self.virtual_size = Size(self._view.width, height)
@@ -300,7 +260,6 @@ class Gallery(ScrollView, can_focus=True):
         last = min(first + self._grid.across, self._count)
         if first >= last:
             return Strip.blank(width, base)
-        self.lines_drawn += 1
         self._draw_tiles(first, last)
         segments = [part for position in range(first, last) for part in self._drawn[position][line]]
         return Strip(segments).adjust_cell_length(width, base)
@@ -335,53 +294,21 @@ class Gallery(ScrollView, can_focus=True):
             self._picture_style,
             dark_on_light=self._tiles.dark_on_light,
         )
-        for place, position in enumerate(missing):
-            ground = self._style("cursor") if position == self._cursor else self.rich_style
+        for place, (position, index) in enumerate(zip(missing, indices, strict=True)):
+            with_cursor = position == self._cursor
+            ground = self._style("cursor") if with_cursor else self.rich_style
             paper = Style(bgcolor=ground.bgcolor)
             ink = self._style("ink") + paper
-            lines = list(picture_lines(pictures, place, ink, ink))
-            self._drawn[position] = self._tile(position, int(indices[place]), lines, paper)
-        self.tiles_drawn += len(missing)
-
-    def _tile(
-        self, position: int, index: int, picture: list[list[Segment]], paper: Style
-    ) -> list[list[Segment]]:
-        """The lines of one tile: the picture, its labels, and blanks up to the next tile."""
-        tiles, layout = self._tiles, self._grid
-        assert tiles is not None
-        assert layout is not None
-        true = int(tiles.labels[index])
-        predicted = true if tiles.predictions is None else int(tiles.predictions[index])
-        confidence = (
-            "" if tiles.confidences is None else numbers.percent(float(tiles.confidences[index]))
-        )
-        label = self._style("label" if predicted == true else "wrong") + paper
-        inner = layout.label_width
-        lines = [centred(segments, layout.columns, inner) for segments in picture]
-        lines += [
-            centred([Segment(text, label)], cell_len(text), inner)
-            for text in label_lines(
-                self._class_name(true),
-                self._class_name(predicted),
-                layout.label_rows,
-                inner,
-                confidence,
+            styles = TileStyles(
+                label=self._style("wrong" if self._tiles.is_wrong(index) else "label") + paper,
+                edge=self._style("cursor") + paper,
+                paper=paper,
+                ground=self.rich_style,
             )
-        ]
-        left, right = " ", " "
-        if position == self._cursor:
-            left, right = _LEFT_EDGE, _RIGHT_EDGE
-        edge = self._style("cursor") + paper
-        framed = [
-            [
-                Segment(left, edge),
-                *Segment.apply_style(segments, paper),
-                Segment(right, edge),
-            ]
-            for segments in lines
-        ]
-        blank = [Segment(" " * layout.tile_width, self.rich_style)]
-        return framed + [blank] * (layout.tile_height - len(framed))
-
-    def _class_name(self, label: int) -> str:
-        return self._names[label] if label < len(self._names) else str(label)
+            self._drawn[position] = draw_tile(
+                list(picture_lines(pictures, place, ink, ink)),
+                self._tiles.label_lines(index, self._grid.label_rows, self._grid.label_width),
+                self._grid,
+                styles,
+                with_cursor=with_cursor,
+            )

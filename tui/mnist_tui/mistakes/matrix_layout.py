@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.text.visible_text import visible
+from mnist_tui.text.visible_text import class_name
 
 LEVELS = 16
 """How many strengths a shade has; 0 is none."""
@@ -35,8 +35,7 @@ class MatrixCounts:
     @cached_property
     def names(self) -> list[str]:
         """One a class, without control characters."""
-        given = [visible(name) for name in self.class_names[: self.classes]]
-        return given + [str(number) for number in range(len(given), self.classes)]
+        return [class_name(label, self.class_names) for label in range(self.classes)]
 
     @cached_property
     def rows(self) -> list[list[int]]:
@@ -212,32 +211,14 @@ class MatrixLayout:
         return (row, -1) if x < self.columns * self.pitch + extra else None
 
 
-def minimum_width(
-    class_count: int, largest: int, total: int = 99_999, longest_name: int = _LEAST_NAME
-) -> int:
-    """Cells that a matrix needs to show every column, with the totals and the recall.
-
-    `largest` is the largest number in a cell or in a total of a class, `total` the sum of all
-    counts, `longest_name` the cells of the longest class name, which is shortened beyond 12.
-    """
-    name = min(_MOST_NAME, max(_LEAST_NAME, longest_name))
-    pitch = max(_LEAST_DIGITS, len(str(largest))) + 1
-    totals = max(_LEAST_TOTAL, len(str(total))) + 1 + _RECALL + 1
-    return 1 + name + class_count * pitch + totals + 1
-
-
-def minimum_height(class_count: int) -> int:
-    """Lines that a matrix needs to show every row, with the totals and the precision."""
-    return HEADER_LINES + class_count + 2 + READ_OUT_LINES
-
-
 def arrange(
     width: int, height: int, class_count: int, largest: int, total: int, longest_name: int
 ) -> MatrixLayout | None:
     """Fit a matrix into width x height cells; None when not even one count fits.
 
     Totals and shares make room where all classes fit without them, or else few would fit beside
-    them. The other arguments are those of `minimum_width`.
+    them. `largest` is the largest number in a cell or in a total of a class, `total` the sum of all
+    counts, `longest_name` the cells of the longest class name, which is shortened beyond 12.
     """
     name = max(_LEAST_NAME, min(longest_name, _MOST_NAME, width // 4))
     digits = max(_LEAST_DIGITS, len(str(largest)))

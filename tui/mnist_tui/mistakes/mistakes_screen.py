@@ -1,6 +1,5 @@
 """The mistakes screen: what the model gets wrong, how sure it was, and what changed."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -17,15 +16,28 @@ from textual.widgets import Input, Static
 from mnist_core.network.mistakes import confused_pairs
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
-from mnist_tui.mistakes.gallery import Gallery, Tiles
-from mnist_tui.mistakes.mistakes_view import MistakesSource, MistakesView
-from mnist_tui.mistakes.sample_filter import EXAMPLES, FilterError, parse_sample_filter
-from mnist_tui.mistakes.sample_query import Kind, Order, SampleQuery, rows
+from mnist_tui.mistakes.gallery import Gallery
+from mnist_tui.mistakes.gallery_drawing import Tiles
+from mnist_tui.mistakes.mistakes_view import (
+    MistakesSource,
+    MistakesView,
+    empty_text,
+    kinds_of,
+    order_text,
+    title_text,
+    unanswered_text,
+)
+from mnist_tui.mistakes.sample_query import (
+    EXAMPLES,
+    FilterError,
+    Order,
+    SampleQuery,
+    parse_sample_filter,
+    rows,
+)
 from mnist_tui.mistakes.sample_view import SampleView
-from mnist_tui.settings.key_hints import key_hint
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
-from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import TextLine
 from mnist_tui.ui.footer import KeyFooter
@@ -114,7 +126,7 @@ class MistakesScreen(Screen[None]):
         matrix, pairs = self.query_one(ConfusionMatrix), self.query_one(ConfusedPairs)
         answered = view is not None and view.labelled.answers is not None
         self.set_class(not answered, "-unanswered")
-        self.query_one("#unanswered", Static).update(self._why_unanswered())
+        self.query_one("#unanswered", Static).update(unanswered_text(train=self._train))
         if view is None:
             self._draw_gallery()
             return
@@ -144,8 +156,8 @@ class MistakesScreen(Screen[None]):
         theirs = other.predictions if other is not None else None
         self._rows = rows(self._query, labelled, view.history, theirs)
         answers = labelled.answers
-        gallery.border_title = Content(visible(self._title(view)))
-        gallery.border_subtitle = self._order(view)
+        gallery.border_title = Content(visible(title_text(view, self._query, len(self._rows))))
+        gallery.border_subtitle = order_text(view, self._query)
         gallery.show(
             Tiles(
                 images=labelled.examples.images,
@@ -155,7 +167,7 @@ class MistakesScreen(Screen[None]):
                 class_names=labelled.class_names,
                 dark_on_light=view.dark_on_light,
                 rows=self._rows,
-                empty=self._why_empty(view),
+                empty=empty_text(view, self._query),
             )
         )
         self._draw_sample()
@@ -177,61 +189,6 @@ class MistakesScreen(Screen[None]):
             return
         sample.border_title = Content(f"Sample {index}")
         sample.show(self._view.detail(index))
-
-    def _title(self, view: MistakesView) -> str:
-        """What the gallery shows: "Wrong · 4 as 9 · 12 of 10 000 test · epoch 3"."""
-        query, names = self._query, view.labelled.class_names
-        total = f"{count(len(self._rows))} of {count(len(view.labelled.labels))}"
-        total += f" {view.samples_name}"
-        if view.epoch is None:
-            parts = ["Samples"]
-        else:
-            kind = query.kind.value.capitalize()
-            if query.kind.compares_epochs:
-                kind += f" since epoch {self._since(view)}"
-            if query.kind.compares_runs and view.other is not None:
-                kind += f" ({view.other.name})"
-            parts = [kind]
-        if query.has_cell:
-            true = "any" if query.true is None else names[query.true]
-            said = "any" if query.predicted is None else names[query.predicted]
-            parts.append(f"{true} as {said}")
-        parts.append(total)
-        if view.epoch is not None:
-            parts.append(f"epoch {view.epoch}")
-        if query.filter.text:
-            parts.append(query.filter.text)
-        return " · ".join(parts)
-
-    def _order(self, view: MistakesView) -> str:
-        """How the samples are sorted: "by loss"; empty while nothing is known of them."""
-        if view.epoch is None:
-            return ""
-        return f"by {self._query.order.value}" + (" reversed" if self._query.reverse else "")
-
-    def _why_unanswered(self) -> str:
-        if self._train:
-            how = f"Press {key_hint('switch_samples')} for the test samples."
-            return f"No model is asked about training samples. {how}"
-        return (
-            "What a model gets wrong stands here once one has been trained: which classes it takes "
-            "for which, and how sure it was. "
-            f"Press {key_hint('show_screen_train')}, then {key_hint('run')}."
-        )
-
-    def _why_empty(self, view: MistakesView) -> str:
-        query, esc = self._query, key_hint("clear_samples").capitalize()
-        if query.filter.text:
-            return f"No sample matches {visible(query.filter.text)}. {esc} clears the filter."
-        if query.has_cell:
-            return f"No sample is in this cell. {esc} shows all mistakes."
-        if query.kind is Kind.WRONG and not view.labelled.wrong.any():
-            return f"No mistakes: every sample is right. Press {key_hint('next_kind')} to see them."
-        return f"No sample is {query.kind.value}. Press {key_hint('next_kind')} for something else."
-
-    def _since(self, view: MistakesView) -> int:
-        epochs = view.history.epochs
-        return self._query.since if self._query.since in epochs else epochs[0]
 
     # -- choosing --------------------------------------------------------------------------------
 
@@ -289,19 +246,9 @@ class MistakesScreen(Screen[None]):
             self.refresh_bindings()
 
     def action_next_kind(self) -> None:
-        kinds = self._kinds()
+        kinds = kinds_of(self._view)
         place = kinds.index(self._query.kind) if self._query.kind in kinds else -1
         self._show(replace(self._query, kind=kinds[(place + 1) % len(kinds)]))
-
-    def _kinds(self) -> Sequence[Kind]:
-        view = self._view
-        epochs = view is not None and len(view.history.epochs) > 1
-        other = view is not None and view.other is not None
-        return [
-            kind
-            for kind in Kind
-            if (epochs or not kind.compares_epochs) and (other or not kind.compares_runs)
-        ]
 
     def action_next_order(self) -> None:
         orders = list(Order)

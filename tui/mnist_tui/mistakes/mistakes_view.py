@@ -7,14 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.network.mistakes import Labels
 from mnist_core.store import RunStore, StoreError
 from mnist_core.store.answers import AnswerHistory
 from mnist_tui.lab.marks import Marks
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
-from mnist_tui.mistakes.labelled_answers import LabelledAnswers
-from mnist_tui.mistakes.sample_query import Labels
-from mnist_tui.mistakes.sample_view import HistoryPoint, SampleDetail
+from mnist_tui.mistakes.sample_query import Kind, LabelledAnswers, SampleQuery
+from mnist_tui.mistakes.sample_text import HistoryPoint, SampleDetail
+from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.text.numbers import count
+from mnist_tui.text.visible_text import visible
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,72 @@ def _value(values: NDArray[np.float32] | None, index: int) -> float | None:
 
 def _row(values: NDArray[np.float32] | None, index: int) -> NDArray[np.float32] | None:
     return None if values is None else values[index]
+
+
+def title_text(view: MistakesView, query: SampleQuery, shown: int) -> str:
+    """What the gallery shows: "Wrong · 4 as 9 · 12 of 10 000 test · epoch 3"."""
+    parts = ["Samples"]
+    if view.epoch is not None:
+        kind = query.kind.value.capitalize()
+        if query.kind.compares_epochs:
+            epochs = view.history.epochs
+            kind += f" since epoch {query.since if query.since in epochs else epochs[0]}"
+        if query.kind.compares_runs and view.other is not None:
+            kind += f" ({view.other.name})"
+        parts = [kind]
+    if query.has_cell:
+        names = view.labelled.class_names
+        true = "any" if query.true is None else names[query.true]
+        said = "any" if query.predicted is None else names[query.predicted]
+        parts.append(f"{true} as {said}")
+    parts.append(f"{count(shown)} of {count(len(view.labelled.labels))} {view.samples_name}")
+    if view.epoch is not None:
+        parts.append(f"epoch {view.epoch}")
+    if query.filter.text:
+        parts.append(query.filter.text)
+    return " · ".join(parts)
+
+
+def order_text(view: MistakesView, query: SampleQuery) -> str:
+    """How the samples are sorted: "by loss"; empty while nothing is known of them."""
+    if view.epoch is None:
+        return ""
+    return f"by {query.order.value}" + (" reversed" if query.reverse else "")
+
+
+def unanswered_text(*, train: bool) -> str:
+    """Why there is no matrix; `train` where the training samples are shown."""
+    if train:
+        how = f"Press {key_hint('switch_samples')} for the test samples."
+        return f"No model is asked about training samples. {how}"
+    return (
+        "What a model gets wrong stands here once one has been trained: which classes it takes "
+        "for which, and how sure it was. "
+        f"Press {key_hint('show_screen_train')}, then {key_hint('run')}."
+    )
+
+
+def empty_text(view: MistakesView, query: SampleQuery) -> str:
+    """Why no sample is shown, and which key shows others."""
+    back, other_kind = key_hint("clear_samples").capitalize(), key_hint("next_kind")
+    if query.filter.text:
+        return f"No sample matches {visible(query.filter.text)}. {back} clears the filter."
+    if query.has_cell:
+        return f"No sample is in this cell. {back} shows all mistakes."
+    if query.kind is Kind.WRONG and not view.labelled.wrong.any():
+        return f"No mistakes: every sample is right. Press {other_kind} to see them."
+    return f"No sample is {query.kind.value}. Press {other_kind} for something else."
+
+
+def kinds_of(view: MistakesView | None) -> list[Kind]:
+    """The kinds of samples that can be told apart there."""
+    epochs = view is not None and len(view.history.epochs) > 1
+    other = view is not None and view.other is not None
+    return [
+        kind
+        for kind in Kind
+        if (epochs or not kind.compares_epochs) and (other or not kind.compares_runs)
+    ]
 
 
 class MistakesSource:

@@ -6,18 +6,75 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from mnist_tui.text import numbers
 from mnist_tui.text.numbers import metric
 from mnist_tui.text.styled_text import Span, StyledLine, Tone, flow
-from mnist_tui.text.visible_text import padded, shorten, visible
-from mnist_tui.ui.probability_bars import FEWEST, HistoryPoint, SampleDetail, probability_bars
+from mnist_tui.text.visible_text import class_name, padded, shorten, visible
+from mnist_tui.ui.probability_bars import class_bars, lone_bar
 
+NOT_KEPT = "Probabilities are kept for the best and the last epoch only."
+_MANY_BARS = 12
+"""Classes beyond which a larger digit is worth more than more bars."""
+FEWEST = 3
+"""Lines below which nothing true can be said: the true class, the predicted one, the rest."""
 STRIP_HEIGHT = 4
 _NAME = 3
 """Cells of a class name in the strip."""
 _HEIGHTS = "▁▂▃▄▅▆▇█"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPoint:
+    """What a model said of a sample after an epoch."""
+
+    epoch: int
+    predicted: int
+    confidence: float
+    """From 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleDetail:
+    """One sample, and what a model says of it after `epoch`."""
+
+    image: NDArray[np.uint8]
+    """(height, width)."""
+    dark_on_light: bool
+    index: int
+    """Among all samples of its set."""
+    true: int
+    """An index into `class_names`, like all classes here."""
+    predicted: int | None
+    """None before any model has answered."""
+    class_names: tuple[str, ...]
+    """As they came; `name` makes them safe to draw."""
+    probabilities: NDArray[np.float32] | None = None
+    """(classes,); None where they were not kept."""
+    confidence: float | None = None
+    loss: float | None = None
+    """In nats."""
+    margin: float | None = None
+    second: int | None = None
+    """The second most probable class."""
+    history: Sequence[HistoryPoint] = ()
+    """In the order of their epochs."""
+    epoch: int | None = None
+    note: str = ""
+    """A sentence about what cannot be shown."""
+    samples_name: str = "test"
+    """The set that the sample is of."""
+
+    @property
+    def wrong(self) -> bool:
+        return self.predicted is not None and self.predicted != self.true
+
+    def name(self, label: int) -> str:
+        """The class name, safe to draw, or the number of a class that has none."""
+        return class_name(label, self.class_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +176,19 @@ def _mark(detail: SampleDetail, point: HistoryPoint, left: int, width: int) -> S
     return [(" " * left, Tone.PLAIN), mark]
 
 
-NOT_KEPT = "Probabilities are kept for the best and the last epoch only."
+def probability_bars(detail: SampleDetail, width: int, height: int) -> list[StyledLine]:
+    """At most `height` lines, at least `FEWEST` asked for, the true and the predicted class marked.
 
-
-_MANY_BARS = 12
-"""Classes beyond which a larger digit is worth more than more bars."""
+    Without probabilities the predicted class alone, if its confidence is known.
+    """
+    marks = {detail.true: ("✓", Tone.RIGHT)}
+    if detail.predicted is not None and detail.predicted != detail.true:
+        marks[detail.predicted] = ("✗", Tone.WRONG)
+    if detail.probabilities is not None:
+        return class_bars(detail.probabilities, detail.name, marks, width, height)
+    if detail.predicted is None or detail.confidence is None:
+        return []
+    return [lone_bar(detail.predicted, detail.confidence, detail.name, marks, width)]
 
 
 @dataclass(frozen=True, slots=True)

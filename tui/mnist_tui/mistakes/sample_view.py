@@ -9,14 +9,11 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from mnist_tui.mistakes.sample_text import SampleText, sample_text, wanted_height
+from mnist_tui.mistakes.sample_text import SampleDetail, SampleText, sample_text, wanted_height
 from mnist_tui.text.digits import Pictures, PictureStyle, drawn_size, render
 from mnist_tui.text.styled_text import Tone
-from mnist_tui.ui.drawn import Drawn
-from mnist_tui.ui.probability_bars import HistoryPoint, SampleDetail
+from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import picture_lines
-
-__all__ = ["HistoryPoint", "SampleDetail", "SampleView"]
 
 EMPTY_TEXT = "Choose a sample."
 _GAP = 2
@@ -33,7 +30,7 @@ _SMALL_DIGIT = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class SampleLayout:
     """Where digit and text stand, in cells."""
 
     digit_left: int
@@ -46,7 +43,7 @@ class Fold:
     text_height: int
 
 
-def fold(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold:
+def lay_out(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> SampleLayout:
     """Beside each other where that leaves room for the text and the digit is larger so."""
     beside = _beside(detail, width, height, style)
     stacked = _stacked(detail, width, height, style)
@@ -56,7 +53,9 @@ def fold(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> 
     return stacked if whole and stacked.digit_rows > beside.digit_rows else beside
 
 
-def _beside(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold | None:
+def _beside(
+    detail: SampleDetail, width: int, height: int, style: PictureStyle
+) -> SampleLayout | None:
     pixels_down, pixels_across = detail.image.shape
     text_columns = max(_TEXT_COLUMNS, int(width * _TEXT_SHARE))
     room = max(1, width - text_columns - _GAP)
@@ -64,22 +63,22 @@ def _beside(detail: SampleDetail, width: int, height: int, style: PictureStyle) 
     left = columns + _GAP
     if width - left < text_columns or rows < min(_SMALL_DIGIT, height):
         return None
-    return Fold(0, columns, rows, left, 0, width - left, height)
+    return SampleLayout(0, columns, rows, left, 0, width - left, height)
 
 
-def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> Fold:
+def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> SampleLayout:
     least = max(min(_SMALL_DIGIT, height - _FEWEST_LINES), 0)
     room = max(least, height - wanted_height(detail, width) - 1)
     if room < _SMALLEST_DIGIT:
-        return Fold(0, 0, 0, 0, 0, width, height)
+        return SampleLayout(0, 0, 0, 0, 0, width, height)
     pixels_down, pixels_across = detail.image.shape
     columns, rows = drawn_size(pixels_down, pixels_across, width, room, style)
     # A wide image does not need all the lines; a blank one sets it apart where there is room.
     top = rows + (height - rows > wanted_height(detail, width))
-    return Fold((width - columns) // 2, columns, rows, 0, top, width, height - top)
+    return SampleLayout((width - columns) // 2, columns, rows, 0, top, width, height - top)
 
 
-class SampleView(Drawn):
+class SampleView(DrawnWidget):
     """A digit as large as fits with its labels, measures, probabilities and history."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sample-view--ink"} | {
@@ -109,10 +108,8 @@ class SampleView(Drawn):
         super().__init__(id=id, classes=classes)
         self._detail: SampleDetail | None = None
         self._picture_style: PictureStyle = "ascii"
-        self._fold: Fold | None = None
+        self._place: SampleLayout | None = None
         self._text = SampleText([])
-        self.compositions = 0
-        """How often the view was drawn."""
 
     @property
     def detail(self) -> SampleDetail | None:
@@ -132,29 +129,30 @@ class SampleView(Drawn):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is None or self._fold is None:
+        if offset is None or self._place is None:
             return
-        epoch = self._text.epoch_at(offset.x - self._fold.text_left, offset.y - self._fold.text_top)
+        epoch = self._text.epoch_at(
+            offset.x - self._place.text_left, offset.y - self._place.text_top
+        )
         if epoch is not None:
             self.post_message(self.EpochChosen(epoch))
 
     def draw(self) -> list[Strip]:
-        self.compositions += 1
         width, height = self.size
         base = self.rich_style
         detail = self._detail
         if detail is None or width < 1:
-            self._fold, self._text = None, SampleText([])
+            self._place, self._text = None, SampleText([])
             lines: list[list[Segment]] = [[] for _ in range(height)]
             style = base + self._style(Tone.QUIET)
             lines[height // 2] = [Segment(EMPTY_TEXT.center(width), style)]
         else:
-            self._fold = place = fold(detail, width, height, self._picture_style)
+            self._place = place = lay_out(detail, width, height, self._picture_style)
             self._text = sample_text(detail, place.text_width, place.text_height)
             lines = self._drawn(detail, place, height)
         return [Strip(line).adjust_cell_length(width, base) for line in lines]
 
-    def _drawn(self, detail: SampleDetail, place: Fold, height: int) -> list[list[Segment]]:
+    def _drawn(self, detail: SampleDetail, place: SampleLayout, height: int) -> list[list[Segment]]:
         base = self.rich_style
         lines: list[list[Segment]] = [[] for _ in range(height)]
         if place.digit_rows:
@@ -169,7 +167,7 @@ class SampleView(Drawn):
             line += [Segment(text, base + self._style(tone)) for text, tone in spans]
         return lines
 
-    def _picture(self, detail: SampleDetail, place: Fold) -> Pictures:
+    def _picture(self, detail: SampleDetail, place: SampleLayout) -> Pictures:
         return render(
             detail.image[None],
             place.digit_columns,

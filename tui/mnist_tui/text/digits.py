@@ -31,7 +31,7 @@ def offered_style(name: str, no_color: bool = False) -> PictureStyle:
     return style_after(style, no_color) if no_color and style == _OF_COLOURS else style
 
 
-Codes = NDArray[np.uint32]
+_Codes = NDArray[np.uint32]
 
 ASCII_RAMP = " .:-=+*#%@"
 """From no ink to full ink. Dense characters carry the ink whether the theme is dark or light."""
@@ -162,12 +162,12 @@ def _sharpened(images: NDArray[np.uint8], height: int, width: int) -> Levels:
     return sharpened
 
 
-def _ascii_codes(levels: Levels) -> Codes:
+def _ascii_codes(levels: Levels) -> _Codes:
     ramp = np.array([ord(character) for character in ASCII_RAMP], np.uint32)
     return ramp[(levels * (len(ramp) / 256)).astype(np.intp)]
 
 
-def _braille_codes(levels: Levels) -> Codes:
+def _braille_codes(levels: Levels) -> _Codes:
     """One character for each 4 x 2 samples; a dot stands for at least half of the peak."""
     count, height, width = levels.shape
     peaks = levels.max(axis=(1, 2), keepdims=True)

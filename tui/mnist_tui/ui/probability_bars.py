@@ -1,8 +1,7 @@
-"""What is known of one sample, and a bar for the probability of each class."""
+"""A bar for the probability of each class."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,61 +9,8 @@ from rich.cells import cell_len
 
 from mnist_tui.text import numbers
 from mnist_tui.text.styled_text import StyledLine, Tone
-from mnist_tui.text.visible_text import class_name, padded, shorten
+from mnist_tui.text.visible_text import padded, shorten
 
-
-@dataclass(frozen=True, slots=True)
-class HistoryPoint:
-    """What a model said of a sample after an epoch."""
-
-    epoch: int
-    predicted: int
-    confidence: float
-    """From 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SampleDetail:
-    """One sample, and what a model says of it after `epoch`."""
-
-    image: NDArray[np.uint8]
-    """(height, width)."""
-    dark_on_light: bool
-    index: int
-    """Among all samples of its set."""
-    true: int
-    """An index into `class_names`, like all classes here."""
-    predicted: int | None
-    """None before any model has answered."""
-    class_names: tuple[str, ...]
-    """As they came; `name` makes them safe to draw."""
-    probabilities: NDArray[np.float32] | None = None
-    """(classes,); None where they were not kept."""
-    confidence: float | None = None
-    loss: float | None = None
-    """In nats."""
-    margin: float | None = None
-    second: int | None = None
-    """The second most probable class."""
-    history: Sequence[HistoryPoint] = ()
-    """In the order of their epochs."""
-    epoch: int | None = None
-    note: str = ""
-    """A sentence about what cannot be shown."""
-    samples_name: str = "test"
-    """The set that the sample is of."""
-
-    @property
-    def wrong(self) -> bool:
-        return self.predicted is not None and self.predicted != self.true
-
-    def name(self, label: int) -> str:
-        """The class name, safe to draw, or the number of a class that has none."""
-        return class_name(label, self.class_names)
-
-
-FEWEST = 3
-"""Lines below which nothing true can be said: the true class, the predicted one, the rest."""
 _SIGN = len("✓ ")
 _NAME = 12
 _PERCENT = len("100.0 %")
@@ -78,22 +24,6 @@ NameOf = Callable[[int], str]
 """The name of a class, safe to draw."""
 ClassMarks = Mapping[int, tuple[str, Tone]]
 """The classes that are shown whatever their probability, each with its sign of one cell."""
-
-
-def probability_bars(detail: SampleDetail, width: int, height: int) -> list[StyledLine]:
-    """At most `height` lines, at least `FEWEST` asked for, the true and the predicted class marked.
-
-    Without probabilities the predicted class alone, if its confidence is known.
-    """
-    marks = {detail.true: ("✓", Tone.RIGHT)}
-    if detail.predicted is not None and detail.predicted != detail.true:
-        marks[detail.predicted] = ("✗", Tone.WRONG)
-    if detail.probabilities is not None:
-        return class_bars(detail.probabilities, detail.name, marks, width, height)
-    if detail.predicted is None or detail.confidence is None:
-        return []
-    name_width = _name_width(detail.name, [detail.predicted], width)
-    return [_bar(detail.predicted, detail.confidence, detail.name, marks, name_width, width)]
 
 
 def class_bars(
@@ -115,6 +45,13 @@ def class_bars(
         largest = float(probabilities[hidden].max())
         lines.append([(shorten(f"+{len(hidden)} more{_below(largest)}", width), Tone.QUIET)])
     return lines
+
+
+def lone_bar(
+    label: int, probability: float, name: NameOf, marks: ClassMarks, width: int
+) -> StyledLine:
+    """The bar of one class alone, where the other probabilities are not known."""
+    return _bar(label, probability, name, marks, _name_width(name, [label], width), width)
 
 
 def _foremost(

@@ -16,7 +16,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from mnist_tui.text.digits import Pictures
-from mnist_tui.text.visible_text import shorten
+from mnist_tui.text.visible_text import class_name, shorten
 
 Predictions = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -54,7 +54,7 @@ class Samples:
 
     def name(self, label: int) -> str:
         """The class name, or the number of a class that has none."""
-        return self.class_names[label] if label < len(self.class_names) else str(label)
+        return class_name(label, self.class_names)
 
 
 @dataclass(frozen=True, slots=True)

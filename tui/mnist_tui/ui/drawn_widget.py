@@ -5,7 +5,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 
-class Drawn(Widget):
+class DrawnWidget(Widget):
     """Keeps the lines that were drawn until `redraw`, another size or another theme."""
 
     ALLOW_SELECT = False

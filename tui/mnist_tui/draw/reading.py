@@ -1,4 +1,4 @@
-"""The probability of each class as a bar, the most probable one marked."""
+"""What the network is given and what it says: the digit that it sees, and a bar for each class."""
 
 from typing import ClassVar
 
@@ -8,15 +8,71 @@ from rich.segment import Segment
 from textual.content import Content
 from textual.strip import Strip
 
+from mnist_tui.text.digits import PictureStyle, drawn_size, render
 from mnist_tui.text.styled_text import Tone
 from mnist_tui.text.visible_text import visible
-from mnist_tui.ui.drawn import Drawn
+from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.probability_bars import class_bars
+from mnist_tui.ui.sample_sheet import centred, picture_lines
+
+
+class SeenDigit(DrawnWidget):
+    """The picture, and the caption below it where there is room."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"seen-digit--paper", "seen-digit--caption"}
+    DEFAULT_CSS = """
+    SeenDigit {
+        width: 1fr;
+        height: 1fr;
+
+        & > .seen-digit--paper { color: $foreground; background: $surface; }
+        & > .seen-digit--caption { color: $text-muted; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._ink = np.zeros((1, 1), np.uint8)
+        self._caption = ""
+        self._picture_style: PictureStyle = "half-block"
+
+    @property
+    def ink(self) -> NDArray[np.uint8]:
+        """(height, width), full ink = 255."""
+        return self._ink
+
+    def show(self, ink: NDArray[np.uint8], caption: str) -> None:
+        """Show an image (height, width), full ink = 255."""
+        self._ink, self._caption = ink, caption
+        self.redraw()
+
+    def show_style(self, style: PictureStyle) -> None:
+        """Draw in another style from now on."""
+        self._picture_style = style
+        self.redraw()
+
+    def draw(self) -> list[Strip]:
+        width, height = self.size
+        if width < 1 or height < 1:
+            return []
+        base = self.rich_style
+        columns, rows = drawn_size(*self._ink.shape, width, height, "half-block")
+        pictures = render(self._ink[None], columns, rows, self._picture_style)
+        paper = self.get_component_rich_style("seen-digit--paper")
+        lines = [centred(line, columns, width) for line in picture_lines(pictures, 0, paper, paper)]
+        caption = [line.plain for line in Content(self._caption).wrap(width)]
+        if rows + 1 + len(caption) <= height:
+            style = base + self.get_component_rich_style("seen-digit--caption")
+            lines += [[], *([Segment(line.center(width), style)] for line in caption)]
+        above = (height - len(lines)) // 2
+        lines = [[]] * above + lines + [[]] * (height - len(lines) - above)
+        return [Strip(line).adjust_cell_length(width, base).apply_style(base) for line in lines]
+
 
 BEST = "▸"
 
 
-class ClassBars(Drawn):
+class ClassBars(DrawnWidget):
     """Bars of the classes, or a sentence on why there are none."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"class-bars--{tone}" for tone in Tone}
