@@ -73,7 +73,8 @@ def _state(row: RunRow, now: float) -> str:
     return f"{STATE_SIGNS[row.record.state][0]} {row.record.state}"
 
 
-def _value(score: Score | None) -> float | None:
+def score_value(score: Score | None) -> float | None:
+    """The accuracy alone; None where nothing was measured."""
     return None if score is None else score.value
 
 
@@ -104,10 +105,10 @@ COLUMNS: Mapping[str, Column] = {
     "epochs": Column("epochs", 8, lambda row, now: f"{row.record.epoch}/{row.record.epochs}",
                      lambda row: row.record.epoch, 7, descending=True, right=True),
     "best": Column("best", 13, _best,
-                   lambda row: _value(row.record.best), 8, descending=True,
+                   lambda row: score_value(row.record.best), 8, descending=True,
                    right=True),
     "last": Column("last", 8, _last,
-                   lambda row: _value(row.record.last), 4, descending=True,
+                   lambda row: score_value(row.record.last), 4, descending=True,
                    right=True),
     "time": Column("time", 7, lambda row, now: duration(row.record.seconds),
                    lambda row: row.record.seconds, 3, right=True),

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
-from mnist_core.store import RunRecord, RunState, Score
-from mnist_tui.runs.columns import RunRow
+from mnist_core.store import RunRecord, RunState
+from mnist_tui.runs.columns import RunRow, score_value
 
 Test = Callable[[RunRow], bool]
 
@@ -195,17 +195,13 @@ def _hyperparameter_words(
     return lambda record: (write(getattr(record.hyperparameters, name)),)
 
 
-def _value(score: Score | None) -> float | None:
-    return None if score is None else score.value
-
-
 def _loss(record: RunRecord) -> float | None:
     return record.test_loss if record.validation_loss is None else record.validation_loss
 
 
 _RUN_FIELDS: Mapping[tuple[str, ...], _Number | _Words] = {
-    ("acc", "accuracy", "best"): _Number(lambda record: _value(record.best), _share, ">0.95"),
-    ("last",): _Number(lambda record: _value(record.last), _share, ">0.95"),
+    ("acc", "accuracy", "best"): _Number(lambda record: score_value(record.best), _share, ">0.95"),
+    ("last",): _Number(lambda record: score_value(record.last), _share, ">0.95"),
     ("test",): _Number(lambda record: record.best_test_accuracy, _share, ">0.95"),
     ("val",): _Number(lambda record: record.best_validation_accuracy, _share, ">0.95"),
     ("loss",): _Number(_loss, _number, "<0.1"),

@@ -10,10 +10,10 @@ from textual import events
 from textual.content import Content
 from textual.geometry import Offset, Size
 from textual.strip import Strip
-from textual.widget import Widget
 
 from mnist_tui.text.digits import Pictures, PictureStyle, ink, render, without_shared_margin
 from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import (
     Predictions,
     Samples,
@@ -27,10 +27,9 @@ from mnist_tui.ui.sample_sheet import (
 EMPTY_TEXT = "Test digits appear here once there is data. Wrong ones turn red and carry a ✗."
 
 
-class SampleGrid(Widget, can_focus=True):
+class SampleGrid(DrawnWidget, can_focus=True):
     """Digits with their true and predicted labels; wrong ones are marked by colour and sign."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "sample-grid--ink",
         "sample-grid--label",
@@ -64,8 +63,6 @@ class SampleGrid(Widget, can_focus=True):
         self._picture_style = picture_style
         self._sheet: Sheet | None = None
         self._pictures = Pictures([])
-        self._strips: list[Strip] | None = None
-        """The drawn lines; None when they no longer show the state."""
 
     def on_mount(self) -> None:
         self._update_title()
@@ -117,7 +114,7 @@ class SampleGrid(Widget, can_focus=True):
         self._predictions, self._confidences, self._epoch = predictions, confidences, epoch
         self._update_title()
         if changed:
-            self._redraw()
+            self.redraw()
 
     def show_style(self, style: PictureStyle) -> None:
         """Draw the digits in another style from now on."""
@@ -128,19 +125,9 @@ class SampleGrid(Widget, can_focus=True):
     def on_resize(self) -> None:
         self._lay_out()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._strips = None
-
     def on_mouse_move(self, event: events.MouseMove) -> None:
         offset = event.get_content_offset(self)
         self.tooltip = Content(self._describe(offset)) if offset else None
-
-    def render_line(self, y: int) -> Strip:
-        if self._strips is None:
-            self._strips = self._draw()
-        # The compositor may ask for lines of a size that the resize event has not yet told.
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
 
     def _arranged(self, size: Size) -> Sheet | None:
         if self._samples is None:
@@ -156,17 +143,13 @@ class SampleGrid(Widget, can_focus=True):
             shown = self._samples.images[: sheet.count]
             self._pictures = render(shown, sheet.columns, sheet.rows, self._picture_style)
         self._update_title()
-        self._redraw()
+        self.redraw()
 
     def _update_title(self) -> None:
         if self.border_title != self.title:
             self.border_title = self.title
 
-    def _redraw(self) -> None:
-        self._strips = None
-        self.refresh()
-
-    def _draw(self) -> list[Strip]:
+    def draw(self) -> list[Strip]:
         if self._samples is None or self._sheet is None:
             return self._draw_empty()
         styles = SheetStyles(
