@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from mnist_core.events import DivergenceReason
 from mnist_core.recipe.hyperparameters import Hyperparameters, unused_fields
 
 _State = TypeVar("_State")
+
+OnDivergence = Literal["continue", "stop", "halve"]
+"""To go on as the recipe says, to end, or to go back and halve the learning rate."""
 
 WINDOW = 50
 """Batches between two looks at the loss; single batches are too noisy to judge by."""

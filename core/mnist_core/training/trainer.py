@@ -1,9 +1,8 @@
-"""A run under way: its learner, what it follows, where it stands, and what it tells."""
+"""A run under way: where it stands, what it tells, and how it goes back when it diverged."""
 
 import math
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -15,10 +14,13 @@ from mnist_core.data.dataset import Dataset, Examples, split
 from mnist_core.events import (
     BatchCompleted,
     CheckpointReached,
+    CompilationFailed,
     DivergenceDetected,
     DivergenceReason,
     EpochCompleted,
+    Event,
     GiveUp,
+    HalveLearningRate,
     HyperparameterChanged,
     RunCompleted,
     RunDiverged,
@@ -26,10 +28,11 @@ from mnist_core.events import (
     RunStarted,
     RunStopped,
     SamplesPredicted,
+    StopTraining,
     TrainingState,
 )
 from mnist_core.network.evaluation import Evaluation, answer, evaluate
-from mnist_core.network.learner import Learner, WeightsSnapshot
+from mnist_core.network.learner import WeightsSnapshot
 from mnist_core.network.parameters import (
     batch_order,
     check_parameters,
@@ -37,18 +40,23 @@ from mnist_core.network.parameters import (
     layer_sizes,
     parameter_count,
 )
-from mnist_core.recipe.changes import Change, ChangeQueue, Value
-from mnist_core.recipe.effective_recipe import EffectiveRecipe
+from mnist_core.recipe.changes import ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.training.divergence import (
     DivergenceGuard,
+    OnDivergence,
     chance_accuracy,
     likely_cause,
 )
-from mnist_core.training.kernel_warmup import KernelWarmUp
+from mnist_core.training.live_recipe import LiveRecipe
+from mnist_core.training.step_compilation import StepCompilation
 
 _Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
 
+SAMPLES_INTERVAL = 0.5
+"""Seconds between two looks at the samples on show."""
+CHECKPOINT_INTERVAL = 30.0
+"""Seconds in an epoch after which the state is told, so that little is lost with the process."""
 _NORMS_PER_EPOCH = 10
 _LEAST_STEPS_BETWEEN_NORMS = 40
 """A norm takes 1.0 to 1.3 times as long as an update: so they cost three per cent at most."""
@@ -68,7 +76,7 @@ class HealthyState:
 
 
 class Trainer:
-    """What `mnist_core.training.train` drives: each method takes one step of the story."""
+    """Trains a network, and tells of it."""
 
     def __init__(
         self,
@@ -79,14 +87,18 @@ class Trainer:
         run_id: str,
         changes: ChangeQueue,
         until_epoch: int | None,
+        samples: NDArray[np.uint8] | None,
+        on_divergence: OnDivergence,
     ) -> None:
         """See `mnist_core.training.train.train`."""
         self._hyperparameters = hyperparameters
         self._dataset = dataset
         self._backend = backend
         self._run_id = run_id
-        self._changes = changes
-        self._until_epoch = until_epoch
+        self._samples = samples
+        self._on_divergence = on_divergence
+        self._next_prediction = 0.0
+        self._started_anew = state is None
         self._split = split(dataset, hyperparameters.validation)
         sizes = layer_sizes(dataset.input_size, hyperparameters.hidden_sizes, dataset.class_count)
         self._parameter_count = parameter_count(sizes)
@@ -94,39 +106,92 @@ class Trainer:
             check_parameters(state.parameters, sizes)
         self._state = state or TrainingState(initial_parameters(sizes, hyperparameters.seed), None)
         """Where the run stands; its arrays are those it started from, the learner has the rest."""
-        self._at_start = EffectiveRecipe.at_start(hyperparameters, len(self._split.train))
-        self._recipe = self._at_start
-        self._effective: list[Change] = []
-        """Those that have taken effect, each at the step where it did."""
-        self._scheduled = list(changes.scheduled)
-        if state is not None:
-            self._recipe, self._effective, self._scheduled = self._at_start.after(
-                self._scheduled, state.step, state.step - state.batch
-            )
-        now = self._recipe.hyperparameters
-        self._last_epoch = until_epoch or now.epochs
-        self._kernels = self._kernels_missing()
-        """What is compiled beside the first batches; None when the step is compiled at once."""
-        self._learner = Learner(now, dataset, self._split.train, compiled=self._kernels is None)
+        train = self._split.train
+        self._recipe = LiveRecipe(hyperparameters, len(train), changes, until_epoch, state)
+        now = self._recipe.now.hyperparameters
+        self._compilation = StepCompilation(now, dataset, train, backend)
+        self._learner = self._compilation.learner
         self._learner.load(self._state.parameters, self._state.optimizer_state)
         self._last_test: Evaluation | None = None
         self._started_at = self._state.seconds
         self._examples = 0
         self._guard = self._new_guard()
 
-    @property
-    def finished(self) -> bool:
-        """Whether the last epoch is completed."""
-        return self._state.epoch >= self._last_epoch
+    def events(self) -> Generator[Event, None, None]:
+        """The whole run; see `mnist_core.training.train.train`."""
+        try:
+            self._compilation.start()
+            yield self._started()
+            if self._started_anew:
+                yield self._complete_epoch()
+            while True:
+                yield from self._make_changes(TakesEffect.NEXT_EPOCH)
+                if self._state.epoch >= self._recipe.last_epoch:
+                    break
+                yield from self._train_epoch()
+            yield self._ended(RunCompleted)
+        except StopTraining:
+            yield self._ended(RunStopped)
+        except GiveUp:
+            yield self._ended(RunDiverged)
+        finally:
+            self._compilation.close()
 
-    @property
-    def epoch_is_complete(self) -> bool:
-        """Whether every batch of the epoch under way is done."""
-        return self._state.batch >= self._recipe.epoch_steps.in_epoch(self._state.epoch + 1)
+    def _train_epoch(self) -> Generator[Event, None, None]:
+        """Train the rest of the epoch under way; it is left early where the run goes back."""
+        next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL
+        recipe = self._hyperparameters
+        order = batch_order(
+            len(self._split.train), recipe.seed, self._state.epoch + 1, shuffle=recipe.shuffle
+        )
+        while self._state.batch < self._recipe.now.epoch_steps.in_epoch(self._state.epoch + 1):
+            yield from self._make_changes(TakesEffect.NOW)
+            batch = self._train_batch(order)
+            yield batch
+            failure = self._learner.take_compile_failure()
+            if failure is not None:
+                yield CompilationFailed(batch.step, failure)
+            reason = self._guard.after_batch(batch.step, batch.loss, self._healthy_state)
+            if reason is not None and (yield from self._went_back(reason, batch.epoch, batch.loss)):
+                return
+            if self._samples is not None and time.monotonic() >= self._next_prediction:
+                yield self._predict_samples(self._samples)
+                self._next_prediction = time.monotonic() + SAMPLES_INTERVAL
+            if time.monotonic() >= next_checkpoint:
+                yield CheckpointReached(self._state.step, self._state.epoch + 1, self._snapshot())
+                next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL
+        completed = self._complete_epoch()
+        yield completed
+        reason = self._guard.after_epoch(
+            completed.step, completed.test_accuracy, self._healthy_state
+        )
+        if reason is not None:
+            loss = math.nan if completed.train_loss is None else completed.train_loss
+            yield from self._went_back(reason, completed.epoch, loss)
 
-    def started(self) -> RunStarted:
-        if self._kernels is not None:
-            self._kernels.start()
+    def _went_back(
+        self, reason: DivergenceReason, epoch: int, loss: float
+    ) -> Generator[Event, None, bool]:
+        """Tell of a divergence and do what is decided; whether the run went back."""
+        cause = likely_cause(self._recipe.now.hyperparameters)
+        step, healthy_step = self._state.step, self._guard.healthy_step
+        try:
+            yield DivergenceDetected(step, epoch, loss, reason, healthy_step, cause)
+            if self._on_divergence == "stop":
+                raise GiveUp
+            if self._on_divergence == "continue":
+                return False
+        except HalveLearningRate:
+            pass
+        yield from self._halve_learning_rate()
+        return True
+
+    def _make_changes(self, kind: TakesEffect) -> Iterator[HyperparameterChanged]:
+        for changed in self._recipe.take_due(kind, self._state):
+            self._compilation.follow(self._recipe.now.hyperparameters)
+            yield changed
+
+    def _started(self) -> RunStarted:
         validation = self._split.validation
         return RunStarted(
             run_id=self._run_id,
@@ -136,39 +201,24 @@ class Trainer:
             train_examples=len(self._split.train),
             validation_examples=len(validation) if validation else 0,
             test_examples=len(self._split.test),
-            epochs=self._last_epoch,
-            steps_per_epoch=self._at_start.epoch_steps.in_epoch(1),
+            epochs=self._recipe.last_epoch,
+            steps_per_epoch=self._recipe.at_start.epoch_steps.in_epoch(1),
             epoch=self._state.epoch,
             step=self._state.step,
             device=self._backend.device,
             blas=self._backend.blas,
             threads=self._backend.threads,
-            changes=self._all_changes,
+            changes=self._recipe.changes,
         )
 
-    def close(self) -> None:
-        """Stop compiling, if that still goes on."""
-        if self._kernels is not None:
-            self._kernels.close()
-            self._kernels = None
-
-    def begin_epoch(self) -> None:
-        """Put the training examples into the order of the epoch under way."""
-        recipe = self._hyperparameters
-        self._order = batch_order(
-            len(self._split.train), recipe.seed, self._state.epoch + 1, shuffle=recipe.shuffle
-        )
-
-    def train_batch(self) -> BatchCompleted:
-        """Train on the next batch of the epoch under way."""
+    def _train_batch(self, order: NDArray[np.int32]) -> BatchCompleted:
+        """Train on the next batch of the epoch under way, which has its examples in `order`."""
         began = time.perf_counter()
         state = self._state
-        size = self._recipe.hyperparameters.batch_size
-        rows = self._order[state.batch * size : (state.batch + 1) * size]
-        learning_rate = self._recipe.learning_rate(state.step)
-        if self._kernels is not None and self._kernels.finished:
-            self._learner.compile_step()
-            self.close()
+        size = self._recipe.now.hyperparameters.batch_size
+        rows = order[state.batch * size : (state.batch + 1) * size]
+        learning_rate = self._recipe.now.learning_rate(state.step)
+        self._compilation.look()
         norm = None
         if state.step % self._norm_interval == 0:
             norm = self._learner.gradient_norm(rows, state.step)
@@ -193,11 +243,7 @@ class Trainer:
             gradient_norm=norm,
         )
 
-    def take_compile_failure(self) -> str | None:
-        """Why the steps could not be compiled, in sentences; None: they could, or it was told."""
-        return self._learner.take_compile_failure()
-
-    def complete_epoch(self) -> EpochCompleted:
+    def _complete_epoch(self) -> EpochCompleted:
         """Evaluate; after training, close the epoch under way."""
         state = self._state
         trained = state.batch > 0
@@ -237,11 +283,7 @@ class Trainer:
             state=self._snapshot(),
         )
 
-    def checkpoint(self) -> CheckpointReached:
-        """The state in the middle of an epoch."""
-        return CheckpointReached(self._state.step, self._state.epoch + 1, self._snapshot())
-
-    def predict_samples(self, samples: NDArray[np.uint8]) -> SamplesPredicted:
+    def _predict_samples(self, samples: NDArray[np.uint8]) -> SamplesPredicted:
         """Predict images (samples, height, width) with the model as it is now."""
         return SamplesPredicted(
             self._state.step,
@@ -250,7 +292,7 @@ class Trainer:
             self._learner.parameters(),
         )
 
-    def ended(self, end: type[_Ended]) -> _Ended:
+    def _ended(self, end: type[_Ended]) -> _Ended:
         """The event that ends this run."""
         seconds = self._state.seconds - self._started_at
         return end(
@@ -266,99 +308,15 @@ class Trainer:
             state=self._snapshot(),
         )
 
-    # -- changes ---------------------------------------------------------------------------------
-
-    def make_changes(self, kind: TakesEffect) -> Iterator[HyperparameterChanged]:
-        """Make the changes of this kind that are due: before a batch, or between two epochs."""
-        if not self._scheduled and not self._changes.asked:
-            return
-        if kind is TakesEffect.NEXT_EPOCH and self._state.batch:
-            return
-        due: dict[str, Value] = {}
-        last_epoch = self._last_epoch
-        for change in self._scheduled:
-            if change.takes_effect is kind and change.step <= self._state.step:
-                due[change.field] = change.value
-        if "epochs" in due and self._until_epoch is None:
-            last_epoch = int(due["epochs"])
-        self._scheduled = [
-            change
-            for change in self._scheduled
-            if change.takes_effect is not kind or change.step > self._state.step
-        ]
-        for field, value in self._changes.take(kind):
-            due[field] = value
-            if field == "epochs":
-                last_epoch = int(value)
-        last_epoch = max(last_epoch, self._state.epoch)
-        for field, value in due.items():
-            same = value == getattr(self._recipe.hyperparameters, field)
-            if not same or (field == "epochs" and last_epoch != self._last_epoch):
-                yield self._change(field, value, last_epoch)
-
-    def _change(self, field: str, value: Value, last_epoch: int) -> HyperparameterChanged:
-        before = self._recipe.hyperparameters
-        change = Change(self._state.step, field, value)
-        self._recipe = self._recipe.changed(change)
-        self._effective = [
-            each for each in self._effective if (each.step, each.field) != (change.step, field)
-        ]
-        self._effective.append(change)
-        self._last_epoch = last_epoch
-        self._follow(before)
-        epoch = self._state.epoch + 1
-        return HyperparameterChanged(
-            step=change.step,
-            epoch=epoch,
-            field=field,
-            value=value,
-            previous=getattr(before, field),
-            epochs=last_epoch,
-            steps_per_epoch=self._recipe.epoch_steps.in_epoch(epoch),
-            changes=self._all_changes,
-        )
-
-    def _follow(self, before: Hyperparameters) -> None:
-        """Let the learner take what is in force now, where `before` was."""
-        now = self._recipe.hyperparameters
-        self._learner.follow(now)
-        if (before.dropout > 0, before.batch_size) == (now.dropout > 0, now.batch_size):
-            return
-        # Dropout, and batches of one example, take kernels of their own.
-        self.close()
-        self._kernels = self._kernels_missing()
-        if self._kernels is None:
-            self._learner.compile_step()
-        else:
-            self._learner.run_uncompiled()
-            self._kernels.start()
-
     # -- divergence ------------------------------------------------------------------------------
 
-    def watch_batch(self, batch: BatchCompleted) -> DivergenceDetected | None:
-        """Look whether the run has diverged with this batch."""
-        reason = self._guard.after_batch(batch.step, batch.loss, self._healthy_state)
-        return self._detected(reason, batch.epoch, batch.loss) if reason is not None else None
-
-    def watch_epoch(self, epoch: EpochCompleted) -> DivergenceDetected | None:
-        """Look whether the run has diverged in this epoch of training."""
-        reason = self._guard.after_epoch(epoch.step, epoch.test_accuracy, self._healthy_state)
-        loss = math.nan if epoch.train_loss is None else epoch.train_loss
-        return self._detected(reason, epoch.epoch, loss) if reason is not None else None
-
-    def _detected(self, reason: DivergenceReason, epoch: int, loss: float) -> DivergenceDetected:
-        cause = likely_cause(self._recipe.hyperparameters)
-        return DivergenceDetected(
-            self._state.step, epoch, loss, reason, self._guard.healthy_step, cause
-        )
-
-    def halve_learning_rate(self) -> Iterator[RunRewound | HyperparameterChanged]:
+    def _halve_learning_rate(self) -> Iterator[RunRewound | HyperparameterChanged]:
         """Go back to the last healthy state, and on from there with half the learning rate.
 
         Raises:
             GiveUp: it has been halved so often that once more will not help.
         """
-        before = self._recipe.hyperparameters
+        before = self._recipe.now.hyperparameters
         rate = before.learning_rate / 2
         if rate < _LEAST_SHARE * self._hyperparameters.learning_rate:
             raise GiveUp
@@ -366,16 +324,14 @@ class Trainer:
         state = self._state = healthy.state
         self._learner.go_back(healthy.weights)
         self._last_test, self._examples = healthy.last_test, healthy.examples
-        kept = [change for change in self._effective if change.step <= state.step]
-        self._recipe, self._effective, later = self._at_start.after(
-            kept, state.step, state.step - state.batch
-        )
-        self._scheduled = later + self._scheduled
-        self._follow(before)
+        self._recipe.go_back(state)
+        self._compilation.follow(self._recipe.now.hyperparameters)
         yield RunRewound(
-            state.step, state.epoch, diverged_step, self._snapshot(), self._all_changes
+            state.step, state.epoch, diverged_step, self._snapshot(), self._recipe.changes
         )
-        yield self._change("learning_rate", rate, self._last_epoch)
+        halved = self._recipe.change("learning_rate", rate, state, self._recipe.last_epoch)
+        self._compilation.follow(self._recipe.now.hyperparameters)
+        yield halved
 
     def _new_guard(self) -> DivergenceGuard[HealthyState]:
         """A guard of a run that begins, or goes on, where this one stands."""
@@ -388,18 +344,10 @@ class Trainer:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _kernels_missing(self) -> KernelWarmUp | None:
-        now = self._recipe.hyperparameters
-        return _kernels_to_make(now, self._dataset, len(self._split.train), self._backend)
-
-    @property
-    def _all_changes(self) -> tuple[Change, ...]:
-        return (*self._effective, *self._scheduled)
-
     @property
     def _norm_interval(self) -> int:
         """Updates from one measured gradient norm to the next."""
-        steps = self._recipe.epoch_steps.in_epoch(self._state.epoch + 1)
+        steps = self._recipe.now.epoch_steps.in_epoch(self._state.epoch + 1)
         return max(_LEAST_STEPS_BETWEEN_NORMS, math.ceil(steps / _NORMS_PER_EPOCH))
 
     def _snapshot(self) -> TrainingState:
@@ -415,13 +363,3 @@ def _better(found: Evaluation, best: float | None) -> tuple[float, bool]:
     if best is None or found.accuracy > best:
         return found.accuracy, True
     return best, False
-
-
-def _kernels_to_make(
-    hyperparameters: Hyperparameters, dataset: Dataset, examples: int, backend: Backend
-) -> KernelWarmUp | None:
-    """The kernels that would hold up the next batch for seconds; None if there are none."""
-    if sys.platform != "linux" or backend.device != "cpu":
-        return None
-    kernels = KernelWarmUp(hyperparameters, dataset, examples)
-    return kernels if kernels.possible and not kernels.ready else None

@@ -30,7 +30,7 @@ from mnist_core.events import (
     RunRewound,
 )
 from mnist_core.recipe.changes import Change
-from mnist_core.training.train import OnDivergence
+from mnist_core.training.divergence import OnDivergence
 from mnist_tui.commands.event_lines import epoch_line
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
 from mnist_tui.commands.repeats import summarize

@@ -21,7 +21,7 @@ from mnist_tui.text.numbers import count, metric
 from mnist_tui.text.visible_text import visible
 
 if TYPE_CHECKING:
-    from mnist_core.training.train import OnDivergence
+    from mnist_core.training.divergence import OnDivergence
 
 
 def started_lines(event: RunStarted) -> list[str]:

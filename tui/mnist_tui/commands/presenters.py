@@ -40,7 +40,7 @@ from mnist_tui.text.visible_text import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from mnist_core.training.train import OnDivergence
+    from mnist_core.training.divergence import OnDivergence
     from mnist_tui.commands.progress_bars import ProgressBars
 
 REFRESH_INTERVAL = 0.1

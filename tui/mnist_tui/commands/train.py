@@ -40,7 +40,7 @@ from mnist_tui.runtime.signals import StopSignals, stop_signals
 from mnist_tui.text.visible_text import visible
 
 if TYPE_CHECKING:
-    from mnist_core.training.train import OnDivergence
+    from mnist_core.training.divergence import OnDivergence
 
 
 @dataclass(frozen=True, slots=True)
