@@ -52,7 +52,7 @@ def endless(after_first: threading.Event | None = None) -> Events:
 
 
 def finish(run: TrainingRun) -> list[Event]:
-    assert run.join(10), "the run's thread did not end"
+    assert run.join(300), "the run's thread did not end"
     return run.drain()
 
 
@@ -74,7 +74,7 @@ def test_stop_throws_into_the_generator_and_keeps_its_answer() -> None:
     under_way = threading.Event()
     run = TrainingRun(lambda: endless(under_way))
     run.start()
-    assert under_way.wait(10)
+    assert under_way.wait(300)
     run.stop()
     *batches, end = finish(run)
     assert isinstance(end, RunStopped)
