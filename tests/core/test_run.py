@@ -94,7 +94,7 @@ def test_a_paused_run_takes_no_step_until_resumed() -> None:
     run = TrainingRun(script)
     run.pause()
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     assert asked == [1]
     run.resume()
     events = finish(run)
@@ -106,7 +106,7 @@ def test_a_paused_run_can_be_stopped() -> None:
     run = TrainingRun(endless)
     run.pause()
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     run.stop()
     assert isinstance(finish(run)[-1], RunStopped)
 
@@ -195,11 +195,11 @@ def test_a_run_pauses_after_so_many_batches_and_epoch_ends_do_not_count() -> Non
     run = TrainingRun(script)
     run.train_batches(3)
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     assert asked == [1, 2, 3]
     run.train_batches(1)
     wait_until(lambda: len(asked) == 4)
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     run.resume()
     finish(run)
     assert asked == list(range(1, 8))
@@ -217,7 +217,7 @@ def test_what_is_asked_for_reaches_the_training() -> None:
     run = TrainingRun(script, changes=changes)
     run.pause()
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     run.change("learning-rate", "0.25")
     with pytest.raises(ChangeError, match="Seed cannot change during a run"):
         run.change("seed", 1)
@@ -267,7 +267,7 @@ def test_a_run_that_diverged_waits_for_a_decision(
     run = TrainingRun(diverging, hold=True)
     run.decide(Decision.GIVE_UP)  # too early: nothing to decide yet
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     assert run.undecided
     assert run.drain()[-1] == DIVERGED
     run.decide(decision)
@@ -281,7 +281,7 @@ def test_a_run_that_waits_for_a_decision_can_be_stopped_or_resumed() -> None:
     for act, last in ((TrainingRun.stop, 2), (TrainingRun.resume, 4)):
         run = TrainingRun(diverging, hold=True)
         run.start()
-        assert run.wait_until_paused(10)
+        assert run.wait_until_paused(300)
         act(run)
         end = finish(run)[-1]
         assert isinstance(end, RunStopped)
