@@ -164,7 +164,7 @@ class ScriptedRuns:
                 if epoch >= until_epoch:
                     break
                 if epoch:
-                    self.gate.wait(60)
+                    self.gate.wait(300)
                 while batch < steps:
                     for asked in changes.take(TakesEffect.NOW):
                         yield change(*asked)

@@ -77,7 +77,7 @@ class ScriptedRaces:
             if isinstance(event, Lap):
                 if self.fail_with is not None:
                     raise self.fail_with
-                self.gate.wait(60)
+                self.gate.wait(300)
 
 
 class RaceApp(App[None]):

@@ -53,7 +53,7 @@ def endless(after_first: threading.Event | None = None) -> Events:
 
 
 def finish(run: TrainingRun) -> list[Event]:
-    assert run.join(10), "the run's thread did not end"
+    assert run.join(300), "the run's thread did not end"
     return run.drain()
 
 
@@ -75,7 +75,7 @@ def test_stop_throws_into_the_generator_and_keeps_its_answer() -> None:
     under_way = threading.Event()
     run = TrainingRun(lambda: endless(under_way))
     run.start()
-    assert under_way.wait(10)
+    assert under_way.wait(300)
     run.stop()
     *batches, end = finish(run)
     assert isinstance(end, RunStopped)
@@ -95,7 +95,7 @@ def test_a_paused_run_takes_no_step_until_resumed() -> None:
     run = TrainingRun(script)
     run.pause()
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     assert asked == [1]
     run.resume()
     events = finish(run)
@@ -107,7 +107,7 @@ def test_a_paused_run_can_be_stopped() -> None:
     run = TrainingRun(endless)
     run.pause()
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     run.stop()
     assert isinstance(finish(run)[-1], RunStopped)
 
@@ -196,11 +196,11 @@ def test_a_run_pauses_after_so_many_batches_and_epoch_ends_do_not_count() -> Non
     run = TrainingRun(script)
     run.train_batches(3)
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     assert asked == [1, 2, 3]
     run.train_batches(1)
     wait_until(lambda: len(asked) == 4)
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     run.resume()
     finish(run)
     assert asked == list(range(1, 8))
@@ -218,7 +218,7 @@ def test_what_is_asked_for_reaches_the_training() -> None:
     run = TrainingRun(script, changes=changes)
     run.pause()
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     run.change("learning-rate", "0.25")
     with pytest.raises(ChangeError, match="Seed cannot change during a run"):
         run.change("seed", 1)
@@ -268,7 +268,7 @@ def test_a_run_that_diverged_waits_for_a_decision(
     run = TrainingRun(diverging, hold=True)
     run.decide(Decision.GIVE_UP)  # too early: nothing to decide yet
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     assert run.undecided
     assert run.drain()[-1] == DIVERGED
     run.decide(decision)
@@ -285,7 +285,7 @@ def test_a_run_that_waits_for_a_decision_can_be_given_up_or_let_go_on() -> None:
     for act, kind, last in ((TrainingRun.stop, RunDiverged, 2), (go_on, RunStopped, 4)):
         run = TrainingRun(diverging, hold=True)
         run.start()
-        assert run.wait_until_paused(10)
+        assert run.wait_until_paused(300)
         run.resume()
         run.train_one_epoch()
         run.train_batches(1)
@@ -312,7 +312,7 @@ def test_what_was_asked_for_is_known_until_it_is_told() -> None:
     run = TrainingRun(script, changes=changes)
     run.pause()
     run.start()
-    assert run.wait_until_paused(10)
+    assert run.wait_until_paused(300)
     run.change("learning-rate", "0.5", 0.1)
     assert run.asked == {"learning_rate": 0.5}
     run.change("learning_rate", 0.1, 0.1)

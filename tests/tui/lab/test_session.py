@@ -50,12 +50,12 @@ class Laboratory:
 
     def tick_until(self, wanted: Callable[[Session], bool]) -> None:
         pause = threading.Event()
-        for _ in range(2000):
+        for _ in range(60_000):
             self.session.tick()
             if wanted(self.session):
                 return
             pause.wait(0.005)  # lets the run's thread work between two looks
-        pytest.fail(f"still {self.session.state} after 10 seconds")
+        pytest.fail(f"still {self.session.state} after 5 minutes")
 
     def step(self) -> int:
         """Updates done."""
