@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from mnist_core.benchmark.engines.registry import mlx_description
+from mnist_core.benchmark.engines.engine import mlx_description
 from mnist_core.benchmark.network_task import network_race
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import Lap, Race

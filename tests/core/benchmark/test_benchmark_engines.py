@@ -11,12 +11,12 @@ import pytest
 
 from helpers.python_process import run_python
 from mnist_core.backend.openblas import bundled_libraries
+from mnist_core.benchmark.engines.engine import EpochTrained
 from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
 from mnist_core.benchmark.engines.registry import (
     ENGINES,
     PUBLISHED_SECONDS,
     EngineName,
-    EpochTrained,
     published_seconds,
     why_unavailable,
 )

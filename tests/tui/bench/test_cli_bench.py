@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_core.benchmark.engines.registry import EngineName, EpochTrained
+from mnist_core.benchmark.engines.engine import EpochTrained
+from mnist_core.benchmark.engines.registry import EngineName
 from mnist_core.benchmark.evaluation_task import LazilyTrained
 from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.problem import Problem

@@ -18,7 +18,6 @@ from mnist_tui.commands.usage import UsageError
 from mnist_tui.runtime.output import WriteLine, line_writer
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.numbers import count
-from mnist_tui.text.numbers import count as spaced
 from mnist_tui.text.table import in_columns
 from mnist_tui.text.visible_text import visible
 
@@ -125,7 +124,7 @@ METRICS = (
     Metric("press_first", "run to first batch, first time", MetricUnit.SECONDS, at_most=0.3),
     Metric("press_again", "  second time", MetricUnit.SECONDS, at_most=0.3),
     Metric("press_cold", "  with no kernel compiled", MetricUnit.SECONDS, at_most=1.0),
-    Metric("redraw", f"redraw of {spaced(POINTS)} points", MetricUnit.MILLISECONDS, at_most=0.016),
+    Metric("redraw", f"redraw of {count(POINTS)} points", MetricUnit.MILLISECONDS, at_most=0.016),
     Metric("event", "event to the interface, CPU time", MetricUnit.MICROSECONDS, at_most=10e-6),
     Metric("memory", "memory of the app, training", MetricUnit.MEGABYTES, at_most=400e6),
 )

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mnist_core.benchmark.engines.registry import EpochTrained, published_seconds
+from mnist_core.benchmark.engines.engine import EpochTrained
+from mnist_core.benchmark.engines.registry import published_seconds
 from mnist_core.benchmark.evaluation_task import (
     EVALUATION_TIMES,
     EvaluationTask,

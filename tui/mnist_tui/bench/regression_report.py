@@ -28,7 +28,6 @@ from mnist_tui.race.race_columns import (
     published_pace,
     ratio_columns,
 )
-from mnist_tui.text import numbers
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
@@ -91,15 +90,15 @@ class RegressionReport(RaceReport):
         if self._problem.task == "linear":
             initial = f"{self._initial.test_error:.1f}"
             return [
-                column("iterations", [numbers.count(end.iterations) for end in ends]),
+                column("iterations", [count(end.iterations) for end in ends]),
                 column("initial test error", [initial] * len(ends)),
                 column("test error", [f"{end.test_error:.3e}" for end in ends]),
                 column("train loss", [f"{end.train_loss:.3e}" for end in ends]),
             ]
         return [
             column("stopped at iteration", [
-                numbers.count(end.iterations) if self._stopped(end)
-                else f"never, {numbers.count(end.iterations)} done"
+                count(end.iterations) if self._stopped(end)
+                else f"never, {count(end.iterations)} done"
                 for end in ends
             ]),
             column("loss", [f"{end.train_loss:.4f}" for end in ends]),

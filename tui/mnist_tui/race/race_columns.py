@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from mnist_core.benchmark.engines.registry import published_seconds
 from mnist_core.benchmark.race import Quartiles, Race, RaceScore
 from mnist_core.benchmark.regression.regression import FORMS
-from mnist_tui.text import numbers
+from mnist_tui.text.numbers import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def published_column(score: RaceScore, title: str) -> Column:
     paces = [published_pace(score.race, name) for name in score.race.entrants]
     return Column("published", title, tuple(
         "" if pace is None
-        else f"{pace:.2f}" if score.race.task == "mlp" else numbers.count(round(pace))
+        else f"{pace:.2f}" if score.race.task == "mlp" else count(round(pace))
         for pace in paces
     ))  # fmt: skip
 
@@ -84,4 +84,4 @@ def published_pace(race: Race, entrant: str) -> float | None:
 def _pace_text(race: Race, pace: float) -> str:
     """Seconds with three digits after the point, or whole iterations."""
     seconds = race.task in ("mlp", "evaluations")
-    return f"{pace:.3f}" if seconds else numbers.count(round(pace))
+    return f"{pace:.3f}" if seconds else count(round(pace))

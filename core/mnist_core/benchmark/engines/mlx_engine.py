@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from mnist_core.backend.backend import configure
-from mnist_core.benchmark.engines.registry import EpochTrained, mlx_description
+from mnist_core.benchmark.engines.engine import EpochTrained, mlx_description
 from mnist_core.benchmark.problem import Problem
 from mnist_core.events import BatchCompleted, EpochCompleted, Event
 from mnist_core.training.kernel_warmup import KernelWarmUp

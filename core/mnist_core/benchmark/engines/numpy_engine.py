@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.benchmark.engines.registry import WARM_UP_BATCHES, EpochTrained, thread_count
+from mnist_core.benchmark.engines.engine import WARM_UP_BATCHES, EpochTrained, thread_count
 from mnist_core.benchmark.problem import Problem
 from mnist_core.network.evaluation import evaluate
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend.kernel_cache import install_kernel_cache
-from mnist_core.benchmark.engines.registry import WARM_UP_BATCHES, EpochTrained
+from mnist_core.benchmark.engines.engine import WARM_UP_BATCHES, EpochTrained
 from mnist_core.benchmark.problem import Problem
 from mnist_core.network.evaluation import Evaluation, evaluate
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from mnist_core.benchmark.engines.registry import WARM_UP_BATCHES, EpochTrained, thread_count
+from mnist_core.benchmark.engines.engine import WARM_UP_BATCHES, EpochTrained, thread_count
 from mnist_core.benchmark.engines.torch_accelerator import TorchDevice, device_name, synchronize
 from mnist_core.benchmark.problem import Problem
 from mnist_core.network.evaluation import evaluate

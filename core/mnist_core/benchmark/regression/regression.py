@@ -8,8 +8,8 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from mnist_core.benchmark.engines.engine import thread_count
 from mnist_core.benchmark.engines.numpy_engine import Floats, numpy_description
-from mnist_core.benchmark.engines.registry import thread_count
 
 RegressionName = Literal["linear", "logistic"]
 RegressionEngine = Literal["mlx", "mlx-stock", "numpy", "torch"]

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from mnist_core.benchmark.engines.registry import thread_count
+from mnist_core.benchmark.engines.engine import thread_count
 from mnist_core.benchmark.regression.regression import (
     Descent,
     NumpyRegression,
