@@ -7,7 +7,7 @@ import pytest
 
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_tui.charts.view import SMOOTHING
-from mnist_tui.commands.show_config import example
+from mnist_tui.commands.config import example_text
 from mnist_tui.settings.config import Config, config_path, read_config, settings
 from mnist_tui.settings.keys import KEYS
 from mnist_tui.settings.rebinding import command_names
@@ -156,13 +156,13 @@ def test_the_file_is_in_the_home_that_was_asked_for(
 
 
 def test_the_example_changes_nothing_and_names_everything(tmp_path: Path) -> None:
-    found = read_config(written(tmp_path, example()))
+    found = read_config(written(tmp_path, example_text()))
     assert found.problems == ()
     assert found.config == Config()
 
 
 def test_the_example_gives_the_defaults_without_its_comment_signs(tmp_path: Path) -> None:
-    lines = example().split("\n")
+    lines = example_text().split("\n")
     names = (*settings(), *command_names())
     bare = [
         line.removeprefix("# ") if line.removeprefix("# ").split(" = ")[0] in names else line
