@@ -1,6 +1,5 @@
 """The configuration file as it is read: values, lines, and what is broken in it."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -30,12 +29,18 @@ def problems(folder: Path, text: str) -> list[str]:
 
 
 def test_the_defaults_are_those_of_the_app() -> None:
-    assert Config() == Config(DARK.name, DEFAULT_PRESET, PICTURE_STYLES[0], SMOOTHING, {})
+    assert Config() == Config(
+        theme=DARK.name,
+        preset=DEFAULT_PRESET,
+        digits=PICTURE_STYLES[0],
+        smoothing=SMOOTHING,
+        keys={},
+    )
 
 
 def test_every_setting_has_a_help() -> None:
-    assert set(settings()) == {declared.name for declared in fields(Config)}
-    assert all(about.help.endswith(".") for about in settings().values())
+    assert set(settings()) == set(Config.model_fields)
+    assert all(text.endswith(".") for text in settings().values())
 
 
 def test_a_file_that_is_not_there_changes_nothing(tmp_path: Path) -> None:

@@ -141,14 +141,14 @@ def example_text() -> str:
         "# The settings of mnist-tui. Every one has its default here; take away the # to change",
         "# it. mnist-tui config says where this file belongs, and what is wrong with it.",
     ]
-    for name, about in settings().items():
+    for name, text in settings().items():
         if name == "keys":
             continue
-        lines += ["", *_comment(about.help)]
+        lines += ["", *_comment(text)]
         if name == "theme":
             lines += _comment(f"Themes: {', '.join(theme_names())}.")
         lines.append(f"# {name} = {_toml(getattr(Config(), name))}")
-    lines += ["", *_comment(settings()["keys"].help), "[keys]"]
+    lines += ["", *_comment(settings()["keys"]), "[keys]"]
     for key in _commands():
         characters = [shown if len(shown := shown_key(k)) == 1 else k for k in key.keys]
         lines.append(f"# {key.name} = {_toml(characters)}  # {key.help}")
