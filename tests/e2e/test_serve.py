@@ -68,12 +68,12 @@ async def test_the_end_of_the_server_stops_and_keeps_the_run(
 STUBBORN = """
 import sys
 from pathlib import Path
-from mnist_tui.web.serve import serve
 from mnist_tui.web.served_app import ServedApp
+from mnist_tui.web.site import serve_site
 
 ServedApp.end.__defaults__ = (1e6,)  # seconds: the test does not wait for them
 app = "import signal; print('__GANGLION__', flush=True); signal.pause()"
-sys.exit(serve([sys.executable, "-c", app], "127.0.0.1", 0, Path("unused.log")))
+sys.exit(serve_site([sys.executable, "-c", app], "127.0.0.1", 0, Path("unused.log")))
 """
 
 

@@ -37,7 +37,7 @@ from mnist_tui.lab.session import Session
 from mnist_tui.runtime.gc_hold import release_collector
 from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.log import unexpected_error, write_log
-from mnist_tui.runtime.stray_output import stray_output_logged
+from mnist_tui.runtime.output import EXIT_FAILED, stray_output_logged
 from mnist_tui.settings.config import ConfigFile
 from mnist_tui.settings.key_hints import set_active_keys
 from mnist_tui.settings.keys import Scope, bindings
@@ -384,7 +384,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         backend = configure(options.device, threads)
     except (BackendMissing, ValueError) as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return EXIT_FAILED
     cache = default_cache_folder()
     first_launch = not (options.home / STORE_FILE).exists()
     store = RunStore(options.home)

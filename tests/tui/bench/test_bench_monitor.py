@@ -14,7 +14,8 @@ from mnist_tui.bench.app_processes import AppOnTerminal
 from mnist_tui.bench.bench_monitor import METRICS, summarize, table_lines
 from mnist_tui.bench.monitor import Monitored, MonitorValue, event_seconds, redraw_seconds
 from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal, TerminalText
-from mnist_tui.cli import EXIT_FAILED, EXIT_USAGE, run
+from mnist_tui.cli import run
+from mnist_tui.runtime.output import EXIT_FAILED, EXIT_USAGE
 
 FLAGS = ["bench", "--task", "monitor"]
 Measure = Callable[[Monitored, int], Iterator[MonitorValue]]

@@ -23,7 +23,8 @@ from mnist_core.data.loader import DatasetFailed, DatasetLoaded
 from mnist_core.recipe.presets import presets
 from mnist_tui.bench.bench_flags import BenchFlags, BenchOptions, Task, bench_options
 from mnist_tui.bench.race_reports import NetworkReport
-from mnist_tui.cli import EXIT_USAGE, run
+from mnist_tui.cli import run
+from mnist_tui.runtime.output import EXIT_USAGE
 
 EXAMPLES = Examples(np.zeros((1000, 2, 2), np.uint8), (np.arange(1000) % 2).astype(np.uint16))
 MANY = Examples(np.zeros((60_000, 2, 2), np.uint8), (np.arange(60_000) % 2).astype(np.uint16))
@@ -302,7 +303,7 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(options)
         return 0
 
-    monkeypatch.setattr("mnist_tui.bench.bench_command.bench", take)
+    monkeypatch.setattr("mnist_tui.bench.bench_command.run_benchmark", take)
     flags = ["--data", "kmnist", "--epochs", "2", "--stock-batches", "9", "--threads", "3"]
     assert run(["bench", "--task", "mlp", *flags]) == 0
     (options,) = seen

@@ -21,7 +21,8 @@ from mnist_core.data.registry import DatasetUnavailable
 from mnist_core.network.models import ACTIVATIONS
 from mnist_core.network.optimizers import OPTIMIZERS
 from mnist_core.network.parameters import batch_order
-from mnist_tui.cli import EXIT_USAGE, run
+from mnist_tui.cli import run
+from mnist_tui.runtime.output import EXIT_USAGE
 
 _LABELS = (np.arange(100) % 2).astype(np.uint16)
 _IMAGES = np.random.default_rng(0).integers(0, 256, (100, 6, 6), np.uint8)
@@ -61,7 +62,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append(source)
         return DIGITS
 
-    monkeypatch.setattr("mnist_tui.commands.check.load_dataset", load_dataset)
+    monkeypatch.setattr("mnist_core.data.registry.load_dataset", load_dataset)
     return asked
 
 
@@ -70,7 +71,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, load: list[str]) -> RunCheck:
     """Runs `mnist-tui check` on results."""
 
     def start(results: Sequence[CheckResult], *arguments: str) -> int:
-        monkeypatch.setattr("mnist_tui.commands.check.configure", lambda *_: BACKEND)
+        monkeypatch.setattr("mnist_core.backend.backend.configure", lambda *_: BACKEND)
         monkeypatch.setattr(suite, "run_checks", lambda *_: iter(results))
         return run(["check", *arguments])
 
@@ -265,7 +266,7 @@ def test_the_data_are_those_that_are_here(
     load: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mnist_tui.commands.check.is_cached", lambda *_: cached)
+    monkeypatch.setattr("mnist_core.data.registry.is_cached", lambda *_: cached)
 
     assert scripted([OK], *arguments) == 0
     assert load == [expected]
@@ -288,7 +289,7 @@ def test_a_stand_in_for_mnist_is_called_one(
     scripted: RunCheck, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     drawn = replace(DIGITS, name="synthetic", synthetic=True)
-    monkeypatch.setattr("mnist_tui.commands.check.load_dataset", lambda *_: drawn)
+    monkeypatch.setattr("mnist_core.data.registry.load_dataset", lambda *_: drawn)
     scripted([OK])
 
     line = capsys.readouterr().out.splitlines()[0]
@@ -307,7 +308,7 @@ def test_without_mlx_or_data_it_says_so_and_exits_1(
     def refuse(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("mnist_tui.commands.check.configure", refuse)
+    monkeypatch.setattr("mnist_core.backend.backend.configure", refuse)
     assert run(["check"]) == 1
 
     output = capsys.readouterr()
@@ -341,7 +342,7 @@ def test_the_machine_flags_reach_mlx(
         asked.append(arguments)
         return BACKEND
 
-    monkeypatch.setattr("mnist_tui.commands.check.configure", configure)
+    monkeypatch.setattr("mnist_core.backend.backend.configure", configure)
     monkeypatch.setattr(suite, "run_checks", lambda *_: iter([OK]))
 
     assert run(["check", "--device", "cpu", "--threads", "3"]) == 0

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mnist_core.recipe.presets import presets
-from mnist_tui.cli import EXIT_USAGE, run
+from mnist_tui.cli import run
 from mnist_tui.runtime.launch_options import LaunchOptions
+from mnist_tui.runtime.output import EXIT_USAGE
 
 
 @pytest.fixture(autouse=True)

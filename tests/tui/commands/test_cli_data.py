@@ -46,8 +46,8 @@ def test_the_list_has_a_line_for_every_name(capsys: pytest.CaptureFixture[str]) 
 def test_the_list_says_what_is_here_and_where(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("mnist_tui.commands.data.default_cache_folder", lambda: tmp_path)
-    monkeypatch.setattr("mnist_tui.commands.data.is_cached", lambda name, _cache: name == "kmnist")
+    monkeypatch.setattr("mnist_core.data.registry.default_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr("mnist_core.data.registry.is_cached", lambda name, _cache: name == "kmnist")
     run(["data", "list"])
     here = [line for line in capsys.readouterr().out.splitlines() if ": here, in " in line]
     assert here == [f"kmnist         Kuzushiji-MNIST: here, in {tmp_path / 'kmnist'}"]
@@ -103,7 +103,8 @@ def test_fetching_says_what_is_there_now(
         [DatasetLoaded(dataset("kmnist"), None), DatasetFailed("No network. Try later.", "")]
     )
     monkeypatch.setattr(
-        "mnist_tui.commands.data.wait_for_dataset", lambda _loader, _stream: next(answers)
+        "mnist_tui.commands.dataset_progress.wait_for_dataset",
+        lambda _loader, _stream: next(answers),
     )
     assert run(["data", "fetch", "kmnist"]) == 0
     assert capsys.readouterr().out == "kmnist: 3 training examples, 3 test examples\n"
@@ -117,6 +118,6 @@ def test_fetching_can_be_interrupted(
     def interrupted(_loader: DatasetLoader, _stream: object) -> DatasetLoaded:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mnist_tui.commands.data.wait_for_dataset", interrupted)
+    monkeypatch.setattr("mnist_tui.commands.dataset_progress.wait_for_dataset", interrupted)
     assert run(["data", "fetch", "kmnist"]) == 130
     assert capsys.readouterr().err.startswith("Stopped before the download was complete")

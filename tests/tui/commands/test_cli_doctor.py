@@ -13,8 +13,9 @@ import pytest
 
 from mnist_core.backend.backend import Backend
 from mnist_core.backend.diagnosis import Blas, Data, Diagnosis, Folder, Kernels, Machine
-from mnist_tui.cli import EXIT_USAGE, run
-from mnist_tui.commands.doctor import Line, Terminal, report
+from mnist_tui.cli import run
+from mnist_tui.commands.doctor import Finding, TerminalFeatures, report
+from mnist_tui.runtime.output import EXIT_USAGE
 
 MNIST = Data("mnist", Path("/cache/datasets/mnist"), here=True, problem="")
 KMNIST = Data("kmnist", Path("/cache/datasets/kmnist"), here=False, problem="")
@@ -32,7 +33,7 @@ GOOD = Diagnosis(
 WITHOUT_MLX = replace(
     GOOD, backend=None, blas=None, kernels=None, problems=("MLX has no back end here. Install it.",)
 )
-TERMINAL = Terminal(True, 120, 40, "xterm-256color", "truecolor", "truecolor", "utf-8")
+TERMINAL = TerminalFeatures(True, 120, 40, "xterm-256color", "truecolor", "truecolor", "utf-8")
 
 
 @pytest.fixture
@@ -48,14 +49,16 @@ def doctor(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, tuple[An
             asked.append(arguments)
             return found
 
-        monkeypatch.setattr("mnist_tui.commands.doctor.diagnose", diagnose)
+        monkeypatch.setattr("mnist_core.backend.diagnosis.diagnose", diagnose)
         return run(["doctor", *arguments]), asked[0]
 
     return start
 
 
-def lines_by_topic(found: Diagnosis, terminal: Terminal = TERMINAL) -> dict[str, Line]:
-    return {line.topic: line for line in report(found, terminal)}
+def findings_by_topic(
+    found: Diagnosis, terminal: TerminalFeatures = TERMINAL
+) -> dict[str, Finding]:
+    return {finding.topic: finding for finding in report(found, terminal)}
 
 
 def test_each_finding_has_a_sign_a_word_and_its_figures(
@@ -196,7 +199,7 @@ def test_signs_are_ascii_where_the_output_is(
 def test_what_is_not_as_it_should_be_is_told(
     change: dict[str, Any], topic: str, status: str, words: str
 ) -> None:
-    line = lines_by_topic(replace(GOOD, **change))[topic]
+    line = findings_by_topic(replace(GOOD, **change))[topic]
 
     assert line.status == status
     assert words in line.text
@@ -204,7 +207,7 @@ def test_what_is_not_as_it_should_be_is_told(
 
 def test_a_slow_blas_says_what_to_do() -> None:
     assert GOOD.blas is not None
-    line = lines_by_topic(replace(GOOD, blas=replace(GOOD.blas, advice="Install it.")))["BLAS"]
+    line = findings_by_topic(replace(GOOD, blas=replace(GOOD.blas, advice="Install it.")))["BLAS"]
 
     assert line.status == "slow"
     assert line.more == ("/cache/blas/lib.so", "Install it.")
@@ -218,8 +221,10 @@ def test_a_slow_blas_says_what_to_do() -> None:
         (replace(TERMINAL, colours=""), "Set TERM to xterm-256color"),
     ],
 )
-def test_a_terminal_that_lacks_something_says_what_to_do(terminal: Terminal, words: str) -> None:
-    line = lines_by_topic(GOOD, terminal)["terminal"]
+def test_a_terminal_that_lacks_something_says_what_to_do(
+    terminal: TerminalFeatures, words: str
+) -> None:
+    line = findings_by_topic(GOOD, terminal)["terminal"]
 
     assert line.status == "missing"
     assert line.more[0].startswith(words)

@@ -31,8 +31,13 @@ from mnist_core.events import (
 )
 from mnist_core.recipe.changes import Change
 from mnist_core.training.divergence import OnDivergence
-from mnist_tui.commands.event_lines import epoch_line
-from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
+from mnist_tui.commands.presenters import (
+    JsonLines,
+    PlainLines,
+    Presenter,
+    TerminalLines,
+    epoch_line,
+)
 from mnist_tui.commands.repeats import summarize
 
 NOT_FINITE = DivergenceDetected(3, 1, math.inf, DivergenceReason.LOSS_NOT_FINITE, 2, "Too fast.")

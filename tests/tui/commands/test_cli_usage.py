@@ -10,7 +10,8 @@ import pytest
 from cyclopts import App
 
 from mnist_core.recipe.presets import presets
-from mnist_tui.cli import EXIT_USAGE, make_app, run
+from mnist_tui.cli import make_app, run
+from mnist_tui.runtime.output import EXIT_USAGE
 
 HEAVY = {"mlx", "numpy", "textual", "plotext", "pooch", "requests"}
 

@@ -1,13 +1,12 @@
 """The configuration file as it is read: values, lines, and what is broken in it."""
 
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_tui.charts.view import SMOOTHING
-from mnist_tui.commands.show_config import example
+from mnist_tui.commands.config import example_text
 from mnist_tui.settings.config import Config, config_path, read_config, settings
 from mnist_tui.settings.keys import KEYS
 from mnist_tui.settings.rebinding import command_names
@@ -30,12 +29,18 @@ def problems(folder: Path, text: str) -> list[str]:
 
 
 def test_the_defaults_are_those_of_the_app() -> None:
-    assert Config() == Config(DARK.name, DEFAULT_PRESET, PICTURE_STYLES[0], SMOOTHING, {})
+    assert Config() == Config(
+        theme=DARK.name,
+        preset=DEFAULT_PRESET,
+        digits=PICTURE_STYLES[0],
+        smoothing=SMOOTHING,
+        keys={},
+    )
 
 
 def test_every_setting_has_a_help() -> None:
-    assert set(settings()) == {declared.name for declared in fields(Config)}
-    assert all(about.help.endswith(".") for about in settings().values())
+    assert set(settings()) == set(Config.model_fields)
+    assert all(text.endswith(".") for text in settings().values())
 
 
 def test_a_file_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
@@ -156,13 +161,13 @@ def test_the_file_is_in_the_home_that_was_asked_for(
 
 
 def test_the_example_changes_nothing_and_names_everything(tmp_path: Path) -> None:
-    found = read_config(written(tmp_path, example()))
+    found = read_config(written(tmp_path, example_text()))
     assert found.problems == ()
     assert found.config == Config()
 
 
 def test_the_example_gives_the_defaults_without_its_comment_signs(tmp_path: Path) -> None:
-    lines = example().split("\n")
+    lines = example_text().split("\n")
     names = (*settings(), *command_names())
     bare = [
         line.removeprefix("# ") if line.removeprefix("# ").split(" = ")[0] in names else line

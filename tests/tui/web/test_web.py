@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from mnist_tui.cli import make_app, run
 from mnist_tui.commands.flags import LaunchFlags
 from mnist_tui.web.address import refusal
-from mnist_tui.web.app_command import app_command
+from mnist_tui.web.serve import app_command
 from mnist_tui.web.served_app import ServedApp, Size
 from mnist_tui.web.site import Site
 

@@ -23,9 +23,14 @@ from mnist_tui.bench.bench_flags import BenchOptions
 from mnist_tui.bench.race_reports import EvaluationReport, NetworkReport, RaceReport
 from mnist_tui.bench.regression_report import RegressionReport
 from mnist_tui.commands.dataset_progress import wait_for_dataset
-from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.runtime.log import write_log
-from mnist_tui.runtime.output import WriteLine, line_writer
+from mnist_tui.runtime.output import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    WriteLine,
+    line_writer,
+)
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.visible_text import visible
 
@@ -36,7 +41,7 @@ EVALUATION_EPOCHS = 2
 """Epochs of `evaluations` when none are asked for: with one, the end of it is the end."""
 
 
-def bench(options: BenchOptions) -> int:
+def run_benchmark(options: BenchOptions) -> int:
     """Measure what `options` ask for; the exit code.
 
     Tables go to stdout, or with `as_json` an object for each measurement and one for each race;

@@ -13,9 +13,14 @@ from mnist_tui.bench.app_processes import TrainingFailedError
 from mnist_tui.bench.bench_flags import BenchOptions
 from mnist_tui.bench.monitor import POINTS, Monitored, MonitorValue, measure
 from mnist_tui.bench.pseudo_terminal import NotShownError
-from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.commands.usage import UsageError
-from mnist_tui.runtime.output import WriteLine, line_writer
+from mnist_tui.runtime.output import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    WriteLine,
+    line_writer,
+)
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.numbers import count
 from mnist_tui.text.table import in_columns

@@ -7,41 +7,70 @@ import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from mnist_core.backend.backend import Backend, configure
-from mnist_core.backend.installation import BackendMissing
-from mnist_core.checks.check import CheckResult
-from mnist_core.data.dataset import Dataset
-from mnist_core.data.loader import DEFAULT_DATASET
-from mnist_core.data.registry import (
-    PUBLISHED,
-    SYNTHETIC,
-    DatasetUnavailable,
-    default_cache_folder,
-    is_cached,
-    load_dataset,
-)
-from mnist_core.events import json_number
-from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from mnist_tui.runtime.launch_options import Device
+from mnist_tui.commands.flags import MachineFlags, data_source, log_in_home, switch
 from mnist_tui.runtime.log import write_log
-from mnist_tui.runtime.output import WriteLine, line_writer
+from mnist_tui.runtime.output import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    WriteLine,
+    line_writer,
+)
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
+
+if TYPE_CHECKING:
+    from mnist_core.backend.backend import Backend
+    from mnist_core.checks.check import CheckResult
+    from mnist_core.data.dataset import Dataset
 
 _STATUS_WIDTH = 9
 _NAME_WIDTH = 40
 _WIDTH = 80
 
 
+def check(
+    machine: MachineFlags | None = None,
+    *,
+    json: Annotated[
+        bool, switch("Write one JSON object a line: each check, then a summary.")
+    ] = False,
+) -> int:
+    """Check what this program computes against independent references, with figures.
+
+    Downloads nothing: without --data it takes MNIST where it is, else synthetic digits.
+
+    Ends with 0 when all passed, 1 when one failed, 2 for wrong usage, 130 when interrupted.
+    """
+    began = time.perf_counter()
+    flags = machine or MachineFlags()
+    source = data_source(flags.data)
+    log_file = log_in_home(flags.home)
+    from mnist_core.backend.installation import BackendMissing
+    from mnist_core.data.registry import DatasetUnavailable
+
+    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
+    printer: CheckPrinter = JsonPrinter(write) if json else LinePrinter(write)
+    with stop_signals():
+        try:
+            return _check(_load(source), log_file, flags, printer, began)
+        except KeyboardInterrupt:
+            write_error("Stopped before all checks were made.")
+            return EXIT_INTERRUPTED
+        except (DatasetUnavailable, BackendMissing) as error:
+            write_error(visible(str(error)))
+            return EXIT_FAILED
+
+
 class CheckPrinter(Protocol):
     """Prints checks as they are done."""
 
-    def begin(self, dataset: Dataset, backend: Backend) -> None: ...
-    def show(self, result: CheckResult) -> None: ...
-    def end(self, results: Sequence[CheckResult], seconds: float) -> None: ...
+    def begin(self, dataset: "Dataset", backend: "Backend") -> None: ...
+    def show(self, result: "CheckResult") -> None: ...
+    def end(self, results: "Sequence[CheckResult]", seconds: float) -> None: ...
 
 
 class LinePrinter:
@@ -50,15 +79,15 @@ class LinePrinter:
     def __init__(self, write: WriteLine) -> None:
         self._write = write
 
-    def begin(self, dataset: Dataset, backend: Backend) -> None:
+    def begin(self, dataset: "Dataset", backend: "Backend") -> None:
         for line in heading(dataset, backend):
             self._write(line)
 
-    def show(self, result: CheckResult) -> None:
+    def show(self, result: "CheckResult") -> None:
         for line in result_lines(result):
             self._write(line)
 
-    def end(self, results: Sequence[CheckResult], seconds: float) -> None:
+    def end(self, results: "Sequence[CheckResult]", seconds: float) -> None:
         for line in summary_lines(results, seconds):
             self._write(line)
 
@@ -70,7 +99,7 @@ class JsonPrinter:
         self._write = write
         self._bench: dict[str, Any] = {}
 
-    def begin(self, dataset: Dataset, backend: Backend) -> None:
+    def begin(self, dataset: "Dataset", backend: "Backend") -> None:
         self._bench = {
             "dataset": dataset.name,
             "synthetic": dataset.synthetic,
@@ -80,17 +109,14 @@ class JsonPrinter:
             "mlx_version": backend.mlx_version,
         }
 
-    def show(self, result: CheckResult) -> None:
-        self._write_object(result_to_json(result))
+    def show(self, result: "CheckResult") -> None:
+        self._write(json.dumps(result_to_json(result), allow_nan=False))
 
-    def end(self, results: Sequence[CheckResult], seconds: float) -> None:
-        self._write_object(summary_to_json(results, seconds) | self._bench)
-
-    def _write_object(self, values: dict[str, Any]) -> None:
-        self._write(json.dumps(values, allow_nan=False))
+    def end(self, results: "Sequence[CheckResult]", seconds: float) -> None:
+        self._write(json.dumps(summary_to_json(results, seconds) | self._bench, allow_nan=False))
 
 
-def heading(dataset: Dataset, backend: Backend) -> list[str]:
+def heading(dataset: "Dataset", backend: "Backend") -> list[str]:
     """What is checked with what."""
     examples = f"{count(len(dataset.train), 'training example')}, "
     examples += count(len(dataset.test), "test example")
@@ -103,7 +129,7 @@ def heading(dataset: Dataset, backend: Backend) -> list[str]:
     ]
 
 
-def result_lines(result: CheckResult) -> list[str]:
+def result_lines(result: "CheckResult") -> list[str]:
     """The status, the name, and the figure beside its tolerance; why, unless it passed."""
     word = "FAILED" if result.status == "failed" else result.status
     line = f"{word:<{_STATUS_WIDTH}}{result.name:<{_NAME_WIDTH}}"
@@ -126,7 +152,7 @@ def result_lines(result: CheckResult) -> list[str]:
     return lines
 
 
-def summary_lines(results: Sequence[CheckResult], seconds: float) -> list[str]:
+def summary_lines(results: "Sequence[CheckResult]", seconds: float) -> list[str]:
     """How many passed; the names of those that did not."""
     made = count(sum(result.passed is not None for result in results), "check")
     failed = [result.name for result in results if result.passed is False]
@@ -138,8 +164,10 @@ def summary_lines(results: Sequence[CheckResult], seconds: float) -> list[str]:
     return [f"{made}, {len(failed)} FAILED in {seconds:.1f} s{apart}:", *names]
 
 
-def result_to_json(result: CheckResult) -> dict[str, Any]:
+def result_to_json(result: "CheckResult") -> dict[str, Any]:
     """One check; `passed` is None when it was not run, and so are figures that are not finite."""
+    from mnist_core.events import json_number
+
     return {
         "event": "check_completed",
         "name": result.name,
@@ -153,7 +181,7 @@ def result_to_json(result: CheckResult) -> dict[str, Any]:
     }
 
 
-def summary_to_json(results: Sequence[CheckResult], seconds: float) -> dict[str, Any]:
+def summary_to_json(results: "Sequence[CheckResult]", seconds: float) -> dict[str, Any]:
     """All checks in one object; `passed` is whether none failed."""
     failed = [result.name for result in results if result.passed is False]
     return {
@@ -166,38 +194,22 @@ def summary_to_json(results: Sequence[CheckResult], seconds: float) -> dict[str,
     }
 
 
-def check(
-    data: str | None,
-    log_file: Path,
-    device: Device = "auto",
-    threads: int | None = None,
-    *,
-    as_json: bool = False,
-) -> int:
-    """Make all checks and print each as it is done; 0 when all that could be made passed.
-
-    Nothing is downloaded: without `data` it takes MNIST where it is, else synthetic digits.
-    """
-    began = time.perf_counter()
-    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
-    printer: CheckPrinter = JsonPrinter(write) if as_json else LinePrinter(write)
-    with stop_signals():
-        try:
-            return _check(_load(data), log_file, device, threads, printer, began)
-        except KeyboardInterrupt:
-            write_error("Stopped before all checks were made.")
-            return EXIT_INTERRUPTED
-        except (DatasetUnavailable, BackendMissing) as error:
-            write_error(visible(str(error)))
-            return EXIT_FAILED
-
-
-def _load(data: str | None) -> Dataset:
+def _load(data: str | None) -> "Dataset":
     """The data set to check with.
 
     Raises:
         DatasetUnavailable: it is not here, or is no usable data set.
     """
+    from mnist_core.data.loader import DEFAULT_DATASET
+    from mnist_core.data.registry import (
+        PUBLISHED,
+        SYNTHETIC,
+        DatasetUnavailable,
+        default_cache_folder,
+        is_cached,
+        load_dataset,
+    )
+
     cache = default_cache_folder()
     if data is None:
         data = DEFAULT_DATASET if is_cached(DEFAULT_DATASET, cache) else SYNTHETIC
@@ -209,17 +221,18 @@ def _load(data: str | None) -> Dataset:
 
 
 def _check(
-    dataset: Dataset,
+    dataset: "Dataset",
     log_file: Path,
-    device: Device,
-    threads: int | None,
+    flags: MachineFlags,
     printer: CheckPrinter,
     began: float,
 ) -> int:
+    from mnist_core.backend.backend import configure
+
     # A GPU's products would round their factors to 10 bits, and every figure would be that
     # rounding (ml-explore/mlx#3860). MLX reads this at its first product.
     os.environ["MLX_ENABLE_TF32"] = "0"
-    backend = configure(device, threads)
+    backend = configure(flags.device, flags.threads)
     # This imports MLX: only once it is known to work.
     from mnist_core.checks.suite import run_checks
 

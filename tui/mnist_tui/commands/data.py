@@ -1,26 +1,36 @@
 """`mnist-tui data`: the data sets that have a name."""
 
 import sys
+from typing import Annotated
 
-from mnist_core.data.loader import DatasetFailed, DatasetLoader
-from mnist_core.data.registry import (
-    PUBLISHED,
-    SYNTHETIC,
-    dataset_names,
-    default_cache_folder,
-    is_cached,
-)
-from mnist_tui.commands.dataset_progress import wait_for_dataset
-from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
-from mnist_tui.commands.usage import UsageError
-from mnist_tui.runtime.output import line_writer
+from cyclopts import App, Parameter
+
+from mnist_tui.commands.flags import Home, log_in_home
+from mnist_tui.commands.usage import UsageError, version_text
+from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, line_writer
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
+data = App(
+    name="data",
+    help="List the data sets that have a name, or download one.",
+    version=version_text,
+)
 
-def list_datasets() -> int:
-    """Print a line for each data set: its name, whether it is here, and where."""
+
+@data.command(name="list")
+def list_datasets(*, home: Home = None) -> int:
+    """Say which data sets there are, and where they lie on this machine."""
+    log_in_home(home)
+    from mnist_core.data.registry import (
+        PUBLISHED,
+        SYNTHETIC,
+        dataset_names,
+        default_cache_folder,
+        is_cached,
+    )
+
     write = line_writer(sys.stdout)
     cache = default_cache_folder()
     width = max(map(len, dataset_names()))
@@ -34,12 +44,19 @@ def list_datasets() -> int:
     return EXIT_DONE
 
 
-def fetch_dataset(name: str) -> int:
-    """Download the data set `name` unless it is here, and check it; the exit code.
+@data.command
+def fetch(
+    name: Annotated[str, Parameter(help="The data set, as mnist-tui data list names it.")],
+    /,
+    *,
+    home: Home = None,
+) -> int:
+    """Download a data set, so that it is there offline."""
+    log_in_home(home)
+    from mnist_core.data.loader import DatasetFailed, DatasetLoader
+    from mnist_core.data.registry import dataset_names, default_cache_folder
+    from mnist_tui.commands.dataset_progress import wait_for_dataset
 
-    Raises:
-        UsageError: there is no such data set.
-    """
     if name not in dataset_names():
         names = ", ".join(dataset_names())
         raise UsageError(f"There is no data set {name!r} to fetch; choose one of {names}.")

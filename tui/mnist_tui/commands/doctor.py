@@ -6,21 +6,24 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mnist_core.backend.diagnosis import Data, Diagnosis, Folder, diagnose
-from mnist_core.data.registry import default_cache_folder
-from mnist_tui.commands.headless import EXIT_DONE, EXIT_FAILED
-from mnist_tui.runtime.launch_options import Device
-from mnist_tui.runtime.output import WriteLine, line_writer
+from mnist_tui.commands.flags import MachineFlags, data_source, log_in_home, run_folder, switch
+from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.text.visible_text import visible
 
+if TYPE_CHECKING:
+    from mnist_core.backend.diagnosis import Data, Diagnosis, Folder
+
 Status = Literal["ok", "slow", "missing"]
+
+_SIGNS: Mapping[Status, str] = {"ok": "✓", "slow": "▲", "missing": "✗"}
+_ASCII_SIGNS: Mapping[Status, str] = {"ok": "+", "slow": "!", "missing": "x"}
+_STYLES: Mapping[Status, str] = {"ok": "green", "slow": "yellow", "missing": "yellow"}
 
 _NAMES = {"python": "Python", "mlx": "MLX", "numpy": "NumPy", "textual": "Textual"}
 """Names that are written otherwise than the package's."""
@@ -34,9 +37,11 @@ _COLOURS: Mapping[str, str] = {
 _SMALLEST = (80, 24)
 """Columns and rows that the app needs."""
 
+_PACKAGES = ("mnist-tui", "mlx", "numpy", "textual", "plotext")
+
 
 @dataclass(frozen=True, slots=True)
-class Terminal:
+class TerminalFeatures:
     """Where the output goes, and what it can show."""
 
     is_terminal: bool
@@ -55,7 +60,7 @@ class Terminal:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Finding:
     """One thing that was looked at; may hold text from outside."""
 
     topic: str
@@ -65,42 +70,70 @@ class Line:
     """Where it is, or what to do."""
 
 
-def report(diagnosis: Diagnosis, terminal: Terminal) -> Iterator[Line]:
-    """The lines for people, in the order in which they are read."""
-    yield _versions_line(diagnosis)
+def doctor(
+    machine: MachineFlags | None = None,
+    *,
+    json: Annotated[bool, switch("Write one JSON object.")] = False,
+) -> int:
+    """Say what this machine offers for training, how fast it is, and what to do about it.
+
+    Ends with 0 when training can work, 1 when it cannot, 2 for wrong usage.
+    """
+    flags = machine or MachineFlags()
+    source = data_source(flags.data)
+    log_file = log_in_home(flags.home)
+    from mnist_core.backend.diagnosis import diagnose
+    from mnist_core.data.registry import default_cache_folder
+
+    cache = default_cache_folder()
+    folders = {"home": run_folder(flags.home), "cache": cache.parent, "log": log_file.parent}
+    diagnosis = diagnose(source, cache, folders, _PACKAGES, flags.device, flags.threads)
+    terminal = terminal_of(sys.stdout)
+    findings = list(report(diagnosis, terminal))
+    write = line_writer(sys.stdout)
+    if json:
+        write(to_json(diagnosis, terminal, findings))
+    else:
+        _print(findings, diagnosis.problems, terminal, write)
+    return EXIT_FAILED if diagnosis.problems else EXIT_DONE
+
+
+def report(diagnosis: "Diagnosis", terminal: TerminalFeatures) -> Iterator[Finding]:
+    """What is told to people, in the order in which it is read."""
+    yield _versions_finding(diagnosis)
     machine = diagnosis.machine
     cores = f"{machine.usable_cores} of {machine.cores} cores"
     if machine.usable_cores == machine.cores:
         cores = "1 core" if machine.cores == 1 else f"{machine.cores} cores"
-    yield Line(
+    yield Finding(
         "machine", "ok", f"{machine.system}, {cores}, {machine.memory_bytes / 1e9:.1f} GB of memory"
     )
-    yield from _computing_lines(diagnosis)
-    yield _data_line(diagnosis.data)
-    yield _downloads_line(diagnosis)
-    yield _terminal_line(terminal)
+    yield from _computing_findings(diagnosis)
+    yield _data_finding(diagnosis.data)
+    yield _downloads_finding(diagnosis)
+    yield _terminal_finding(terminal)
     for name, folder in diagnosis.folders.items():
-        yield _folder_line(name, folder)
+        yield _folder_finding(name, folder)
 
 
-def _versions_line(diagnosis: Diagnosis) -> Line:
+def _versions_finding(diagnosis: "Diagnosis") -> Finding:
     versions = diagnosis.versions
     texts = [
         f"{_NAMES.get(name, name)} {version or '(not installed)'}"
         for name, version in versions.items()
     ]
-    return Line("versions", "ok" if all(versions.values()) else "missing", ", ".join(texts))
+    return Finding("versions", "ok" if all(versions.values()) else "missing", ", ".join(texts))
 
 
-def _computing_lines(diagnosis: Diagnosis) -> Iterator[Line]:
+def _computing_findings(diagnosis: "Diagnosis") -> Iterator[Finding]:
     backend, blas, kernels = diagnosis.backend, diagnosis.blas, diagnosis.kernels
     if backend is None or blas is None:
-        yield Line("device", "missing", "none that MLX can use")
+        yield Finding("device", "missing", "none that MLX can use")
         return
-    yield Line("device", "ok", f"{backend.device}, {backend.device_name}")
+    yield Finding("device", "ok", f"{backend.device}, {backend.device_name}")
     threads = "1 thread" if blas.threads == 1 else f"{blas.threads} threads"
     speed = f"{blas.gflops:.0f} GFLOP/s" + (f" with {threads}" if backend.device == "cpu" else "")
-    yield Line(
+    yield Finding(
         "BLAS",
         "slow" if blas.advice else "ok",
         f"{blas.name}, {speed}; NumPy {blas.numpy_gflops:.0f}",
@@ -113,20 +146,22 @@ def _computing_lines(diagnosis: Diagnosis) -> Iterator[Line]:
         status: Status = "ok"
         if kernels.advice:
             status = "slow" if kernels.compiler else "missing"
-        yield Line(
+        yield Finding(
             "kernels", status, text, tuple(map(str, filter(None, (kernels.folder, kernels.advice))))
         )
 
 
-def _data_line(data: Data) -> Line:
+def _data_finding(data: "Data") -> Finding:
     if data.problem:
-        return Line("data", "missing", f"{data.source}: not usable")
+        return Finding("data", "missing", f"{data.source}: not usable")
     if data.folder is None:
-        return Line("data", "ok", f"{data.source}: drawn here, no download needed")
+        return Finding("data", "ok", f"{data.source}: drawn here, no download needed")
     if data.here:
         where = str(data.folder)
-        return Line("data", "ok", f"{data.source}: here", (where,) if where != data.source else ())
-    return Line(
+        return Finding(
+            "data", "ok", f"{data.source}: here", (where,) if where != data.source else ()
+        )
+    return Finding(
         "data",
         "missing",
         f"{data.source}: not downloaded yet; the first run does it",
@@ -134,13 +169,13 @@ def _data_line(data: Data) -> Line:
     )
 
 
-def _downloads_line(diagnosis: Diagnosis) -> Line:
+def _downloads_finding(diagnosis: "Diagnosis") -> Finding:
     here = [name for name, data in diagnosis.downloads.items() if data.here]
     folders = {str(data.folder.parent) for data in diagnosis.downloads.values() if data.folder}
-    return Line("downloads", "ok", ", ".join(here) or "none yet", tuple(sorted(folders)))
+    return Finding("downloads", "ok", ", ".join(here) or "none yet", tuple(sorted(folders)))
 
 
-def _terminal_line(terminal: Terminal) -> Line:
+def _terminal_finding(terminal: TerminalFeatures) -> Finding:
     texts = [f"TERM {terminal.term or 'not set'}"]
     if terminal.colorterm:
         texts.append(f"COLORTERM {terminal.colorterm}")
@@ -156,53 +191,23 @@ def _terminal_line(terminal: Terminal) -> Line:
             missing.append("Set TERM to xterm-256color or better for the right colours.")
     if not terminal.is_utf8:
         missing.append("Set LANG to a UTF-8 locale, such as C.UTF-8, for the curves.")
-    return Line("terminal", "missing" if missing else "ok", ", ".join(texts), tuple(missing))
+    return Finding("terminal", "missing" if missing else "ok", ", ".join(texts), tuple(missing))
 
 
-def _folder_line(name: str, folder: Folder) -> Line:
+def _folder_finding(name: str, folder: "Folder") -> Finding:
     if not folder.writable:
         advice = "Give write access there, or choose another folder with --home."
         if name == "cache":
             advice = "Give write access there, or set XDG_CACHE_HOME to another folder."
-        return Line(name, "missing", f"{folder.path} cannot be written", (advice,))
-    return Line(name, "ok", f"{folder.path}" + ("" if folder.exists else " (not made yet)"))
+        return Finding(name, "missing", f"{folder.path} cannot be written", (advice,))
+    return Finding(name, "ok", f"{folder.path}" + ("" if folder.exists else " (not made yet)"))
 
 
-_PACKAGES = ("mnist-tui", "mlx", "numpy", "textual", "plotext")
-
-_SIGNS: Mapping[Status, str] = {"ok": "✓", "slow": "▲", "missing": "✗"}
-_ASCII_SIGNS: Mapping[Status, str] = {"ok": "+", "slow": "!", "missing": "x"}
-_STYLES: Mapping[Status, str] = {"ok": "green", "slow": "yellow", "missing": "yellow"}
-
-
-def doctor(
-    data: str | None,
-    home: Path,
-    log_file: Path,
-    device: Device = "auto",
-    threads: int | None = None,
-    *,
-    as_json: bool = False,
-) -> int:
-    """Look at everything and print it; 0 when training can work, 1 when it cannot."""
-    cache = default_cache_folder()
-    folders = {"home": home, "cache": cache.parent, "log": log_file.parent}
-    diagnosis = diagnose(data, cache, folders, _PACKAGES, device, threads)
-    terminal = terminal_of(sys.stdout)
-    lines = list(report(diagnosis, terminal))
-    write = line_writer(sys.stdout)
-    if as_json:
-        write(to_json(diagnosis, terminal, lines))
-    else:
-        _print(lines, diagnosis.problems, terminal, write)
-    return EXIT_FAILED if diagnosis.problems else EXIT_DONE
-
-
-def terminal_of(stream: TextIO) -> Terminal:
+def terminal_of(stream: TextIO) -> TerminalFeatures:
     """What `stream` writes to, as the environment and the system tell."""
     is_terminal = stream.isatty()
     columns, rows = shutil.get_terminal_size() if is_terminal else (0, 0)
-    return Terminal(
+    return TerminalFeatures(
         is_terminal=is_terminal,
         columns=columns,
         rows=rows,
@@ -214,45 +219,46 @@ def terminal_of(stream: TextIO) -> Terminal:
 
 
 def _print(
-    lines: list[Line], problems: tuple[str, ...], terminal: Terminal, write: WriteLine
+    findings: list[Finding], problems: tuple[str, ...], terminal: TerminalFeatures, write: WriteLine
 ) -> None:
     signs = _SIGNS if terminal.is_utf8 else _ASCII_SIGNS
     ends = [visible(problem) for problem in problems] or ["Training works here."]
     if terminal.is_terminal and terminal.term not in ("dumb", "unknown"):
         console = Console(file=sys.stdout, highlight=False)
         with console.capture() as capture:
-            console.print(_table(lines, signs), "", *map(Text, ends), sep="\n", end="")
+            console.print(_table(findings, signs), "", *map(Text, ends), sep="\n", end="")
         for drawn in capture.get().splitlines():
             write(drawn.rstrip())
         return
-    for line in lines:
-        write(f"{signs[line.status]} {line.status:<7}  {line.topic:<9}  {visible(line.text)}")
-        for more in line.more:
+    for finding in findings:
+        status = f"{signs[finding.status]} {finding.status:<7}"
+        write(f"{status}  {finding.topic:<9}  {visible(finding.text)}")
+        for more in finding.more:
             write(f"{'':22}{visible(more)}")
     for end in ends:
         write(end)
 
 
-def _table(lines: list[Line], signs: Mapping[Status, str]) -> Table:
+def _table(findings: list[Finding], signs: Mapping[Status, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for line in lines:
-        text = Text(visible(line.text))
-        for more in line.more:
-            text.append(f"\n{visible(more)}", "dim" if line.status == "ok" else "")
-        word = Text(f"{signs[line.status]} {line.status}", _STYLES[line.status])
-        table.add_row(word, Text(line.topic, "bold"), text)
+    for finding in findings:
+        text = Text(visible(finding.text))
+        for more in finding.more:
+            text.append(f"\n{visible(more)}", "dim" if finding.status == "ok" else "")
+        word = Text(f"{signs[finding.status]} {finding.status}", _STYLES[finding.status])
+        table.add_row(word, Text(finding.topic, "bold"), text)
     return table
 
 
-def to_json(diagnosis: Diagnosis, terminal: Terminal, lines: list[Line]) -> str:
+def to_json(diagnosis: "Diagnosis", terminal: TerminalFeatures, findings: list[Finding]) -> str:
     """Everything as one JSON object; `checks` has the status of each line by its topic."""
     facts = {
         "works": not diagnosis.problems,
         **asdict(diagnosis),
         "terminal": asdict(terminal),
-        "checks": {line.topic: line.status for line in lines},
+        "checks": {finding.topic: finding.status for finding in findings},
     }
     return json.dumps(facts, default=str, allow_nan=False)

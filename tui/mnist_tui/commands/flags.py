@@ -19,7 +19,7 @@ from mnist_core.recipe.hyperparameters import (
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.commands.usage import UsageError
 from mnist_tui.runtime.launch_options import Device, LaunchOptions
-from mnist_tui.runtime.log import log_path
+from mnist_tui.runtime.log import log_path, log_uncaught_errors
 from mnist_tui.settings.config import Config
 
 MACHINE = Group("Data and machine", sort_key=1)
@@ -41,7 +41,6 @@ Home = Annotated[
     ),
 ]
 
-
 Data = Annotated[
     str | None,
     Parameter(
@@ -52,6 +51,11 @@ Data = Annotated[
         show_default="mnist, or synthetic digits while it cannot be had",
     ),
 ]
+
+
+def switch(text: str) -> Parameter:
+    """A flag about the output that takes no value and cannot be turned off."""
+    return Parameter(group=OUTPUT, negative="", help=text, show_default=False)
 
 
 @Parameter(name="*")
@@ -141,6 +145,13 @@ def _metavar(field: HyperparameterField) -> str:
     if field.kind is str:
         return "NAME" if field.choices else "NAME|N"
     return {tuple: "SIZES", int: "N", float: "X"}[field.kind]
+
+
+def log_in_home(home: str | None) -> Path:
+    """The log file that belongs to --home; from now on uncaught errors go there."""
+    log_file = log_path(home_folder(home))
+    log_uncaught_errors(log_file)
+    return log_file
 
 
 def home_folder(home: str | None) -> Path | None:

@@ -23,11 +23,8 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.commands.presenters import Presenter
 from mnist_tui.commands.repeats import summarize
 from mnist_tui.runtime.log import write_log
+from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.runtime.signals import StopSignals
-
-EXIT_DONE = 0
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 Events = Generator[Event, None, None]
 

@@ -22,20 +22,13 @@ from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunRecord, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded_by
 from mnist_tui.commands.dataset_progress import wait_for_dataset
-from mnist_tui.commands.headless import (
-    EXIT_FAILED,
-    Events,
-    RunSoFar,
-    exit_code,
-    failure,
-    train_in_turn,
-)
+from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
 from mnist_tui.commands.usage import UsageError
 from mnist_tui.lab.recording import begin_recording
 from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.log import write_log
-from mnist_tui.runtime.output import WriteLine, line_writer
+from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.runtime.signals import StopSignals, stop_signals
 from mnist_tui.text.visible_text import visible
 

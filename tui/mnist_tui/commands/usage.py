@@ -1,4 +1,4 @@
-"""Wrong usage, in sentences."""
+"""What the command line says of itself: its version, and wrong usage in sentences."""
 
 import difflib
 from collections.abc import Sequence
@@ -40,3 +40,10 @@ def usage_sentence(error: "CycloptsError", commands: Sequence[str]) -> str:
         case _:
             sentence = " ".join(str(error).split())
     return f"{sentence} See {' '.join(('mnist-tui', *chain))} --help."
+
+
+def version_text() -> str:
+    """The name and the version, as --version prints them."""
+    from importlib.metadata import version
+
+    return f"mnist-tui {version('mnist-tui')}"

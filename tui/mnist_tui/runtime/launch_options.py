@@ -1,5 +1,6 @@
 """What one start of the program was asked to do."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -7,6 +8,14 @@ from typing import Literal
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 Device = Literal["auto", "cpu", "gpu"]
+
+BROWSER_DRIVER = "mnist_tui.web.driver:BrowserDriver"
+"""What Textual is to draw the app with for a browser, as the variable TEXTUAL_DRIVER has it."""
+
+
+def is_drawn_in_browser() -> bool:
+    """Whether `mnist-tui serve` has started this process."""
+    return os.environ.get("TEXTUAL_DRIVER") == BROWSER_DRIVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,20 @@
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
 
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.text.visible_text import visible
@@ -22,20 +32,7 @@ class SettingError(ValueError):
     """A value that a setting does not take, with a sentence that says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a person needs to know of a setting: attached to its declaration."""
-
-    help: str
-    read: Callable[[object], Any]
-    """The value of what stands in the file. Raises SettingError."""
-
-
-def _setting(default: Any, text: str, read: Callable[[object], Any]) -> Any:
-    return field(default=default, metadata={"about": About(text, read)})
-
-
-def _one_of(names: Callable[[], Collection[str]], value: object) -> str:
+def _choice(names: Callable[[], Collection[str]], value: object) -> str:
     if isinstance(value, str) and value in names():
         return value
     close = difflib.get_close_matches(str(value), names(), 1, 0.5)
@@ -63,47 +60,80 @@ def _share(value: object) -> float:
     raise SettingError(f"{_shown(value)} is not usable; it takes a number from 0 to 0.99.")
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Every setting, declared once: default, help, and what it takes."""
+def _command(name: str) -> str:
+    from mnist_tui.settings.rebinding import command_names
 
-    theme: str = _setting(
-        "laboratory-dark",
-        "The colours. laboratory-dark, laboratory-light, okabe-ito-dark and okabe-ito-light (for "
-        "every kind of colour vision), or one of Textual's own.",
-        partial(_one_of, _theme_names),
-    )
-    preset: str = _setting(
-        DEFAULT_PRESET,
-        "The recipe to start from, in the app and for mnist-tui train, where --preset names none.",
-        partial(_one_of, lambda: tuple(presets())),
-    )
-    digits: str = _setting(
-        "ascii",
-        "How digits are drawn at first: ascii, half-block or braille.",
-        partial(_one_of, _picture_styles),
-    )
-    smoothing: float = _setting(
-        0.9,
-        "How much the training curves are smoothed at first, from 0 (not at all) to 0.99.",
-        _share,
-    )
-    keys: Mapping[str, tuple[str, ...]] = field(
-        default_factory=dict,
-        metadata={
-            "about": About(
-                "Other keys for a command: run = \"a\", or run = [\"a\", \"ctrl+r\"]. They take "
-                "the place of all its keys.",
-                lambda value: value,
+    if name not in command_names():
+        raise SettingError(_unknown("command", name, command_names()))
+    return name
+
+
+def _keys_named(value: object) -> tuple[str, ...]:
+    from mnist_tui.settings.rebinding import KeyNameError, key_named
+
+    if isinstance(value, tuple):
+        return value  # not from a file: these are Textual's names already
+    keys = []
+    for text in (value or [None]) if isinstance(value, list) else [value]:
+        if not isinstance(text, str):
+            raise SettingError(
+                f'{_shown(value)} is not usable; it takes a key such as "x", or a list of keys.'
             )
-        },
-    )  # fmt: skip
+        try:
+            keys.append(key_named(text))
+        except KeyNameError as error:
+            raise SettingError(str(error)) from error
+    return tuple(keys)
+
+
+class Config(BaseModel):
+    """Every setting, declared once: default, help, and what it takes. Immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    theme: Annotated[
+        str,
+        PlainValidator(partial(_choice, _theme_names)),
+        Field(
+            description="The colours. laboratory-dark, laboratory-light, okabe-ito-dark and "
+            "okabe-ito-light (for every kind of colour vision), or one of Textual's own."
+        ),
+    ] = "laboratory-dark"
+    preset: Annotated[
+        str,
+        PlainValidator(partial(_choice, lambda: tuple(presets()))),
+        Field(
+            description="The recipe to start from, in the app and for mnist-tui train, where "
+            "--preset names none."
+        ),
+    ] = DEFAULT_PRESET
+    digits: Annotated[
+        str,
+        PlainValidator(partial(_choice, _picture_styles)),
+        Field(description="How digits are drawn at first: ascii, half-block or braille."),
+    ] = "ascii"
+    smoothing: Annotated[
+        float,
+        PlainValidator(_share),
+        Field(
+            description="How much the training curves are smoothed at first, from 0 (not at all) "
+            "to 0.99."
+        ),
+    ] = 0.9
+    keys: Mapping[
+        Annotated[str, AfterValidator(_command)],
+        Annotated[tuple[str, ...], PlainValidator(_keys_named)],
+    ] = Field(
+        default_factory=dict,
+        description='Other keys for a command: run = "a", or run = ["a", "ctrl+r"]. They take '
+        "the place of all its keys.",
+    )
     """What Textual calls the keys, by the name of the command."""
 
 
-def settings() -> Mapping[str, About]:
-    """Every setting by name, in the order of declaration."""
-    return {declared.name: declared.metadata["about"] for declared in fields(Config)}
+def settings() -> Mapping[str, str]:
+    """The help of every setting, by name, in the order of declaration."""
+    return {name: field.description or "" for name, field in Config.model_fields.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,56 +192,46 @@ class _Reading:
         self._path = path
         self._table = table
         self._places = dict(_assignments(text))
-        self._values: dict[str, Any] = {}
         self._problems: list[tuple[int, str]] = []
 
     def result(self, only: Collection[str]) -> ConfigFile:
         known = settings()
-        for name, value in self._table.items():
-            if name not in known:
-                self._report(name, _unknown("setting", name, known))
-            elif only and name not in only:
-                continue
-            elif name == "keys":
-                self._values["keys"] = self._keys(value)
-            else:
-                try:
-                    self._values[name] = known[name].read(value)
-                except SettingError as error:
-                    self._report(name, f"{name}: {error}")
-        in_force = [name for name in self._values if name != "keys"]
-        in_force += [f"keys.{name}" for name in self._values.get("keys", ())]
+        table = {
+            name: value
+            for name, value in self._table.items()
+            if not only or name in only or name not in known
+        }
+        try:
+            config = Config.model_validate(table)
+        except ValidationError as error:
+            told = [_told(problem) for problem in error.errors()]
+            # Of a command that does not exist, the keys are not looked at: the first one counts.
+            for name, sentence in dict(reversed(told)).items():
+                self._report(name, sentence)
+            for problem in error.errors():
+                _remove(table, problem["loc"])
+            config = Config.model_validate(table)
+        config = self._without_clashes(config)
+        in_force = [name for name in table if name != "keys"]
+        in_force += [f"keys.{name}" for name in config.keys]
         return ConfigFile(
             self._path,
-            Config(**self._values),
+            config,
             {name: self._line(name) for name in in_force},
             tuple(sentence for _, sentence in sorted(self._problems)),
         )
 
-    def _keys(self, value: object) -> Mapping[str, tuple[str, ...]]:
-        from mnist_tui.settings.rebinding import KeyNameError, command_names, key_named, rebound
+    def _without_clashes(self, config: Config) -> Config:
+        """The settings less the keys that another command has at the same time."""
+        if not config.keys:
+            return config
+        from mnist_tui.settings.rebinding import rebound
 
-        if not isinstance(value, dict):
-            self._report("keys", "keys is a table: write [keys], and each command on a line below.")
-            return {}
-        wishes = {}
-        for name, wish in value.items():
-            if name not in command_names():
-                self._report(f"keys.{name}", _unknown("command", name, command_names()))
-                continue
-            texts = wish if isinstance(wish, list) else [wish]
-            if not texts or not all(isinstance(text, str) for text in texts):
-                self._report(f"keys.{name}", f"{name}: {_shown(wish)} is not usable; it takes a "
-                             "key such as \"x\", or a list of keys.")  # fmt: skip
-                continue
-            try:
-                wishes[name] = tuple(key_named(text) for text in texts)
-            except KeyNameError as error:
-                self._report(f"keys.{name}", f"{name}: {error}")
-        _, refused = rebound(wishes)
+        _, refused = rebound(config.keys)
         for name, why in refused.items():
             self._report(f"keys.{name}", f"{name} keeps its key: {why}")
-        return {name: keys for name, keys in wishes.items() if name not in refused}
+        granted = {name: keys for name, keys in config.keys.items() if name not in refused}
+        return config.model_copy(update={"keys": granted})
 
     def _line(self, name: str) -> int:
         table, _, _ = name.partition(".")
@@ -220,6 +240,29 @@ class _Reading:
     def _report(self, name: str, sentence: str) -> None:
         line = self._line(name)
         self._problems.append((line, f"{_place(self._path, line)}: {visible(sentence)}"))
+
+
+def _told(problem: ErrorDetails) -> tuple[str, str]:
+    """The name of what cannot be used, as `_assignments` has it, and a sentence about it."""
+    where = [str(part) for part in problem["loc"]]
+    match where, problem["type"]:
+        case [name], "extra_forbidden":
+            return name, _unknown("setting", name, settings())
+        case ["keys"], _:
+            return "keys", "keys is a table: write [keys], and each command on a line below."
+        case ["keys", command, "[key]"], _:
+            return f"keys.{command}", str(problem["ctx"]["error"])
+        case _:
+            return ".".join(where), f"{where[-1]}: {problem['ctx']['error']}"
+
+
+def _remove(table: dict[str, Any], where: tuple[int | str, ...]) -> None:
+    """Take what cannot be used out of the table, and leave what stands beside it."""
+    match where:
+        case ["keys", command, *_]:
+            table["keys"] = {name: wish for name, wish in table["keys"].items() if name != command}
+        case [name, *_]:
+            table.pop(str(name), None)
 
 
 _HEADER = re.compile(r"\s*\[\s*(?P<name>[^\[\]]+?)\s*\]")

@@ -1,95 +1,94 @@
-"""`mnist-tui serve`: the app in a browser."""
+"""`mnist-tui serve`: its flags, and the command line that starts the app for a tab."""
 
-import asyncio
-import logging
-import signal
-import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import fields
 from importlib.util import find_spec
-from pathlib import Path
+from typing import Annotated, Any
 
-from mnist_tui.commands.headless import EXIT_FAILED, EXIT_INTERRUPTED
-from mnist_tui.runtime.log import write_log
-from mnist_tui.runtime.output import line_writer
-from mnist_tui.text.visible_text import visible
-from mnist_tui.web.address import AddressError, is_local, listen, url
+from cyclopts import Group, Parameter, validators
+
+from mnist_core.recipe.hyperparameters import hyperparameter_fields
+from mnist_tui.commands.flags import (
+    LaunchFlags,
+    home_folder,
+    launch_options,
+    takes_hyperparameters,
+)
+from mnist_tui.runtime.log import log_uncaught_errors
+from mnist_tui.runtime.output import EXIT_FAILED
+from mnist_tui.settings.config import config_path, read_config
 
 WITHOUT_EXTRA = (
     "The web page needs the extra web, which is not installed: make run EXTRA=web ARGS=serve "
     "installs it and serves the page."
 )
 
-WARNING = (
-    "Anyone who can reach this address can use mnist-tui on this machine as you do: train, delete "
-    "runs, and write files. Nothing that passes between is encrypted."
-)
+SERVER = Group("Server", sort_key=0)
+
+# -P: a folder that the server was started in must not offer modules of its own.
+_PROGRAM = (sys.executable, "-P", "-c", "from mnist_tui.cli import main; main()")
 
 
-def serve(command: Sequence[str], host: str, port: int, log_file: Path) -> int:
-    """Serve the page until Ctrl-C or SIGTERM, which also end every app; the exit code.
+@takes_hyperparameters
+def serve(
+    launch: LaunchFlags | None = None,
+    *,
+    host: Annotated[
+        str,
+        Parameter(
+            group=SERVER,
+            metavar="ADDRESS",
+            help="Where to serve. At any other address than this machine's own 127.0.0.1, "
+            "whoever reaches it can use the app.",
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        Parameter(
+            group=SERVER,
+            metavar="N",
+            validator=validators.Number(gte=0, lte=65535),
+            help="The port to serve at; 0 takes any that is free.",
+        ),
+    ] = 8000,
+    **given: Any,
+) -> int:
+    """Serve the app as a web page; each tab has an app of its own, started with the flags.
+
+    Closing a tab stops its run and keeps it. Needs the extra web: make run EXTRA=web.
+
+    Ends with 130 when interrupted, 1 when it cannot serve, 2 for wrong usage.
+    """
+    flags = launch or LaunchFlags()
+    found = read_config(config_path(home_folder(flags.home)), only=("preset",))
+    # The apps read the flags again; this is to refuse them here.
+    options = launch_options(flags, given, found.config)
+    log_uncaught_errors(options.log_file)
+    if find_spec("aiohttp") is None or find_spec("textual_serve") is None:
+        sys.stderr.write(f"{WITHOUT_EXTRA}\n")
+        return EXIT_FAILED
+    from mnist_tui.web.site import serve_site
+
+    return serve_site(app_command(flags, given), host, port, options.log_file)
+
+
+def app_command(flags: LaunchFlags, given: Mapping[str, Any]) -> list[str]:
+    """What starts the app with these flags.
 
     Args:
-        command: what starts the app for a tab.
-        host: the name or address to serve at.
-        port: 0 takes any that is free.
-        log_file: where the web server's complaints go.
+        flags: all but the hyperparameters.
+        given: the hyperparameters that had a flag, as texts and booleans.
     """
-    write_error = line_writer(sys.stderr)
-    if find_spec("aiohttp") is None or find_spec("textual_serve") is None:
-        write_error(WITHOUT_EXTRA)
-        return EXIT_FAILED
-    try:
-        listening = listen(host, port)
-    except AddressError as error:
-        write_error(visible(str(error)))
-        return EXIT_FAILED
-    logging.basicConfig(handlers=[_LogFile(log_file)], level=logging.WARNING)
-    with listening:
-        if not is_local(listening):
-            write_error(WARNING)
-        asyncio.run(_serve(command, listening, host))
-    return EXIT_INTERRUPTED
-
-
-class _LogFile(logging.Handler):
-    """Puts what libraries log into the log file."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def emit(self, record: logging.LogRecord) -> None:
-        write_log(self._path, self.format(record))
-
-
-async def _serve(command: Sequence[str], listening: socket.socket, host: str) -> None:
-    # Only here: the extra may be missing.
-    from aiohttp import web
-
-    from mnist_tui.web.site import Site
-
-    site = Site(command, host if is_local(listening) else None)
-    ending = asyncio.Event()
-
-    def end() -> None:
-        if ending.is_set():
-            site.kill_apps()
-        ending.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # nohup asks to stay when the terminal is closed.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, end)
-
-    runner = web.AppRunner(site.application(), access_log=None)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, listening).start()
-        line_writer(sys.stdout)(f"mnist-tui is at {url(listening, host)} until Ctrl-C.")
-        await ending.wait()
-        if site.open_tabs:
-            line_writer(sys.stderr)("Ending the apps; runs under way are stopped and kept.")
-    finally:
-        await runner.cleanup()
+    words = list(_PROGRAM)
+    for field in fields(flags):
+        value = getattr(flags, field.name)
+        if value is not None:
+            words.append(f"--{field.name.replace('_', '-')}={value}")
+    for name, value in given.items():
+        flag = hyperparameter_fields()[name].flag
+        if isinstance(value, bool):
+            words.append(flag if value else "--no-" + flag.removeprefix("--"))
+        else:
+            words.append(f"{flag}={value}")
+    return words

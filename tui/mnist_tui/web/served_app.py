@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from mnist_tui.runtime.launch_options import BROWSER_DRIVER
 from mnist_tui.text.visible_text import visible
-from mnist_tui.web import BROWSER_DRIVER
 
 PATIENCE = 30.0
 """Seconds that an app gets to stop and keep its run."""

@@ -1,15 +1,30 @@
-"""The web server: one page, what it is made of, and a WebSocket for each tab."""
+"""The web server: one page, what it is made of, and a WebSocket for each tab.
+
+Only for where the extra web is installed.
+"""
 
 import asyncio
 import json
+import logging
+import signal
+import socket
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import WSMsgType, web
 
-from mnist_tui.web.address import refusal
+from mnist_tui.runtime.log import write_log
+from mnist_tui.runtime.output import EXIT_FAILED, EXIT_INTERRUPTED, line_writer
+from mnist_tui.text.visible_text import visible
+from mnist_tui.web.address import AddressError, is_local, listen, refusal, url
 from mnist_tui.web.served_app import ServedApp, Size
+
+WARNING = (
+    "Anyone who can reach this address can use mnist-tui on this machine as you do: train, delete "
+    "runs, and write files. Nothing that passes between is encrypted."
+)
 
 HEARTBEAT = 15.0
 """Seconds between two questions whether the browser is still there."""
@@ -88,36 +103,36 @@ class Site:
         await asyncio.gather(*(app.end() for app in self._relays), *self._relays.values())
 
     async def _serve_tab(self, request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT)
-        await socket.prepare(request)
+        tab = web.WebSocketResponse(heartbeat=HEARTBEAT)
+        await tab.prepare(request)
         if self._ending:
-            await socket.close()
-            return socket
+            await tab.close()
+            return tab
         size = Size.asked(request.query.get("width"), request.query.get("height"))
         try:
             app = await ServedApp.start(self._command, size)
         except OSError as error:
-            await socket.send_bytes(f"The app could not be started: {error.strerror}.".encode())
-            await socket.close()
-            return socket
-        self._relays[app] = relay = asyncio.create_task(_relay(app, socket))
+            await tab.send_bytes(f"The app could not be started: {error.strerror}.".encode())
+            await tab.close()
+            return tab
+        self._relays[app] = relay = asyncio.create_task(_relay(app, tab))
         relay.add_done_callback(lambda _relay: self._relays.pop(app))
         try:
-            async for message in socket:
+            async for message in tab:
                 if message.type is WSMsgType.TEXT:
-                    await _obey(message.data, app, socket)
+                    await _obey(message.data, app, tab)
         finally:
             await app.end()
             await relay
-        return socket
+        return tab
 
 
-async def _relay(app: ServedApp, socket: web.WebSocketResponse) -> None:
-    await app.relay(socket.send_bytes)
-    await socket.close()
+async def _relay(app: ServedApp, tab: web.WebSocketResponse) -> None:
+    await app.relay(tab.send_bytes)
+    await tab.close()
 
 
-async def _obey(text: str, app: ServedApp, socket: web.WebSocketResponse) -> None:
+async def _obey(text: str, app: ServedApp, tab: web.WebSocketResponse) -> None:
     """Do what textual-serve's script in the page asks for; all else has no effect."""
     try:
         message = json.loads(text)
@@ -131,7 +146,7 @@ async def _obey(text: str, app: ServedApp, socket: web.WebSocketResponse) -> Non
         case ["focus" | "blur" as change, *_]:
             await app.focus(has_focus=change == "focus")
         case ["ping", str(sent)]:
-            await socket.send_json(["pong", sent])
+            await tab.send_json(["pong", sent])
 
 
 async def _index(_request: web.Request) -> web.StreamResponse:
@@ -140,3 +155,64 @@ async def _index(_request: web.Request) -> web.StreamResponse:
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
+
+
+def serve_site(command: Sequence[str], host: str, port: int, log_file: Path) -> int:
+    """Serve the page until Ctrl-C or SIGTERM, which also end every app; the exit code.
+
+    Args:
+        command: what starts the app for a tab.
+        host: the name or address to serve at.
+        port: 0 takes any that is free.
+        log_file: where the web server's complaints go.
+    """
+    write_error = line_writer(sys.stderr)
+    try:
+        listening = listen(host, port)
+    except AddressError as error:
+        write_error(visible(str(error)))
+        return EXIT_FAILED
+    logging.basicConfig(handlers=[_LogFile(log_file)], level=logging.WARNING)
+    with listening:
+        if not is_local(listening):
+            write_error(WARNING)
+        asyncio.run(_serve(command, listening, host))
+    return EXIT_INTERRUPTED
+
+
+class _LogFile(logging.Handler):
+    """Puts what libraries log into the log file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        write_log(self._path, self.format(record))
+
+
+async def _serve(command: Sequence[str], listening: socket.socket, host: str) -> None:
+    site = Site(command, host if is_local(listening) else None)
+    ending = asyncio.Event()
+
+    def end() -> None:
+        if ending.is_set():
+            site.kill_apps()
+        ending.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # nohup asks to stay when the terminal is closed.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, end)
+
+    runner = web.AppRunner(site.application(), access_log=None)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listening).start()
+        line_writer(sys.stdout)(f"mnist-tui is at {url(listening, host)} until Ctrl-C.")
+        await ending.wait()
+        if site.open_tabs:
+            line_writer(sys.stderr)("Ending the apps; runs under way are stopped and kept.")
+    finally:
+        await runner.cleanup()

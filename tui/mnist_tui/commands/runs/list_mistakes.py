@@ -71,7 +71,7 @@ def list_mistakes(
         if shown:
             write("")
             rows = [_HEADER, *map(_row, shown)]
-            for line in in_columns(rows, numbers=frozenset({0, 3, 4})):
+            for line in in_columns(rows, numbers=(0, 3, 4)):
                 write(line)
 
     return with_store(home, work)

@@ -1,0 +1,219 @@
+"""`mnist-tui runs list` and `show`: stored runs in words, and as plain JSON values."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mnist_core.events import json_values
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
+from mnist_core.store import EpochRecord, RunRecord, RunStore, Score
+from mnist_tui.commands.runs.with_store import no_runs, stored_runs, with_store
+from mnist_tui.lab.differences import difference_text, short_difference, usual_values, values
+from mnist_tui.lab.reproduce import command_line
+from mnist_tui.runtime.output import line_writer
+from mnist_tui.text.numbers import count, duration, metric, percent, rate
+from mnist_tui.text.table import in_columns
+from mnist_tui.text.visible_text import visible
+
+_HEADER = ("id", "name", "state", "epochs", "best", "started", "differs in")
+
+
+def list_runs(home: Path, *, as_json: bool = False) -> int:
+    """Print a line for each run in `home`, the latest first; the exit code.
+
+    A folder without runs is left as it is, and that there are none is said on stderr.
+    """
+    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
+
+    def work(store: RunStore) -> None:
+        records = store.runs() if store.exists else []
+        if not records:
+            write_error(visible(no_runs(store)))
+        elif as_json:
+            for record in records:
+                write(json.dumps(run_to_json(record), allow_nan=False))
+        else:
+            usual = usual_values(records)
+            rows = [_row(record, short_difference(values(record), usual)) for record in records]
+            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+            for line in in_columns([_HEADER, *rows], width=width):
+                write(line)
+
+    return with_store(home, work)
+
+
+def _row(record: RunRecord, differs: str) -> tuple[str, ...]:
+    return (
+        record.id,
+        visible(record.name),
+        record.state.value,
+        f"{record.epoch}/{record.epochs}",
+        score_text(record.best),
+        local_time_text(record.started),
+        visible(differs),
+    )
+
+
+def show_run(home: Path, run: str, *, as_json: bool = False) -> int:
+    """Print everything about a run but its batches; the exit code."""
+    write = line_writer(sys.stdout)
+
+    def work(store: RunStore) -> None:
+        (record,) = stored_runs(store, [run])
+        epochs = store.epochs(record.id)
+        if as_json:
+            write(json.dumps(details_to_json(record, epochs), allow_nan=False))
+            return
+        write(visible(f"{record.name} ({record.id}): {record.state}"))
+        for line in in_columns([(topic, visible(text)) for topic, text in _facts(record)]):
+            write(line)
+        write("")
+        for line in _epoch_lines(record, epochs):
+            write(line)
+        write("\nThis trains it again:")
+        write(visible(command_line(record)))
+
+    return with_store(home, work)
+
+
+def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
+    if record.failure:
+        yield "failure", record.failure
+    if record.state.is_live:
+        yield "trained by", f"process {record.pid} on {record.host}"
+    if record.note:
+        yield "note", record.note
+    if record.tags:
+        yield "tags", ", ".join(record.tags)
+    yield "recipe", recipe_text(record)
+    examples = [count(record.train_examples, "training example")]
+    if record.validation_examples:
+        examples.append(count(record.validation_examples, "validation example"))
+    examples.append(count(record.test_examples, "test example"))
+    yield "data", f"{record.dataset}: {', '.join(examples)}; from {record.data or 'memory'}"
+    yield "network", count(record.parameter_count, "parameter")
+    fields = hyperparameter_fields()
+    for change in record.changes:
+        field = fields[change.field]
+        made = "changed" if change.step <= record.step else "to change"
+        words = f"{field.label.lower()} {field.format(change.value)}"
+        yield made, f"after step {change.step}: {words}"
+    steps = count(record.steps_per_epoch, "step")
+    each = "each at first" if any(c.field == "batch_size" for c in record.changes) else "each"
+    yield "epochs", f"{record.epoch} of {record.epochs}, {steps} {each}; {record.step} steps done"
+    yield "best", f"{score_text(record.best)} accuracy in epoch {record.best_epoch}"
+    yield "last", f"{score_text(record.last)} accuracy"
+    speed = record.examples_per_second
+    seconds = record.seconds
+    spent = duration(seconds) if seconds >= 60 else f"{seconds:.2f} s"
+    yield "training", spent + (f" at {rate(speed)}" if speed else "")
+    ended = f", ended {local_time_text(record.ended)}" if record.ended is not None else ""
+    yield "started", local_time_text(record.started) + ended
+    environment = record.environment
+    yield (
+        "machine",
+        f"{environment.host}, {environment.platform}; MLX on {environment.device}; "
+        f"{environment.blas}; {count(environment.threads, 'thread')}",
+    )
+    versions = (f"{name} {version}" for name, version in environment.versions.items())
+    yield "versions", ", ".join(versions)
+
+
+def _epoch_lines(record: RunRecord, epochs: list[EpochRecord]) -> list[str]:
+    sets = ["train", "test"]
+    if record.validation_examples:
+        sets.insert(1, "validation")
+    names = [f"{part}_{metric}" for part in sets for metric in ("loss", "accuracy")]
+    header = ["epoch", "step", *(name.replace("_", " ") for name in names), "seconds"]
+    rows = [
+        [str(epoch.epoch), str(epoch.step), *(metric(getattr(epoch, name)) for name in names),
+         f"{epoch.seconds:.2f}"]
+        for epoch in epochs
+    ]  # fmt: skip
+    return in_columns([header, *rows], numbers=range(len(header)))
+
+
+def score_text(value: Score | None) -> str:
+    """An accuracy and the set it was measured on; "-" before the first evaluation."""
+    return "-" if value is None else f"{percent(value.value, 2)} {value.measured_on}"
+
+
+def local_time_text(seconds: float) -> str:
+    """A time since 1970 by the clock on the wall, to the minute."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def recipe_text(record: RunRecord) -> str:
+    """What differs from the defaults."""
+    defaults = Hyperparameters()
+    if record.hyperparameters == defaults:
+        return "the defaults"
+    return f"{difference_text(record.hyperparameters, defaults)}; otherwise the defaults"
+
+
+def run_to_json(record: RunRecord) -> dict[str, Any]:
+    """What `mnist-tui runs list --json` writes of a run; times in UTC after ISO 8601."""
+    return json_values(
+        {
+            "id": record.id,
+            "name": record.name,
+            "state": record.state.value,
+            "epochs": record.epoch,
+            "planned_epochs": record.epochs,
+            "best_test_accuracy": record.best_test_accuracy,
+            "best_validation_accuracy": record.best_validation_accuracy,
+            "best_epoch": record.best_epoch,
+            "test_accuracy": record.test_accuracy,
+            "validation_accuracy": record.validation_accuracy,
+            "started": _moment(record.started),
+            "seconds": record.seconds,
+            "examples_per_second": record.examples_per_second,
+            "dataset": record.dataset,
+            "note": record.note,
+            "tags": list(record.tags),
+            "hyperparameters": to_json(record.hyperparameters),
+        }
+    )
+
+
+def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, Any]:
+    """What `mnist-tui runs show --json` writes: all that is known of a run but its batches."""
+    values = to_json(record.hyperparameters)
+    defaults = {name: field.default for name, field in hyperparameter_fields().items()}
+    return run_to_json(record) | json_values(
+        {
+            "differs": {
+                name: values[name]
+                for name, default in defaults.items()
+                if getattr(record.hyperparameters, name) != default
+            },
+            "changes": [asdict(change) for change in record.changes],
+            "command": command_line(record),
+            "failure": record.failure,
+            "step": record.step,
+            "steps_per_epoch": record.steps_per_epoch,
+            "test_loss": record.test_loss,
+            "validation_loss": record.validation_loss,
+            "updated": _moment(record.updated),
+            "ended": None if record.ended is None else _moment(record.ended),
+            "data": record.data,
+            "fingerprint": record.fingerprint,
+            "train_examples": record.train_examples,
+            "validation_examples": record.validation_examples,
+            "test_examples": record.test_examples,
+            "parameter_count": record.parameter_count,
+            "environment": asdict(record.environment),
+            "pid": record.pid,
+            "host": record.host,
+            "epoch_figures": [json_values(asdict(epoch)) for epoch in epochs],
+        }
+    )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
