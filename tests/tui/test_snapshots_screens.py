@@ -48,8 +48,15 @@ def test_mistakes_and_one_of_them(
     assert looks_as_before(snap_compare, open_bench(tmp_path), story, size)
 
 
+@pytest.fixture(autouse=True)
+def _time_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ages stay the same words, however long a test takes."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+
+
 def put_runs(home: Path) -> None:
-    """Six runs, each with another end; their ages stay the same words for a while."""
+    """Six runs, each with another end."""
     now = time.time()
     put_run(home, "0000000f", "half way", accuracies=(0.1, 0.8, 0.87), state="running",
             started=now, seconds=4.0, epochs=4, optimizer="adam", learning_rate=0.002)  # fmt: skip
