@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 
 from mnist_core.benchmark.engines.engine import EpochTrained
+from mnist_core.benchmark.engines.engine_registry import EngineName, make_engine
 from mnist_core.benchmark.engines.numpy_engine import NumpyNetwork
-from mnist_core.benchmark.engines.registry import EngineName, make_engine
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import CurveReached, Lap, Race, TaskName
 from mnist_core.benchmark.runner import Task

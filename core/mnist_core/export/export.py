@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_core.export import ExportError, Format, WeightFormat
-from mnist_core.export.curves import to_csv, to_jsonl
+from mnist_core.export.curve_files import to_csv, to_jsonl
 from mnist_core.export.history import History, read_history
 from mnist_core.export.tensorboard import write_tensorboard
 from mnist_core.export.weights import read_weights, to_npz, to_safetensors

@@ -12,7 +12,7 @@ import pytest
 
 from helpers.python_process import run_python
 from mnist_core.benchmark.engines import torch_accelerator
-from mnist_core.benchmark.engines.registry import is_importable, make_engine, why_unavailable
+from mnist_core.benchmark.engines.engine_registry import is_importable, make_engine, why_unavailable
 from mnist_core.benchmark.engines.torch_accelerator import (
     NO_ACCELERATOR,
     TorchDevice,
@@ -160,7 +160,7 @@ def test_the_question_is_answered_by_a_real_process(
 
 
 def test_what_is_missing_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    engines = "mnist_core.benchmark.engines.registry"
+    engines = "mnist_core.benchmark.engines.engine_registry"
     monkeypatch.setattr(f"{engines}.find_spec", lambda name: None if name == "torch" else object())
     assert why_unavailable("mlx") is None
     assert why_unavailable("torch-gpu") == "The engine torch-gpu is not installed."

@@ -12,14 +12,14 @@ import pytest
 from helpers.python_process import run_python
 from mnist_core.backend.openblas import bundled_libraries
 from mnist_core.benchmark.engines.engine import EpochTrained
-from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
-from mnist_core.benchmark.engines.registry import (
+from mnist_core.benchmark.engines.engine_registry import (
     ENGINES,
     PUBLISHED_SECONDS,
     EngineName,
     published_seconds,
     why_unavailable,
 )
+from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
 from mnist_core.benchmark.network_task import NetworkJob, NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Lap, RaceScore
@@ -135,7 +135,7 @@ def test_engines_take_turns(problem: Problem) -> None:
 def test_the_stock_engine_computes_on_the_blas_of_the_wheel() -> None:
     (mapped,) = run_python(
         "from pathlib import Path\n"
-        "from mnist_core.benchmark.engines.registry import make_engine\n"
+        "from mnist_core.benchmark.engines.engine_registry import make_engine\n"
         "from mnist_core.benchmark.problem import Problem\n"
         "from mnist_core.recipe.hyperparameters import Hyperparameters\n"
         "import numpy as np\n"

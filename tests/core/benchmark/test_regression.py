@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.python_process import run_python
-from mnist_core.benchmark.engines.registry import is_importable
+from mnist_core.benchmark.engines.engine_registry import is_importable
 from mnist_core.benchmark.evaluation_task import (
     EVALUATION_TIMES,
     EvaluationTask,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mnist_core.benchmark.engines.engine import EpochTrained
-from mnist_core.benchmark.engines.registry import EngineName
+from mnist_core.benchmark.engines.engine_registry import EngineName
 from mnist_core.benchmark.evaluation_task import LazilyTrained
 from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.problem import Problem

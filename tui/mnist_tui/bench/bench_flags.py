@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
-from mnist_core.benchmark.engines.registry import (
+from mnist_core.benchmark.engines.engine_registry import (
     ENGINES,
     ITERATIONS_PER_CALL,
     EngineName,

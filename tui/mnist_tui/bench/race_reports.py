@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mnist_core.benchmark.engines.engine import EpochTrained
-from mnist_core.benchmark.engines.registry import published_seconds
+from mnist_core.benchmark.engines.engine_registry import published_seconds
 from mnist_core.benchmark.evaluation_task import (
     EVALUATION_TIMES,
     EvaluationTask,

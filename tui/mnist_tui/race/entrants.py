@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from mnist_core.benchmark.engines.registry import ENGINES, EngineName, is_importable
+from mnist_core.benchmark.engines.engine_registry import ENGINES, EngineName, is_importable
 from mnist_core.benchmark.race import TaskName
 from mnist_core.benchmark.regression.regression import FORMS
 from mnist_tui.charts.plot import LineStyle

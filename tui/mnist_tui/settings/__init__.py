@@ -1,1 +1,1 @@
-"""What a user sets: the configuration file, keys, themes; and the help made from them."""
+"""What a user sets: the configuration file, keys and themes."""

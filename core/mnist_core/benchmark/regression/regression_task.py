@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from mnist_core.benchmark.engines.engine_registry import ITERATIONS_PER_CALL
 from mnist_core.benchmark.engines.numpy_engine import Floats
-from mnist_core.benchmark.engines.registry import ITERATIONS_PER_CALL
 from mnist_core.benchmark.race import CurveReached, Lap, Race
 from mnist_core.benchmark.regression.regression import (
     FORMS,
