@@ -175,7 +175,7 @@ def test_what_is_missing_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_looking_for_engines_imports_no_pytorch() -> None:
     (loaded,) = run_python(
         "import sys\n"
-        "from mnist_core.benchmark.engines import registry\n"
+        "from mnist_core.benchmark.engines import engine_registry as registry\n"
         "for engine in registry.ENGINES:\n"
         "    registry.is_importable(engine), registry.why_unavailable(engine)\n"
         "print('torch' in sys.modules)"
