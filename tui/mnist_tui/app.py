@@ -1,13 +1,10 @@
-"""The application: its screens, its theme, and how it starts and ends."""
+"""The application: its screens, its theme, and what concerns them all."""
 
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -22,22 +19,14 @@ from textual.errors import NoWidget
 from textual.screen import Screen
 from textual.widget import Widget
 
-from mnist_core.backend.backend import Backend, available_cores, configure
-from mnist_core.backend.installation import BackendMissing
-from mnist_core.data.loader import DatasetLoader
-from mnist_core.data.registry import default_cache_folder
+from mnist_core.backend.backend import Backend
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_core.store.database import FILE as STORE_FILE
-from mnist_core.training.factory import mlx_runs
-from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.marks import Marks
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.gc_hold import release_collector
-from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.log import unexpected_error, write_log
-from mnist_tui.runtime.output import EXIT_FAILED, stray_output_logged
 from mnist_tui.settings.config import ConfigFile
 from mnist_tui.settings.key_hints import set_active_keys
 from mnist_tui.settings.keys import Scope, bindings
@@ -57,13 +46,6 @@ if TYPE_CHECKING:
     from mnist_tui.draw.draw_screen import DrawScreen
     from mnist_tui.race.race_session import RaceSession
     from mnist_tui.runs.runs_screen import RunsScreen
-
-SWITCH_INTERVAL = 1e-4
-"""Seconds that one thread may keep the interpreter from another that waits for it.
-
-A training step lets go of it several times. With Python's 5 ms each redraw would hold training up
-for most of its length.
-"""
 
 
 class MnistApp(App[None]):
@@ -374,55 +356,3 @@ class MnistApp(App[None]):
                 run = partial(self.run_action, key.action, owner)
                 yield SystemCommand(f"{key.label}  ({key.shown_keys})", key.help, run)
         yield SystemCommand("Theme", "Choose the colours.", self.action_change_theme)
-
-
-def run_app(options: LaunchOptions, config: ConfigFile) -> int:
-    """Open the app on this terminal; the exit code once it is closed."""
-    # Training must leave the interface a core of its own, or each waits for the other.
-    threads = options.threads or max(1, available_cores() - 1)
-    try:
-        backend = configure(options.device, threads)
-    except (BackendMissing, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_FAILED
-    cache = default_cache_folder()
-    first_launch = not (options.home / STORE_FILE).exists()
-    store = RunStore(options.home)
-    session = Session(
-        mlx_runs(backend, hold=True),
-        DataSource(lambda: DatasetLoader(options.data, cache)),
-        log=lambda text: write_log(options.log_file, text),
-        store=store,
-    )
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    if not os.environ.get("NO_COLOR"):
-        # Set to nothing it asks for nothing (https://no-color.org), but Textual would obey it.
-        os.environ.pop("NO_COLOR", None)
-    app = MnistApp(
-        session,
-        backend,
-        options.hyperparameters,
-        options.preset,
-        options.log_file,
-        store,
-        config=config,
-        first_launch=first_launch,
-    )
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        app.call_later(app.stop_and_exit)
-
-    # A terminal that is closed, or a machine that shuts down, must not cost a run. Ctrl-C is a key
-    # while the app is up; as a signal it comes from elsewhere.
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, end)
-    try:
-        with stray_output_logged(options.log_file):
-            app.run()
-    finally:
-        # From here on the terminal sends it again, and the end of a run must not be cut short.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        app.close_race()
-        app.purge_deleted()
-        session.close()
-    return app.return_code or 0

@@ -46,7 +46,7 @@ def open_app(launch: LaunchFlags | None = None, **given: Any) -> int:
     from mnist_tui.runtime.gc_hold import hold_collector
 
     hold_collector()
-    from mnist_tui.app import run_app
+    from mnist_tui.commands.run_app import run_app
 
     return run_app(options, found)
 
