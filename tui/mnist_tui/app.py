@@ -208,24 +208,28 @@ class MnistApp(App[None]):
 
     def _made(self, name: str) -> Screen[None]:
         # Imported late, like what they draw with: the first frame must not wait for it.
-        if name == "mistakes":
-            from mnist_tui.mistakes.mistakes_screen import MistakesScreen
-            from mnist_tui.mistakes.mistakes_view import MistakesSource
+        match name:
+            case "mistakes":
+                from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+                from mnist_tui.mistakes.mistakes_view import MistakesSource
 
-            return MistakesScreen(
-                MistakesSource(self._session, self._store, self._marks), self._picture_style
-            )
-        if name == "race":
-            return self._made_race_screen()
-        if name == "draw":
-            from mnist_tui.draw.current_model import CurrentModel
-            from mnist_tui.draw.draw_screen import DrawScreen
+                return MistakesScreen(
+                    MistakesSource(self._session, self._store, self._marks), self._picture_style
+                )
+            case "runs":
+                from mnist_tui.runs.runs_screen import RunsScreen
 
-            return DrawScreen(CurrentModel(self._session, self._store))
-        from mnist_tui.runs.runs_screen import RunsScreen
+                self._runs_screen = RunsScreen(self._store, self._marks)
+                return self._runs_screen
+            case "race":
+                return self._made_race_screen()
+            case "draw":
+                from mnist_tui.draw.current_model import CurrentModel
+                from mnist_tui.draw.draw_screen import DrawScreen
 
-        self._runs_screen = RunsScreen(self._store, self._marks)
-        return self._runs_screen
+                return DrawScreen(CurrentModel(self._session, self._store))
+            case _:
+                raise ValueError(f"There is no screen {name!r}.")
 
     def _made_race_screen(self) -> Screen[None]:
         from mnist_core.benchmark.runner import race_run
