@@ -25,11 +25,14 @@ from helpers.make_old_home import EXPORTED, FOLDER, FORMATS, RESUMED, SMALL, con
 from helpers.terminal import Terminal
 
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
-PATIENCE = 100
+PATIENCE = 300
+"""Seconds after which a process hangs; a compiler on a busy machine takes a minute."""
 CLOSE = 1e-3
 """How far a loss may be from that of another processor after a few dozen updates."""
 
 Ask = Callable[..., str]
+
+pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
 compiles = pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("g++") is None,
