@@ -241,7 +241,11 @@ def test_the_app_opens_it(open_terminal: Callable[..., Terminal], old: Path, tol
     for position, race in enumerate(told["races"]):
         terminal.send("h")
         terminal.wait_for(r"\^d Delete")
-        terminal.send(*["down"] * min(position, 1), "enter")
+        terminal.send(*["down"] * min(position, 1))
+        x, y = terminal.find("Earlier races")
+        empty, row = y + 2 + len(told["races"]), y + 1 + position
+        terminal.wait_for(lambda _: terminal.cell(x, row).bg != terminal.cell(x, empty).bg)  # noqa: B023
+        terminal.send("enter")
         for entrant, figure in race["shown"]:
             terminal.wait_for(rf"^│ . {entrant} +{figure}  ")
 
