@@ -190,7 +190,7 @@ class TrainingRun:
 
     def _ask(self, request: _Request, *, decided: bool = False) -> None:
         with self._requested:
-            if self._request is not _Request.STOP and self._undecided is decided:
+            if not self.stopping and self._undecided is decided:
                 self._request = request
                 self._requested.notify_all()
 

@@ -300,6 +300,30 @@ def test_a_run_that_waits_for_a_decision_can_be_given_up_or_let_go_on() -> None:
         assert run.divergence is None
 
 
+def test_a_second_stop_leaves_a_run_given_up_as_diverged() -> None:
+    given_up, stopped_again = threading.Event(), threading.Event()
+
+    def script() -> Events:
+        yield batch(1)
+        try:
+            yield DIVERGED
+        except GiveUp:
+            given_up.set()
+            assert stopped_again.wait(300)
+        yield batch(2)
+        yield replace_end(RunDiverged)
+
+    run = TrainingRun(script, hold=True)
+    run.start()
+    assert run.wait_until_paused(300)
+    run.stop()
+    assert given_up.wait(300)
+    run.stop()
+    run.pause()
+    stopped_again.set()
+    assert isinstance(finish(run)[-1], RunDiverged)
+
+
 def test_what_was_asked_for_is_known_until_it_is_told() -> None:
     changes = ChangeQueue()
 
