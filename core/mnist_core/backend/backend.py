@@ -4,7 +4,6 @@ import os
 import sys
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Literal
 
 from mnist_core.backend.installation import BackendMissing
@@ -69,7 +68,7 @@ def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Back
         blas=blas,
         threads=blas_threads,
         mlx_version=metadata.version("mlx"),
-        advice=install_blas().reason if blas == REFERENCE_BLAS else "",
+        advice=install_blas() if blas == REFERENCE_BLAS else "",
         # A GPU's first product takes too long for this, and its speed is never in doubt.
         gflops=None if use_gpu else glance_gflops(),
     )
@@ -93,13 +92,10 @@ def _set_blas_threads(threads: int) -> tuple[str, int]:
         return "no BLAS", 1
     openblas = find_openblas(library)
     if openblas is None:
-        return _name_in_words(library), 1
+        is_reference = library.name.startswith("libblas-")
+        return REFERENCE_BLAS if is_reference else library.name, 1
     openblas.threads = threads
     return f"OpenBLAS {openblas.version}", openblas.threads
-
-
-def _name_in_words(library: Path) -> str:
-    return REFERENCE_BLAS if library.name.startswith("libblas-") else library.name
 
 
 def _no_gpu() -> str:

@@ -136,7 +136,7 @@ def diagnose(
         blas = _blas(backend)
         if sys.platform == "linux" and backend.device == "cpu":
             kernels = _kernels()
-    downloads = {name: _download(name, cache) for name in PUBLISHED}
+    downloads = {name: Data(name, cache / name, is_cached(name, cache), "") for name in PUBLISHED}
     source = data or "mnist"
     chosen = downloads.get(source) or _data(source, cache)
     if chosen.problem:
@@ -237,10 +237,6 @@ def compiler_version() -> str:
     return done.stdout.partition("\n")[0] if done.returncode == 0 else ""
 
 
-def _download(name: str, cache: Path) -> Data:
-    return Data(name, cache / name, is_cached(name, cache), "")
-
-
 def _data(source: str, cache: Path) -> Data:
     if source == SYNTHETIC:
         return Data(source, None, True, "")
@@ -275,12 +271,5 @@ def _folder(path: Path) -> Folder:
     return Folder(
         path=path,
         exists=nearest == path,
-        writable=_is_folder(nearest) and os.access(nearest, os.W_OK | os.X_OK),
+        writable=nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
     )
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except PermissionError:
-        return False

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Collection
+from collections.abc import Sequence
 from importlib import metadata
 
 _EXTRAS = {"mlx-cpu": "cpu", "mlx-cuda-12": "cuda12", "mlx-cuda-13": "cuda13"}
@@ -22,9 +22,13 @@ def check_installation() -> None:
     Raises:
         BackendMissing: two back ends of MLX are installed.
     """
-    conflict = conflicting_backends(installed_backends())
-    if conflict:
-        raise BackendMissing(conflict)
+    installed = installed_backends()
+    if len(installed) > 1:
+        raise BackendMissing(
+            f"The packages {' and '.join(installed)} are both installed, and each overwrites files "
+            f"of the other. Keep one: run pip uninstall -y {' '.join(installed)}, then "
+            f"pip install 'mnist-tui[{_EXTRAS[installed[0]]}]'."
+        )
 
 
 def installed_backends() -> tuple[str, ...]:
@@ -39,19 +43,8 @@ def installed_backends() -> tuple[str, ...]:
     return tuple(found)
 
 
-def conflicting_backends(installed: Collection[str]) -> str:
-    """Why these back ends cannot be installed together, as a sentence; empty: they can."""
-    if len(installed) < 2:
-        return ""
-    return (
-        f"The packages {' and '.join(installed)} are both installed, and each overwrites files of "
-        f"the other. Keep one: run pip uninstall -y {' '.join(installed)}, then "
-        f"pip install 'mnist-tui[{_EXTRAS[next(iter(installed))]}]'."
-    )
-
-
 def explain_import_error(
-    error: ImportError, platform_name: str, machine: str, libc: str, installed: Collection[str]
+    error: ImportError, platform_name: str, machine: str, libc: str, installed: Sequence[str]
 ) -> str:
     """Why MLX cannot be imported and what to do, in sentences.
 
@@ -77,8 +70,7 @@ def explain_import_error(
             "MLX has no back end here. Run pip install 'mnist-tui[cpu]', or with an NVIDIA GPU "
             "pip install 'mnist-tui[cuda12]' or 'mnist-tui[cuda13]', for CUDA 12 or 13."
         )
-    extra = _EXTRAS[next(iter(installed))] if installed else ""
-    package = f"'mnist-tui[{extra}]'" if extra else "mnist-tui"
+    package = f"'mnist-tui[{_EXTRAS[installed[0]]}]'" if installed else "mnist-tui"
     return (
         f"MLX is installed but cannot be loaded ({error}). "
         f"Reinstall it: pip install --force-reinstall {package}"

@@ -34,40 +34,31 @@ import platformdirs
 
 from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
 
-
-@dataclass(frozen=True, slots=True)
-class BlasInstall:
-    """What `install_blas` did."""
-
-    library: Path | None
-    """The library that MLX's calls now go to; None: MLX keeps its own BLAS."""
-    reason: str
-    """Why, as a sentence; where something failed, also what to do."""
-
-
 _one_at_a_time = Lock()
 
 
-def install_blas() -> BlasInstall:
+def install_blas() -> str:
     """Load OpenBLAS for MLX where that helps. Call it before `mlx.core` is imported.
 
-    It never raises for a machine on which that fails: MLX then works with its own, slow BLAS, and
-    `reason` says why. Later calls return the result of the first.
+    It never raises: where it fails, MLX works with its own, slow BLAS. It returns why MLX keeps
+    that, and what to do, in sentences; empty: MLX's calls go to OpenBLAS. Later calls return the
+    result of the first.
     """
     with _one_at_a_time:
         return _install()
 
 
 @cache
-def _install() -> BlasInstall:
+def _install() -> str:
     keep = reason_to_keep(sys.platform, "mlx.core" in sys.modules, bundled_libraries())
-    if keep:
-        return BlasInstall(None, keep)
-    return load_openblas(platformdirs.user_cache_path("mnist-tui") / "blas")
+    return keep or load_openblas(platformdirs.user_cache_path("mnist-tui") / "blas")
 
 
-def load_openblas(cache: Path) -> BlasInstall:
-    """Load OpenBLAS for everyone in this process, from a copy in the folder `cache`."""
+def load_openblas(cache: Path) -> str:
+    """Load OpenBLAS for everyone in this process, from a copy in the folder `cache`.
+
+    Returns why that failed and what to do, in sentences; empty: it did not.
+    """
     try:
         wheel = find_wheel()
         library = copy_for_mlx(wheel, cache)
@@ -75,14 +66,13 @@ def load_openblas(cache: Path) -> BlasInstall:
             ctypes.CDLL(str(dependency))  # found by name when the copy, elsewhere, asks for it
         ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
     except (OpenBlasError, FolderNotPrivateError) as error:
-        return BlasInstall(None, f"MLX keeps its slow reference BLAS. {error}")
+        return f"MLX keeps its slow reference BLAS. {error}"
     except OSError as error:  # a full disk, a read-only cache, a folder that may not be executed
-        return BlasInstall(
-            None,
+        return (
             "MLX keeps its slow reference BLAS. OpenBLAS could not be loaded from the cache: "
-            f"{error}. Make room or give access there, or set XDG_CACHE_HOME to another folder.",
+            f"{error}. Make room or give access there, or set XDG_CACHE_HOME to another folder."
         )
-    return BlasInstall(library, f"OpenBLAS {wheel.version} replaces MLX's slow reference BLAS.")
+    return ""
 
 
 def bundled_libraries() -> tuple[str, ...] | None:

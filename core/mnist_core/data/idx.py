@@ -14,7 +14,7 @@ import math
 import os
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -77,7 +77,7 @@ def _read(path: Path, content: _Content) -> NDArray[np.integer[Any]]:
                 return _decode(path, cast(BinaryIO, unpacked), size, content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise IdxError(
-            f"{path} is a damaged gzip file ({_without_dot(error)}). Get this file again."
+            f"{path} is a damaged gzip file ({str(error).rstrip('.')}). Get this file again."
         ) from error
     except OSError as error:
         raise IdxError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -115,14 +115,17 @@ def _decode(path: Path, file: BinaryIO, stated: int, content: _Content) -> NDArr
     if stated % 2**32 != (header_size + promised) % 2**32:
         # A gzip file of several members comes here too and may be in order, so the bytes are
         # counted, without being kept.
-        _require(path, file, _count(file, promised + 1), promised, shape)
+        held = sum(map(len, _blocks(file, promised + 1)))
+        _require(path, held, promised, shape)
         file.seek(header_size)
-    data = _read_up_to(file, promised)
-    _require(path, file, len(data) + len(file.read(1)), promised, shape)
+    data = bytearray()
+    for block in _blocks(file, promised):
+        data += block
+    _require(path, len(data) + len(file.read(1)), promised, shape)
     return np.frombuffer(data, dtype=value).reshape(shape)
 
 
-def _require(path: Path, file: BinaryIO, held: int, promised: int, shape: tuple[int, ...]) -> None:
+def _require(path: Path, held: int, promised: int, shape: tuple[int, ...]) -> None:
     if held == promised:
         return
     found = f"only {held} follow" if held < promised else "more follow"
@@ -136,30 +139,20 @@ def _product(shape: tuple[int, ...]) -> str:
     return " x ".join(str(size) for size in shape)
 
 
-def _count(file: BinaryIO, limit: int) -> int:
-    """How many bytes are left in `file`, at most `limit`."""
-    count = 0
-    while count < limit and (block := file.read(min(_BLOCK, limit - count))):
-        count += len(block)
-    return count
-
-
-def _read_up_to(file: BinaryIO, limit: int) -> bytearray:
-    data = bytearray()
-    while len(data) < limit and (block := file.read(min(_BLOCK, limit - len(data)))):
-        data += block
-    return data
-
-
-def _without_dot(error: Exception) -> str:
-    return str(error).rstrip(".")
+def _blocks(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    """What is left in `file`, at most `limit` bytes."""
+    while limit > 0 and (block := file.read(min(_BLOCK, limit))):
+        limit -= len(block)
+        yield block
 
 
 CLASS_NAMES_FILE = "classes.txt"
 """In a folder of the user's: the first line names label 0, the next label 1, and so on."""
 
-_IMAGE_TYPES = ("idx3-ubyte",)
-_LABEL_TYPES = ("idx1-ubyte", "idx1-byte", "idx1-short", "idx1-int")
+_ENDINGS = {
+    "images": ("idx3-ubyte",),
+    "labels": ("idx1-ubyte", "idx1-byte", "idx1-short", "idx1-int"),
+}
 _MAX_CLASSES = 2**16
 
 
@@ -178,7 +171,7 @@ def read_folder(folder: Path) -> Dataset:
     found: list[Path] = []
     missing: list[str] = []
     for prefixes in (("train",), ("t10k", "test")):
-        for content, types in (("images", _IMAGE_TYPES), ("labels", _LABEL_TYPES)):
+        for content, types in _ENDINGS.items():
             names = _possible_names(prefixes, content, types)
             if name := next((name for name in names if name in present), None):
                 found.append(folder / name)

@@ -1,12 +1,11 @@
 """Loading a data set beside a living interface: threads of its own, a mailbox of events."""
 
-import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from threading import Condition, Event, Thread
 
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.registry import (
@@ -77,16 +76,8 @@ DatasetEvent = (
 )
 
 
-class Load(Protocol):
-    """What `mnist_core.data.registry.load_dataset` is."""
-
-    def __call__(
-        self,
-        source: str | Path,
-        cache: Path,
-        progress: Callable[[str, int, int | None], None] | None = None,
-        cancel: threading.Event | None = None,
-    ) -> Dataset: ...
+Load = Callable[[str | Path, Path, Callable[[str, int, int | None], None], Event], Dataset]
+"""What `mnist_core.data.registry.load_dataset` is."""
 
 
 class DatasetLoader:
@@ -114,9 +105,9 @@ class DatasetLoader:
         self._cache = cache
         self._deadline = deadline
         self._load = load
-        self._cancel = threading.Event()
+        self._cancel = Event()
         # One lock for all that follows, notified of every change.
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._mailbox: list[DatasetEvent] = []
         self._working = 0
         self._loaded = False
@@ -154,7 +145,7 @@ class DatasetLoader:
     def _begin(self, work: Callable[[], None]) -> None:
         with self._changed:
             self._working += 1
-        threading.Thread(target=self._work, args=(work,), name="data set", daemon=True).start()
+        Thread(target=self._work, args=(work,), name="data set", daemon=True).start()
 
     def _work(self, work: Callable[[], None]) -> None:
         try:

@@ -40,8 +40,8 @@ assert np.abs(square @ np.linalg.solve(square, np.eye(256)) - np.eye(256)).max()
 def test_mlx_calls_openblas_and_numpy_keeps_its_own(tmp_path: Path) -> None:
     log = tmp_path / "bindings"
     (library,) = run_python(
-        "from mnist_core.backend.openblas import install_blas\nprint(install_blas().library)\n"
-        + PRODUCTS,
+        PRODUCTS + "maps = open('/proc/self/maps').read().split()\n"
+        "print(next(word for word in maps if 'libmnist_openblas' in word))",
         LD_DEBUG="bindings",
         LD_DEBUG_OUTPUT=log,
     )
@@ -86,15 +86,14 @@ def test_every_import_order_gives_the_same_products(order: tuple[str, ...]) -> N
 
 @on_linux_cpu
 def test_after_mlx_it_is_too_late_and_the_reason_says_so() -> None:
-    library, reason, serving = run_python(
+    reason, serving = run_python(
         "import mlx.core\n"
         "from mnist_core.backend.openblas import install_blas\n"
-        "print(install_blas().library, install_blas().reason, sep='\\n')\n"
+        "print(install_blas())\n"
         "from mnist_core.backend.matrix_products import serving_library\n"
         "print(serving_library().name)"
     )
 
-    assert library == "None"
     assert "imported before" in reason
     assert serving.startswith("libblas-")
 
@@ -106,7 +105,7 @@ def test_without_a_usable_cache_mlx_still_computes(tmp_path: Path) -> None:
     reason, blas, advice, product = run_python(
         "from mnist_core.backend.backend import configure\n"
         "from mnist_core.backend.openblas import install_blas\n"
-        "print(install_blas().reason)\n"
+        "print(install_blas())\n"
         "print(configure().blas)\n"
         "print(configure().advice)\n"
         "from mnist_core.backend.mlx import mx\n"
@@ -133,10 +132,10 @@ def test_threads_that_install_at_once_get_one_answer() -> None:
         "threads = [threading.Thread(target=install) for _ in range(4)]\n"
         "for thread in threads: thread.start()\n"
         "for thread in threads: thread.join()\n"
-        "print(len(found), len(set(found)), found[0].library is not None)"
+        "print(found)"
     )
 
-    assert answers == ["4 1 True"]
+    assert answers == ["['', '', '', '']"]
 
 
 @on_linux_cpu

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.data.drawn_digit import Levels, resample
+from mnist_core.data.drawn_digit import Levels, ink_box, resample
 
 PictureStyle = Literal["ascii", "half-block", "braille"]
 PICTURE_STYLES: tuple[PictureStyle, ...] = get_args(PictureStyle)
@@ -62,11 +62,10 @@ def shared_box(images: NDArray[np.uint8], dark_on_light: bool = False) -> tuple[
     Pictures of this part of each image keep one shape and gain size, and no ink is cut.
     """
     extreme = images.min(axis=0, initial=255) if dark_on_light else images.max(axis=0, initial=0)
-    strongest = ink(extreme, dark_on_light)
-    rows, columns = np.flatnonzero(strongest.max(axis=1)), np.flatnonzero(strongest.max(axis=0))
-    if not rows.size:
+    box = ink_box(ink(extreme, dark_on_light))
+    if box is None:
         return slice(None), slice(None)
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return slice(box.top, box.bottom), slice(box.left, box.right)
 
 
 def without_shared_margin(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
