@@ -25,11 +25,10 @@ from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.lab.marks import Marks
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session
-from mnist_tui.runtime.gc_hold import release_collector
 from mnist_tui.runtime.log import unexpected_error, write_log
+from mnist_tui.runtime.startup import release_collector
 from mnist_tui.settings.config import ConfigFile
-from mnist_tui.settings.key_hints import set_active_keys
-from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.settings.keys import Scope, bindings, set_active_keys
 from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
 from mnist_tui.settings.themes import OWN_THEMES
 from mnist_tui.text.digits import offered_style

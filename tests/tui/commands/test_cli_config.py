@@ -10,8 +10,8 @@ import pytest
 
 from mnist_core.recipe.presets import presets
 from mnist_tui.cli import run
-from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.output import EXIT_USAGE
+from mnist_tui.runtime.startup import LaunchOptions
 
 
 @pytest.fixture(autouse=True)

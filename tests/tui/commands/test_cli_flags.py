@@ -11,8 +11,8 @@ from mnist_core.data.registry import dataset_names
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.recipe.presets import presets
 from mnist_tui.cli import run
-from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.output import EXIT_USAGE
+from mnist_tui.runtime.startup import LaunchOptions
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from mnist_core.store.ownership import Ownership
 from mnist_core.store.recorder import recorded
 from mnist_core.training.train import train
 from mnist_tui.cli import run
-from mnist_tui.text.table import in_columns
+from mnist_tui.text.visible_text import in_columns
 
 Answer = tuple[int, str, str]
 

@@ -18,7 +18,7 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.marks import LOOKS, Marks
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
-from mnist_tui.settings.key_hints import set_active_keys
+from mnist_tui.settings.keys import set_active_keys
 from mnist_tui.settings.rebinding import rebound
 from mnist_tui.settings.themes import DARK
 from mnist_tui.ui.dialogs import LineInput

@@ -8,8 +8,7 @@ import pytest
 from helpers.app_harness import opened
 from mnist_tui.lab.session import State
 from mnist_tui.settings.config import Config, ConfigFile
-from mnist_tui.settings.key_hints import key_hint
-from mnist_tui.settings.keys import KEYS, Scope, bindings_of
+from mnist_tui.settings.keys import KEYS, Scope, bindings_of, key_hint
 from mnist_tui.settings.rebinding import KeyNameError, command_names, key_named, rebound, scopes_of
 
 

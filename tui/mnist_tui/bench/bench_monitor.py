@@ -23,8 +23,7 @@ from mnist_tui.runtime.output import (
 )
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.numbers import count
-from mnist_tui.text.table import in_columns
-from mnist_tui.text.visible_text import visible
+from mnist_tui.text.visible_text import in_columns, visible
 
 ROUNDS = 5
 """Rounds when none are asked for; one takes about 40 seconds."""

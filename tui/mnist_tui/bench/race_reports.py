@@ -32,8 +32,7 @@ from mnist_tui.race.race_columns import (
     ratio_columns,
 )
 from mnist_tui.text.numbers import count
-from mnist_tui.text.table import in_columns
-from mnist_tui.text.visible_text import visible
+from mnist_tui.text.visible_text import in_columns, visible
 
 _EPOCH_COLUMNS = 11
 """Epochs that a table shows: with the names of the engines they take 98 columns of a terminal."""

@@ -18,8 +18,8 @@ from mnist_core.recipe.hyperparameters import (
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.commands.usage import UsageError
-from mnist_tui.runtime.launch_options import Device, LaunchOptions
 from mnist_tui.runtime.log import log_path, log_uncaught_errors
+from mnist_tui.runtime.startup import Device, LaunchOptions
 from mnist_tui.settings.config import Config
 
 MACHINE = Group("Data and machine", sort_key=1)

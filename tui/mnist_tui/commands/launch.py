@@ -15,8 +15,8 @@ from mnist_tui.commands.flags import (
     switch,
     takes_hyperparameters,
 )
-from mnist_tui.runtime.launch_options import is_drawn_in_browser
 from mnist_tui.runtime.log import log_uncaught_errors
+from mnist_tui.runtime.startup import hold_collector, is_drawn_in_browser
 from mnist_tui.settings.config import ConfigFile, config_path, read_config
 
 _AT_LEAST_ONE = validators.Number(gte=1)
@@ -43,8 +43,6 @@ def open_app(launch: LaunchFlags | None = None, **given: Any) -> int:
         )
         _say_problems(found)
         return train_headless(options)
-    from mnist_tui.runtime.gc_hold import hold_collector
-
     hold_collector()
     from mnist_tui.commands.run_app import run_app
 

@@ -15,9 +15,9 @@ from mnist_core.training.factory import mlx_runs
 from mnist_tui.app import MnistApp
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
-from mnist_tui.runtime.launch_options import LaunchOptions
-from mnist_tui.runtime.log import write_log
-from mnist_tui.runtime.output import EXIT_FAILED, stray_output_logged
+from mnist_tui.runtime.log import stray_output_logged, write_log
+from mnist_tui.runtime.output import EXIT_FAILED
+from mnist_tui.runtime.startup import LaunchOptions
 from mnist_tui.settings.config import ConfigFile
 
 SWITCH_INTERVAL = 1e-4

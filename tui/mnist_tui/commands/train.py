@@ -26,10 +26,10 @@ from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, tr
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
 from mnist_tui.commands.usage import UsageError
 from mnist_tui.lab.recording import begin_recording
-from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.runtime.signals import StopSignals, stop_signals
+from mnist_tui.runtime.startup import LaunchOptions
 from mnist_tui.text.visible_text import visible
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunStore, StoreError
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 
 _NOT_YET = "The model appears here with the first epoch."
 

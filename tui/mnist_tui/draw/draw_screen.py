@@ -16,8 +16,7 @@ from mnist_core.data.drawn_digit import normalised
 from mnist_tui.draw.canvas import Canvas, Tool
 from mnist_tui.draw.current_model import CurrentModel, Model
 from mnist_tui.draw.reading import ClassBars, SeenDigit
-from mnist_tui.settings.key_hints import key_hint
-from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.settings.keys import Scope, bindings, key_hint
 from mnist_tui.text.digits import PictureStyle, style_after
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.footer import KeyFooter

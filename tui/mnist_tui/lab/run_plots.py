@@ -17,7 +17,7 @@ from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
 from mnist_tui.lab.differences import change_text, difference_text
 from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 
 
 def converted(places: ArrayLike, series: Series, axis: str, to: str) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from mnist_core.training.training_run import TrainingRun
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.recording import begin_recording
 from mnist_tui.lab.run_progress import SAMPLES, RunProgress, progress_for, restored
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 
 
 class State(StrEnum):

@@ -15,7 +15,7 @@ from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
 from mnist_tui.mistakes.sample_query import Kind, LabelledAnswers, SampleQuery
 from mnist_tui.mistakes.sample_text import HistoryPoint, SampleDetail
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 

@@ -8,7 +8,7 @@ from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.lab.run_plots import MOST_MARKED_EPOCHS
 from mnist_tui.race.entrants import look_of
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 
 _WARMING_UP = "Each is warmed up first. Their lines are drawn as soon as they are measured."

@@ -23,7 +23,7 @@ from mnist_tui.race.race_table import Standings
 from mnist_tui.race.race_text import CURVES, plan, subject, title, turn
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.numbers import ago
-from mnist_tui.text.state_signs import STATE_SIGNS
+from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.footer import KeyFooter

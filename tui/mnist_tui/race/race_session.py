@@ -27,7 +27,7 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.recipe.presets import presets
 from mnist_core.store import RaceState, RunStore, StoreError
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 
 _DISTURBED = "The race was stopped, since a run began to train."
 

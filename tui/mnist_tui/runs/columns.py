@@ -7,7 +7,7 @@ from typing import Any
 
 from mnist_core.store import RunRecord, RunState, Score
 from mnist_tui.text.numbers import ago, duration, percent, rate
-from mnist_tui.text.state_signs import STATE_SIGNS
+from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
 
 

@@ -23,7 +23,7 @@ from mnist_tui.lab.marks import Look, Marks
 from mnist_tui.lab.overlay import Overlay, measured_on, overlay_plot
 from mnist_tui.lab.run_plots import Metric
 from mnist_tui.runs.run_listing import RunListing
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 
 _NARROW = 30

@@ -21,8 +21,7 @@ from mnist_tui.runs.run_filter import RunFilter
 from mnist_tui.runs.run_listing import RunListing, RunReader
 from mnist_tui.runs.runs_compared import RunsCompared
 from mnist_tui.runs.runs_table import RunsTable
-from mnist_tui.settings.key_hints import key_hint
-from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.settings.keys import Scope, bindings, key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.chart_screen import CHART_ACTIONS, ChartScreen
 from mnist_tui.ui.footer import KeyFooter

@@ -1,6 +1,7 @@
-"""The one table of keys: bindings, footer, help and command palette are made from it."""
+"""The one table of keys: bindings, footer, help, palette and the keys in sentences are its."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +19,6 @@ class Scope(StrEnum):
     MISTAKES = "among samples"
     RACE = "among races"
     DRAW = "while drawing"
-    DIALOG = "in dialogs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +241,30 @@ def bindings_of(key: Key) -> Iterator[Binding]:
             tooltip=key.help,
             priority=name in key.insistent,
         )
+
+
+def _first_keys(table: Iterable[Key]) -> Mapping[str, str]:
+    """What people call the first key of each command, by the command's name."""
+    keys: dict[str, str] = {}
+    for key in table:
+        keys.setdefault(key.name, shown_key(key.keys[0]))
+    return keys
+
+
+_USUAL = _first_keys(KEYS)
+_ACTIVE: ContextVar[Mapping[str, str] | None] = ContextVar("keys", default=None)
+"""Of the app that runs in this context: two apps in one process may have other keys each."""
+
+
+def set_active_keys(table: Iterable[Key]) -> None:
+    """Let `key_hint` answer with the keys of `table` from here on in this context."""
+    _ACTIVE.set(_first_keys(table))
+
+
+def key_hint(command: str) -> str:
+    """What people call the key of a command, such as "r" for "run".
+
+    Raises:
+        KeyError: there is no such command in the table.
+    """
+    return (_ACTIVE.get() or _USUAL)[command]

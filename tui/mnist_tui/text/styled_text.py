@@ -1,6 +1,6 @@
-"""Lines of text whose parts say what they mean, not which colour they have."""
+"""Text that says what it means, not which colour it has: lines of parts, and signs of states."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from rich.cells import cell_len
@@ -37,3 +37,22 @@ def flow(parts: Sequence[Span], width: int, separator: str = " · ") -> list[Sty
         else:
             lines.append([(text, tone)])
     return lines
+
+
+STATE_SIGNS: Mapping[str, tuple[str, str]] = {
+    "running": ("●", "success"),
+    "racing": ("●", "success"),
+    "paused": ("‖", "warning"),
+    "interrupted": ("⊘", "warning"),
+    "failed": ("✗", "error"),
+    "diverged": ("↯", "error"),
+    "stopped": ("■", "warning"),
+    "completed": ("✓", "success"),
+    "stopping": ("◌", "warning"),
+    "loading": ("◌", "primary"),
+    "idle": ("○", "muted"),
+}
+"""(sign, the theme's name of its colour) by the word of a state of runs, races or the laboratory.
+
+In the order that tables sort by; none is told by its colour alone.
+"""

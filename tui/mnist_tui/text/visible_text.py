@@ -1,13 +1,17 @@
-"""Text from outside, such as class names and paths, made safe to draw, and cut to its room."""
+"""Text made safe to draw, such as class names and paths; cut to its room, and in columns."""
 
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
 _LONGEST_LINE = 60
 """Cells of a line of words beyond which it is hard to read."""
+_GAP = "  "
+"""Between columns."""
+_NARROWEST = 20
+"""Cells that the last column keeps, however narrow the terminal is."""
 _FORMAT_AND_CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -42,10 +46,11 @@ def shorten(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
-def padded(text: str, width: int) -> str:
-    """`text` shortened or filled up with blanks to exactly `width` cells."""
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """`text` cut or filled up with blanks to exactly `width` cells, at the `right` or the left."""
     text = shorten(text, width)
-    return text + " " * (width - cell_len(text))
+    blanks = " " * (width - cell_len(text))
+    return blanks + text if right else text + blanks
 
 
 def fitting(forms: Iterable[str], width: int) -> str:
@@ -62,3 +67,30 @@ def in_middle(words: str, width: int, height: int, y: int) -> str:
     lines = textwrap.wrap(words, max(1, min(width - 2, _LONGEST_LINE)))
     index = y - max(0, (height - len(lines)) // 2)
     return lines[index].center(width) if 0 <= index < len(lines) else ""
+
+
+def in_columns(
+    rows: Sequence[Sequence[str]], numbers: Container[int] = (), width: int | None = None
+) -> list[str]:
+    """The rows of a table as aligned lines, without spaces at their ends.
+
+    Args:
+        rows: as many texts in each, drawn as they are.
+        numbers: the columns that are aligned at their right, counted from 0.
+        width: of the terminal: there the last column goes on below itself; None: nobody wraps it.
+    """
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    room = None
+    if width is not None:
+        room = max(_NARROWEST, width - sum(w + len(_GAP) for w in widths[:-1]))
+    lines = []
+    for *firsts, last in rows:
+        folded = [last] if room is None else textwrap.wrap(last, room) or [""]
+        for part in folded:
+            cells = [
+                padded(text, widths[column], right=column in numbers)
+                for column, text in enumerate((*firsts, part))
+            ]
+            lines.append(_GAP.join(cells).rstrip())
+            firsts = [""] * len(firsts)
+    return lines

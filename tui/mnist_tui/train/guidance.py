@@ -6,7 +6,7 @@ from textual.widgets import Static
 from mnist_core.backend.backend import Backend
 from mnist_core.events import RunFailed
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import what_happened
 

@@ -10,7 +10,7 @@ from mnist_core.store import RunRecord
 from mnist_core.training.training_run import Decision
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.key_hints import key_hint
+from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import DivergenceDialog, Way, what_happened
 from mnist_tui.train.form_values import LiveValues

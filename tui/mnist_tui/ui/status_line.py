@@ -11,7 +11,7 @@ from mnist_core.data.loader import DatasetProgressed
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
 from mnist_tui.text.numbers import count, duration, percent, rate
-from mnist_tui.text.state_signs import STATE_SIGNS
+from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import shorten, visible
 
 _BAR_WIDTH = 12

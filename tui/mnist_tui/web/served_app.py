@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from mnist_tui.runtime.launch_options import BROWSER_DRIVER
+from mnist_tui.runtime.startup import BROWSER_DRIVER
 from mnist_tui.text.visible_text import visible
 
 PATIENCE = 30.0

@@ -28,8 +28,7 @@ from mnist_tui.lab.marks import LOOKS, Look
 from mnist_tui.lab.overlay import Overlay, overlay_plot
 from mnist_tui.lab.run_plots import Metric
 from mnist_tui.runtime.output import line_writer
-from mnist_tui.text.table import in_columns
-from mnist_tui.text.visible_text import shorten, visible
+from mnist_tui.text.visible_text import in_columns, shorten, visible
 
 _DIM = Style(dim=True)
 _INKS = {

@@ -15,8 +15,7 @@ from mnist_core.store.answers import measured
 from mnist_tui.commands.runs.with_store import stored_runs, with_store
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.text.numbers import count, metric, percent
-from mnist_tui.text.table import in_columns
-from mnist_tui.text.visible_text import visible
+from mnist_tui.text.visible_text import in_columns, visible
 
 _HEADER = ("index", "true", "predicted", "confidence", "loss")
 

@@ -17,8 +17,7 @@ from mnist_tui.lab.differences import difference_text, short_difference, usual_v
 from mnist_tui.lab.reproduce import command_line
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.text.numbers import count, duration, metric, percent, rate
-from mnist_tui.text.table import in_columns
-from mnist_tui.text.visible_text import visible
+from mnist_tui.text.visible_text import in_columns, visible
 
 _HEADER = ("id", "name", "state", "epochs", "best", "started", "differs in")
 

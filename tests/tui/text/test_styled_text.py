@@ -8,7 +8,7 @@ from mnist_core.store import RunState
 from mnist_core.store.races import RaceState
 from mnist_tui.lab.session import State
 from mnist_tui.race.race_session import RaceStage
-from mnist_tui.text.state_signs import STATE_SIGNS
+from mnist_tui.text.styled_text import STATE_SIGNS
 
 
 @pytest.mark.parametrize("states", [State, RunState, RaceState, RaceStage])
