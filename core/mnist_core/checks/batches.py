@@ -12,7 +12,7 @@ import numpy as np
 from mnist_core.backend.backend import Backend
 from mnist_core.checks.check import Check, CheckContext, Measurement
 from mnist_core.checks.references import Doubles, doubles, forward
-from mnist_core.data.dataset import Dataset, Examples, class_names_for
+from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
@@ -153,7 +153,7 @@ def _dataset() -> Dataset:
     images = (np.eye(EXAMPLES) * 255).astype(np.uint8).reshape(EXAMPLES, *_SHAPE)
     examples = Examples(images, (np.arange(EXAMPLES) % _CLASSES).astype(np.uint16))
     labels = range(_CLASSES)
-    return Dataset("pixels", examples, examples, class_names_for(labels), tuple(labels))
+    return Dataset("pixels", examples, examples, tuple(map(str, labels)), tuple(labels))
 
 
 _ONCE = (

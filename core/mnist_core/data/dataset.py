@@ -1,7 +1,6 @@
 """A data set in memory, and how it is split for training."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -155,8 +154,3 @@ def shown_samples(labels: NDArray[np.uint16], class_count: int, count: int) -> N
         rank[members] = np.arange(len(members))
     order = np.lexsort((labels, rank))
     return np.sort(order[:count]) if len(order) <= count else order[:count]
-
-
-def class_names_for(labels: Sequence[int]) -> tuple[str, ...]:
-    """The labels themselves as names, for data without a list of names."""
-    return tuple(str(label) for label in labels)

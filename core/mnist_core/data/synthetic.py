@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.data.dataset import Dataset, Examples, class_names_for
+from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.data.strokes import SAMPLES, stroke_table
 
 GENERATOR_VERSION = 1
@@ -218,7 +218,7 @@ def synthetic_dataset(cache_folder: Path | None = None) -> Dataset:
         name="synthetic",
         train=train,
         test=test,
-        class_names=class_names_for(range(10)),
+        class_names=tuple("0123456789"),
         class_labels=tuple(range(10)),
         source="digits drawn by strokes on this computer, not written by people",
         synthetic=True,

@@ -11,10 +11,10 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from mnist_tui.cli import make_app, run
 from mnist_tui.commands.flags import LaunchFlags
-from mnist_tui.web.address import refusal
+from mnist_tui.runtime.output import OutputLost
 from mnist_tui.web.serve import app_command
 from mnist_tui.web.served_app import ServedApp, Size
-from mnist_tui.web.site import Site
+from mnist_tui.web.site import Site, refusal
 
 
 def test_the_app_is_started_with_the_flags_of_the_server() -> None:
@@ -39,6 +39,16 @@ def test_without_the_extra_a_sentence_names_it(
         "The web page needs the extra web, which is not installed: make run EXTRA=web ARGS=serve "
         "installs it and serves the page.\n"
     )
+
+
+def test_a_sentence_that_nobody_reads_is_lost_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(_text: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setitem(sys.modules, "textual_serve", None)
+    monkeypatch.setattr(sys.stderr, "write", write)
+    with pytest.raises(OutputLost):
+        run(["serve", "--port=0"])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +102,7 @@ async def tab_of(source: str) -> AsyncIterator[ClientWebSocketResponse]:
         client.ws_connect("/ws") as socket,
     ):
         yield socket
-    assert site.apps == 0
+    assert not site._relays
 
 
 async def shown(socket: ClientWebSocketResponse) -> str:

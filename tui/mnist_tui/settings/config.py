@@ -28,17 +28,15 @@ _IN_EXAMPLE = "one of the names that mnist-tui config --example lists"
 """In place of a list that would hide the sentence."""
 
 
-class SettingError(ValueError):
-    """A value that a setting does not take, with a sentence that says why."""
+# What reads a value raises ValueError with a sentence that says why a setting does not take it.
 
 
 def _choice(names: Callable[[], Collection[str]], value: object) -> str:
     if isinstance(value, str) and value in names():
         return value
-    close = difflib.get_close_matches(str(value), names(), 1, 0.5)
     known = f"one of {', '.join(names())}" if len(names()) < 10 else _IN_EXAMPLE
-    meant = f" Did you mean {close[0]}?" if close else ""
-    raise SettingError(f"{_shown(value)} is not usable; it takes {known}.{meant}")
+    meant = _meant(str(value), names())
+    raise ValueError(f"{_shown(value)} is not usable; it takes {known}.{meant}")
 
 
 def _theme_names() -> Collection[str]:
@@ -57,32 +55,29 @@ def _picture_styles() -> Collection[str]:
 def _share(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 0.99:
         return float(value)
-    raise SettingError(f"{_shown(value)} is not usable; it takes a number from 0 to 0.99.")
+    raise ValueError(f"{_shown(value)} is not usable; it takes a number from 0 to 0.99.")
 
 
 def _command(name: str) -> str:
     from mnist_tui.settings.rebinding import command_names
 
     if name not in command_names():
-        raise SettingError(_unknown("command", name, command_names()))
+        raise ValueError(_unknown("command", name, command_names()))
     return name
 
 
 def _keys_named(value: object) -> tuple[str, ...]:
-    from mnist_tui.settings.rebinding import KeyNameError, key_named
+    from mnist_tui.settings.rebinding import key_named
 
     if isinstance(value, tuple):
         return value  # not from a file: these are Textual's names already
     keys = []
     for text in (value or [None]) if isinstance(value, list) else [value]:
         if not isinstance(text, str):
-            raise SettingError(
+            raise ValueError(
                 f'{_shown(value)} is not usable; it takes a key such as "x", or a list of keys.'
             )
-        try:
-            keys.append(key_named(text))
-        except KeyNameError as error:
-            raise SettingError(str(error)) from error
+        keys.append(key_named(text))
     return tuple(keys)
 
 
@@ -182,64 +177,53 @@ def read_config(path: Path, only: Collection[str] = ()) -> ConfigFile:
     except RecursionError:
         sentence = _syntax_problem(path, text, "Brackets nested too deep")
         return ConfigFile(path, problems=(sentence,))
-    return _Reading(path, text, table).result(only)
+    known = settings()
+    asked = {
+        name: value
+        for name, value in table.items()
+        if not only or name in only or name not in known
+    }
+    config, refused = _usable(asked)
+    in_force = [name for name in asked if name != "keys"]
+    in_force += [f"keys.{name}" for name in config.keys]
+    places = dict(_assignments(text))
+    problems = sorted((_line(name, places), visible(why)) for name, why in refused.items())
+    return ConfigFile(
+        path,
+        config,
+        {name: _line(name, places) for name in in_force},
+        tuple(f"{_place(path, line)}: {sentence}" for line, sentence in problems),
+    )
 
 
-class _Reading:
-    """One file on its way from a table to settings."""
+def _usable(table: dict[str, Any]) -> tuple[Config, dict[str, str]]:
+    """The settings that can be used, and a sentence for each that cannot, by its name.
 
-    def __init__(self, path: Path, text: str, table: Mapping[str, Any]) -> None:
-        self._path = path
-        self._table = table
-        self._places = dict(_assignments(text))
-        self._problems: list[tuple[int, str]] = []
+    What cannot be used is taken out of `table`.
+    """
+    refused: dict[str, str] = {}
+    try:
+        config = Config.model_validate(table)
+    except ValidationError as error:
+        # Of a command that does not exist, the keys are not looked at: the first one counts.
+        refused = dict(_told(problem) for problem in reversed(error.errors()))
+        for problem in error.errors():
+            _remove(table, problem["loc"])
+        config = Config.model_validate(table)
+    if not config.keys:
+        return config, refused
+    from mnist_tui.settings.rebinding import rebound
 
-    def result(self, only: Collection[str]) -> ConfigFile:
-        known = settings()
-        table = {
-            name: value
-            for name, value in self._table.items()
-            if not only or name in only or name not in known
-        }
-        try:
-            config = Config.model_validate(table)
-        except ValidationError as error:
-            told = [_told(problem) for problem in error.errors()]
-            # Of a command that does not exist, the keys are not looked at: the first one counts.
-            for name, sentence in dict(reversed(told)).items():
-                self._report(name, sentence)
-            for problem in error.errors():
-                _remove(table, problem["loc"])
-            config = Config.model_validate(table)
-        config = self._without_clashes(config)
-        in_force = [name for name in table if name != "keys"]
-        in_force += [f"keys.{name}" for name in config.keys]
-        return ConfigFile(
-            self._path,
-            config,
-            {name: self._line(name) for name in in_force},
-            tuple(sentence for _, sentence in sorted(self._problems)),
-        )
+    _, clashes = rebound(config.keys)
+    refused |= {f"keys.{name}": f"{name} keeps its key: {why}" for name, why in clashes.items()}
+    granted = {name: keys for name, keys in config.keys.items() if name not in clashes}
+    return config.model_copy(update={"keys": granted}), refused
 
-    def _without_clashes(self, config: Config) -> Config:
-        """The settings less the keys that another command has at the same time."""
-        if not config.keys:
-            return config
-        from mnist_tui.settings.rebinding import rebound
 
-        _, refused = rebound(config.keys)
-        for name, why in refused.items():
-            self._report(f"keys.{name}", f"{name} keeps its key: {why}")
-        granted = {name: keys for name, keys in config.keys.items() if name not in refused}
-        return config.model_copy(update={"keys": granted})
-
-    def _line(self, name: str) -> int:
-        table, _, _ = name.partition(".")
-        return self._places.get(name) or self._places.get(table) or 1
-
-    def _report(self, name: str, sentence: str) -> None:
-        line = self._line(name)
-        self._problems.append((line, f"{_place(self._path, line)}: {visible(sentence)}"))
+def _line(name: str, places: Mapping[str, int]) -> int:
+    """Where a setting stands, or at least its table; `places` as from `_assignments`."""
+    table, _, _ = name.partition(".")
+    return places.get(name) or places.get(table) or 1
 
 
 def _told(problem: ErrorDetails) -> tuple[str, str]:
@@ -300,9 +284,12 @@ def _syntax_problem(path: Path, text: str, message: str) -> str:
 
 
 def _unknown(kind: str, name: str, known: Collection[str]) -> str:
+    return f"There is no {kind} {name!r}.{_meant(name, known)}"
+
+
+def _meant(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, 1, 0.5)
-    meant = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no {kind} {name!r}.{meant}"
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _place(path: Path, line: int | None = None) -> str:

@@ -28,15 +28,11 @@ _BESIDE_OTHERS = frozenset({Scope.EVERYWHERE, Scope.CHARTS})
 _NAMES = frozenset(key.value for key in Keys if not key.value.startswith("<"))
 
 
-class KeyNameError(ValueError):
-    """A text that names no key, with a sentence about it."""
-
-
 def key_named(text: str) -> str:
     """What Textual calls the key that people write as "x", "?", "F5", "ctrl+x" or "space".
 
     Raises:
-        KeyNameError: there is no such key.
+        ValueError: there is no such key, as a sentence.
     """
     name = text if len(text) == 1 else text.strip().lower()
     if len(name) == 1 and name.isprintable():
@@ -51,7 +47,7 @@ def key_named(text: str) -> str:
     else:
         known = name in _NAMES or (len(name) > 1 and key_to_character(name) is not None)
     if not known:
-        raise KeyNameError(
+        raise ValueError(
             f"{text!r} names no key. Write a character, such as x or ?, or a name, such as "
             "F5, ctrl+x or space."
         )

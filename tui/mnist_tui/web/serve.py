@@ -16,7 +16,7 @@ from mnist_tui.commands.flags import (
     takes_hyperparameters,
 )
 from mnist_tui.runtime.log import log_uncaught_errors
-from mnist_tui.runtime.output import EXIT_FAILED
+from mnist_tui.runtime.output import EXIT_FAILED, line_writer
 from mnist_tui.settings.config import config_path, read_config
 
 WITHOUT_EXTRA = (
@@ -66,7 +66,7 @@ def serve(
     options = launch_options(flags, given, found.config)
     log_uncaught_errors(options.log_file)
     if find_spec("aiohttp") is None or find_spec("textual_serve") is None:
-        sys.stderr.write(f"{WITHOUT_EXTRA}\n")
+        line_writer(sys.stderr)(WITHOUT_EXTRA)
         return EXIT_FAILED
     from mnist_tui.web.site import serve_site
 

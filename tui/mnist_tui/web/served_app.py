@@ -53,7 +53,6 @@ class ServedApp:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._errors = b""
 
     @classmethod
     async def start(cls, command: Sequence[str], size: Size) -> Self:
@@ -80,12 +79,12 @@ class ServedApp:
         If it did not end well, why is sent as text. `send` may raise ConnectionError once its tab
         is closed; what is drawn after that is dropped.
         """
-        errors = asyncio.create_task(self._read_errors())
+        reading = asyncio.create_task(self._read_errors())
         send = _until_closed(send)
         await self._relay_packets(send)
-        await errors
+        errors = await reading
         code = await self._process.wait()
-        if reason := self._errors.decode(errors="replace").strip():
+        if reason := errors.decode(errors="replace").strip():
             await send(_as_screen(reason))
         elif code:
             await send(_as_screen(f"The app ended unexpectedly, {_said(code)}."))
@@ -136,10 +135,13 @@ class ServedApp:
         except asyncio.IncompleteReadError:
             pass  # the process ended
 
-    async def _read_errors(self) -> None:
+    async def _read_errors(self) -> bytes:
+        """The last that the process writes to stderr."""
         assert self._process.stderr is not None  # it is a pipe
+        errors = b""
         while data := await self._process.stderr.read(4096):
-            self._errors = (self._errors + data)[-_LONGEST_ERROR:]
+            errors = (errors + data)[-_LONGEST_ERROR:]
+        return errors
 
     async def _tell_meta(self, what: dict[str, Any]) -> None:
         await self._tell(b"M", json.dumps(what).encode())

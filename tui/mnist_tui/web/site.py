@@ -1,9 +1,10 @@
-"""The web server: one page, what it is made of, and a WebSocket for each tab.
+"""The web server: its address, one page, who may ask for it, and a WebSocket for each tab.
 
 Only for where the extra web is installed.
 """
 
 import asyncio
+import errno
 import json
 import logging
 import signal
@@ -11,14 +12,15 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, EXIT_INTERRUPTED, line_writer
 from mnist_tui.text.visible_text import visible
-from mnist_tui.web.address import AddressError, is_local, listen, refusal, url
 from mnist_tui.web.served_app import ServedApp, Size
 
 WARNING = (
@@ -83,11 +85,6 @@ class Site:
         return application
 
     @property
-    def apps(self) -> int:
-        """How many processes of the app there are."""
-        return len(self._relays)
-
-    @property
     def open_tabs(self) -> int:
         """How many apps are in use, so not about to end."""
         return sum(not app.is_ending for app in self._relays)
@@ -149,12 +146,95 @@ async def _obey(text: str, app: ServedApp, tab: web.WebSocketResponse) -> None:
             await tab.send_json(["pong", sent])
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the host of that name or address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def refusal(host: str, origin: str | None, local_name: str | None) -> str:
+    """Why a request is refused, as a sentence; empty: it is not.
+
+    Any page that a browser shows can send requests to 127.0.0.1, open WebSockets included, and a
+    name that its owner points at 127.0.0.1 makes them look like this server's own ("DNS
+    rebinding").
+
+    Args:
+        host: its header Host.
+        origin: its header Origin, if it has one; browsers send it with every WebSocket.
+        local_name: the name or address at which only this machine reaches the server; None if
+            others do, under names that the server cannot know.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        source = urlsplit(origin).netloc if origin is not None else host
+    except ValueError:
+        return "The request's Host or Origin is no address."
+    if local_name is not None and name != local_name.lower() and not is_loopback(name):
+        return f"This server is reached as {local_name} only."
+    if source.lower() != host.lower():
+        return "Pages of other sites may not use this server."
+    return ""
+
+
 async def _index(_request: web.Request) -> web.StreamResponse:
     return web.FileResponse(_PAGE / "index.html")
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_HEADERS)
+
+
+class AddressError(Exception):
+    """The address cannot be served at; the message is for the user."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at this address; port 0 takes any that is free.
+
+    Raises:
+        AddressError: it cannot.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise AddressError(f"No address is known for {host!r}.") from error
+    family, _, _, _, address = found[0]
+    try:
+        return socket.create_server((str(address[0]), port), family=family)
+    except OSError as error:
+        raise AddressError(_sentence(error, host, port)) from error
+
+
+def _sentence(error: OSError, host: str, port: int) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"Port {port} of {host} is in use. Choose another with --port, or any that is "
+                "free with --port 0."
+            )
+        case errno.EACCES:
+            return f"This user may not serve at port {port}. Choose one above 1023 with --port."
+        case errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this machine. Choose one with --host."
+        case _:
+            return f"{host} cannot be served at: {error.strerror}."
+
+
+def is_local(listening: socket.socket) -> bool:
+    """Whether nobody but this machine can reach the socket."""
+    return is_loopback(listening.getsockname()[0])
+
+
+def url(listening: socket.socket, host: str) -> str:
+    """Where a browser finds the page; a host that stands for all addresses gets a name."""
+    address, port = listening.getsockname()[:2]
+    name = socket.gethostname() if address in ("0.0.0.0", "::") else host
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
 def serve_site(command: Sequence[str], host: str, port: int, log_file: Path) -> int:
