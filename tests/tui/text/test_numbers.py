@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mnist_tui.text.numbers import metric, share_text
+from mnist_tui.text.numbers import metric, percent_of
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ def test_metrics(value: float | None, text: str) -> None:
     [(9999, 10_000, 4, "99.9"), (1, 1, 3, "100"), (999, 1000, 3, "99"), (0, 0, 5, "-")],
 )
 def test_only_the_whole_is_100_percent(part: int, whole: int, cells: int, text: str) -> None:
-    assert share_text(part, whole, cells) == text
+    assert percent_of(part, whole, cells) == text

@@ -14,7 +14,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mnist_core.network.mistakes import ConfusedPair
-from mnist_tui.text.numbers import share_text
+from mnist_tui.text.numbers import percent_of
 from mnist_tui.text.visible_text import class_name, fitting, padded
 
 NO_MISTAKES = "No mistakes."
@@ -164,7 +164,7 @@ def pair_texts(
     for pair, (true, predicted) in zip(pairs, names, strict=True):
         text = f"{padded(true, cells)} → {padded(predicted, cells)} {pair.count:>{digits}}"
         if with_share:
-            share = share_text(pair.count, totals[pair.true], 4) + "%"
+            share = percent_of(pair.count, totals[pair.true], 4) + "%"
             text += f" {share:>{_SHARE}}"
         texts.append(text)
     return texts

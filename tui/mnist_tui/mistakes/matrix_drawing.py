@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.color import Color
 
 from mnist_tui.mistakes.matrix_layout import HEADER_LINES, LEVELS, MatrixCounts, MatrixLayout, Part
-from mnist_tui.text.numbers import count, share_text
+from mnist_tui.text.numbers import count, percent_of
 from mnist_tui.text.visible_text import fitting, shorten
 
 Cell = tuple[int | None, int | None]
@@ -41,8 +41,8 @@ def _cell_texts(counts: MatrixCounts, true: int | None, predicted: int | None) -
             b = shorten(counts.names[predicted], cells)
             of_whole = f"{number} of {whole}"
             if true == predicted:
-                yield f"true {a}, predicted {b}: {of_whole} ({share_text(number, whole, 5)}%) right"
-            yield f"true {a}, predicted {b}: {of_whole} ({share_text(number, whole, 5)}%)"
+                yield f"true {a}, predicted {b}: {of_whole} ({percent_of(number, whole, 5)}%) right"
+            yield f"true {a}, predicted {b}: {of_whole} ({percent_of(number, whole, 5)}%)"
             yield f"{a} → {b}: {of_whole}"
         yield str(number)
         return
@@ -55,7 +55,7 @@ def _cell_texts(counts: MatrixCounts, true: int | None, predicted: int | None) -
     else:
         subject, right, whole, measure = "all", counts.total_right, counts.total, "accuracy"
     subject = shorten(subject, _NAME_IN_WORDS + 10)
-    percents = share_text(right, whole, 5) + ("%" if whole else "")
+    percents = percent_of(right, whole, 5) + ("%" if whole else "")
     yield f"{subject}: {right} of {whole} right, {measure} {percents}"
     yield f"{subject}: {right} of {whole} right"
     yield f"{right} of {whole} right"
@@ -265,7 +265,7 @@ class MatrixDrawing:
         else:
             name = fitting(_PRECISION, layout.name)
             slots = [_Slot(name.rjust(layout.name), styles.axes)]
-            texts = [share_text(counts.right[c], wholes[c], layout.digits) for c in self._seen]
+            texts = [percent_of(counts.right[c], wholes[c], layout.digits) for c in self._seen]
             last = ["", _percent(counts.total_right, counts.total, layout.recall)]
         slots += [_Slot(text.rjust(layout.digits), styles.total) for text in texts]
         for text, cells in zip(last, (layout.total, layout.recall), strict=True):
@@ -325,7 +325,7 @@ def _joined(slots: list[_Slot], selected: int, bracket: Style) -> list[Segment]:
 
 
 def _percent(part: int, whole: int, cells: int) -> str:
-    return share_text(part, whole, cells - 1) + ("%" if whole else "")
+    return percent_of(part, whole, cells - 1) + ("%" if whole else "")
 
 
 def _flush_right(text: str, cells: int) -> str:

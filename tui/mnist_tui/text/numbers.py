@@ -22,7 +22,7 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{share * 100:.{digits}f} %" if math.isfinite(share) else "nan"
 
 
-def share_text(part: int, whole: int, cells: int) -> str:
+def percent_of(part: int, whole: int, cells: int) -> str:
     """`part` of `whole` in percent without the sign, in at most `cells` (3 or more); "-" of none.
 
     Only the whole is 100: 9999 of 10 000 are 99.9.

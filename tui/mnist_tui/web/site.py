@@ -146,7 +146,7 @@ async def _obey(text: str, app: ServedApp, tab: web.WebSocketResponse) -> None:
             await tab.send_json(["pong", sent])
 
 
-def is_loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     """Whether only this machine can reach the host of that name or address."""
     if host == "localhost":
         return True
@@ -174,7 +174,7 @@ def refusal(host: str, origin: str | None, local_name: str | None) -> str:
         source = urlsplit(origin).netloc if origin is not None else host
     except ValueError:
         return "The request's Host or Origin is no address."
-    if local_name is not None and name != local_name.lower() and not is_loopback(name):
+    if local_name is not None and name != local_name.lower() and not _is_loopback(name):
         return f"This server is reached as {local_name} only."
     if source.lower() != host.lower():
         return "Pages of other sites may not use this server."
@@ -189,25 +189,25 @@ async def _add_headers(_request: web.Request, response: web.StreamResponse) -> N
     response.headers.update(_HEADERS)
 
 
-class AddressError(Exception):
+class _AddressError(Exception):
     """The address cannot be served at; the message is for the user."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """A socket that listens at this address; port 0 takes any that is free.
 
     Raises:
-        AddressError: it cannot.
+        _AddressError: it cannot.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
-        raise AddressError(f"No address is known for {host!r}.") from error
+        raise _AddressError(f"No address is known for {host!r}.") from error
     family, _, _, _, address = found[0]
     try:
         return socket.create_server((str(address[0]), port), family=family)
     except OSError as error:
-        raise AddressError(_sentence(error, host, port)) from error
+        raise _AddressError(_sentence(error, host, port)) from error
 
 
 def _sentence(error: OSError, host: str, port: int) -> str:
@@ -225,12 +225,12 @@ def _sentence(error: OSError, host: str, port: int) -> str:
             return f"{host} cannot be served at: {error.strerror}."
 
 
-def is_local(listening: socket.socket) -> bool:
+def _is_local(listening: socket.socket) -> bool:
     """Whether nobody but this machine can reach the socket."""
-    return is_loopback(listening.getsockname()[0])
+    return _is_loopback(listening.getsockname()[0])
 
 
-def url(listening: socket.socket, host: str) -> str:
+def _url(listening: socket.socket, host: str) -> str:
     """Where a browser finds the page; a host that stands for all addresses gets a name."""
     address, port = listening.getsockname()[:2]
     name = socket.gethostname() if address in ("0.0.0.0", "::") else host
@@ -248,13 +248,13 @@ def serve_site(command: Sequence[str], host: str, port: int, log_file: Path) -> 
     """
     write_error = line_writer(sys.stderr)
     try:
-        listening = listen(host, port)
-    except AddressError as error:
+        listening = _listen(host, port)
+    except _AddressError as error:
         write_error(visible(str(error)))
         return EXIT_FAILED
     logging.basicConfig(handlers=[_LogFile(log_file)], level=logging.WARNING)
     with listening:
-        if not is_local(listening):
+        if not _is_local(listening):
             write_error(WARNING)
         asyncio.run(_serve(command, listening, host))
     return EXIT_INTERRUPTED
@@ -272,7 +272,7 @@ class _LogFile(logging.Handler):
 
 
 async def _serve(command: Sequence[str], listening: socket.socket, host: str) -> None:
-    site = Site(command, host if is_local(listening) else None)
+    site = Site(command, host if _is_local(listening) else None)
     ending = asyncio.Event()
 
     def end() -> None:
@@ -290,7 +290,7 @@ async def _serve(command: Sequence[str], listening: socket.socket, host: str) ->
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()
-        line_writer(sys.stdout)(f"mnist-tui is at {url(listening, host)} until Ctrl-C.")
+        line_writer(sys.stdout)(f"mnist-tui is at {_url(listening, host)} until Ctrl-C.")
         await ending.wait()
         if site.open_tabs:
             line_writer(sys.stderr)("Ending the apps; runs under way are stopped and kept.")
