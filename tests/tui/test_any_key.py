@@ -50,7 +50,7 @@ def data_stories() -> list[list[DatasetEvent]]:
     failed = DatasetFailed("There are no data [/] here.", "PlannedError")
     return [
         [DatasetLoaded(data, None)],
-        [DatasetProgressed("mnist", "Downloading", 10, 100), DatasetLoaded(data, "Not [/] real.")],
+        [DatasetProgressed("Downloading", 10, 100), DatasetLoaded(data, "Not [/] real.")],
         [DatasetLoaded(data, "Synthetic."), DatasetOffered(digits(name="another"))],
         [DatasetLoaded(data, "Synthetic."), DatasetNotOffered("No network.")],
         [failed],

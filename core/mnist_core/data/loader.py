@@ -28,8 +28,6 @@ _TITLE = PUBLISHED[DEFAULT_DATASET].title
 
 @dataclass(frozen=True, slots=True)
 class DatasetProgressed:
-    source: str
-    """The name of the data set, or the folder."""
     message: str
     """What is being done."""
     bytes_done: int
@@ -214,12 +212,11 @@ class DatasetLoader:
         )
 
     def _read(self, source: str | Path) -> Dataset:
-        name = str(source)
-        doing = "Drawing synthetic digits" if source == SYNTHETIC else f"Loading {name}"
-        self._post(DatasetProgressed(name, doing, 0, None))
+        doing = "Drawing synthetic digits" if source == SYNTHETIC else f"Loading {source}"
+        self._post(DatasetProgressed(doing, 0, None))
 
         def tell(file: str, done: int, total: int | None) -> None:
-            self._post(DatasetProgressed(name, f"Downloading {file}", done, total))
+            self._post(DatasetProgressed(f"Downloading {file}", done, total))
 
         return self._load(source, self._cache, tell, self._cancel)
 

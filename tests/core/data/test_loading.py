@@ -90,8 +90,8 @@ def test_a_named_dataset_is_loaded_with_its_progress(tmp_path: Path) -> None:
     *progress, loaded = all_events(loader)
 
     assert progress == [
-        DatasetProgressed("mnist", "Loading mnist", 0, None),
-        DatasetProgressed("mnist", "Downloading images.gz", 5, 10),
+        DatasetProgressed("Loading mnist", 0, None),
+        DatasetProgressed("Downloading images.gz", 5, 10),
     ]
     assert isinstance(loaded, DatasetLoaded)
     assert loaded.dataset.name == "mnist"

@@ -77,7 +77,7 @@ def test_waiting_ends_with_the_reason_when_there_is_no_data(tmp_path: Path) -> N
 
 def test_names_from_outside_cannot_command_the_terminal() -> None:
     lines: list[str] = []
-    progress_lines(lines.append)(DatasetProgressed("x", "Loading \x1b[2J", 0, None))
+    progress_lines(lines.append)(DatasetProgressed("Loading \x1b[2J", 0, None))
     assert lines == ["Loading ␛[2J"]
 
 

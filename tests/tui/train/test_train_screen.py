@@ -260,7 +260,7 @@ async def test_data_that_cannot_be_had_are_told_and_retried(bench: OpenBench) ->
 
 
 async def test_loading_shows_its_progress(bench: OpenBench) -> None:
-    half_way = DatasetProgressed("mnist", "Downloading train-images", 5_000_000, 9_900_000)
+    half_way = DatasetProgressed("Downloading train-images", 5_000_000, 9_900_000)
     async with bench(loader=ScriptedLoader(half_way)) as lab:
         await lab.until(lambda: "Downloading train-images  5.0 of 9.9 MB" in lab.text())
         assert "loading" in lab.text()

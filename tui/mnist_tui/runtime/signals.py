@@ -12,11 +12,11 @@ class StopSignals:
     """What the handlers of the stop signals do: raise KeyboardInterrupt, or take note.
 
     Raising inside training would tear a batch or an evaluation apart and lose what was learned.
-    There, the first signal only sets `requested`; the next one raises.
+    There, the first signal is only noted; the next one raises.
     """
 
     def __init__(self) -> None:
-        self.requested = False
+        self._requested = False
         self._deferring = False
 
     @contextmanager
@@ -24,13 +24,13 @@ class StopSignals:
         """Take note of the first signal instead of raising; gives the question "was there one?"."""
         self._deferring = True
         try:
-            yield lambda: self.requested
+            yield lambda: self._requested
         finally:
             self._deferring = False
 
     def receive(self, _number: int, _frame: FrameType | None) -> None:
-        if self._deferring and not self.requested:
-            self.requested = True
+        if self._deferring and not self._requested:
+            self._requested = True
             return
         raise KeyboardInterrupt
 
