@@ -8,11 +8,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from mnist_core.backend.backend import Backend, DeviceChoice, available_cores, configure
-from mnist_core.backend.installation import BackendMissing, installed_backends
+from mnist_core.backend.installation import BackendMissing, installed_backends, package_version
 from mnist_core.data.registry import (
     PUBLISHED,
     SYNTHETIC,
@@ -142,7 +141,10 @@ def diagnose(
     if chosen.problem:
         problems.append(chosen.problem)
     return Diagnosis(
-        versions=_versions((*packages, *installed_backends())),
+        versions={
+            "python": platform.python_version(),
+            **{name: package_version(name) for name in (*packages, *installed_backends())},
+        },
         machine=_machine(),
         backend=backend,
         blas=blas,
@@ -245,16 +247,6 @@ def _data(source: str, cache: Path) -> Data:
     except DatasetUnavailable as error:
         return Data(source, Path(source), False, str(error))
     return Data(source, Path(source), True, "")
-
-
-def _versions(packages: Sequence[str]) -> dict[str, str | None]:
-    versions: dict[str, str | None] = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
-    return versions
 
 
 def _machine() -> Machine:

@@ -33,14 +33,15 @@ def check_installation() -> None:
 
 def installed_backends() -> tuple[str, ...]:
     """Which of MLX's back ends for Linux are installed, as package names."""
-    found = []
-    for package in _EXTRAS:
-        try:
-            metadata.distribution(package)
-        except metadata.PackageNotFoundError:
-            continue
-        found.append(package)
-    return tuple(found)
+    return tuple(package for package in _EXTRAS if package_version(package) is not None)
+
+
+def package_version(package: str) -> str | None:
+    """The installed version; None: it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def explain_import_error(

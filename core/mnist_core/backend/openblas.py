@@ -245,9 +245,7 @@ def _is_intact(copy: Path, stamp: Path) -> bool:
         recorded: dict[str, Any] = json.loads(stamp.read_text())
         times = _file_times(copy)
         return recorded.items() >= times.items() or recorded.items() >= _digest(copy).items()
-    except FileNotFoundError:
-        return False
-    except (ValueError, AttributeError):  # the stamp is not JSON, or not an object
+    except (FileNotFoundError, ValueError, AttributeError):  # a stamp that is no JSON object
         return False
 
 

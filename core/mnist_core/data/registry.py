@@ -28,7 +28,6 @@ _IDX_FILES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
-_DIGITS = tuple("0123456789")
 
 
 class DatasetUnavailable(Exception):  # noqa: N818 - a past-tense fact, like the events
@@ -71,7 +70,7 @@ PUBLISHED: Mapping[str, PublishedDataset] = MappingProxyType(
                 "9fb629c4189551a2d022fa330f9573f3",
                 "ec29112dd5afa0611ce80d1b7f02629c",
             ),
-            class_names=_DIGITS,
+            class_names=tuple("0123456789"),
         ),
         "fashion_mnist": PublishedDataset(
             title="Fashion-MNIST",

@@ -74,17 +74,15 @@ def rebound(wishes: Mapping[str, Sequence[str]]) -> tuple[Table, dict[str, str]]
             refused[name] = f"{shown_key(taken)} moves in tables and fields, so it stays theirs."
             del granted[name]
     while True:
-        table = _with(granted)
+        table = tuple(
+            _with_keys(key, granted[key.name]) if key.name in granted else key for key in KEYS
+        )
         clash = next(_clashes(table, granted), None)
         if clash is None:
             return table, refused
         name, other, key = clash
         refused[name] = f"{shown_key(key)} is the key of {other}."
         del granted[name]
-
-
-def _with(keys: Mapping[str, Sequence[str]]) -> Table:
-    return tuple(_with_keys(key, keys[key.name]) if key.name in keys else key for key in KEYS)
 
 
 def _with_keys(key: Key, keys: Sequence[str]) -> Key:
