@@ -5,8 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from mnist_tui.commands.flags import Home, log_in_home
-from mnist_tui.commands.usage import UsageError, version_text
+from mnist_tui.commands.flags import Home, UsageError, log_in_home, version_text
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, line_writer
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.numbers import count

@@ -17,7 +17,6 @@ from mnist_core.recipe.hyperparameters import (
     unused_fields,
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
-from mnist_tui.commands.usage import UsageError
 from mnist_tui.runtime.launch_options import Device, LaunchOptions
 from mnist_tui.runtime.log import log_path, log_uncaught_errors
 from mnist_tui.settings.config import Config
@@ -28,6 +27,18 @@ RUN = Group("Run", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
 
 Command = TypeVar("Command", bound=Callable[..., int])
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be; the message is for the user."""
+
+
+def version_text() -> str:
+    """The name and the version, as --version prints them."""
+    from importlib.metadata import version
+
+    return f"mnist-tui {version('mnist-tui')}"
+
 
 Home = Annotated[
     str | None,
