@@ -45,38 +45,9 @@ def progress_lines(write: WriteLine) -> ShowProgress:
 @contextmanager
 def _progress_on(stream: TextIO) -> Iterator[ShowProgress]:
     if stream.isatty():
-        with _bars(stream) as show:
+        from mnist_tui.commands.progress_bars import dataset_bars
+
+        with dataset_bars(stream) as show:
             yield show
     else:
         yield progress_lines(line_writer(stream))
-
-
-@contextmanager
-def _bars(stream: TextIO) -> Iterator[ShowProgress]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        TaskID,
-        TextColumn,
-        TransferSpeedColumn,
-    )
-
-    from mnist_tui.commands.progress_bars import ProgressBars
-
-    progress = ProgressBars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=Console(file=stream),
-    )
-    tasks: dict[str, TaskID] = {}
-
-    def show(event: DatasetProgressed) -> None:
-        if event.message not in tasks:
-            tasks[event.message] = progress.add_task(visible(event.message), total=None)
-        progress.update(tasks[event.message], completed=event.bytes_done, total=event.bytes_total)
-
-    with progress:
-        yield show

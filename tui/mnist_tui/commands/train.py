@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -10,7 +11,7 @@ from mnist_core.backend.backend import DeviceChoice, configure
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loader import DatasetFailed, DatasetLoader, DatasetOffered
 from mnist_core.data.registry import default_cache_folder
-from mnist_core.events import RunCompleted, RunEnded, RunFailed, TrainingState
+from mnist_core.events import RunCompleted, RunEnded, RunFailed
 from mnist_core.recipe.changes import Change, ChangeError, ChangeQueue, parse_change
 from mnist_core.recipe.hyperparameters import (
     Hyperparameters,
@@ -19,12 +20,12 @@ from mnist_core.recipe.hyperparameters import (
     unused_fields,
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET
-from mnist_core.store import ResumePoint, RunRecord, RunStore, StoreError
+from mnist_core.store import ResumePoint, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded_by
 from mnist_tui.commands.dataset_progress import wait_for_dataset
+from mnist_tui.commands.flags import UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
-from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
-from mnist_tui.commands.usage import UsageError
+from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
 from mnist_tui.lab.recording import begin_recording
 from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.log import write_log
@@ -94,8 +95,8 @@ def train_headless(
     except StoreError as error:
         write_error(visible(str(error)))
         return EXIT_FAILED
-    presenting = _presenter(sys.stdout, write_error, as_json, log_every, on_divergence)
-    with stop_signals() as signals, presenting as presenter:
+    presenter = _presenter(sys.stdout, write_error, as_json, log_every, on_divergence)
+    with stop_signals() as signals, closing(presenter):
         try:
             end = _train(options, work, store, presenter, signals, write_error, on_divergence)
         except KeyboardInterrupt:
@@ -127,7 +128,7 @@ def _resumed_work(
     until = until_epoch or record.epochs
     if "epochs" in options.given:
         until = options.hyperparameters.epochs
-    done = point.state.epoch if point.state is not None else 0
+    done, step = (point.state.epoch, point.state.step) if point.state is not None else (0, 0)
     if until <= done:
         raise UsageError(
             f"{record.name} has {done} epochs already. Say with --epochs how many it is to have, "
@@ -140,7 +141,7 @@ def _resumed_work(
         "gpu" if environment.device == "gpu" else "cpu",
         environment.threads,
         until,
-        (*record.changes, *_changes_from(changes, record, point.state)),
+        (*record.changes, *_changes(changes, record.hyperparameters, step, record.name)),
         point,
     )
 
@@ -276,8 +277,13 @@ def _recipes(first: Hyperparameters, repeat: int) -> list[Hyperparameters]:
     return [first.model_copy(update={"seed": first.seed + index}) for index in range(repeat)]
 
 
-def _changes(texts: Sequence[str], recipe: Hyperparameters) -> tuple[Change, ...]:
-    """The changes that `texts` ask for, all of which have an effect on `recipe`."""
+def _changes(
+    texts: Sequence[str], recipe: Hyperparameters, first_step: int = 0, run: str = ""
+) -> tuple[Change, ...]:
+    """The changes that `texts` ask for, all of which have an effect on `recipe`.
+
+    None may come before `first_step`, from which `run` goes on.
+    """
     unused = unused_fields(recipe)
     found = []
     for text in texts:
@@ -288,21 +294,12 @@ def _changes(texts: Sequence[str], recipe: Hyperparameters) -> tuple[Change, ...
         if change.field in unused:
             raise UsageError(f"--change {change} has no effect here: {unused[change.field]}")
         found.append(change)
-    return tuple(found)
-
-
-def _changes_from(
-    texts: Sequence[str], record: RunRecord, state: TrainingState | None
-) -> tuple[Change, ...]:
-    """The changes that `texts` ask for, none of which comes before `state`."""
-    found = _changes(texts, record.hyperparameters)
-    step = state.step if state is not None else 0
     for change in found:
-        if change.step < step:
+        if change.step < first_step:
             raise UsageError(
-                f"--change {change} comes too late: {record.name} goes on from step {step}."
+                f"--change {change} comes too late: {run} goes on from step {first_step}."
             )
-    return found
+    return tuple(found)
 
 
 def _presenter(
@@ -317,6 +314,8 @@ def _presenter(
     # A dumb terminal cannot redraw a line, which is what a progress bar does.
     if stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
         from rich.console import Console
+
+        from mnist_tui.commands.progress_bars import TerminalLines
 
         return TerminalLines(Console(file=stdout), write_error, log_every, on_divergence)
     return PlainLines(line_writer(stdout), write_error, log_every, on_divergence)
