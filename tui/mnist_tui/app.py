@@ -222,7 +222,17 @@ class MnistApp(App[None]):
                 self._runs_screen = RunsScreen(self._store, self._marks)
                 return self._runs_screen
             case "race":
-                return self._made_race_screen()
+                from mnist_core.benchmark.runner import race_run
+                from mnist_tui.race.race_screen import RaceScreen
+                from mnist_tui.race.race_session import RaceSession
+
+                self._race_session = RaceSession(
+                    self._session,
+                    self._store,
+                    self._make_race or race_run,
+                    log=lambda text: write_log(self._log_file, text),
+                )
+                return RaceScreen(self._session, self._race_session)
             case "draw":
                 from mnist_tui.draw.current_model import CurrentModel
                 from mnist_tui.draw.draw_screen import DrawScreen
@@ -230,19 +240,6 @@ class MnistApp(App[None]):
                 return DrawScreen(CurrentModel(self._session, self._store))
             case _:
                 raise ValueError(f"There is no screen {name!r}.")
-
-    def _made_race_screen(self) -> Screen[None]:
-        from mnist_core.benchmark.runner import race_run
-        from mnist_tui.race.race_screen import RaceScreen
-        from mnist_tui.race.race_session import RaceSession
-
-        self._race_session = RaceSession(
-            self._session,
-            self._store,
-            self._make_race or race_run,
-            log=lambda text: write_log(self._log_file, text),
-        )
-        return RaceScreen(self._session, self._race_session)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the key of the screen that is shown, and all of them behind a dialog."""
@@ -274,26 +271,22 @@ class MnistApp(App[None]):
 
     def on_runs_screen_resume_asked(self, event: "RunsScreen.ResumeAsked") -> None:
         event.stop()
-        self.resume_run(event.record.id)
+        self._do(lambda: self._session.resume_stored(event.record.id))
 
     def on_runs_screen_command_asked(self, event: "RunsScreen.CommandAsked") -> None:
         event.stop()
-        self.show_command(event.record)
+        self._show_command(event.record)
 
     def on_train_screen_resume_asked(self, event: TrainScreen.ResumeAsked) -> None:
         event.stop()
-        self.resume_run(event.run_id)
+        self._do(lambda: self._session.resume_stored(event.run_id))
 
     def on_train_screen_command_asked(self, event: TrainScreen.CommandAsked) -> None:
         event.stop()
         try:
-            self.show_command(self._store.run(event.run_id))
+            self._show_command(self._store.run(event.run_id))
         except StoreError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
-
-    def resume_run(self, run_id: str) -> None:
-        """Continue a stored run, and show it."""
-        self._do(lambda: self._session.resume_stored(run_id))
 
     def _do(self, wish: Callable[[], None]) -> None:
         """Do what leads to the train screen, or say why it cannot be done."""
@@ -315,7 +308,7 @@ class MnistApp(App[None]):
         if self._runs_screen is not None:
             self._runs_screen.deleted.purge(self._store)
 
-    def show_command(self, record: RunRecord) -> None:
+    def _show_command(self, record: RunRecord) -> None:
         """Show the command line that reproduces a run; the terminal may take it as a copy."""
         from mnist_tui.lab.reproduce import command_line
         from mnist_tui.ui.dialogs import CommandScreen

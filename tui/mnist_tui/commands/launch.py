@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated, Any, Literal, TextIO
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter, validators
 
@@ -26,7 +26,8 @@ _AT_LEAST_ONE = validators.Number(gte=1)
 def open_app(launch: LaunchFlags | None = None, **given: Any) -> int:
     """Open the app, or train where there is no terminal for it."""
     flags = launch or LaunchFlags()
-    has_screen = is_drawn_in_browser() or (_is_terminal(sys.stdin) and _is_terminal(sys.stdout))
+    has_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    has_screen = has_terminal or is_drawn_in_browser()
     # Textual reads this when it is imported. A key shows at the next repaint, and repaints that
     # nothing asked for do not take place.
     os.environ.setdefault("TEXTUAL_FPS", "120")
@@ -150,7 +151,3 @@ def train(
 def _say_problems(found: ConfigFile) -> None:
     for problem in found.problems:
         sys.stderr.write(f"{problem}\n")
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()

@@ -230,15 +230,6 @@ class RepeatCompleted:
     losses_not_finite: int
     """Runs whose final test loss is infinite or not a number."""
 
-    @property
-    def spreads(self) -> tuple[tuple[str, Spread], ...]:
-        """By name."""
-        return (
-            ("test_accuracy", self.test_accuracy),
-            ("test_loss", self.test_loss),
-            ("test_accuracy_of_finite", self.test_accuracy_of_finite),
-        )
-
 
 def _spread(values: Sequence[float]) -> Spread:
     # The mean of values some of which are no numbers would be none.
@@ -274,8 +265,8 @@ def repeat_to_json(summary: RepeatCompleted) -> dict[str, Any]:
         "runs": len(summary.seeds),
         "seeds": list(summary.seeds),
     }
-    for name, spread in summary.spreads:
-        for part, value in asdict(spread).items():
+    for name in ("test_accuracy", "test_loss", "test_accuracy_of_finite"):
+        for part, value in asdict(getattr(summary, name)).items():
             out[f"{name}_{part}"] = json_number(value)
     out["losses_not_finite"] = summary.losses_not_finite
     return out
