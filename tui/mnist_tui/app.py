@@ -54,7 +54,6 @@ class MnistApp(App[None]):
     TITLE = "mnist-tui"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.EVERYWHERE)
-    ENABLE_COMMAND_PALETTE = True
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ import json
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -107,7 +106,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[LaunchOptions]:
     """The options that `mnist-tui train` was started with, which trains nothing here."""
     seen: list[LaunchOptions] = []
 
-    def train_headless(options: LaunchOptions, **_output: Any) -> int:
+    def train_headless(options: LaunchOptions, _flags: object) -> int:
         seen.append(options)
         return 0
 

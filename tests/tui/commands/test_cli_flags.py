@@ -20,7 +20,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[LaunchOptions]:
     """The options that `mnist-tui train` was started with, which trains nothing here."""
     seen: list[LaunchOptions] = []
 
-    def train_headless(options: LaunchOptions, **_output: Any) -> int:
+    def train_headless(options: LaunchOptions, _flags: object) -> int:
         seen.append(options)
         return 0
 

@@ -189,16 +189,14 @@ def data_source(data: str | None) -> str | None:
     return data
 
 
-def launch_options(
-    flags: LaunchFlags, given: Mapping[str, Any], config: Config | None = None
-) -> LaunchOptions:
+def launch_options(flags: LaunchFlags, given: Mapping[str, Any], config: Config) -> LaunchOptions:
     """Check the flags together; what they leave open is as `config` says.
 
     Raises:
         UsageError: a preset that does not exist, values that are refused, or a flag that would
             have no effect, as sentences.
     """
-    preset = flags.preset if flags.preset is not None else (config or Config()).preset
+    preset = flags.preset if flags.preset is not None else config.preset
     return LaunchOptions(
         data=data_source(flags.data),
         hyperparameters=_hyperparameters(preset, given),

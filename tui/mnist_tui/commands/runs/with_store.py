@@ -1,7 +1,4 @@
-"""Where the commands meet the store: what it refuses becomes a sentence.
-
-With `mnist-tui runs delete` and `export`, which hardly do more.
-"""
+"""Where commands meet the store; and `mnist-tui runs delete` and `export`, which do little more."""
 
 import json
 import sys
