@@ -23,7 +23,7 @@ from mnist_core.recipe.hyperparameters import (
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded_by
-from mnist_tui.commands.dataset_progress import wait_for_dataset
+from mnist_tui.commands.data import wait_for_dataset
 from mnist_tui.commands.flags import UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
