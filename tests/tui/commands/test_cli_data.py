@@ -1,8 +1,6 @@
 """`mnist-tui data`, and waiting for data without the app."""
 
 import io
-import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +17,6 @@ from mnist_core.data.loader import (
 from mnist_core.data.registry import DatasetUnavailable, dataset_names
 from mnist_tui.cli import run
 from mnist_tui.commands.data import progress_lines, wait_for_dataset
-
-
-@pytest.fixture(autouse=True)
-def _own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
 def dataset(name: str) -> Dataset:
