@@ -179,7 +179,7 @@ class MnistApp(App[None]):
 
     def action_show_screen(self, name: str) -> None:
         """Go to one of the screens that fill the terminal; each is made when it is first shown."""
-        if self._leave_drawing() and self.screen is self._screen_called((name,)):
+        if self._leave_drawing() and self.screen is self._screen_called(name):
             return
         if name == "train":
             while self.screen is not self._train_screen:
@@ -200,7 +200,7 @@ class MnistApp(App[None]):
 
     def _leave_drawing(self) -> bool:
         """Back to the screen that the drawing was opened over; whether one was open."""
-        drawing = self.screen is self._screen_called(("draw",))
+        drawing = self.screen is self._screen_called("draw")
         if drawing:
             self.pop_screen()
         return drawing
@@ -248,13 +248,13 @@ class MnistApp(App[None]):
         self, screen: Screen[Any], action: str, parameters: tuple[object, ...]
     ) -> bool | None:
         if action == "show_screen":
-            return not screen.is_modal and screen is not self._screen_called(parameters)
+            return not screen.is_modal and screen is not self._screen_called(str(parameters[0]))
         return super().check_action(action, parameters)
 
-    def _screen_called(self, parameters: tuple[object, ...]) -> Screen[Any] | None:
-        if parameters == ("train",):
+    def _screen_called(self, name: str) -> Screen[Any] | None:
+        """None: it has not been made."""
+        if name == "train":
             return self._train_screen
-        name = str(parameters[0])
         return self.get_screen(name) if self.is_screen_installed(name) else None
 
     def on_runs_screen_forked(self, event: "RunsScreen.Forked") -> None:

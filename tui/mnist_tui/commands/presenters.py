@@ -35,12 +35,38 @@ if TYPE_CHECKING:
     from mnist_core.training.divergence import OnDivergence
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A final metric over seeds; all are NaN where there are none."""
+
+    mean: float
+    deviation: float
+    """Sample standard deviation, over n - 1; NaN for a single value."""
+    median: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatCompleted:
+    """All seeds were trained to the end."""
+
+    seeds: tuple[int, ...]
+    test_accuracy: Spread
+    test_loss: Spread
+    """Over the runs whose final test loss is finite."""
+    test_accuracy_of_finite: Spread
+    """Over the same runs: how good the recipe is where it does not fail."""
+    losses_not_finite: int
+    """Runs whose final test loss is infinite or not a number."""
+
+
 class Presenter(Protocol):
     """Shows one run after the other."""
 
     def show(self, event: Event) -> None: ...
 
-    def show_repeat(self, summary: "RepeatCompleted") -> None: ...
+    def show_repeat(self, summary: RepeatCompleted) -> None: ...
 
     def close(self) -> None:
         """Leave the terminal in order."""
@@ -62,7 +88,7 @@ class JsonLines(Presenter):
         if isinstance(event, RunFailed | CompilationFailed):
             self._write_error(visible(event.message))
 
-    def show_repeat(self, summary: "RepeatCompleted") -> None:
+    def show_repeat(self, summary: RepeatCompleted) -> None:
         self._write(json.dumps(repeat_to_json(summary), allow_nan=False))
 
 
@@ -104,7 +130,7 @@ class PlainLines(Presenter):
             case RunFailed() | CompilationFailed():
                 self._write_error(visible(event.message))
 
-    def show_repeat(self, summary: "RepeatCompleted") -> None:
+    def show_repeat(self, summary: RepeatCompleted) -> None:
         for line in repeat_lines(summary):
             self._write(line)
 
@@ -203,32 +229,6 @@ def ended_line(event: RunCompleted | RunStopped | RunDiverged) -> str:
         f"{line}, test loss {metric(event.test_loss)}, {event.seconds:.2f} s, "
         f"{count(round(event.examples_per_second), 'example')}/s"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A final metric over seeds; all are NaN where there are none."""
-
-    mean: float
-    deviation: float
-    """Sample standard deviation, over n - 1; NaN for a single value."""
-    median: float
-    lowest: float
-    highest: float
-
-
-@dataclass(frozen=True, slots=True)
-class RepeatCompleted:
-    """All seeds were trained to the end."""
-
-    seeds: tuple[int, ...]
-    test_accuracy: Spread
-    test_loss: Spread
-    """Over the runs whose final test loss is finite."""
-    test_accuracy_of_finite: Spread
-    """Over the same runs: how good the recipe is where it does not fail."""
-    losses_not_finite: int
-    """Runs whose final test loss is infinite or not a number."""
 
 
 def _spread(values: Sequence[float]) -> Spread:
