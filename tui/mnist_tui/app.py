@@ -53,7 +53,6 @@ class MnistApp(App[None]):
     TITLE = "mnist-tui"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.EVERYWHERE)
-    ENABLE_COMMAND_PALETTE = True
 
     def __init__(
         self,
@@ -179,7 +178,7 @@ class MnistApp(App[None]):
 
     def action_show_screen(self, name: str) -> None:
         """Go to one of the screens that fill the terminal; each is made when it is first shown."""
-        if self._leave_drawing() and self.screen is self._screen_called((name,)):
+        if self._leave_drawing() and self.screen is self._screen_called(name):
             return
         if name == "train":
             while self.screen is not self._train_screen:
@@ -200,7 +199,7 @@ class MnistApp(App[None]):
 
     def _leave_drawing(self) -> bool:
         """Back to the screen that the drawing was opened over; whether one was open."""
-        drawing = self.screen is self._screen_called(("draw",))
+        drawing = self.screen is self._screen_called("draw")
         if drawing:
             self.pop_screen()
         return drawing
@@ -221,7 +220,17 @@ class MnistApp(App[None]):
                 self._runs_screen = RunsScreen(self._store, self._marks)
                 return self._runs_screen
             case "race":
-                return self._made_race_screen()
+                from mnist_core.benchmark.runner import race_run
+                from mnist_tui.race.race_screen import RaceScreen
+                from mnist_tui.race.race_session import RaceSession
+
+                self._race_session = RaceSession(
+                    self._session,
+                    self._store,
+                    self._make_race or race_run,
+                    log=lambda text: write_log(self._log_file, text),
+                )
+                return RaceScreen(self._session, self._race_session)
             case "draw":
                 from mnist_tui.draw.current_model import CurrentModel
                 from mnist_tui.draw.draw_screen import DrawScreen
@@ -229,19 +238,6 @@ class MnistApp(App[None]):
                 return DrawScreen(CurrentModel(self._session, self._store))
             case _:
                 raise ValueError(f"There is no screen {name!r}.")
-
-    def _made_race_screen(self) -> Screen[None]:
-        from mnist_core.benchmark.runner import race_run
-        from mnist_tui.race.race_screen import RaceScreen
-        from mnist_tui.race.race_session import RaceSession
-
-        self._race_session = RaceSession(
-            self._session,
-            self._store,
-            self._make_race or race_run,
-            log=lambda text: write_log(self._log_file, text),
-        )
-        return RaceScreen(self._session, self._race_session)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the key of the screen that is shown, and all of them behind a dialog."""
@@ -251,13 +247,13 @@ class MnistApp(App[None]):
         self, screen: Screen[Any], action: str, parameters: tuple[object, ...]
     ) -> bool | None:
         if action == "show_screen":
-            return not screen.is_modal and screen is not self._screen_called(parameters)
+            return not screen.is_modal and screen is not self._screen_called(str(parameters[0]))
         return super().check_action(action, parameters)
 
-    def _screen_called(self, parameters: tuple[object, ...]) -> Screen[Any] | None:
-        if parameters == ("train",):
+    def _screen_called(self, name: str) -> Screen[Any] | None:
+        """None: it has not been made."""
+        if name == "train":
             return self._train_screen
-        name = str(parameters[0])
         return self.get_screen(name) if self.is_screen_installed(name) else None
 
     def on_runs_screen_forked(self, event: "RunsScreen.Forked") -> None:
@@ -273,26 +269,22 @@ class MnistApp(App[None]):
 
     def on_runs_screen_resume_asked(self, event: "RunsScreen.ResumeAsked") -> None:
         event.stop()
-        self.resume_run(event.record.id)
+        self._do(lambda: self._session.resume_stored(event.record.id))
 
     def on_runs_screen_command_asked(self, event: "RunsScreen.CommandAsked") -> None:
         event.stop()
-        self.show_command(event.record)
+        self._show_command(event.record)
 
     def on_train_screen_resume_asked(self, event: TrainScreen.ResumeAsked) -> None:
         event.stop()
-        self.resume_run(event.run_id)
+        self._do(lambda: self._session.resume_stored(event.run_id))
 
     def on_train_screen_command_asked(self, event: TrainScreen.CommandAsked) -> None:
         event.stop()
         try:
-            self.show_command(self._store.run(event.run_id))
+            self._show_command(self._store.run(event.run_id))
         except StoreError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
-
-    def resume_run(self, run_id: str) -> None:
-        """Continue a stored run, and show it."""
-        self._do(lambda: self._session.resume_stored(run_id))
 
     def _do(self, wish: Callable[[], None]) -> None:
         """Do what leads to the train screen, or say why it cannot be done."""
@@ -314,7 +306,7 @@ class MnistApp(App[None]):
         if self._runs_screen is not None:
             self._runs_screen.deleted.purge(self._store)
 
-    def show_command(self, record: RunRecord) -> None:
+    def _show_command(self, record: RunRecord) -> None:
         """Show the command line that reproduces a run; the terminal may take it as a copy."""
         from mnist_tui.lab.reproduce import command_line
         from mnist_tui.ui.dialogs import CommandScreen

@@ -19,7 +19,7 @@ from mnist_tui.runtime.output import (
 )
 
 if TYPE_CHECKING:
-    from cyclopts import App
+    from cyclopts import App, CycloptsError
 
 
 def main() -> NoReturn:
@@ -60,16 +60,17 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code. Wrong usage is said on stderr."""
     from cyclopts import CycloptsError
 
-    from mnist_tui.commands.usage import UsageError, usage_sentence
+    from mnist_tui.commands.flags import UsageError
 
     app = make_app()
-    if {"--help", "-h"} & set(arguments):
+    commands = [name for name in app if name[0] != "-"]
+    if {"--help", "-h"} & set(arguments) and arguments[0] not in commands:
         # Of a command that is not imported yet, cyclopts lists the name alone.
         app.resolved_commands()
     try:
         code: int | None = app(list(arguments))
     except CycloptsError as error:
-        sys.stderr.write(usage_sentence(error, [name for name in app if name[0] != "-"]) + "\n")
+        sys.stderr.write(f"{_usage_sentence(error, commands)}\n")
         return EXIT_USAGE
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
@@ -77,12 +78,42 @@ def run(arguments: Sequence[str]) -> int:
     return code or 0
 
 
+def _usage_sentence(error: "CycloptsError", commands: Sequence[str]) -> str:
+    """What is wrong with the command line that cyclopts refused, and where to look it up.
+
+    `commands` are the subcommands there are, for a guess at what was meant.
+    """
+    import difflib
+
+    from cyclopts import MissingArgumentError, RepeatArgumentError, UnusedCliTokensError
+
+    chain = error.command_chain or ()
+    match error:
+        case UnusedCliTokensError(unused_tokens=[unused, *_]) if not chain:
+            meant = difflib.get_close_matches(unused, commands, n=1)
+            guess = f" Did you mean {meant[0]}?" if meant else ""
+            sentence = f"There is no command {unused!r} here.{guess}"
+        case UnusedCliTokensError(unused_tokens=[unused, *_]):
+            sentence = f"{unused!r} is one value too many: every value follows its flag."
+        case MissingArgumentError(argument=argument) if argument is not None:
+            flag = error.keyword or argument.name
+            sentence = f"{flag} needs a value"
+            if flag.startswith("-"):
+                sentence += f" (one that begins with a dash is written {flag}=VALUE)"
+            sentence += "."
+        case RepeatArgumentError(token=token):
+            sentence = f"{token.keyword} is given more than once."
+        case _:
+            sentence = " ".join(str(error).split())
+    return f"{sentence} See {' '.join(('mnist-tui', *chain))} --help."
+
+
 def make_app() -> "App":
     """The command line with its subcommands."""
     from cyclopts import App
 
+    from mnist_tui.commands.flags import version_text
     from mnist_tui.commands.launch import open_app
-    from mnist_tui.commands.usage import version_text
 
     app = App(
         name="mnist-tui",
@@ -101,7 +132,7 @@ def make_app() -> "App":
     app.command("mnist_tui.commands.check:check")
     app.command("mnist_tui.commands.doctor:doctor")
     app.command("mnist_tui.commands.data:data")
-    app.command("mnist_tui.commands.runs.subcommands:runs")
+    app.command("mnist_tui.commands.runs:runs")
     app.command("mnist_tui.commands.config:config")
     app.command("mnist_tui.web.serve:serve")
     app.register_install_completion_command(

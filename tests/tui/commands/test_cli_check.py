@@ -1,8 +1,6 @@
 """`mnist-tui check`: lines, JSON and exit codes; some tests let the checks of one concept run."""
 
 import json
-import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,9 +45,6 @@ RunCheck = Callable[..., int]
 
 @pytest.fixture(autouse=True)
 def _process(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The command sets its own; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setenv("MLX_ENABLE_TF32", "0")
 
 

@@ -1,10 +1,7 @@
 """`mnist-tui config`, and what the file does to the other commands."""
 
 import json
-import sys
-import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,12 +9,6 @@ from mnist_core.recipe.presets import presets
 from mnist_tui.cli import run
 from mnist_tui.runtime.output import EXIT_USAGE
 from mnist_tui.runtime.startup import LaunchOptions
-
-
-@pytest.fixture(autouse=True)
-def _own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
 @pytest.fixture
@@ -102,42 +93,31 @@ def test_an_unknown_preset_is_wrong_usage(home: Path, capsys: pytest.CaptureFixt
     assert "There is no preset 'x'" in capsys.readouterr().err
 
 
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[LaunchOptions]:
-    """The options that `mnist-tui train` was started with, which trains nothing here."""
-    seen: list[LaunchOptions] = []
-
-    def train_headless(options: LaunchOptions, **_output: Any) -> int:
-        seen.append(options)
-        return 0
-
-    monkeypatch.setattr("mnist_tui.commands.train.train_headless", train_headless)
-    return seen
-
-
 def test_training_starts_from_the_files_preset_unless_a_flag_names_one(
-    home: Path, trained: list[LaunchOptions], capsys: pytest.CaptureFixture[str]
+    home: Path, launched: list[LaunchOptions], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(home, 'preset = "mlx-wide"\ntheme = "none of its business"\n')
     assert run(["train"]) == 0
     assert run(["train", "--preset", "mlx-docs"]) == 0
-    assert [options.preset for options in trained] == ["mlx-wide", "mlx-docs"]
-    assert trained[0].hyperparameters == presets()["mlx-wide"].hyperparameters
+    assert [options.preset for options in launched] == ["mlx-wide", "mlx-docs"]
+    assert launched[0].hyperparameters == presets()["mlx-wide"].hyperparameters
     assert capsys.readouterr().err == ""
 
 
-def test_a_run_that_is_resumed_has_its_own_values(home: Path, trained: list[LaunchOptions]) -> None:
+def test_a_run_that_is_resumed_has_its_own_values(
+    home: Path, launched: list[LaunchOptions]
+) -> None:
     write(home, 'preset = "mlx-wide"\n')
     assert run(["train", "--resume", "abc"]) == 0
-    assert trained[0].preset == "mlx-docs"
+    assert launched[0].preset == "mlx-docs"
 
 
 def test_a_broken_preset_does_not_keep_training_from_starting(
-    home: Path, trained: list[LaunchOptions], capsys: pytest.CaptureFixture[str]
+    home: Path, launched: list[LaunchOptions], capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(home, 'preset = "mlx"\n')
     assert run(["train"]) == 0
-    assert trained[0].preset == "mlx-docs"
+    assert launched[0].preset == "mlx-docs"
     assert "line 1: preset: 'mlx' is not usable" in capsys.readouterr().err
     assert run(["train", "--preset", "mlx-wide"]) == 0
     assert capsys.readouterr().err == ""

@@ -1,8 +1,6 @@
 """`mnist-tui data`, and waiting for data without the app."""
 
 import io
-import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +16,7 @@ from mnist_core.data.loader import (
 )
 from mnist_core.data.registry import DatasetUnavailable, dataset_names
 from mnist_tui.cli import run
-from mnist_tui.commands.dataset_progress import progress_lines, wait_for_dataset
-
-
-@pytest.fixture(autouse=True)
-def _own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+from mnist_tui.commands.data import progress_lines, wait_for_dataset
 
 
 def dataset(name: str) -> Dataset:
@@ -103,7 +95,7 @@ def test_fetching_says_what_is_there_now(
         [DatasetLoaded(dataset("kmnist"), None), DatasetFailed("No network. Try later.", "")]
     )
     monkeypatch.setattr(
-        "mnist_tui.commands.dataset_progress.wait_for_dataset",
+        "mnist_tui.commands.data.wait_for_dataset",
         lambda _loader, _stream: next(answers),
     )
     assert run(["data", "fetch", "kmnist"]) == 0
@@ -118,6 +110,6 @@ def test_fetching_can_be_interrupted(
     def interrupted(_loader: DatasetLoader, _stream: object) -> DatasetLoaded:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mnist_tui.commands.dataset_progress.wait_for_dataset", interrupted)
+    monkeypatch.setattr("mnist_tui.commands.data.wait_for_dataset", interrupted)
     assert run(["data", "fetch", "kmnist"]) == 130
     assert capsys.readouterr().err.startswith("Stopped before the download was complete")

@@ -3,7 +3,6 @@
 import io
 import json
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,8 +38,6 @@ TERMINAL = TerminalFeatures(True, 120, 40, "xterm-256color", "truecolor", "truec
 @pytest.fixture
 def doctor(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, tuple[Any, ...]]]:
     """Runs `mnist-tui doctor` on a finding; the exit code, and what was asked for."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
     def start(found: Diagnosis, *arguments: str) -> tuple[int, tuple[Any, ...]]:
         asked: list[tuple[Any, ...]] = []

@@ -1,7 +1,5 @@
 """The flags: made from the hyperparameters' declaration, checked together."""
 
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +11,6 @@ from mnist_core.recipe.presets import presets
 from mnist_tui.cli import run
 from mnist_tui.runtime.output import EXIT_USAGE
 from mnist_tui.runtime.startup import LaunchOptions
-
-
-@pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[LaunchOptions]:
-    """The options that `mnist-tui train` was started with, which trains nothing here."""
-    seen: list[LaunchOptions] = []
-
-    def train_headless(options: LaunchOptions, **_output: Any) -> int:
-        seen.append(options)
-        return 0
-
-    monkeypatch.setattr("mnist_tui.commands.train.train_headless", train_headless)
-    # The command installs its own; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    return seen
 
 
 def hyperparameters(launched: list[LaunchOptions], *arguments: str) -> Hyperparameters:

@@ -3,8 +3,6 @@
 import signal
 from collections.abc import Generator
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import pytest
 
@@ -19,7 +17,7 @@ from mnist_core.backend.installation import BackendMissing
 from mnist_core.events import Event, RunCompleted, RunFailed, RunStarted, RunStopped
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.commands.headless import Events, exit_code, to_the_end, train_in_turn
-from mnist_tui.commands.repeats import RepeatCompleted
+from mnist_tui.commands.presenters import RepeatCompleted
 from mnist_tui.runtime.signals import StopSignals, stop_signals
 
 RECIPES = [Hyperparameters(seed=seed) for seed in (3, 4, 5)]
@@ -38,15 +36,7 @@ class Notes:
     def show_repeat(self, summary: RepeatCompleted) -> None:
         self.summaries.append(summary)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         return None
 
 

@@ -11,12 +11,6 @@ from mnist_tui.runtime.log import log_path, log_uncaught_errors, unexpected_erro
 from mnist_tui.runtime.output import OutputLost, line_writer
 
 
-@pytest.fixture(autouse=True)
-def _own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-
-
 def raised(error: Exception) -> Exception:
     try:
         raise error

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -35,10 +36,10 @@ from mnist_tui.commands.presenters import (
     JsonLines,
     PlainLines,
     Presenter,
-    TerminalLines,
     epoch_line,
+    summarize,
 )
-from mnist_tui.commands.repeats import summarize
+from mnist_tui.commands.progress_bars import TerminalLines
 
 NOT_FINITE = DivergenceDetected(3, 1, math.inf, DivergenceReason.LOSS_NOT_FINITE, 2, "Too fast.")
 
@@ -57,7 +58,7 @@ class Printed:
         return self._show(JsonLines(self.out.append, self.err.append, log_every), events)
 
     def _show(self, presenter: Presenter, events: tuple[Event, ...]) -> list[str]:
-        with presenter:
+        with closing(presenter):
             for event in events:
                 presenter.show(event)
         return self.out
@@ -212,7 +213,7 @@ def test_a_terminal_gets_the_plain_lines_above_a_bar(printed: Printed) -> None:
     console = terminal()
     now = 0.0
     presenter = TerminalLines(console, printed.err.append, None, clock=lambda: now)
-    with presenter:
+    with closing(presenter):
         for event in whole_run()[:-1]:
             now += 1.0
             presenter.show(event)
@@ -229,7 +230,7 @@ def test_a_terminal_gets_the_plain_lines_above_a_bar(printed: Printed) -> None:
 
 def test_the_bar_is_not_drawn_with_every_batch(printed: Printed) -> None:
     console = terminal()
-    with TerminalLines(console, printed.err.append, None, clock=lambda: 5.0) as presenter:
+    with closing(TerminalLines(console, printed.err.append, None, clock=lambda: 5.0)) as presenter:
         presenter.show(run_started())
         presenter.show(batch_completed(1))
         drawn = len(written(console))
@@ -239,7 +240,7 @@ def test_the_bar_is_not_drawn_with_every_batch(printed: Printed) -> None:
 
 def test_the_bar_is_put_away_when_training_breaks_off(printed: Printed) -> None:
     console = terminal()
-    with TerminalLines(console, printed.err.append, None) as presenter:
+    with closing(TerminalLines(console, printed.err.append, None)) as presenter:
         presenter.show(run_started())
         assert "\x1b[?25h" not in written(console)
     assert written(console).rindex("\x1b[?25h") > written(console).rindex("\x1b[?25l")
@@ -248,7 +249,7 @@ def test_the_bar_is_put_away_when_training_breaks_off(printed: Printed) -> None:
 def test_the_bar_leaves_room_for_what_is_typed(printed: Printed) -> None:
     # A full line would wrap where the terminal shows ^C, and be wiped away in part.
     console = terminal(width=40)
-    with TerminalLines(console, printed.err.append, None) as presenter:
+    with closing(TerminalLines(console, printed.err.append, None)) as presenter:
         presenter.show(run_started())
         presenter.show(batch_completed(1))
         bars = [Text.from_ansi(line) for line in written(console).splitlines() if "%" in line]

@@ -1,7 +1,6 @@
 """`mnist-tui train` put together: data, device and training are stand-ins here."""
 
 import sys
-import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -39,8 +38,6 @@ class Calls:
 @pytest.fixture
 def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
     """Runs `mnist-tui train` with an answer of the loader and what it tells afterwards."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
     def start(
         answer: DatasetLoaded | DatasetFailed, *arguments: str, later: tuple[Any, ...] = ()

@@ -8,7 +8,6 @@ import shlex
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -30,12 +29,6 @@ from mnist_tui.cli import run
 from mnist_tui.text.visible_text import in_columns
 
 Answer = tuple[int, str, str]
-
-
-@pytest.fixture(autouse=True)
-def _own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import json
 import math
 import sqlite3
-import sys
-import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -29,12 +27,6 @@ from mnist_tui.cli import run
 
 Answer = tuple[int, str, str]
 Mistakes = list[dict[str, Any]]
-
-
-@pytest.fixture(autouse=True)
-def _own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
 @pytest.fixture

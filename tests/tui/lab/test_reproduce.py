@@ -22,6 +22,7 @@ from mnist_core.recipe.hyperparameters import (
 from mnist_core.recipe.presets import presets
 from mnist_core.store import RunRecord, RunStore
 from mnist_tui.cli import run
+from mnist_tui.commands.launch import TrainFlags
 from mnist_tui.lab.reproduce import command_line, recipe_flags
 from mnist_tui.runtime.startup import LaunchOptions
 
@@ -40,8 +41,8 @@ def read_back(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Launch]:
     """What `mnist-tui train` takes a command line for; nothing is trained."""
     seen: list[Launch] = []
 
-    def train_headless(options: LaunchOptions, **rest: Any) -> int:
-        seen.append((options, rest))
+    def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
+        seen.append((options, vars(flags)))
         return 0
 
     monkeypatch.setattr("mnist_tui.commands.train.train_headless", train_headless)
@@ -175,7 +176,7 @@ def test_changes_are_in_the_command_and_are_read_back(
     assert "--change 4:batch_size=20000 --change 4:epochs=3" in command
     assert "--until-epoch" not in command
     _, rest = read_back(command)
-    assert tuple(parse_change(text) for text in rest["changes"]) == changes
+    assert tuple(parse_change(text) for text in rest["change"]) == changes
     assert rest["until_epoch"] is None
 
 

@@ -20,11 +20,10 @@ from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RaceState, StoreError
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import State
-from mnist_tui.race.race_chart import race_plot
 from mnist_tui.race.race_form import EntrantPicker, RaceForm
+from mnist_tui.race.race_results import race_plot, table
 from mnist_tui.race.race_screen import KeptRaces
 from mnist_tui.race.race_session import RaceStage
-from mnist_tui.race.race_table import table
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.form_fields import Choice
 
@@ -107,6 +106,16 @@ async def test_the_task_decides_who_can_take_part(open_lab: OpenLab) -> None:
         assert isinstance(task, RegressionTask), "it needs no data set"
         assert "it/s" in lab.text()
         assert "3 858" not in lab.text(), "that was published for the other regression"
+
+
+async def test_the_tooltip_is_of_an_entrant_of_the_task(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        picker = lab.app.race_screen.query_one(EntrantPicker)
+        picker.focus()
+        await lab.press("down")
+        assert str(picker.tooltip).startswith("mlx-stock: ")
+        await lab.press("e", "right")
+        assert str(picker.tooltip).startswith("mlx-fast: ")
 
 
 async def test_a_race_that_starts_right_behind_another_task_is_of_that_task(

@@ -22,7 +22,7 @@ from mnist_core.recipe.presets import presets
 from mnist_tui.bench.bench_flags import BenchOptions
 from mnist_tui.bench.race_reports import EvaluationReport, NetworkReport, RaceReport
 from mnist_tui.bench.regression_report import RegressionReport
-from mnist_tui.commands.dataset_progress import wait_for_dataset
+from mnist_tui.commands.data import wait_for_dataset
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import (
     EXIT_DONE,

@@ -14,8 +14,15 @@ from mnist_core.benchmark.engines.engine_registry import (
     why_unavailable,
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
-from mnist_tui.commands.flags import MACHINE, OUTPUT, Data, Home, data_source, home_folder
-from mnist_tui.commands.usage import UsageError
+from mnist_tui.commands.flags import (
+    MACHINE,
+    OUTPUT,
+    Data,
+    Home,
+    UsageError,
+    data_source,
+    home_folder,
+)
 from mnist_tui.runtime.log import log_path
 
 BENCHMARK = Group("Benchmark", sort_key=0)

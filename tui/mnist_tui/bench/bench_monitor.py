@@ -13,7 +13,7 @@ from mnist_tui.bench.app_processes import TrainingFailedError
 from mnist_tui.bench.bench_flags import BenchOptions
 from mnist_tui.bench.monitor import POINTS, Monitored, MonitorValue, measure
 from mnist_tui.bench.pseudo_terminal import NotShownError
-from mnist_tui.commands.usage import UsageError
+from mnist_tui.commands.flags import UsageError
 from mnist_tui.runtime.output import (
     EXIT_DONE,
     EXIT_FAILED,

@@ -24,7 +24,7 @@ from mnist_core.benchmark.race import (
 )
 from mnist_core.benchmark.runner import Task
 from mnist_core.events import json_values
-from mnist_tui.race.race_columns import (
+from mnist_tui.race.race_text import (
     Column,
     pace_columns,
     published_column,

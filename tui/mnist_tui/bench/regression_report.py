@@ -21,7 +21,7 @@ from mnist_tui.bench.race_reports import (
     last_laps,
     quartiles_json,
 )
-from mnist_tui.race.race_columns import (
+from mnist_tui.race.race_text import (
     Column,
     pace_columns,
     published_column,

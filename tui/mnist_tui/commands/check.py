@@ -7,17 +7,11 @@ import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mnist_tui.commands.flags import MachineFlags, data_source, log_in_home, switch
 from mnist_tui.runtime.log import write_log
-from mnist_tui.runtime.output import (
-    EXIT_DONE,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    WriteLine,
-    line_writer,
-)
+from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, line_writer
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
@@ -52,11 +46,10 @@ def check(
     from mnist_core.backend.installation import BackendMissing
     from mnist_core.data.registry import DatasetUnavailable
 
-    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
-    printer: CheckPrinter = JsonPrinter(write) if json else LinePrinter(write)
+    write_error = line_writer(sys.stderr)
     with stop_signals():
         try:
-            return _check(_load(source), log_file, flags, printer, began)
+            return _check(_load(source), log_file, flags, began, as_json=json)
         except KeyboardInterrupt:
             write_error("Stopped before all checks were made.")
             return EXIT_INTERRUPTED
@@ -65,55 +58,63 @@ def check(
             return EXIT_FAILED
 
 
-class CheckPrinter(Protocol):
-    """Prints checks as they are done."""
+def _load(data: str | None) -> "Dataset":
+    """The data set to check with.
 
-    def begin(self, dataset: "Dataset", backend: "Backend") -> None: ...
-    def show(self, result: "CheckResult") -> None: ...
-    def end(self, results: "Sequence[CheckResult]", seconds: float) -> None: ...
+    Raises:
+        DatasetUnavailable: it is not here, or is no usable data set.
+    """
+    from mnist_core.data.loader import DEFAULT_DATASET
+    from mnist_core.data.registry import (
+        PUBLISHED,
+        SYNTHETIC,
+        DatasetUnavailable,
+        default_cache_folder,
+        is_cached,
+        load_dataset,
+    )
+
+    cache = default_cache_folder()
+    if data is None:
+        data = DEFAULT_DATASET if is_cached(DEFAULT_DATASET, cache) else SYNTHETIC
+    elif data in PUBLISHED and not is_cached(data, cache):
+        raise DatasetUnavailable(
+            f"{data} is not here, and check downloads nothing. mnist-tui data fetch {data} does."
+        )
+    return load_dataset(data, cache)
 
 
-class LinePrinter:
-    """A line for each check, more for one that failed."""
+def _check(
+    dataset: "Dataset", log_file: Path, flags: MachineFlags, began: float, *, as_json: bool
+) -> int:
+    from mnist_core.backend.backend import configure
 
-    def __init__(self, write: WriteLine) -> None:
-        self._write = write
+    # A GPU's products would round their factors to 10 bits, and every difference would be that
+    # rounding (ml-explore/mlx#3860). MLX reads this at its first product.
+    os.environ["MLX_ENABLE_TF32"] = "0"
+    backend = configure(flags.device, flags.threads)
+    # This imports MLX: only once it is known to work.
+    from mnist_core.checks.suite import run_checks
 
-    def begin(self, dataset: "Dataset", backend: "Backend") -> None:
-        for line in heading(dataset, backend):
-            self._write(line)
-
-    def show(self, result: "CheckResult") -> None:
-        for line in result_lines(result):
-            self._write(line)
-
-    def end(self, results: "Sequence[CheckResult]", seconds: float) -> None:
-        for line in summary_lines(results, seconds):
-            self._write(line)
-
-
-class JsonPrinter:
-    """An object for each check, and one for all."""
-
-    def __init__(self, write: WriteLine) -> None:
-        self._write = write
-        self._bench: dict[str, Any] = {}
-
-    def begin(self, dataset: "Dataset", backend: "Backend") -> None:
-        self._bench = {
-            "dataset": dataset.name,
-            "synthetic": dataset.synthetic,
-            "device": backend.device,
-            "blas": backend.blas,
-            "threads": backend.threads,
-            "mlx_version": backend.mlx_version,
-        }
-
-    def show(self, result: "CheckResult") -> None:
-        self._write(json.dumps(result_to_json(result), allow_nan=False))
-
-    def end(self, results: "Sequence[CheckResult]", seconds: float) -> None:
-        self._write(json.dumps(summary_to_json(results, seconds) | self._bench, allow_nan=False))
+    write = line_writer(sys.stdout)
+    if not as_json:
+        write("\n".join(heading(dataset, backend)))
+    results = []
+    for result in run_checks(dataset, backend):
+        results.append(result)
+        if result.traceback:
+            write_log(log_file, result.traceback)
+        if as_json:
+            write(json.dumps(result_to_json(result), allow_nan=False))
+        else:
+            write("\n".join(result_lines(result)))
+    seconds = time.perf_counter() - began
+    if as_json:
+        summary = summary_to_json(results, seconds, dataset, backend)
+        write(json.dumps(summary, allow_nan=False))
+    else:
+        write("\n".join(summary_lines(results, seconds)))
+    return EXIT_FAILED if any(result.passed is False for result in results) else EXIT_DONE
 
 
 def heading(dataset: "Dataset", backend: "Backend") -> list[str]:
@@ -130,7 +131,7 @@ def heading(dataset: "Dataset", backend: "Backend") -> list[str]:
 
 
 def result_lines(result: "CheckResult") -> list[str]:
-    """The status, the name, and the figure beside its tolerance; why, unless it passed."""
+    """The status, the name, and the difference beside its tolerance; why, unless it passed."""
     word = "FAILED" if result.status == "failed" else result.status
     line = f"{word:<{_STATUS_WIDTH}}{result.name:<{_NAME_WIDTH}}"
     if result.figure is not None and result.tolerance is not None:
@@ -165,7 +166,7 @@ def summary_lines(results: "Sequence[CheckResult]", seconds: float) -> list[str]
 
 
 def result_to_json(result: "CheckResult") -> dict[str, Any]:
-    """One check; `passed` is None when it was not run, and so are figures that are not finite."""
+    """One check; `passed` is None when it was not run, as is a difference that is not finite."""
     from mnist_core.events import json_number
 
     return {
@@ -181,7 +182,9 @@ def result_to_json(result: "CheckResult") -> dict[str, Any]:
     }
 
 
-def summary_to_json(results: "Sequence[CheckResult]", seconds: float) -> dict[str, Any]:
+def summary_to_json(
+    results: "Sequence[CheckResult]", seconds: float, dataset: "Dataset", backend: "Backend"
+) -> dict[str, Any]:
     """All checks in one object; `passed` is whether none failed."""
     failed = [result.name for result in results if result.passed is False]
     return {
@@ -191,57 +194,10 @@ def summary_to_json(results: "Sequence[CheckResult]", seconds: float) -> dict[st
         "failed": failed,
         "not_run": [result.name for result in results if result.passed is None],
         "seconds": seconds,
+        "dataset": dataset.name,
+        "synthetic": dataset.synthetic,
+        "device": backend.device,
+        "blas": backend.blas,
+        "threads": backend.threads,
+        "mlx_version": backend.mlx_version,
     }
-
-
-def _load(data: str | None) -> "Dataset":
-    """The data set to check with.
-
-    Raises:
-        DatasetUnavailable: it is not here, or is no usable data set.
-    """
-    from mnist_core.data.loader import DEFAULT_DATASET
-    from mnist_core.data.registry import (
-        PUBLISHED,
-        SYNTHETIC,
-        DatasetUnavailable,
-        default_cache_folder,
-        is_cached,
-        load_dataset,
-    )
-
-    cache = default_cache_folder()
-    if data is None:
-        data = DEFAULT_DATASET if is_cached(DEFAULT_DATASET, cache) else SYNTHETIC
-    elif data in PUBLISHED and not is_cached(data, cache):
-        raise DatasetUnavailable(
-            f"{data} is not here, and check downloads nothing. mnist-tui data fetch {data} does."
-        )
-    return load_dataset(data, cache)
-
-
-def _check(
-    dataset: "Dataset",
-    log_file: Path,
-    flags: MachineFlags,
-    printer: CheckPrinter,
-    began: float,
-) -> int:
-    from mnist_core.backend.backend import configure
-
-    # A GPU's products would round their factors to 10 bits, and every figure would be that
-    # rounding (ml-explore/mlx#3860). MLX reads this at its first product.
-    os.environ["MLX_ENABLE_TF32"] = "0"
-    backend = configure(flags.device, flags.threads)
-    # This imports MLX: only once it is known to work.
-    from mnist_core.checks.suite import run_checks
-
-    printer.begin(dataset, backend)
-    results = []
-    for result in run_checks(dataset, backend):
-        results.append(result)
-        if result.traceback:
-            write_log(log_file, result.traceback)
-        printer.show(result)
-    printer.end(results, time.perf_counter() - began)
-    return EXIT_FAILED if any(result.passed is False for result in results) else EXIT_DONE

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -20,10 +20,7 @@ from mnist_tui.commands.flags import (
 )
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, line_writer
 from mnist_tui.settings.config import Config, ConfigFile, config_path, read_config, settings
-from mnist_tui.text.visible_text import visible
-
-if TYPE_CHECKING:
-    from mnist_tui.settings.keys import Key
+from mnist_tui.text.visible_text import in_columns, visible
 
 
 def config(
@@ -90,10 +87,10 @@ def settings_in_force(found: ConfigFile, flags: Mapping[str, str]) -> Iterator[S
             continue
         if name in flags:
             yield SettingInForce(name, flags[name], "flag")
-        elif name in found.lines:
-            yield SettingInForce(name, getattr(found.config, name), "file", found.lines[name])
-        else:
-            yield SettingInForce(name, getattr(found.config, name), "default")
+            continue
+        line = found.lines.get(name)
+        source = "default" if line is None else "file"
+        yield SettingInForce(name, getattr(found.config, name), source, line)
     for command, keys in found.config.keys.items():
         name = f"keys.{command}"
         shown = ", ".join(map(shown_key, keys))
@@ -106,17 +103,18 @@ def _lines(found: ConfigFile, values: list[SettingInForce]) -> Iterator[str]:
         yield path
     else:
         yield f"{path} is not there; mnist-tui config --example prints one to start from."
-    names = max(len(value.name) for value in values)
-    shown = max(len(_value_text(value)) for value in values)
-    for value in values:
-        source = f"{value.source}, line {value.line}" if value.line else value.source
-        yield f"  {value.name:<{names}}  {_value_text(value):<{shown}}  {source}"
+    rows = [
+        (
+            value.name,
+            f"{value.value:g}" if isinstance(value.value, float) else value.value,
+            f"{value.source}, line {value.line}" if value.line else value.source,
+        )
+        for value in values
+    ]
+    for line in in_columns(rows):
+        yield f"  {line}"
     if os.environ.get("NO_COLOR"):
         yield "NO_COLOR is set: the theme's colours are not shown."
-
-
-def _value_text(value: SettingInForce) -> str:
-    return f"{value.value:g}" if isinstance(value.value, float) else value.value
 
 
 def _json(found: ConfigFile, values: list[SettingInForce]) -> str:
@@ -134,7 +132,7 @@ def _json(found: ConfigFile, values: list[SettingInForce]) -> str:
 
 def example_text() -> str:
     """A file that changes nothing until its comment signs are taken away."""
-    from mnist_tui.settings.keys import shown_key
+    from mnist_tui.settings.keys import KEYS, shown_key
     from mnist_tui.settings.themes import theme_names
 
     lines = [
@@ -149,18 +147,12 @@ def example_text() -> str:
             lines += _comment(f"Themes: {', '.join(theme_names())}.")
         lines.append(f"# {name} = {_toml(getattr(Config(), name))}")
     lines += ["", *_comment(settings()["keys"]), "[keys]"]
-    for key in _commands():
+    # Each once, also those that have keys on several screens.
+    commands = {key.name: key for key in reversed(KEYS)}
+    for key in reversed(commands.values()):
         characters = [shown if len(shown := shown_key(k)) == 1 else k for k in key.keys]
         lines.append(f"# {key.name} = {_toml(characters)}  # {key.help}")
     return "\n".join(lines)
-
-
-def _commands() -> "Iterator[Key]":
-    """Each command once."""
-    from mnist_tui.settings.keys import KEYS
-
-    named = {key.name: key for key in reversed(KEYS)}
-    yield from reversed(named.values())
 
 
 def _comment(text: str) -> list[str]:

@@ -1,16 +1,33 @@
-"""`mnist-tui data`: the data sets that have a name."""
+"""`mnist-tui data`: the data sets that have a name; and waiting for one without the app."""
 
 import sys
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 from cyclopts import App, Parameter
 
-from mnist_tui.commands.flags import Home, log_in_home
-from mnist_tui.commands.usage import UsageError, version_text
-from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, line_writer
+from mnist_tui.commands.flags import Home, UsageError, log_in_home, version_text
+from mnist_tui.runtime.output import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    WriteLine,
+    line_writer,
+)
 from mnist_tui.runtime.signals import stop_signals
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
+
+if TYPE_CHECKING:
+    from mnist_core.data.loader import (
+        DatasetFailed,
+        DatasetLoaded,
+        DatasetLoader,
+        DatasetProgressed,
+    )
+
+    ShowProgress = Callable[[DatasetProgressed], None]
 
 data = App(
     name="data",
@@ -55,7 +72,6 @@ def fetch(
     log_in_home(home)
     from mnist_core.data.loader import DatasetFailed, DatasetLoader
     from mnist_core.data.registry import dataset_names, default_cache_folder
-    from mnist_tui.commands.dataset_progress import wait_for_dataset
 
     if name not in dataset_names():
         names = ", ".join(dataset_names())
@@ -79,3 +95,47 @@ def fetch(
         f"{count(len(dataset.test), 'test example')}"
     )
     return EXIT_DONE
+
+
+def wait_for_dataset(loader: "DatasetLoader", stream: TextIO) -> "DatasetLoaded | DatasetFailed":
+    """Start `loader` and wait for its answer, showing on `stream` what it is doing.
+
+    The wait is in Python's hands, so that a signal ends it, also where a thread of the loader
+    hangs in a system call.
+    """
+    from mnist_core.data.loader import DatasetFailed, DatasetLoaded, DatasetProgressed
+
+    loader.start()
+    with _progress_on(stream) as show:
+        while loader.wait():
+            for event in loader.drain():
+                if isinstance(event, DatasetProgressed):
+                    show(event)
+                elif isinstance(event, DatasetLoaded | DatasetFailed):
+                    return event
+    raise RuntimeError("The loader of the data set ended without an answer.")
+
+
+def progress_lines(write: WriteLine) -> "ShowProgress":
+    """Shows each step by one line, when it begins."""
+    told = set()
+
+    def show(event: "DatasetProgressed") -> None:
+        if event.message in told:
+            return
+        told.add(event.message)
+        size = f" ({event.bytes_total / 1e6:.1f} MB)" if event.bytes_total else ""
+        write(visible(event.message) + size)
+
+    return show
+
+
+@contextmanager
+def _progress_on(stream: TextIO) -> "Iterator[ShowProgress]":
+    if stream.isatty():
+        from mnist_tui.commands.progress_bars import dataset_bars
+
+        with dataset_bars(stream) as show:
+            yield show
+    else:
+        yield progress_lines(line_writer(stream))

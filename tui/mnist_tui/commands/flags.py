@@ -17,7 +17,6 @@ from mnist_core.recipe.hyperparameters import (
     unused_fields,
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
-from mnist_tui.commands.usage import UsageError
 from mnist_tui.runtime.log import log_path, log_uncaught_errors
 from mnist_tui.runtime.startup import Device, LaunchOptions
 from mnist_tui.settings.config import Config
@@ -28,6 +27,18 @@ RUN = Group("Run", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
 
 Command = TypeVar("Command", bound=Callable[..., int])
+
+
+class UsageError(Exception):
+    """The command line asks for something that cannot be; the message is for the user."""
+
+
+def version_text() -> str:
+    """The name and the version, as --version prints them."""
+    from importlib.metadata import version
+
+    return f"mnist-tui {version('mnist-tui')}"
+
 
 Home = Annotated[
     str | None,
@@ -178,16 +189,14 @@ def data_source(data: str | None) -> str | None:
     return data
 
 
-def launch_options(
-    flags: LaunchFlags, given: Mapping[str, Any], config: Config | None = None
-) -> LaunchOptions:
+def launch_options(flags: LaunchFlags, given: Mapping[str, Any], config: Config) -> LaunchOptions:
     """Check the flags together; what they leave open is as `config` says.
 
     Raises:
         UsageError: a preset that does not exist, values that are refused, or a flag that would
             have no effect, as sentences.
     """
-    preset = flags.preset if flags.preset is not None else (config or Config()).preset
+    preset = flags.preset if flags.preset is not None else config.preset
     return LaunchOptions(
         data=data_source(flags.data),
         hyperparameters=_hyperparameters(preset, given),

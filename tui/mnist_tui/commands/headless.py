@@ -20,8 +20,7 @@ from mnist_core.events import (
     known_failure,
 )
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_tui.commands.presenters import Presenter
-from mnist_tui.commands.repeats import summarize
+from mnist_tui.commands.presenters import Presenter, summarize
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.runtime.signals import StopSignals
@@ -53,8 +52,6 @@ class RunSoFar:
                 self._batch = None
                 self._last = _up_to(event.epoch, self._last)
                 self._best = _up_to(event.epoch, self._best)
-            case _:
-                pass
 
     def stopped(self) -> RunStopped:
         """The end of a run that was stopped here; without a run id, before it began."""

@@ -1,11 +1,12 @@
-"""How headless training shows its events: JSON, plain lines, or lines above a progress bar."""
+"""What headless training prints: its events and the spread over seeds, as JSON or plain lines."""
 
 import json
+import math
 import shlex
-import time
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import mean, median, stdev
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mnist_core.events import (
     BatchCompleted,
@@ -17,65 +18,62 @@ from mnist_core.events import (
     HyperparameterChanged,
     RunCompleted,
     RunDiverged,
-    RunEnded,
     RunFailed,
     RunRewound,
     RunStarted,
     RunStopped,
     event_to_json,
+    json_number,
 )
-from mnist_core.recipe.changes import Change
-from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
-from mnist_tui.commands.repeats import RepeatCompleted, repeat_lines, repeat_to_json
 from mnist_tui.lab.reproduce import change_flags, recipe_flags
 from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count, metric
 from mnist_tui.text.visible_text import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from mnist_core.training.divergence import OnDivergence
-    from mnist_tui.commands.progress_bars import ProgressBars
 
-REFRESH_INTERVAL = 0.1
-"""Seconds between two drawings of the progress bar."""
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A final metric over seeds; all are NaN where there are none."""
+
+    mean: float
+    deviation: float
+    """Sample standard deviation, over n - 1; NaN for a single value."""
+    median: float
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatCompleted:
+    """All seeds were trained to the end."""
+
+    seeds: tuple[int, ...]
+    test_accuracy: Spread
+    test_loss: Spread
+    """Over the runs whose final test loss is finite."""
+    test_accuracy_of_finite: Spread
+    """Over the same runs: how good the recipe is where it does not fail."""
+    losses_not_finite: int
+    """Runs whose final test loss is infinite or not a number."""
 
 
 class Presenter(Protocol):
-    """Shows one run after the other, as a context that leaves the terminal in order."""
+    """Shows one run after the other."""
 
     def show(self, event: Event) -> None: ...
 
     def show_repeat(self, summary: RepeatCompleted) -> None: ...
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def close(self) -> None:
+        """Leave the terminal in order."""
+        return  # lines alone have nothing to put back
 
 
-class _Closing:
-    """A presenter with nothing to put back in order."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        return None
-
-
-class JsonLines(_Closing):
+class JsonLines(Presenter):
     """One JSON object a line."""
 
     def __init__(self, write: WriteLine, write_error: WriteLine, log_every: int | None) -> None:
@@ -94,7 +92,7 @@ class JsonLines(_Closing):
         self._write(json.dumps(repeat_to_json(summary), allow_nan=False))
 
 
-class PlainLines(_Closing):
+class PlainLines(Presenter):
     """A line an epoch, without colours or cursor movements."""
 
     def __init__(
@@ -131,127 +129,14 @@ class PlainLines(_Closing):
                 self._write(ended_line(event))
             case RunFailed() | CompilationFailed():
                 self._write_error(visible(event.message))
-            case _:
-                pass
 
     def show_repeat(self, summary: RepeatCompleted) -> None:
         for line in repeat_lines(summary):
             self._write(line)
 
 
-class TerminalLines:
-    """The plain lines, scrolling above a progress bar."""
-
-    def __init__(
-        self,
-        console: "Console",
-        write_error: WriteLine,
-        log_every: int | None,
-        on_divergence: "OnDivergence" = "continue",
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._console = console
-        self._lines = PlainLines(self._write, write_error, log_every, on_divergence)
-        self._clock = clock
-        self._progress = _progress_bar(console)
-        self._task = self._progress.add_task("", total=None, start=False, visible=False)
-        self._next_refresh = 0.0
-        self._started: RunStarted | None = None
-        self._epochs = 0
-        self._examples_per_step = 0.0
-
-    def show(self, event: Event) -> None:
-        match event:
-            case RunStarted():
-                self._start(event)
-            case BatchCompleted():
-                self._advance(event)
-            case HyperparameterChanged():
-                self._plan(event.step, event.epochs, event.changes)
-            case RunRewound():
-                self._plan(event.step, self._epochs, event.changes)
-            case _ if isinstance(event, RunEnded):
-                self._progress.stop()
-            case _:
-                pass
-        self._lines.show(event)
-
-    def show_repeat(self, summary: RepeatCompleted) -> None:
-        self._lines.show_repeat(summary)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
-
-    def _write(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
-
-    def _start(self, event: RunStarted) -> None:
-        self._started = event
-        self._progress.start()
-        self._progress.reset(
-            self._task,
-            description=f"epoch {event.epoch}/{event.epochs}",
-            rate="",
-            visible=True,
-        )
-        self._plan(event.step, event.epochs, event.changes)
-
-    def _plan(self, step: int, epochs: int, changes: Sequence[Change]) -> None:
-        """Take another end, or other steps to it, after `step` updates."""
-        started = self._started
-        if started is None:
-            return
-        recipe = EffectiveRecipe.at(
-            started.hyperparameters, started.train_examples, started.steps_per_epoch, changes, step
-        )
-        steps = recipe.epoch_steps
-        self._epochs = epochs
-        self._examples_per_step = started.train_examples / steps.in_epoch(steps.completed(step) + 1)
-        self._progress.update(self._task, total=steps.end(epochs) - started.step)
-
-    def _advance(self, event: BatchCompleted) -> None:
-        started, now = self._started, self._clock()
-        if started is None or now < self._next_refresh:
-            return
-        self._next_refresh = now + REFRESH_INTERVAL
-        speed = self._progress.tasks[0].speed
-        self._progress.update(
-            self._task,
-            completed=event.step - started.step,
-            description=f"epoch {event.epoch}/{self._epochs}",
-            rate=f"{speed * self._examples_per_step:,.0f} ex/s".replace(",", " ") if speed else "",
-            refresh=True,
-        )
-
-
 def _is_logged(event: BatchCompleted, log_every: int | None) -> bool:
     return log_every is not None and event.step % log_every == 0
-
-
-def _progress_bar(console: "Console") -> "ProgressBars":
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    from mnist_tui.commands.progress_bars import ProgressBars
-
-    return ProgressBars(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rate]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        console=console,
-        # Drawn as batches arrive: a second thread would take time from training.
-        auto_refresh=False,
-    )
 
 
 def started_lines(event: RunStarted) -> list[str]:
@@ -279,7 +164,7 @@ def batch_line(event: BatchCompleted) -> str:
 
 
 def epoch_line(event: EpochCompleted, epochs: int) -> str:
-    """One epoch of `epochs`; at most 80 columns while the figures are ordinary."""
+    """One epoch of `epochs`; at most 80 columns while the values are ordinary."""
     parts = [f"epoch {event.epoch:>{len(str(epochs))}}/{epochs}"]
     if event.train_loss is not None:
         parts.append(f"train loss {metric(event.train_loss)} acc {metric(event.train_accuracy)}")
@@ -344,3 +229,66 @@ def ended_line(event: RunCompleted | RunStopped | RunDiverged) -> str:
         f"{line}, test loss {metric(event.test_loss)}, {event.seconds:.2f} s, "
         f"{count(round(event.examples_per_second), 'example')}/s"
     )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    # The mean of values some of which are no numbers would be none.
+    if not values or not all(map(math.isfinite, values)):
+        return Spread(math.nan, math.nan, math.nan, math.nan, math.nan)
+    return Spread(
+        mean=mean(values),
+        deviation=stdev(values) if len(values) > 1 else math.nan,
+        median=median(values),
+        lowest=min(values),
+        highest=max(values),
+    )
+
+
+def summarize(seeds: Sequence[int], ends: Sequence[RunCompleted]) -> RepeatCompleted:
+    """The spread of the final test metrics; `ends` are in the order of `seeds`."""
+    losses = [math.nan if end.test_loss is None else end.test_loss for end in ends]
+    accuracies = [math.nan if end.test_accuracy is None else end.test_accuracy for end in ends]
+    finite = [index for index, loss in enumerate(losses) if math.isfinite(loss)]
+    return RepeatCompleted(
+        seeds=tuple(seeds),
+        test_accuracy=_spread(accuracies),
+        test_loss=_spread([losses[index] for index in finite]),
+        test_accuracy_of_finite=_spread([accuracies[index] for index in finite]),
+        losses_not_finite=len(losses) - len(finite),
+    )
+
+
+def repeat_to_json(summary: RepeatCompleted) -> dict[str, Any]:
+    """One flat object, `test_accuracy_mean` and so on; numbers that are not finite are None."""
+    out: dict[str, Any] = {
+        "event": "repeat_completed",
+        "runs": len(summary.seeds),
+        "seeds": list(summary.seeds),
+    }
+    for name in ("test_accuracy", "test_loss", "test_accuracy_of_finite"):
+        for part, value in asdict(getattr(summary, name)).items():
+            out[f"{name}_{part}"] = json_number(value)
+    out["losses_not_finite"] = summary.losses_not_finite
+    return out
+
+
+def repeat_lines(summary: RepeatCompleted) -> list[str]:
+    """The metrics over all runs, and over those with a finite loss where some have none."""
+    first, last = summary.seeds[0], summary.seeds[-1]
+    runs, failed = len(summary.seeds), summary.losses_not_finite
+    lines = [f"{count(runs, 'run')}, seeds {first} to {last}"]
+    lines.append(f"test accuracy: {_words(summary.test_accuracy)}")
+    if not failed:
+        return [*lines, f"test loss: {_words(summary.test_loss)}"]
+    lines.append(
+        f"{failed} of {count(runs, 'run')} ended with a test loss that is not a finite number"
+    )
+    if failed < runs:
+        lines.append(f"test accuracy without them: {_words(summary.test_accuracy_of_finite)}")
+        lines.append(f"test loss without them: {_words(summary.test_loss)}")
+    return lines
+
+
+def _words(spread: Spread) -> str:
+    parts = asdict(spread).items()
+    return ", ".join(f"{part} {metric(value)}" for part, value in parts if math.isfinite(value))

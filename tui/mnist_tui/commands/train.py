@@ -3,14 +3,16 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mnist_core.backend.backend import DeviceChoice, configure
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loader import DatasetFailed, DatasetLoader, DatasetOffered
 from mnist_core.data.registry import default_cache_folder
-from mnist_core.events import RunCompleted, RunEnded, RunFailed, TrainingState
+from mnist_core.events import RunCompleted, RunEnded, RunFailed
 from mnist_core.recipe.changes import Change, ChangeError, ChangeQueue, parse_change
 from mnist_core.recipe.hyperparameters import (
     Hyperparameters,
@@ -19,12 +21,12 @@ from mnist_core.recipe.hyperparameters import (
     unused_fields,
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET
-from mnist_core.store import ResumePoint, RunRecord, RunStore, StoreError
+from mnist_core.store import ResumePoint, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded_by
-from mnist_tui.commands.dataset_progress import wait_for_dataset
+from mnist_tui.commands.data import wait_for_dataset
+from mnist_tui.commands.flags import UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
-from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
-from mnist_tui.commands.usage import UsageError
+from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
 from mnist_tui.lab.recording import begin_recording
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
@@ -34,6 +36,7 @@ from mnist_tui.text.visible_text import visible
 
 if TYPE_CHECKING:
     from mnist_core.training.divergence import OnDivergence
+    from mnist_tui.commands.launch import TrainFlags
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +47,19 @@ class _Work:
     recipes: list[Hyperparameters]
     device: DeviceChoice
     threads: int | None
-    until_epoch: int | None = None
+    on_divergence: "OnDivergence"
+    until_epoch: int | None
     """The last epoch, where that is not the one the recipe plans."""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Change, ...]
     """Those to make on the way; of a run that goes on, also those made before."""
     point: ResumePoint | None = None
     """Where the only recipe is continued; None: all start from their seeds."""
 
 
-def train_headless(
-    options: LaunchOptions,
-    *,
-    as_json: bool = False,
-    log_every: int | None = None,
-    repeat: int = 1,
-    resume: str | None = None,
-    until_epoch: int | None = None,
-    changes: Sequence[str] = (),
-    on_divergence: "OnDivergence" = "continue",
-) -> int:
-    """Load the data and train once for each of `repeat` seeds; the exit code.
+def train_headless(options: LaunchOptions, flags: "TrainFlags") -> int:
+    """Load the data and train once for each of `flags.repeat` seeds; the exit code.
 
-    With `resume`, continue that run instead, to `until_epoch` if that is given. Events go to
-    stdout, everything else to stderr.
-
-    Args:
-        options: the flags that the app has too.
-        as_json: write a JSON object for each event instead of lines for people.
-        log_every: tell of every batch whose number this divides; None: of no batch.
-        repeat: how many seeds.
-        resume: the run to continue; None: train from the seed.
-        until_epoch: the epoch to end with; None: the recipe's.
-        changes: what to change on the way, each as STEP:FIELD=VALUE.
-        on_divergence: see `mnist_core.training.train.train`.
+    With `flags.resume`, continue that run instead. Events go to stdout, everything else to stderr.
 
     Raises:
         UsageError: the last seed would be out of bounds, flags that do not go together, or a change
@@ -85,36 +68,38 @@ def train_headless(
     write_error = line_writer(sys.stderr)
     store = RunStore(options.home)
     try:
-        if resume is None:
-            recipes = _recipes(options.hyperparameters, repeat)
-            asked = _changes(changes, options.hyperparameters)
-            work = _Work(options.data, recipes, options.device, options.threads, until_epoch, asked)
-        else:
-            work = _resumed_work(store, options, resume, repeat, until_epoch, changes)
+        work = _work(store, options, flags)
     except StoreError as error:
         write_error(visible(str(error)))
         return EXIT_FAILED
-    presenting = _presenter(sys.stdout, write_error, as_json, log_every, on_divergence)
-    with stop_signals() as signals, presenting as presenter:
+    presenter = _presenter(sys.stdout, write_error, flags)
+    with stop_signals() as signals, closing(presenter):
         try:
-            end = _train(options, work, store, presenter, signals, write_error, on_divergence)
+            end = _train(options.log_file, work, store, presenter, signals, write_error)
         except KeyboardInterrupt:
             end = RunSoFar().stopped()
             presenter.show(end)
     return exit_code(end)
 
 
-def _resumed_work(
-    store: RunStore,
-    options: LaunchOptions,
-    run: str,
-    repeat: int,
-    until_epoch: int | None,
-    changes: Sequence[str],
-) -> _Work:
+def _work(store: RunStore, options: LaunchOptions, flags: "TrainFlags") -> _Work:
+    if flags.resume is not None:
+        return _resumed_work(store, options, flags, flags.resume)
+    return _Work(
+        options.data,
+        _recipes(options.hyperparameters, flags.repeat),
+        options.device,
+        options.threads,
+        flags.on_divergence,
+        flags.until_epoch,
+        _changes(flags.change or (), options.hyperparameters),
+    )
+
+
+def _resumed_work(store: RunStore, options: LaunchOptions, flags: "TrainFlags", run: str) -> _Work:
     """How to continue `run`: as it was, but for the place of its data and the number of epochs."""
     what = [f"--{name.replace('_', '-')}" for name in sorted(options.given - {"epochs"})]
-    what += ["--repeat"] * (repeat > 1) + ["--device"] * (options.device != "auto")
+    what += ["--repeat"] * (flags.repeat > 1) + ["--device"] * (options.device != "auto")
     what += ["--threads"] * (options.threads is not None)
     what += ["--preset"] * (options.preset != DEFAULT_PRESET)
     if what:
@@ -124,41 +109,42 @@ def _resumed_work(
         )
     point = store.resume_point(run)
     record = point.record
-    until = until_epoch or record.epochs
+    until = flags.until_epoch or record.epochs
     if "epochs" in options.given:
         until = options.hyperparameters.epochs
-    done = point.state.epoch if point.state is not None else 0
+    done, step = (point.state.epoch, point.state.step) if point.state is not None else (0, 0)
     if until <= done:
         raise UsageError(
             f"{record.name} has {done} epochs already. Say with --epochs how many it is to have, "
             f"such as --epochs {done + 1}."
         )
     environment = record.environment
+    more = _changes(flags.change or (), record.hyperparameters, step, record.name)
     return _Work(
         options.data or record.data,
         [record.hyperparameters],
         "gpu" if environment.device == "gpu" else "cpu",
         environment.threads,
+        flags.on_divergence,
         until,
-        (*record.changes, *_changes_from(changes, record, point.state)),
+        (*record.changes, *more),
         point,
     )
 
 
 def _train(
-    options: LaunchOptions,
+    log_file: Path,
     work: _Work,
     store: RunStore,
     presenter: Presenter,
     signals: StopSignals,
     write_error: WriteLine,
-    on_divergence: "OnDivergence",
 ) -> RunEnded:
     loader = DatasetLoader(work.data, default_cache_folder())
     try:
         answer = wait_for_dataset(loader, sys.stderr)
         if isinstance(answer, DatasetFailed):
-            write_log(options.log_file, answer.traceback)
+            write_log(log_file, answer.traceback)
             return _shown(RunFailed(answer.message, answer.traceback), presenter)
         dataset = answer.dataset
         if answer.reason is not None:
@@ -170,7 +156,7 @@ def _train(
             # It imports MLX, which is known to be usable only now.
             from mnist_core.training.train import train
         except (RuntimeError, ValueError, OSError, MemoryError) as error:
-            return _shown(failure(error, options.log_file), presenter)
+            return _shown(failure(error, log_file), presenter)
 
         if backend.advice:
             write_error(backend.advice)
@@ -188,17 +174,17 @@ def _train(
                     backend=backend,
                     until_epoch=work.until_epoch,
                     changes=ChangeQueue(work.changes),
-                    on_divergence=on_divergence,
+                    on_divergence=work.on_divergence,
                     run_id=recorder.run_id if recorder is not None else None,
                 ),
             )
 
         try:
-            end = train_in_turn(work.recipes, events_of, presenter, signals, options.log_file)
+            end = train_in_turn(work.recipes, events_of, presenter, signals, log_file)
         except _NotResumedError as error:
             return _shown(RunFailed(str(error), ""), presenter)
         finally:
-            recorders.finish(lambda text: write_log(options.log_file, text))
+            recorders.finish(lambda text: write_log(log_file, text))
         if any(isinstance(event, DatasetOffered) for event in loader.drain()):
             write_error("MNIST has been downloaded meanwhile: the next run will use it.")
         if isinstance(end, RunCompleted):
@@ -276,8 +262,13 @@ def _recipes(first: Hyperparameters, repeat: int) -> list[Hyperparameters]:
     return [first.model_copy(update={"seed": first.seed + index}) for index in range(repeat)]
 
 
-def _changes(texts: Sequence[str], recipe: Hyperparameters) -> tuple[Change, ...]:
-    """The changes that `texts` ask for, all of which have an effect on `recipe`."""
+def _changes(
+    texts: Sequence[str], recipe: Hyperparameters, first_step: int = 0, run: str = ""
+) -> tuple[Change, ...]:
+    """The changes that `texts` ask for, all of which have an effect on `recipe`.
+
+    None may come before `first_step`, from which `run` goes on.
+    """
     unused = unused_fields(recipe)
     found = []
     for text in texts:
@@ -288,35 +279,23 @@ def _changes(texts: Sequence[str], recipe: Hyperparameters) -> tuple[Change, ...
         if change.field in unused:
             raise UsageError(f"--change {change} has no effect here: {unused[change.field]}")
         found.append(change)
+    for change in found:
+        if change.step < first_step:
+            raise UsageError(
+                f"--change {change} comes too late: {run} goes on from step {first_step}."
+            )
     return tuple(found)
 
 
-def _changes_from(
-    texts: Sequence[str], record: RunRecord, state: TrainingState | None
-) -> tuple[Change, ...]:
-    """The changes that `texts` ask for, none of which comes before `state`."""
-    found = _changes(texts, record.hyperparameters)
-    step = state.step if state is not None else 0
-    for change in found:
-        if change.step < step:
-            raise UsageError(
-                f"--change {change} comes too late: {record.name} goes on from step {step}."
-            )
-    return found
-
-
-def _presenter(
-    stdout: TextIO,
-    write_error: WriteLine,
-    as_json: bool,
-    log_every: int | None,
-    on_divergence: "OnDivergence",
-) -> Presenter:
-    if as_json:
-        return JsonLines(line_writer(stdout), write_error, log_every)
+def _presenter(stdout: TextIO, write_error: WriteLine, flags: "TrainFlags") -> Presenter:
+    if flags.json:
+        return JsonLines(line_writer(stdout), write_error, flags.log_every)
     # A dumb terminal cannot redraw a line, which is what a progress bar does.
     if stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
         from rich.console import Console
 
-        return TerminalLines(Console(file=stdout), write_error, log_every, on_divergence)
-    return PlainLines(line_writer(stdout), write_error, log_every, on_divergence)
+        from mnist_tui.commands.progress_bars import TerminalLines
+
+        console = Console(file=stdout)
+        return TerminalLines(console, write_error, flags.log_every, flags.on_divergence)
+    return PlainLines(line_writer(stdout), write_error, flags.log_every, flags.on_divergence)

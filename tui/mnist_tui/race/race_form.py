@@ -36,12 +36,6 @@ class EntrantPicker(Widget, can_focus=True):
     }
     """
 
-    class Changed(Message):
-        """The user ticked an entrant, or took it away."""
-
-    class Pointed(Message):
-        """The user is at another entrant."""
-
     class Submitted(Message):
         """The user pressed Enter."""
 
@@ -66,6 +60,7 @@ class EntrantPicker(Widget, can_focus=True):
         self._entrants = tuple(entrants)
         self._chosen = {entrant.name for entrant in entrants if entrant.is_usual}
         self._cursor = 0
+        self._explain()
         self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -89,10 +84,10 @@ class EntrantPicker(Widget, can_focus=True):
         return line.truncate(self.size.width, ellipsis=True)
 
     def on_focus(self) -> None:
-        self.post_message(self.Pointed())
+        self._explain()
 
-    def on_blur(self) -> None:
-        self.post_message(self.Pointed())
+    def _explain(self) -> None:
+        self.tooltip = f"{self.pointed.name}: {self.pointed.words}"
 
     def action_move(self, by: int) -> None:
         self._move_to(max(0, min(self._cursor + by, len(self._entrants) - 1)))
@@ -102,7 +97,6 @@ class EntrantPicker(Widget, can_focus=True):
         if not entrant.problem:
             self._chosen ^= {entrant.name}
             self.refresh()
-            self.post_message(self.Changed())
 
     def action_submit(self) -> None:
         self.post_message(self.Submitted())
@@ -115,8 +109,8 @@ class EntrantPicker(Widget, can_focus=True):
 
     def _move_to(self, row: int) -> None:
         self._cursor = row
+        self._explain()
         self.refresh()
-        self.post_message(self.Pointed())
 
 
 ROUNDS = ("1", "2", "3", "5", "7", "9")
@@ -132,7 +126,7 @@ class RaceForm(VerticalScroll, can_focus=False):
     """
 
     class Changed(Message):
-        """Another race is asked for than before."""
+        """Another task, preset or number of rounds is asked for."""
 
     class Submitted(Message):
         """The user pressed Enter in a field."""
@@ -166,13 +160,14 @@ class RaceForm(VerticalScroll, can_focus=False):
         return self._entrants.chosen
 
     def compose(self) -> ComposeResult:
-        for key, label, editor, words in (
-            ("task", "Task", self._task_choice, "mlp trains a network on the data; linear and "
-             "logistic regression learn from examples that are drawn."),
-            ("preset", "Preset", self._preset, "The network that mlp trains, and how."),
-            ("rounds", "Rounds", self._rounds, "How often each is measured; they take turns."),
-        ):  # fmt: skip
-            yield FieldRow(key, label, editor, words)
+        about_task = (
+            "mlp trains a network on the data; linear and logistic regression learn from examples "
+            "that are drawn."
+        )
+        about_rounds = "How often each is measured; they take turns."
+        yield FieldRow("task", "Task", self._task_choice, about_task)
+        yield FieldRow("preset", "Preset", self._preset, "The network that mlp trains, and how.")
+        yield FieldRow("rounds", "Rounds", self._rounds, about_rounds)
         yield self._entrants
 
     def focus_first(self) -> None:
@@ -193,17 +188,6 @@ class RaceForm(VerticalScroll, can_focus=False):
             self._entrants.show(entrants_of(task))
             self.query_one(".preset", FieldRow).set_class(task != "mlp", "-unused")
             self._preset.disabled = task != "mlp"
-
-    @on(EntrantPicker.Changed)
-    def _change_entrants(self, event: EntrantPicker.Changed) -> None:
-        event.stop()
-        self.post_message(self.Changed())
-
-    @on(EntrantPicker.Pointed)
-    def _explain(self, event: EntrantPicker.Pointed) -> None:
-        event.stop()
-        entrant = self._entrants.pointed
-        self._entrants.tooltip = f"{entrant.name}: {entrant.words}"
 
     @on(Choice.Submitted)
     @on(EntrantPicker.Submitted)

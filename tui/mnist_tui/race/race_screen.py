@@ -1,7 +1,7 @@
 """The race screen: engines doing the same work in turns, watched live, and the races before."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -16,10 +16,9 @@ from textual.widgets.option_list import Option
 from mnist_core.benchmark.kept_race import KeptRace
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import Session
-from mnist_tui.race.race_chart import race_plot
 from mnist_tui.race.race_form import RaceForm
+from mnist_tui.race.race_results import Standings, race_plot
 from mnist_tui.race.race_session import RaceSession, RaceStage, RefusedError
-from mnist_tui.race.race_table import Standings
 from mnist_tui.race.race_text import CURVES, plan, subject, title, turn
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.numbers import ago
@@ -223,8 +222,14 @@ class RaceScreen(Screen[None]):
 
     def action_start_race(self) -> None:
         form = self.query_one(RaceForm)
+        self._show_race(
+            lambda: self._races.start(form.task_name, form.entrants, form.rounds, form.preset)
+        )
+
+    def _show_race(self, ask: Callable[[], None]) -> None:
+        """Do what brings another race on show, or say why it is refused."""
         try:
-            self._races.start(form.task_name, form.entrants, form.rounds, form.preset)
+            ask()
         except RefusedError as error:
             self.notify(visible(str(error)), severity="warning", markup=False)
             return
@@ -285,17 +290,9 @@ class RaceScreen(Screen[None]):
     @on(OptionList.OptionSelected)
     def _open(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        if event.option_id is None:
-            return
-        try:
-            self._races.open(event.option_id)
-        except RefusedError as error:
-            self.notify(visible(str(error)), severity="warning", markup=False)
-            return
-        self._log_time = self._cursor = None
-        self.query_one("#race-chart", Chart).focus()
-        self._draw()
-        self._draw_kept()
+        race_id = event.option_id
+        if race_id is not None:
+            self._show_race(lambda: self._races.open(race_id))
 
     @on(Chart.Pointed)
     def _point(self, event: Chart.Pointed) -> None:

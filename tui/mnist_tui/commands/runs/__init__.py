@@ -1,1 +1,180 @@
-"""`mnist-tui runs`: the stored runs, without the app."""
+"""`mnist-tui runs`: its subcommands and their flags."""
+
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from cyclopts import App, Parameter, validators
+
+from mnist_core.export import Format, WeightFormat
+from mnist_tui.commands.flags import OUTPUT, Home, UsageError, log_in_home, run_folder, switch
+
+Run = Annotated[
+    str,
+    Parameter(name="ID", help="The run: its id, the beginning of its id, or its name."),
+]
+SeveralRuns = Annotated[
+    list[str],
+    Parameter(name="ID", help="The runs: each its id, the beginning of its id, or its name."),
+]
+Json = Annotated[bool, switch("Write one JSON object a line.")]
+
+runs = App(
+    name="runs",
+    help="List the stored runs; show, compare, export or delete them, or list their mistakes.",
+    version_flags=[],
+)
+
+
+@runs.command(name="list")
+def list_runs(*, json: Json = False, home: Home = None) -> int:
+    """List the stored runs, the latest first."""
+    folder = _folder(home)
+    from mnist_tui.commands.runs.show_runs import list_runs
+
+    return list_runs(folder, as_json=json)
+
+
+@runs.command
+def show(run: Run, /, *, json: Json = False, home: Home = None) -> int:
+    """Show everything about a run, and the command line that reproduces it."""
+    folder = _folder(home)
+    from mnist_tui.commands.runs.show_runs import show_run
+
+    return show_run(folder, run, as_json=json)
+
+
+@runs.command(usage="Usage: mnist-tui runs plot [OPTIONS] ID [ID ...]")
+def plot(
+    runs: SeveralRuns,
+    /,
+    *,
+    metric: Annotated[
+        Literal["loss", "accuracy"] | None,
+        Parameter(group=OUTPUT, help="Draw only this one.", show_default="both"),
+    ] = None,
+    log: Annotated[bool, switch("Draw the loss on a logarithmic scale.")] = False,
+    svg: Annotated[
+        str | None,
+        Parameter(group=OUTPUT, metavar="FILE", help="Save the chart as a picture too."),
+    ] = None,
+    home: Home = None,
+) -> int:
+    """Draw the loss and accuracy of runs in one chart, to compare them."""
+    if log and metric == "accuracy":
+        raise UsageError("--log has no effect here: only the loss has a logarithmic scale.")
+    picture = None if svg is None else _path("--svg", svg)
+    folder = _folder(home)
+    from mnist_tui.commands.runs.comparison import plot_runs
+
+    return plot_runs(folder, runs, metric, log=log, svg=picture)
+
+
+@runs.command
+def export(
+    run: Run,
+    /,
+    *,
+    format: Annotated[  # noqa: A002 - the flag's name
+        Format,
+        Parameter(
+            group=OUTPUT,
+            help="csv, jsonl or tensorboard for the curves; safetensors or npz for the "
+            "weights after the last epoch.",
+        ),
+    ],
+    output: Annotated[
+        str,
+        Parameter(
+            group=OUTPUT,
+            metavar="PATH",
+            help="The file, or for tensorboard the folder. One that is there is replaced "
+            "when the new one is whole.",
+        ),
+    ],
+    best: Annotated[bool, switch("Take the weights of the best epoch instead.")] = False,
+    home: Home = None,
+) -> int:
+    """Write a run to a file that other tools read."""
+    if best and format not in get_args(WeightFormat):
+        raise UsageError(
+            f"--best has no effect here: {format} holds the curves of all epochs. Leave it out."
+        )
+    path = _path("--output", output)
+    folder = _folder(home)
+    from mnist_tui.commands.runs.with_store import export
+
+    return export(folder, run, format, path, best=best)
+
+
+@runs.command
+def mistakes(
+    run: Run,
+    /,
+    *,
+    epoch: Annotated[
+        str | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="N|best",
+            help="Of the model after this epoch, or after the best one; 0 is the untrained.",
+            show_default="the last completed epoch",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="K",
+            validator=validators.Number(gte=1),
+            help="Only the K mistakes with the largest loss.",
+            show_default="all",
+        ),
+    ] = None,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """List the test samples that a model gets wrong, the largest loss first.
+
+    An index counts from 0 in the order of the file. A run with --validation
+    published was tested on the last ten test images alone: there index 0 is
+    the first of the ten.
+    """
+    number = _epoch(epoch)
+    folder = _folder(home)
+    from mnist_tui.commands.runs.list_mistakes import list_mistakes
+
+    return list_mistakes(folder, run, number, top, as_json=json)
+
+
+@runs.command(usage="Usage: mnist-tui runs delete [OPTIONS] ID [ID ...]")
+def delete(runs: SeveralRuns, /, *, json: Json = False, home: Home = None) -> int:
+    """Delete runs for good, with their weights."""
+    folder = _folder(home)
+    from mnist_tui.commands.runs.with_store import delete_runs
+
+    return delete_runs(folder, runs, as_json=json)
+
+
+def _folder(home: str | None) -> Path:
+    log_in_home(home)
+    return run_folder(home)
+
+
+def _epoch(text: str | None) -> int | Literal["best"] | None:
+    if text is None:
+        return None
+    if text == "best":
+        return "best"
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise UsageError(f'"{text}" for --epoch is neither the number of an epoch nor best.')
+    return number
+
+
+def _path(flag: str, text: str) -> Path:
+    if not text:
+        raise UsageError(f"{flag} needs the name of a file.")
+    return Path(text)

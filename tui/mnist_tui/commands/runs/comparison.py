@@ -50,33 +50,26 @@ SIZE = (100, 30)
 """Columns and rows of a picture, and of what is printed where there is no terminal."""
 
 
+@with_store
 def plot_runs(
-    home: Path,
-    runs: Sequence[str],
-    metric: Metric | None = None,
-    *,
-    log: bool = False,
-    svg: Path | None = None,
-) -> int:
-    """Print the curves of these runs in one chart a metric, and save them as `svg`; the exit code.
+    store: RunStore, runs: Sequence[str], metric: Metric | None, *, log: bool, svg: Path | None
+) -> None:
+    """Print the curves of these runs in one chart a metric, and save them as `svg`.
 
     On a terminal the chart is in colour and fills it; elsewhere it is plain text.
     """
-    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
+    write = line_writer(sys.stdout)
     metrics: Sequence[Metric] = ("loss", "accuracy") if metric is None else (metric,)
-    is_screen = sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-
-    def work(store: RunStore) -> None:
-        overlays = read_overlays(store, stored_runs(store, runs))
-        width, height = _terminal_size() if sys.stdout.isatty() else SIZE
-        drawn = draw_comparison(overlays, metrics, width, height, log=log)
-        for line in _in_color(drawn, width) if is_screen else _plain(drawn):
-            write(line)
-        if svg is not None:
-            _save(draw_comparison(overlays, metrics, *SIZE, log=log), svg)
-            write_error(visible(f"The chart is in {svg}."))
-
-    return with_store(home, work)
+    overlays = read_overlays(store, stored_runs(store, runs))
+    is_terminal = sys.stdout.isatty()
+    width, height = _terminal_size() if is_terminal else SIZE
+    drawn = draw_comparison(overlays, metrics, width, height, log=log)
+    in_color = is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
+    for line in _in_color(drawn, width) if in_color else _plain(drawn):
+        write(line)
+    if svg is not None:
+        _save(draw_comparison(overlays, metrics, *SIZE, log=log), svg)
+        line_writer(sys.stderr)(visible(f"The chart is in {svg}."))
 
 
 def _terminal_size() -> tuple[int, int]:
@@ -122,12 +115,20 @@ def _save(drawn: Drawn, path: Path) -> None:
 
 
 def read_overlays(store: RunStore, records: Sequence[RunRecord]) -> list[Overlay]:
-    """The runs with their curves, each with a look of its own and what sets it apart as label."""
+    """The runs with their curves, each with a look of its own and, as label, its values that not
+    all of them share.
+    """
+    every = [values(record) for record in records]
+    shared = {
+        name: value
+        for name, value in every[0].items()
+        if all(found[name] == value for found in every)
+    }
     overlays = []
-    for index, (record, differs) in enumerate(zip(records, _what_differs(records), strict=True)):
+    for index, (record, found) in enumerate(zip(records, every, strict=True)):
         curves = RunCurves(record)
         curves.update(store, record)
-        overlays.append(Overlay(curves, differs, _look(index)))
+        overlays.append(Overlay(curves, short_difference(found, shared), _look(index)))
     return overlays
 
 
@@ -135,17 +136,6 @@ def _look(index: int) -> Look:
     turn, place = divmod(index, len(LOOKS))
     # Where the colours begin again, the signs are others.
     return Look(LOOKS[place].color, LOOKS[(place + turn) % len(LOOKS)].sign)
-
-
-def _what_differs(records: Sequence[RunRecord]) -> list[str]:
-    """Of each run the values that not all of them share."""
-    every = [values(record) for record in records]
-    shared = {
-        name: value
-        for name, value in every[0].items()
-        if all(found[name] == value for found in every)
-    }
-    return [short_difference(found, shared) for found in every]
 
 
 def draw_comparison(

@@ -3,11 +3,10 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from mnist_core.events import json_number
+from mnist_core.events import json_number, json_values
 from mnist_core.network.evaluation import probabilities
 from mnist_core.network.mistakes import mistakes
 from mnist_core.store import RunRecord, RunStore, StoredAnswers, StoredLabels, StoreError
@@ -37,43 +36,39 @@ class _Mistake:
     """One for each class; None where they are not kept."""
 
 
+@with_store
 def list_mistakes(
-    home: Path,
+    store: RunStore,
     run: str,
     epoch: int | Literal["best"] | None,
     top: int | None,
     *,
-    as_json: bool = False,
-) -> int:
-    """Print a line for each mistake of a run's model, the largest loss first; the exit code.
+    as_json: bool,
+) -> None:
+    """Print a line for each mistake of a run's model, the largest loss first.
 
     Args:
-        home: the folder with the runs.
+        store: with the runs.
         run: an id, the beginning of one, or a name.
         epoch: of the model; None for the last completed one.
         top: how many to print; None for all.
         as_json: print objects instead of a table.
     """
     write = line_writer(sys.stdout)
-
-    def work(store: RunStore) -> None:
-        (record,) = stored_runs(store, [run])
-        answers = _answers(store, record, epoch)
-        labels = _labels(store, record, answers)
-        wrong, shown = _worst(answers, labels, top)
-        if as_json:
-            for mistake in shown:
-                write(json.dumps(_to_json(mistake), allow_nan=False))
-            return
-        for line in _about(record, answers, wrong, len(shown)):
-            write(visible(line))
-        if shown:
-            write("")
-            rows = [_HEADER, *map(_row, shown)]
-            for line in in_columns(rows, numbers=(0, 3, 4)):
-                write(line)
-
-    return with_store(home, work)
+    (record,) = stored_runs(store, [run])
+    answers = _answers(store, record, epoch)
+    labels = _labels(store, record, answers)
+    wrong, shown = _worst(answers, labels, top)
+    if as_json:
+        for mistake in shown:
+            write(json.dumps(_to_json(mistake), allow_nan=False))
+        return
+    for line in _about(record, answers, wrong, len(shown)):
+        write(visible(line))
+    if shown:
+        write("")
+        for line in in_columns([_HEADER, *map(_row, shown)], numbers=(0, 3, 4)):
+            write(line)
 
 
 def _answers(
@@ -171,15 +166,8 @@ def _row(mistake: _Mistake) -> tuple[str, ...]:
 
 def _to_json(mistake: _Mistake) -> dict[str, Any]:
     shares = mistake.probabilities
-    return {
-        "index": mistake.index,
-        "true": mistake.true,
-        "predicted": mistake.predicted,
-        "true_name": mistake.true_name,
-        "predicted_name": mistake.predicted_name,
-        "confidence": json_number(mistake.confidence),
-        "loss": json_number(mistake.loss),
-        "probabilities": None if shares is None else [json_number(share) for share in shares],
+    return json_values(asdict(mistake)) | {
+        "probabilities": None if shares is None else [json_number(share) for share in shares]
     }
 
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from mnist_core.events import json_values
@@ -22,28 +21,25 @@ from mnist_tui.text.visible_text import in_columns, visible
 _HEADER = ("id", "name", "state", "epochs", "best", "started", "differs in")
 
 
-def list_runs(home: Path, *, as_json: bool = False) -> int:
-    """Print a line for each run in `home`, the latest first; the exit code.
+@with_store
+def list_runs(store: RunStore, *, as_json: bool) -> None:
+    """Print a line for each run, the latest first.
 
     A folder without runs is left as it is, and that there are none is said on stderr.
     """
-    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
-
-    def work(store: RunStore) -> None:
-        records = store.runs() if store.exists else []
-        if not records:
-            write_error(visible(no_runs(store)))
-        elif as_json:
-            for record in records:
-                write(json.dumps(run_to_json(record), allow_nan=False))
-        else:
-            usual = usual_values(records)
-            rows = [_row(record, short_difference(values(record), usual)) for record in records]
-            width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-            for line in in_columns([_HEADER, *rows], width=width):
-                write(line)
-
-    return with_store(home, work)
+    write = line_writer(sys.stdout)
+    records = store.runs() if store.exists else []
+    if not records:
+        line_writer(sys.stderr)(visible(no_runs(store)))
+    elif as_json:
+        for record in records:
+            write(json.dumps(run_to_json(record), allow_nan=False))
+    else:
+        usual = usual_values(records)
+        rows = [_row(record, short_difference(values(record), usual)) for record in records]
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for line in in_columns([_HEADER, *rows], width=width):
+            write(line)
 
 
 def _row(record: RunRecord, differs: str) -> tuple[str, ...]:
@@ -58,26 +54,23 @@ def _row(record: RunRecord, differs: str) -> tuple[str, ...]:
     )
 
 
-def show_run(home: Path, run: str, *, as_json: bool = False) -> int:
-    """Print everything about a run but its batches; the exit code."""
+@with_store
+def show_run(store: RunStore, run: str, *, as_json: bool) -> None:
+    """Print everything about a run but its batches."""
     write = line_writer(sys.stdout)
-
-    def work(store: RunStore) -> None:
-        (record,) = stored_runs(store, [run])
-        epochs = store.epochs(record.id)
-        if as_json:
-            write(json.dumps(details_to_json(record, epochs), allow_nan=False))
-            return
-        write(visible(f"{record.name} ({record.id}): {record.state}"))
-        for line in in_columns([(topic, visible(text)) for topic, text in _facts(record)]):
-            write(line)
-        write("")
-        for line in _epoch_lines(record, epochs):
-            write(line)
-        write("\nThis trains it again:")
-        write(visible(command_line(record)))
-
-    return with_store(home, work)
+    (record,) = stored_runs(store, [run])
+    epochs = store.epochs(record.id)
+    if as_json:
+        write(json.dumps(details_to_json(record, epochs), allow_nan=False))
+        return
+    write(visible(f"{record.name} ({record.id}): {record.state}"))
+    for line in in_columns([(topic, visible(text)) for topic, text in _facts(record)]):
+        write(line)
+    write("")
+    for line in _epoch_lines(record, epochs):
+        write(line)
+    write("\nThis trains it again:")
+    write(visible(command_line(record)))
 
 
 def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
@@ -183,13 +176,12 @@ def run_to_json(record: RunRecord) -> dict[str, Any]:
 def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, Any]:
     """What `mnist-tui runs show --json` writes: all that is known of a run but its batches."""
     values = to_json(record.hyperparameters)
-    defaults = {name: field.default for name, field in hyperparameter_fields().items()}
     return run_to_json(record) | json_values(
         {
             "differs": {
                 name: values[name]
-                for name, default in defaults.items()
-                if getattr(record.hyperparameters, name) != default
+                for name, field in hyperparameter_fields().items()
+                if getattr(record.hyperparameters, name) != field.default
             },
             "changes": [asdict(change) for change in record.changes],
             "command": command_line(record),

@@ -1,12 +1,11 @@
-"""Where the commands meet the store: what it refuses becomes a sentence.
-
-With `mnist-tui runs delete` and `export`, which hardly do more.
-"""
+"""Where commands meet the store; and `mnist-tui runs delete` and `export`, which do little more."""
 
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 from mnist_core.export import ExportError, Format
 from mnist_core.export.export import export_run
@@ -14,25 +13,37 @@ from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, line_writer
 from mnist_tui.text.visible_text import visible
 
+P = ParamSpec("P")
 
-def with_store(home: Path, work: Callable[[RunStore], None]) -> int:
-    """Do `work` with the runs in `home`; the exit code. What it cannot do is said on stderr."""
-    write_error = line_writer(sys.stderr)
-    store = RunStore(home)
-    try:
-        work(store)
-    except (StoreError, ExportError) as error:
-        write_error(visible(str(error)))
-        return EXIT_FAILED
-    except OSError as error:
-        write_error(visible(f"{home} cannot be read: {error.strerror or error}."))
-        return EXIT_FAILED
-    finally:
-        # Of a folder that is only read, it tells that new runs are not kept: none is made here.
-        if store.notice and not store.read_only:
-            write_error(visible(store.notice))
-        store.close()
-    return EXIT_DONE
+
+def with_store(
+    command: Callable[Concatenate[RunStore, P], None],
+) -> Callable[Concatenate[Path, P], int]:
+    """Makes a command of a folder out of one that works with the runs in it.
+
+    It returns the exit code; what cannot be done is said on stderr.
+    """
+
+    @wraps(command)
+    def run(home: Path, /, *args: P.args, **kwargs: P.kwargs) -> int:
+        write_error = line_writer(sys.stderr)
+        store = RunStore(home)
+        try:
+            command(store, *args, **kwargs)
+        except (StoreError, ExportError) as error:
+            write_error(visible(str(error)))
+            return EXIT_FAILED
+        except OSError as error:
+            write_error(visible(f"{home} cannot be read: {error.strerror or error}."))
+            return EXIT_FAILED
+        finally:
+            # Of a folder that is only read, it tells that new runs are not kept: none is made here.
+            if store.notice and not store.read_only:
+                write_error(visible(store.notice))
+            store.close()
+        return EXIT_DONE
+
+    return run
 
 
 def stored_runs(store: RunStore, names: Sequence[str]) -> list[RunRecord]:
@@ -54,33 +65,26 @@ def no_runs(store: RunStore) -> str:
     )
 
 
-def delete_runs(home: Path, runs: Sequence[str], *, as_json: bool = False) -> int:
-    """Delete these runs for good, all or none, and say so; the exit code."""
+@with_store
+def delete_runs(store: RunStore, runs: Sequence[str], *, as_json: bool) -> None:
+    """Delete these runs for good, all or none, and say so."""
     write = line_writer(sys.stdout)
-
-    def work(store: RunStore) -> None:
-        records = stored_runs(store, runs)
-        ids = [record.id for record in records]
-        store.delete(ids)
-        store.purge(ids)
-        for record in records:
-            if as_json:
-                write(json.dumps({"deleted": record.id, "name": record.name}))
-            else:
-                write(visible(f"Deleted {record.name} ({record.id})."))
-
-    return with_store(home, work)
+    records = stored_runs(store, runs)
+    ids = [record.id for record in records]
+    store.delete(ids)
+    store.purge(ids)
+    for record in records:
+        if as_json:
+            write(json.dumps({"deleted": record.id, "name": record.name}))
+        else:
+            write(visible(f"Deleted {record.name} ({record.id})."))
 
 
-def export(home: Path, run: str, form: Format, output: Path, *, best: bool = False) -> int:
-    """Write a run to `output` and say what was written; the exit code."""
-    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
-
-    def work(store: RunStore) -> None:
-        (record,) = stored_runs(store, [run])
-        exported = export_run(store, record, form, output, best=best)
-        if exported.notice:
-            write_error(visible(exported.notice))
-        write(visible(f"{output}: {exported.what} of {record.name} ({record.id})"))
-
-    return with_store(home, work)
+@with_store
+def export(store: RunStore, run: str, form: Format, output: Path, *, best: bool) -> None:
+    """Write a run to `output` and say what was written."""
+    (record,) = stored_runs(store, [run])
+    exported = export_run(store, record, form, output, best=best)
+    if exported.notice:
+        line_writer(sys.stderr)(visible(exported.notice))
+    line_writer(sys.stdout)(visible(f"{output}: {exported.what} of {record.name} ({record.id})"))
