@@ -1,13 +1,14 @@
 """The first batches of a run against the same batches in other libraries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.benchmark.engines.engine import LoopEngine
 from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
 from mnist_core.benchmark.problem import Problem
 from mnist_core.checks.check import (
@@ -26,12 +27,6 @@ BATCHES = 200
 _TOLERANCE = 1e-4
 _WITHOUT_END = 100_000
 """An epoch that these batches do not reach, however few make one."""
-
-
-class _Rival(Protocol):
-    @property
-    def parameters(self) -> Sequence[NDArray[Any]]: ...
-    def batch_losses(self) -> Iterator[float]: ...
 
 
 def check_against_numpy(context: CheckContext) -> Measurement:
@@ -56,7 +51,7 @@ def _problem(context: CheckContext) -> Problem:
     return Problem(presets()["mlx-docs"].hyperparameters, context.dataset)
 
 
-def _compare(context: CheckContext, problem: Problem, rival: _Rival) -> Measurement:
+def _compare(context: CheckContext, problem: Problem, rival: LoopEngine) -> Measurement:
     ours, state = _train(context, problem)
     theirs = list(islice(rival.batch_losses(), BATCHES))
     names = [f"batch {step}" for step in range(1, BATCHES + 1)]

@@ -12,8 +12,7 @@ import pytest
 
 from mnist_core.benchmark.engines.engine import EpochTrained
 from mnist_core.benchmark.engines.engine_registry import EngineName
-from mnist_core.benchmark.evaluation_task import LazilyTrained
-from mnist_core.benchmark.network_task import NetworkTask
+from mnist_core.benchmark.network_task import LazilyTrained, NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Race, RaceProgress, RaceScore
 from mnist_core.benchmark.runner import Task as RaceTask

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mnist_core.benchmark.race import EntrantReady, Race, RaceProgress
-from mnist_core.benchmark.regression.regression import FORMS
-from mnist_core.benchmark.regression.regression_task import RegressionTrained
+from mnist_core.benchmark.regression import FORMS
+from mnist_core.benchmark.regression_task import RegressionTrained
 from mnist_core.benchmark.runner import Task
 from mnist_core.benchmark.worker import EngineError
 from mnist_tui.cli import run

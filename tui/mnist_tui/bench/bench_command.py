@@ -7,12 +7,11 @@ from contextlib import closing, contextmanager
 from typing import Any, TextIO
 
 from mnist_core.backend.backend import available_cores
-from mnist_core.benchmark.evaluation_task import EvaluationTask
-from mnist_core.benchmark.network_task import NetworkTask
+from mnist_core.benchmark.network_task import EvaluationTask, NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Lap, RaceScore
-from mnist_core.benchmark.regression.regression import FORMS, RegressionProblem
-from mnist_core.benchmark.regression.regression_task import RegressionTask
+from mnist_core.benchmark.regression import FORMS, RegressionProblem
+from mnist_core.benchmark.regression_task import RegressionTask
 from mnist_core.benchmark.runner import run_race
 from mnist_core.benchmark.worker import EngineError
 from mnist_core.data.dataset import Dataset

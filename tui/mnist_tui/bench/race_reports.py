@@ -7,12 +7,12 @@ from typing import Any
 
 from mnist_core.benchmark.engines.engine import EpochTrained
 from mnist_core.benchmark.engines.engine_registry import published_seconds
-from mnist_core.benchmark.evaluation_task import (
+from mnist_core.benchmark.network_task import (
     EVALUATION_TIMES,
     EvaluationTask,
     EvaluationTime,
+    NetworkTask,
 )
-from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import (
     EntrantReady,

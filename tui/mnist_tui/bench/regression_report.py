@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mnist_core.benchmark.race import EntrantReady, Lap, Quartiles, RaceScore
-from mnist_core.benchmark.regression.regression import FORMS, RegressionMetrics, metrics
-from mnist_core.benchmark.regression.regression_task import (
+from mnist_core.benchmark.regression import FORMS, RegressionMetrics, metrics
+from mnist_core.benchmark.regression_task import (
     RegressionTask,
     RegressionTrained,
     references,

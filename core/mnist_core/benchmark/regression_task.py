@@ -14,7 +14,7 @@ import numpy as np
 from mnist_core.benchmark.engines.engine_registry import ITERATIONS_PER_CALL
 from mnist_core.benchmark.engines.numpy_engine import Floats
 from mnist_core.benchmark.race import CurveReached, Lap, Race
-from mnist_core.benchmark.regression.regression import (
+from mnist_core.benchmark.regression import (
     FORMS,
     NumpyRegression,
     Regression,
@@ -108,13 +108,13 @@ def make_regression(
         case "numpy-float64" | "numpy-float32":
             return NumpyRegression(problem, form.removeprefix("numpy-"), threads)
         case "torch":
-            from mnist_core.benchmark.regression.regression_torch import TorchRegression
+            from mnist_core.benchmark.regression_torch import TorchRegression
 
             return TorchRegression(problem, threads)
         case "mlx-stock":
             # Importing it imports MLX, which keeps the BLAS that it then finds: its own.
             import_module("mnist_core.benchmark.engines.stock_engine")
-    from mnist_core.benchmark.regression.regression_mlx import MlxFast, MlxLike, MlxPublished
+    from mnist_core.benchmark.regression_mlx import MlxFast, MlxLike, MlxPublished
 
     match form:
         case "mlx-fast":
