@@ -5,17 +5,20 @@ only when its example is in the batch, by the learning rate times softmax minus 
 each time that it is there. Nothing of how batches are made is called here.
 """
 
+from collections.abc import Generator
+from contextlib import closing
 from functools import partial
 
 import numpy as np
 
 from mnist_core.backend.backend import Backend
 from mnist_core.checks.check import Check, CheckContext, Measurement
-from mnist_core.checks.references import Doubles, doubles, forward
+from mnist_core.checks.reference_network import Doubles, doubles, forward
 from mnist_core.data.dataset import Dataset, Examples, class_names_for
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
+    Event,
     RunStopped,
     StopTraining,
     TrainingState,
@@ -126,21 +129,29 @@ def _train_batch(
     backend: Backend,
 ) -> tuple[TrainingState, int, TrainingState] | None:
     """One batch: the state before it, its epoch, and the state after it; None: no more of them."""
-    events = train(recipe, dataset, state, backend=backend, until_epoch=epochs)
-    try:
+    with closing(train(recipe, dataset, state, backend=backend, until_epoch=epochs)) as events:
         for event in events:
             if isinstance(event, EpochCompleted):
                 if event.epoch == epochs:
                     return None
                 state = event.state
             if isinstance(event, BatchCompleted):
-                end = events.throw(StopTraining())
-                if state is None or not isinstance(end, RunStopped):
-                    break
-                return state, event.epoch, end.state
-    finally:
-        events.close()
-    raise RuntimeError("Training did not stop when it was asked to.")
+                assert state is not None, "epoch 0 is told before any batch"
+                return state, event.epoch, stop(events)
+    raise RuntimeError("Training ended before its last epoch was complete.")
+
+
+def stop(events: Generator[Event, None, None]) -> TrainingState:
+    """Stop training; the state that it was stopped in.
+
+    Raises:
+        RuntimeError: it did not stop.
+    """
+    end = events.throw(StopTraining())
+    events.close()
+    if not isinstance(end, RunStopped):
+        raise RuntimeError("Training did not stop when it was asked to.")
+    return end.state
 
 
 def _recipe(*, shuffle: bool = True, seed: int = 0) -> Hyperparameters:

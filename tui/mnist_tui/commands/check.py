@@ -234,7 +234,7 @@ def _check(
     os.environ["MLX_ENABLE_TF32"] = "0"
     backend = configure(flags.device, flags.threads)
     # This imports MLX: only once it is known to work.
-    from mnist_core.checks.suite import run_checks
+    from mnist_core.checks import run_checks
 
     printer.begin(dataset, backend)
     results = []
