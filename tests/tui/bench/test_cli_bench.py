@@ -306,10 +306,11 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     flags = ["--data", "kmnist", "--epochs", "2", "--stock-batches", "9", "--threads", "3"]
     assert run(["bench", "--task", "mlp", *flags]) == 0
     (options,) = seen
-    assert (options.task, options.presets, options.rounds) == ("mlp", ("mlx-docs",), None)
+    given = options.flags
+    assert (given.task, options.presets, given.rounds) == ("mlp", ("mlx-docs",), None)
     assert options.engines[:3] == ("mlx", "mlx-stock", "numpy")
-    assert (options.data, options.epochs, options.stock_batches) == ("kmnist", 2, 9)
-    assert (options.threads, options.as_json) == (3, False)
+    assert (given.data, given.epochs, given.stock_batches) == ("kmnist", 2, 9)
+    assert (given.threads, given.json) == (3, False)
 
 
 @pytest.mark.parametrize(

@@ -141,27 +141,12 @@ class BenchFlags:
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """The flags, checked; each task takes what it can use."""
+    """The flags, checked together, and what those that need it ask for."""
 
-    task: Task
+    flags: BenchFlags
     presets: tuple[str, ...]
     engines: tuple[EngineName, ...]
     """In the order of their turns; none for a task that takes none."""
-    data: str | None
-    """A name or a folder, as typed; None when nothing was asked for."""
-    rounds: int | None
-    """How often each is measured; None for the task's own number."""
-    epochs: int | None
-    """Epochs in a round; None for the task's own number."""
-    stock_batches: int | None
-    """How many batches of each epoch mlx-stock trains; None for all."""
-    iterations_per_call: int
-    """Of a regression, that mlx-fast compiles into one call."""
-    threads: int | None
-    """CPU threads of the matrix products; None for all cores."""
-    as_json: bool
-    home: Path | None
-    """The folder that was asked for; None for the platform's."""
     log_file: Path
 
 
@@ -173,21 +158,11 @@ def bench_options(flags: BenchFlags) -> BenchOptions:
             the task would ignore, as a sentence.
     """
     _refuse_ignored(flags)
-    home = home_folder(flags.home)
-    return BenchOptions(
-        task=flags.task,
-        presets=_presets(flags.preset),
-        engines=_engines(flags.engine, flags.task),
-        data=data_source(flags.data),
-        rounds=flags.rounds,
-        epochs=flags.epochs,
-        stock_batches=flags.stock_batches,
-        iterations_per_call=flags.iterations_per_call or ITERATIONS_PER_CALL,
-        threads=flags.threads,
-        as_json=flags.json,
-        home=home,
-        log_file=log_path(home),
-    )
+    recipes, engines = _presets(flags.preset), _engines(flags.engine, flags.task)
+    data_source(flags.data)
+    if flags.task == "monitor" and len(recipes) > 1:
+        raise UsageError("--task monitor watches one recipe; give one --preset.")
+    return BenchOptions(flags, recipes, engines, log_path(home_folder(flags.home)))
 
 
 def _refuse_ignored(flags: BenchFlags) -> None:
