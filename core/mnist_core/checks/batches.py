@@ -43,19 +43,16 @@ Visits = dict[int, Doubles]
 def check_coverage(shuffle: bool, context: CheckContext) -> Measurement:
     """How often each epoch trains on each example."""
     visits = read_visits(_recipe(shuffle=shuffle), 2, context.backend)
-    figure, detail = 0.0, "Every example was trained on once."
-    for epoch, of_epoch in visits.items():
-        counts = of_epoch.sum(axis=0)
-        gaps = np.abs(counts - 1)
-        worst = int(gaps.argmax())
-        if not gaps[worst] <= figure:
-            figure = float(gaps[worst])
-            if figure > _TOLERANCE:
-                detail = (
-                    f"Epoch {epoch} trained on example {worst + 1} of {EXAMPLES} "
-                    f"{counts[worst]:.3g} times."
-                )
-    return Measurement(figure, _TOLERANCE, detail)
+    counts = np.array([of_epoch.sum(axis=0) for of_epoch in visits.values()])
+    gaps = np.abs(counts - 1)
+    row, example = np.unravel_index(gaps.argmax(), gaps.shape)
+    detail = "Every example was trained on once."
+    if gaps[row, example] > _TOLERANCE:
+        detail = (
+            f"Epoch {row + 1} trained on example {example + 1} of {EXAMPLES} "
+            f"{counts[row, example]:.3g} times."
+        )
+    return Measurement(float(gaps.max()), _TOLERANCE, detail)
 
 
 def check_file_order(context: CheckContext) -> Measurement:

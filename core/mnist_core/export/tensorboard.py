@@ -66,14 +66,10 @@ def _earlier_export(folder: Path) -> list[Path] | None:
 def _write_events(curves: RunCurves, folder: Path) -> None:
     try:
         # Only here: it is an extra, and takes a quarter of a second.
-        from tensorboard.compat.proto.event_pb2 import (
-            Event,
-        )
+        from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.plugins.text.summary_v2 import text_pb
-        from tensorboard.summary.writer.event_file_writer import (
-            EventFileWriter,
-        )
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError as error:
         raise ExportError(
             "Exporting for TensorBoard needs its package: pip install 'mnist-tui[tensorboard]'"
