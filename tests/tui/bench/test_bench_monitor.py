@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from inspect import isawaitable
 
@@ -111,10 +110,6 @@ def test_a_run_that_cannot_be_timed_is_a_sentence(frames: list[str], sentence: s
 
 @pytest.fixture
 def measured_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Measure], None]:
-    # The command installs its own hooks; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-
     def use(measure: Measure) -> None:
         monkeypatch.setattr(monitor_report, "measure", measure)
 

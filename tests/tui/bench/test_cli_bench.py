@@ -1,8 +1,6 @@
 """`mnist-tui bench`: flags, table and JSON; only one test lets an engine train."""
 
 import json
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -54,13 +52,6 @@ def scripted_race(task: RaceTask, race: Race) -> Iterator[RaceProgress]:
                 test_accuracy=0.9 + round_ / 1000,
             )
             yield task.lap(engine, round_ + 1, trained)
-
-
-@pytest.fixture(autouse=True)
-def _hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The command installs its own; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
 @pytest.fixture
