@@ -150,8 +150,7 @@ class PseudoTerminal:
     def ends_within(self, seconds: float) -> bool:
         """Take in what is written until the program has ended; False: it has not by then."""
         deadline = time.perf_counter() + seconds
-        while self._read(deadline):
-            pass
+        self.read_for(seconds)
         try:
             self._process.wait(max(0.0, deadline - time.perf_counter()))
         except subprocess.TimeoutExpired:
