@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, Split, split
+from mnist_core.network.evaluation import pixel_scaling
 from mnist_core.network.parameters import batch_order, initial_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
@@ -64,20 +65,9 @@ class Problem:
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
-    @property
-    def pixel_scaling(self) -> tuple[float, float]:
-        """(shift, divisor): the input of a pixel 0 to 255 is (pixel - shift) / divisor."""
-        match self.hyperparameters.pixel_scaling:
-            case "unit":
-                return 0.0, 255.0
-            case "standard":
-                return self.dataset.pixel_mean, self.dataset.pixel_deviation or 1.0
-            case "none":
-                return 0.0, 1.0
-
     def inputs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Inputs (examples, pixels) of images (examples, height, width)."""
-        shift, divisor = self.pixel_scaling
+        shift, divisor = pixel_scaling(self.hyperparameters, self.dataset)
         inputs = images.reshape(len(images), -1).astype(np.float32)
         inputs -= shift
         inputs /= divisor

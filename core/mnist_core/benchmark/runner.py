@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from mnist_core.benchmark.race import CurveReached, EntrantReady, Lap, Race, RaceProgress
 from mnist_core.benchmark.worker import EngineError, Job, JobProcess, ProcessGroup
@@ -15,6 +15,9 @@ from mnist_core.events import Mailbox, failure_sentence
 
 class Task(ABC):
     """What is raced for: how its entrants are started, and what their laps are."""
+
+    new_process_per_lap: ClassVar[bool] = False
+    """Whether each lap needs a process that has done nothing before."""
 
     @abstractmethod
     def race(self, entrants: tuple[str, ...], rounds: int) -> Race:
@@ -31,11 +34,6 @@ class Task(ABC):
     @property
     def laps_per_turn(self) -> int:
         return 1
-
-    @property
-    def new_process_per_lap(self) -> bool:
-        """Whether each lap needs a process that has done nothing before."""
-        return False
 
     def curve_before(self, entrant: str) -> CurveReached | None:
         """What is known of its curve before its first lap."""
@@ -179,10 +177,8 @@ def _failure(error: Exception) -> RaceFailed:
     return RaceFailed(failure_sentence(error), traceback.format_exc())
 
 
-class RaceFactory(Protocol):
-    """Makes a run, not started yet; tests pass one that plays a script."""
-
-    def __call__(self, task: Task, race: Race) -> RaceRun: ...
+RaceFactory = Callable[[Task, Race], RaceRun]
+"""Makes a run, not started yet; tests pass one that plays a script."""
 
 
 def race_run(task: Task, race: Race) -> RaceRun:

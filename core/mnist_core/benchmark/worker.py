@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from types import TracebackType
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 from mnist_core.events import failure_sentence
@@ -141,12 +140,7 @@ class JobProcess(Generic[Answer]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._connection.close()
         self._process.kill()
         self._process.wait()

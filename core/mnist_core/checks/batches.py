@@ -5,17 +5,20 @@ only when its example is in the batch, by the learning rate times softmax minus 
 each time that it is there. Nothing of how batches are made is called here.
 """
 
+from collections.abc import Generator
+from contextlib import closing
 from functools import partial
 
 import numpy as np
 
 from mnist_core.backend.backend import Backend
 from mnist_core.checks.check import Check, CheckContext, Measurement
-from mnist_core.checks.references import Doubles, doubles, forward
+from mnist_core.checks.reference_network import Doubles, doubles, forward
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
+    Event,
     RunStopped,
     StopTraining,
     TrainingState,
@@ -40,19 +43,16 @@ Visits = dict[int, Doubles]
 def check_coverage(shuffle: bool, context: CheckContext) -> Measurement:
     """How often each epoch trains on each example."""
     visits = read_visits(_recipe(shuffle=shuffle), 2, context.backend)
-    figure, detail = 0.0, "Every example was trained on once."
-    for epoch, of_epoch in visits.items():
-        counts = of_epoch.sum(axis=0)
-        gaps = np.abs(counts - 1)
-        worst = int(gaps.argmax())
-        if not gaps[worst] <= figure:
-            figure = float(gaps[worst])
-            if figure > _TOLERANCE:
-                detail = (
-                    f"Epoch {epoch} trained on example {worst + 1} of {EXAMPLES} "
-                    f"{counts[worst]:.3g} times."
-                )
-    return Measurement(figure, _TOLERANCE, detail)
+    counts = np.array([of_epoch.sum(axis=0) for of_epoch in visits.values()])
+    gaps = np.abs(counts - 1)
+    row, example = np.unravel_index(gaps.argmax(), gaps.shape)
+    detail = "Every example was trained on once."
+    if gaps[row, example] > _TOLERANCE:
+        detail = (
+            f"Epoch {row + 1} trained on example {example + 1} of {EXAMPLES} "
+            f"{counts[row, example]:.3g} times."
+        )
+    return Measurement(float(gaps.max()), _TOLERANCE, detail)
 
 
 def check_file_order(context: CheckContext) -> Measurement:
@@ -126,21 +126,29 @@ def _train_batch(
     backend: Backend,
 ) -> tuple[TrainingState, int, TrainingState] | None:
     """One batch: the state before it, its epoch, and the state after it; None: no more of them."""
-    events = train(recipe, dataset, state, backend=backend, until_epoch=epochs)
-    try:
+    with closing(train(recipe, dataset, state, backend=backend, until_epoch=epochs)) as events:
         for event in events:
             if isinstance(event, EpochCompleted):
                 if event.epoch == epochs:
                     return None
                 state = event.state
             if isinstance(event, BatchCompleted):
-                end = events.throw(StopTraining())
-                if state is None or not isinstance(end, RunStopped):
-                    break
-                return state, event.epoch, end.state
-    finally:
-        events.close()
-    raise RuntimeError("Training did not stop when it was asked to.")
+                assert state is not None, "epoch 0 is told before any batch"
+                return state, event.epoch, stop(events)
+    raise RuntimeError("Training ended before its last epoch was complete.")
+
+
+def stop(events: Generator[Event, None, None]) -> TrainingState:
+    """Stop training; the state that it was stopped in.
+
+    Raises:
+        RuntimeError: it did not stop.
+    """
+    end = events.throw(StopTraining())
+    events.close()
+    if not isinstance(end, RunStopped):
+        raise RuntimeError("Training did not stop when it was asked to.")
+    return end.state
 
 
 def _recipe(*, shuffle: bool = True, seed: int = 0) -> Hyperparameters:

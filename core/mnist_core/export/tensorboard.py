@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from mnist_core.export import ExportError
-from mnist_core.export.history import History
+from mnist_core.export.curves import RunCurves
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RunRecord
 
@@ -19,7 +19,7 @@ _Point = tuple[float, int, Mapping[str, float | None]]
 """Seconds of training, update, and the metrics by tag."""
 
 
-def write_tensorboard(history: History, folder: Path) -> None:
+def write_tensorboard(curves: RunCurves, folder: Path) -> None:
     """Write `folder` whole, or leave what was there.
 
     Of each batch there are train/loss, train/accuracy and train/learning_rate, of about ten an
@@ -36,7 +36,7 @@ def write_tensorboard(history: History, folder: Path) -> None:
     part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
     part.mkdir(parents=True)
     try:
-        _write_events(history, part)
+        _write_events(curves, part)
         if earlier is None:
             part.replace(folder)
             return
@@ -63,28 +63,24 @@ def _earlier_export(folder: Path) -> list[Path] | None:
     return files
 
 
-def _write_events(history: History, folder: Path) -> None:
+def _write_events(curves: RunCurves, folder: Path) -> None:
     try:
         # Only here: it is an extra, and takes a quarter of a second.
-        from tensorboard.compat.proto.event_pb2 import (
-            Event,
-        )
+        from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.plugins.text.summary_v2 import text_pb
-        from tensorboard.summary.writer.event_file_writer import (
-            EventFileWriter,
-        )
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError as error:
         raise ExportError(
             "Exporting for TensorBoard needs its package: pip install 'mnist-tui[tensorboard]'"
         ) from error
 
-    started = history.record.started
+    started = curves.record.started
     writer: Any = EventFileWriter(str(folder), filename_suffix=_SUFFIX)
     try:
-        text = text_pb("run/text_summary", _about(history.record))
+        text = text_pb("run/text_summary", _about(curves.record))
         writer.add_event(Event(wall_time=started, step=0, summary=text))
-        for seconds, step, metrics in _points(history):
+        for seconds, step, metrics in _points(curves):
             values = [
                 Summary.Value(tag=tag, simple_value=value)
                 for tag, value in metrics.items()
@@ -99,9 +95,9 @@ def _write_events(history: History, folder: Path) -> None:
             os.fsync(file.fileno())
 
 
-def _points(history: History) -> Iterator[_Point]:
-    ends = history.epoch_ends
-    batches = {batch.step: batch for batch in history.batches}
+def _points(curves: RunCurves) -> Iterator[_Point]:
+    ends = curves.epoch_ends
+    batches = {batch.step: batch for batch in curves.batches}
     for step in sorted(batches.keys() | ends.keys()):
         if step in batches:
             batch = batches[step]

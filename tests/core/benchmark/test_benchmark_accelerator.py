@@ -197,6 +197,7 @@ def test_an_engine_without_its_accelerator_is_a_sentence(
 def test_the_clock_waits_for_the_device_at_both_ends(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from mnist_core.benchmark.engines import engine as loop
     from mnist_core.benchmark.engines import torch_engine
 
     done: list[str] = []
@@ -206,16 +207,16 @@ def test_the_clock_waits_for_the_device_at_both_ends(
         done.append("clock")
         return float(len(done))
 
-    monkeypatch.setattr(torch_engine, "time", SimpleNamespace(perf_counter=perf_counter))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=perf_counter))
     problem = Problem(make_hyperparameters({"hidden_sizes": "8", "batch_size": 32}), tiny)
     engine = torch_engine.TorchEngine(problem, 1)
-    train = engine._train
+    batches = engine._batches
 
-    def train_told(epoch: int) -> tuple[float, float]:
+    def batches_told(epoch: int) -> Iterator[tuple[int, float, int]]:
         done.append("train")
-        return train(epoch)
+        yield from batches(epoch)
 
-    monkeypatch.setattr(engine, "_train", train_told)
+    monkeypatch.setattr(engine, "_batches", batches_told)
 
     engine.train_epoch()
 

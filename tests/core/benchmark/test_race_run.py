@@ -9,8 +9,8 @@ from mnist_core.backend.backend import available_cores
 from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Lap, RaceProgress, RaceScore
-from mnist_core.benchmark.regression.regression import RegressionName, RegressionProblem
-from mnist_core.benchmark.regression.regression_task import RegressionJob, RegressionTask
+from mnist_core.benchmark.regression import RegressionName, RegressionProblem
+from mnist_core.benchmark.regression_task import RegressionJob, RegressionTask
 from mnist_core.benchmark.runner import (
     RaceCompleted,
     RaceEnded,

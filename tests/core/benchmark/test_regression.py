@@ -9,14 +9,14 @@ import pytest
 
 from helpers.python_process import run_python
 from mnist_core.benchmark.engines.engine_registry import is_importable
-from mnist_core.benchmark.evaluation_task import (
+from mnist_core.benchmark.network_task import (
     EVALUATION_TIMES,
     EvaluationTask,
     MemoryGrowth,
 )
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Lap, RaceScore
-from mnist_core.benchmark.regression.regression import (
+from mnist_core.benchmark.regression import (
     FORMS,
     Descent,
     NumpyRegression,
@@ -25,7 +25,7 @@ from mnist_core.benchmark.regression.regression import (
     metrics,
     relative_difference,
 )
-from mnist_core.benchmark.regression.regression_task import (
+from mnist_core.benchmark.regression_task import (
     RegressionTask,
     RegressionTrained,
     make_regression,
@@ -191,8 +191,8 @@ def test_forms_take_turns_in_processes_of_their_own() -> None:
 def test_only_the_fast_form_stays_on_one_core() -> None:
     cores = run_python(
         "import os\n"
-        "from mnist_core.benchmark.regression.regression import RegressionProblem\n"
-        "from mnist_core.benchmark.regression.regression_task import RegressionJob\n"
+        "from mnist_core.benchmark.regression import RegressionProblem\n"
+        "from mnist_core.benchmark.regression_task import RegressionJob\n"
         "problem = RegressionProblem('linear', examples=20, features=3, iterations=5)\n"
         "before = len(os.sched_getaffinity(0))\n"
         "RegressionJob('numpy-float32', problem, 1, 2).begin()\n"

@@ -14,7 +14,7 @@ import pytest
 from mnist_core.backend.backend import configure
 from mnist_core.backend.installation import BackendMissing
 from mnist_core.backend.mlx import mx
-from mnist_core.checks import trajectory
+from mnist_core.checks import CHECKS, run_checks, training_step, whole_runs
 from mnist_core.checks.check import (
     Check,
     CheckContext,
@@ -25,7 +25,6 @@ from mnist_core.checks.check import (
     largest_relative,
     run_check,
 )
-from mnist_core.checks.suite import CHECKS, run_checks
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import TrainingState
 from mnist_core.network.evaluation import evaluate
@@ -260,15 +259,13 @@ def test_orders_that_do_not_follow_seed_and_epoch_are_seen(
 def test_a_wrong_share_of_dropout_and_a_wrong_scale_are_seen(
     check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mnist_core.checks import steps
-
     honest = forward
 
     def drops_more(parameters: Any, inputs: Any, activation: Any, dropping: Any) -> mx.array:
         share, key = dropping
         return honest(parameters, inputs, activation, (share + 0.02, key))
 
-    monkeypatch.setattr(steps, "forward", drops_more)
+    monkeypatch.setattr(training_step, "forward", drops_more)
 
     assert check("Dropout keeps its share").status == "failed"
     assert check("Dropout scales what it keeps").status == "failed"
@@ -362,7 +359,7 @@ def test_a_run_that_leaves_the_path_of_numpy_names_where(
 def test_without_pytorch_nothing_is_said_of_it(
     check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trajectory, "find_spec", lambda _: None)
+    monkeypatch.setattr(whole_runs, "find_spec", lambda _: None)
     result = check("200 batches as in PyTorch")
 
     assert (result.status, result.passed, result.figure) == ("not run", None, None)

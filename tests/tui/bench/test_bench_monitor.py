@@ -3,16 +3,15 @@
 import asyncio
 import json
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from inspect import isawaitable
 
 import pytest
 
-from mnist_tui.bench import bench_monitor
+from mnist_tui.bench import monitor_report
 from mnist_tui.bench.app_processes import AppOnTerminal
-from mnist_tui.bench.bench_monitor import METRICS, summarize, table_lines
 from mnist_tui.bench.monitor import Monitored, MonitorValue, event_seconds, redraw_seconds
+from mnist_tui.bench.monitor_report import METRICS, summarize, table_lines
 from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal, TerminalText
 from mnist_tui.cli import run
 from mnist_tui.runtime.output import EXIT_FAILED, EXIT_USAGE
@@ -111,12 +110,8 @@ def test_a_run_that_cannot_be_timed_is_a_sentence(frames: list[str], sentence: s
 
 @pytest.fixture
 def measured_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Measure], None]:
-    # The command installs its own hooks; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-
     def use(measure: Measure) -> None:
-        monkeypatch.setattr(bench_monitor, "measure", measure)
+        monkeypatch.setattr(monitor_report, "measure", measure)
 
     return use
 

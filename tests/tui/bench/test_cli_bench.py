@@ -1,8 +1,6 @@
 """`mnist-tui bench`: flags, table and JSON; only one test lets an engine train."""
 
 import json
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +10,7 @@ import pytest
 
 from mnist_core.benchmark.engines.engine import EpochTrained
 from mnist_core.benchmark.engines.engine_registry import EngineName
-from mnist_core.benchmark.evaluation_task import LazilyTrained
-from mnist_core.benchmark.network_task import NetworkTask
+from mnist_core.benchmark.network_task import LazilyTrained, NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Race, RaceProgress, RaceScore
 from mnist_core.benchmark.runner import Task as RaceTask
@@ -55,13 +52,6 @@ def scripted_race(task: RaceTask, race: Race) -> Iterator[RaceProgress]:
                 test_accuracy=0.9 + round_ / 1000,
             )
             yield task.lap(engine, round_ + 1, trained)
-
-
-@pytest.fixture(autouse=True)
-def _hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The command installs its own; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
 @pytest.fixture
@@ -307,10 +297,11 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     flags = ["--data", "kmnist", "--epochs", "2", "--stock-batches", "9", "--threads", "3"]
     assert run(["bench", "--task", "mlp", *flags]) == 0
     (options,) = seen
-    assert (options.task, options.presets, options.rounds) == ("mlp", ("mlx-docs",), None)
+    given = options.flags
+    assert (given.task, options.presets, given.rounds) == ("mlp", ("mlx-docs",), None)
     assert options.engines[:3] == ("mlx", "mlx-stock", "numpy")
-    assert (options.data, options.epochs, options.stock_batches) == ("kmnist", 2, 9)
-    assert (options.threads, options.as_json) == (3, False)
+    assert (given.data, given.epochs, given.stock_batches) == ("kmnist", 2, 9)
+    assert (given.threads, given.json) == (3, False)
 
 
 @pytest.mark.parametrize(

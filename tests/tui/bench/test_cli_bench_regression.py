@@ -1,8 +1,6 @@
 """`mnist-tui bench --task linear` and `logistic`: tables and JSON of scripted races."""
 
 import json
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,18 +8,11 @@ import numpy as np
 import pytest
 
 from mnist_core.benchmark.race import EntrantReady, Race, RaceProgress
-from mnist_core.benchmark.regression.regression import FORMS
-from mnist_core.benchmark.regression.regression_task import RegressionTrained
+from mnist_core.benchmark.regression import FORMS
+from mnist_core.benchmark.regression_task import RegressionTrained
 from mnist_core.benchmark.runner import Task
 from mnist_core.benchmark.worker import EngineError
 from mnist_tui.cli import run
-
-
-@pytest.fixture(autouse=True)
-def _hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The command installs its own; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
 
 def scripted_regression(task: Task, race: Race) -> Iterator[RaceProgress]:

@@ -14,7 +14,7 @@ from helpers.scripted_races import RaceApp, RaceLab, ScriptedRaces, scored
 from mnist_core.benchmark.kept_race import kept_races
 from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.race import Race
-from mnist_core.benchmark.regression.regression_task import RegressionTask
+from mnist_core.benchmark.regression_task import RegressionTask
 from mnist_core.benchmark.worker import EngineError
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RaceState, StoreError

@@ -7,19 +7,21 @@ from contextlib import closing, contextmanager
 from typing import Any, TextIO
 
 from mnist_core.backend.backend import available_cores
-from mnist_core.benchmark.evaluation_task import EvaluationTask
-from mnist_core.benchmark.network_task import NetworkTask
+from mnist_core.benchmark.engines.engine_registry import ITERATIONS_PER_CALL
+from mnist_core.benchmark.network_task import EVALUATION_TIMES, EvaluationTask, NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Lap, RaceScore
-from mnist_core.benchmark.regression.regression import FORMS, RegressionProblem
-from mnist_core.benchmark.regression.regression_task import RegressionTask
+from mnist_core.benchmark.regression import FORMS, RegressionProblem
+from mnist_core.benchmark.regression_task import RegressionTask
 from mnist_core.benchmark.runner import run_race
 from mnist_core.benchmark.worker import EngineError
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loader import DatasetFailed, DatasetLoader
 from mnist_core.data.registry import default_cache_folder
 from mnist_core.recipe.presets import presets
+from mnist_tui.bench.app_processes import TrainingFailedError
 from mnist_tui.bench.bench_flags import BenchOptions
+from mnist_tui.bench.pseudo_terminal import NotShownError
 from mnist_tui.bench.race_reports import EvaluationReport, NetworkReport, RaceReport
 from mnist_tui.bench.regression_report import RegressionReport
 from mnist_tui.commands.data import wait_for_dataset
@@ -44,25 +46,23 @@ EVALUATION_EPOCHS = 2
 def run_benchmark(options: BenchOptions) -> int:
     """Measure what `options` ask for; the exit code.
 
-    Tables go to stdout, or with `as_json` an object for each measurement and one for each race;
+    Tables go to stdout, or with --json an object for each measurement and one for each race;
     everything else goes to stderr.
-
-    Raises:
-        UsageError: the task cannot use an option.
     """
-    if options.task == "monitor":
-        from mnist_tui.bench.bench_monitor import bench_monitor
-
-        return bench_monitor(options)
     write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
-    printer = _JsonLines(write) if options.as_json else _Tables(write)
     with stop_signals():
         try:
+            if options.flags.task == "monitor":
+                from mnist_tui.bench.monitor_report import report_monitor
+
+                report_monitor(options, write, write_error)
+                return EXIT_DONE
             dataset = None
-            if options.task in ("mlp", "evaluations"):
+            if options.flags.task in ("mlp", "evaluations"):
                 dataset = _load_dataset(options, write_error)
                 if dataset is None:
                     return EXIT_FAILED
+            printer = _Printer(write, as_json=options.flags.json)
             for report in _reports(options, dataset):
                 _measure(report, printer)
         except KeyboardInterrupt:
@@ -71,12 +71,15 @@ def run_benchmark(options: BenchOptions) -> int:
         except EngineError as error:
             write_error(f"{visible(str(error))} {write_log(options.log_file, error.details)}")
             return EXIT_FAILED
+        except (NotShownError, TrainingFailedError) as error:
+            write_error(f"The benchmark could not go on. {visible(str(error))}")
+            return EXIT_FAILED
     return EXIT_DONE
 
 
 def _load_dataset(options: BenchOptions, write_error: WriteLine) -> Dataset | None:
     """The data set to train on; None when there is none, which is said then."""
-    loader = DatasetLoader(options.data, default_cache_folder())
+    loader = DatasetLoader(options.flags.data, default_cache_folder())
     try:
         answer = wait_for_dataset(loader, sys.stderr)
     finally:
@@ -92,37 +95,39 @@ def _load_dataset(options: BenchOptions, write_error: WriteLine) -> Dataset | No
 
 def _reports(options: BenchOptions, dataset: Dataset | None) -> Iterator[RaceReport]:
     """The race of each recipe, or of the regression; `dataset` is what networks train on."""
-    rounds, threads = options.rounds or ROUNDS, options.threads or available_cores()
-    if options.task == "linear" or options.task == "logistic":
+    flags = options.flags
+    rounds, threads = flags.rounds or ROUNDS, flags.threads or available_cores()
+    if flags.task == "linear" or flags.task == "logistic":
         forms = tuple(
             name
             for engine in options.engines
             for name, form in FORMS.items()
             if form.engine == engine
         )
-        problem = RegressionProblem(options.task)
-        yield RegressionReport(
-            RegressionTask(problem, threads, options.iterations_per_call), forms, rounds
-        )
+        per_call = flags.iterations_per_call or ITERATIONS_PER_CALL
+        regression = RegressionTask(RegressionProblem(flags.task), threads, per_call)
+        yield RegressionReport(regression, forms, rounds)
         return
     assert dataset is not None, "a network is trained on data"
     for recipe in options.presets:
-        network = Problem(presets()[recipe].hyperparameters, dataset)
-        if options.task == "mlp":
-            task = NetworkTask(recipe, network, threads, options.epochs or 1, options.stock_batches)
+        problem = Problem(presets()[recipe].hyperparameters, dataset)
+        if flags.task == "mlp":
+            task = NetworkTask(recipe, problem, threads, flags.epochs or 1, flags.stock_batches)
             yield NetworkReport(task, options.engines, rounds)
         else:
-            epochs = options.epochs or EVALUATION_EPOCHS
-            yield EvaluationReport(EvaluationTask(recipe, network, threads, epochs), rounds)
+            epochs = flags.epochs or EVALUATION_EPOCHS
+            evaluations = EvaluationTask(recipe, problem, threads, epochs)
+            yield EvaluationReport(evaluations, EVALUATION_TIMES, rounds)
 
 
-def _measure(report: RaceReport, printer: "_Tables | _JsonLines") -> None:
-    score = RaceScore(report.race)
-    laps = len(score.race.entrants) * score.race.rounds * report.task.laps_per_turn
+def _measure(report: RaceReport, printer: "_Printer") -> None:
+    race = report.race
+    score = RaceScore(race)
+    laps = len(race.entrants) * race.rounds * report.task.laps_per_turn
     printer.begin(report)
     with (
-        _progress(report.name, laps, sys.stderr) as advance,
-        closing(run_race(report.task, report.race)) as events,
+        _progress(race.recipe or race.task, laps, sys.stderr) as advance,
+        closing(run_race(report.task, race)) as events,
     ):
         for event in events:
             score.apply(event)
@@ -135,57 +140,44 @@ def _measure(report: RaceReport, printer: "_Tables | _JsonLines") -> None:
     printer.end(report, score)
 
 
-class _Tables:
-    """Says once what is compared, then draws a table for each race."""
+class _Printer:
+    """A table for each race, before them once what is compared; or an object a line."""
 
-    def __init__(self, write: WriteLine) -> None:
+    def __init__(self, write: WriteLine, *, as_json: bool) -> None:
         self._write = write
+        self._as_json = as_json
         self._begun = False
         self._ready: set[str] = set()
 
     def begin(self, report: RaceReport) -> None:
-        if not self._begun:
-            self._write_all(report.heading())
-            self._begun = True
+        if not self._as_json and not self._begun:
+            self._write_lines(report.heading())
+        self._begun = True
 
     def ready(self, report: RaceReport, event: EntrantReady) -> None:
-        if event.entrant not in self._ready:
-            self._write_all(report.ready_lines(event))
-            self._ready.add(event.entrant)
+        if self._as_json:
+            self._write_object(report.ready_json(event))
+        elif event.entrant not in self._ready:
+            self._write_lines(report.ready_lines(event))
+        self._ready.add(event.entrant)
 
     def lap(self, report: RaceReport, lap: Lap, score: RaceScore) -> None:
-        pass
+        if self._as_json:
+            self._write_object(report.lap_json(lap, score))
 
     def end(self, report: RaceReport, score: RaceScore) -> None:
-        self._write_all(report.table(score))
+        if self._as_json:
+            self._write_object(report.score_json(score))
+        else:
+            self._write_lines(report.table(score))
 
-    def _write_all(self, lines: list[str]) -> None:
+    def _write_lines(self, lines: list[str]) -> None:
         for line in lines:
             self._write(line)
 
-
-class _JsonLines:
-    """An object a line."""
-
-    def __init__(self, write: WriteLine) -> None:
-        self._write = write
-
-    def begin(self, report: RaceReport) -> None:
-        pass
-
-    def ready(self, report: RaceReport, event: EntrantReady) -> None:
-        values = report.ready_json(event)
-        if values:
-            self._write_object(values)
-
-    def lap(self, report: RaceReport, lap: Lap, score: RaceScore) -> None:
-        self._write_object(report.lap_json(lap, score))
-
-    def end(self, report: RaceReport, score: RaceScore) -> None:
-        self._write_object(report.score_json(score))
-
     def _write_object(self, values: dict[str, Any]) -> None:
-        self._write(json.dumps(values, allow_nan=False))
+        if values:
+            self._write(json.dumps(values, allow_nan=False))
 
 
 @contextmanager

@@ -16,12 +16,12 @@ from mnist_core.benchmark.engines.engine_registry import (
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.commands.flags import (
     MACHINE,
-    OUTPUT,
     Data,
     Home,
     UsageError,
     data_source,
     home_folder,
+    switch,
 )
 from mnist_tui.runtime.log import log_path
 
@@ -41,7 +41,20 @@ _TAKEN: Mapping[Task, frozenset[str]] = {
 _MLP_ONLY: frozenset[EngineName] = frozenset({"torch-gpu"})
 """Engines in which no regression is written."""
 
-_AT_LEAST_ONE = validators.Number(gte=1)
+
+def _names(text: str, default: str) -> Parameter:
+    """A flag that takes names, more than once or with commas between."""
+    return Parameter(group=BENCHMARK, metavar="NAMES", negative="", help=text, show_default=default)
+
+
+def _number(
+    text: str, default: str, most: int | None = None, group: Group = BENCHMARK
+) -> Parameter:
+    """A flag that takes a number from 1 on."""
+    at_least_one = validators.Number(gte=1, lte=most)
+    return Parameter(
+        group=group, metavar="N", validator=at_least_one, help=text, show_default=default
+    )
 
 
 @Parameter(name="*")
@@ -61,114 +74,62 @@ class BenchFlags:
     ] = "mlp"
     preset: Annotated[
         list[str] | None,
-        Parameter(
-            group=BENCHMARK,
-            metavar="NAMES",
-            negative="",
-            help=f"Recipes to train, with commas between: {', '.join(presets())}.",
-            show_default=DEFAULT_PRESET,
-        ),
+        _names(f"Recipes to train, with commas between: {', '.join(presets())}.", DEFAULT_PRESET),
     ] = None
     engine: Annotated[
         list[str] | None,
-        Parameter(
-            group=BENCHMARK,
-            metavar="NAMES",
-            negative="",
-            help=f"Engines to compare, with commas between: {', '.join(ENGINES)}. Times are also "
+        _names(
+            f"Engines to compare, with commas between: {', '.join(ENGINES)}. Times are also "
             "given as multiples of the first one's. mlx-stock is the published MLX loop on the "
             "BLAS that MLX brings; torch-gpu is PyTorch on CUDA or Apple's Metal, and does mlp "
             "only.",
-            show_default="all that are there",
+            "all that are there",
         ),
     ] = None
-    rounds: Annotated[
-        int | None,
-        Parameter(
-            group=BENCHMARK,
-            metavar="N",
-            validator=_AT_LEAST_ONE,
-            help="How often each is measured.",
-            show_default="as the task needs",
-        ),
-    ] = None
-    epochs: Annotated[
-        int | None,
-        Parameter(
-            group=BENCHMARK,
-            metavar="N",
-            validator=_AT_LEAST_ONE,
-            help="Epochs in a round.",
-            show_default="1, or 2 for evaluations",
-        ),
-    ] = None
+    rounds: Annotated[int | None, _number("How often each is measured.", "as the task needs")] = (
+        None
+    )
+    epochs: Annotated[int | None, _number("Epochs in a round.", "1, or 2 for evaluations")] = None
     iterations_per_call: Annotated[
         int | None,
-        Parameter(
-            group=BENCHMARK,
-            metavar="N",
-            validator=validators.Number(gte=1, lte=1000),
-            help="How many iterations of a regression mlx-fast compiles into one call.",
-            show_default=str(ITERATIONS_PER_CALL),
+        _number(
+            "How many iterations of a regression mlx-fast compiles into one call.",
+            str(ITERATIONS_PER_CALL),
+            most=1000,
         ),
     ] = None
     stock_batches: Annotated[
         int | None,
-        Parameter(
-            group=BENCHMARK,
-            metavar="N",
-            validator=_AT_LEAST_ONE,
-            help="Train only the first N batches of each epoch with mlx-stock, which can take a "
+        _number(
+            "Train only the first N batches of each epoch with mlx-stock, which can take a "
             "minute for one, and scale its time up. The result says so.",
-            show_default="all",
+            "all",
         ),
     ] = None
     data: Data = None
     threads: Annotated[
         int | None,
-        Parameter(
+        _number(
+            "CPU threads for the matrix products of every engine.",
+            "all cores",
+            most=1024,
             group=MACHINE,
-            metavar="N",
-            validator=validators.Number(gte=1, lte=1024),
-            help="CPU threads for the matrix products of every engine.",
-            show_default="all cores",
         ),
     ] = None
     home: Home = None
     json: Annotated[
-        bool,
-        Parameter(
-            group=OUTPUT,
-            negative="",
-            help="Write one JSON object a line: each measurement, then a summary.",
-            show_default=False,
-        ),
+        bool, switch("Write one JSON object a line: each measurement, then a summary.")
     ] = False
 
 
 @dataclass(frozen=True, slots=True)
 class BenchOptions:
-    """The flags, checked; each task takes what it can use."""
+    """The flags, checked together, and what those that need it ask for."""
 
-    task: Task
+    flags: BenchFlags
     presets: tuple[str, ...]
     engines: tuple[EngineName, ...]
     """In the order of their turns; none for a task that takes none."""
-    data: str | None
-    """A name or a folder, as typed; None when nothing was asked for."""
-    rounds: int | None
-    """How often each is measured; None for the task's own number."""
-    epochs: int | None
-    """Epochs in a round; None for the task's own number."""
-    stock_batches: int | None
-    """How many batches of each epoch mlx-stock trains; None for all."""
-    iterations_per_call: int
-    """Of a regression, that mlx-fast compiles into one call."""
-    threads: int | None
-    """CPU threads of the matrix products; None for all cores."""
-    as_json: bool
-    home: Path | None
-    """The folder that was asked for; None for the platform's."""
     log_file: Path
 
 
@@ -180,21 +141,11 @@ def bench_options(flags: BenchFlags) -> BenchOptions:
             the task would ignore, as a sentence.
     """
     _refuse_ignored(flags)
-    home = home_folder(flags.home)
-    return BenchOptions(
-        task=flags.task,
-        presets=_presets(flags.preset),
-        engines=_engines(flags.engine, flags.task),
-        data=data_source(flags.data),
-        rounds=flags.rounds,
-        epochs=flags.epochs,
-        stock_batches=flags.stock_batches,
-        iterations_per_call=flags.iterations_per_call or ITERATIONS_PER_CALL,
-        threads=flags.threads,
-        as_json=flags.json,
-        home=home,
-        log_file=log_path(home),
-    )
+    recipes, engines = _presets(flags.preset), _engines(flags.engine, flags.task)
+    data_source(flags.data)
+    if flags.task == "monitor" and len(recipes) > 1:
+        raise UsageError("--task monitor watches one recipe; give one --preset.")
+    return BenchOptions(flags, recipes, engines, log_path(home_folder(flags.home)))
 
 
 def _refuse_ignored(flags: BenchFlags) -> None:

@@ -54,7 +54,7 @@ class MonitorValue:
     round: int
     """From 1."""
     metric: str
-    """The name of one of `mnist_tui.bench.bench_monitor.METRICS`."""
+    """The name of one of `mnist_tui.bench.monitor_report.METRICS`."""
     value: float
     """In seconds, bytes, steps per second, or as a ratio."""
 

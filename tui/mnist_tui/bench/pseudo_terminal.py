@@ -15,7 +15,6 @@ import termios
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Self
 
 # Escape sequences as ECMA-48 builds them, and the strings that DCS, SOS, OSC, PM and APC begin.
@@ -105,12 +104,7 @@ class PseudoTerminal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -156,8 +150,7 @@ class PseudoTerminal:
     def ends_within(self, seconds: float) -> bool:
         """Take in what is written until the program has ended; False: it has not by then."""
         deadline = time.perf_counter() + seconds
-        while self._read(deadline):
-            pass
+        self.read_for(seconds)
         try:
             self._process.wait(max(0.0, deadline - time.perf_counter()))
         except subprocess.TimeoutExpired:

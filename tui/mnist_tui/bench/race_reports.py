@@ -7,12 +7,12 @@ from typing import Any
 
 from mnist_core.benchmark.engines.engine import EpochTrained
 from mnist_core.benchmark.engines.engine_registry import published_seconds
-from mnist_core.benchmark.evaluation_task import (
+from mnist_core.benchmark.network_task import (
     EVALUATION_TIMES,
     EvaluationTask,
     EvaluationTime,
+    NetworkTask,
 )
-from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import (
     EntrantReady,
@@ -41,11 +41,9 @@ _EPOCH_COLUMNS = 11
 class RaceReport(ABC):
     """What `mnist-tui bench` tells of a race."""
 
-    def __init__(self, name: str, task: Task, race: Race) -> None:
-        """`name` stands beside the progress bar."""
-        self.name = name
+    def __init__(self, task: Task, entrants: tuple[str, ...], rounds: int) -> None:
         self.task = task
-        self.race = race
+        self.race = task.race(entrants, rounds)
 
     @abstractmethod
     def heading(self) -> list[str]:
@@ -75,14 +73,11 @@ class RaceReport(ABC):
 class NetworkReport(RaceReport):
     """Of engines that train the same recipe on the same data; the first one is the baseline."""
 
-    def __init__(self, task: NetworkTask, engines: tuple[str, ...], rounds: int) -> None:
-        super().__init__(task.recipe, task, task.race(engines, rounds))
-        self._epochs = task.epochs
-        self._problem = task.problem
+    task: NetworkTask
 
     def heading(self) -> list[str]:
         race = self.race
-        rounds = f"{count(race.rounds, 'round')} of {count(self._epochs, 'epoch')}"
+        rounds = f"{count(race.rounds, 'round')} of {count(self.task.epochs, 'epoch')}"
         return [
             f"{_dataset(race)}, {count(race.test_examples, 'test example')}",
             f"{rounds}, the engines in turn; {count(race.threads, 'thread')}; "
@@ -95,7 +90,7 @@ class NetworkReport(RaceReport):
     def table(self, score: RaceScore) -> list[str]:
         return [
             "",
-            _recipe(self.race, self._problem),
+            _recipe(self.race, self.task.problem),
             "",
             *self._times(score),
             *self._notes(score),
@@ -202,7 +197,7 @@ class NetworkReport(RaceReport):
     def score_json(self, score: RaceScore) -> dict[str, Any]:
         """`ratio` is an engine's time over that of the baseline."""
         return {
-            **_network_json(self.race, self._epochs),
+            **_network_json(self.race, self.task.epochs),
             "baseline": self.race.baseline,
             "engines": [
                 {
@@ -230,10 +225,7 @@ _WHEN: dict[EvaluationTime, str] = {
 class EvaluationReport(RaceReport):
     """Of how often to evaluate; all of it stands at the table, since each is of one recipe."""
 
-    def __init__(self, task: EvaluationTask, rounds: int) -> None:
-        super().__init__(task.recipe, task, task.race(EVALUATION_TIMES, rounds))
-        self._epochs = task.epochs
-        self._problem = task.problem
+    task: EvaluationTask
 
     def heading(self) -> list[str]:
         return []
@@ -243,11 +235,11 @@ class EvaluationReport(RaceReport):
 
     def table(self, score: RaceScore) -> list[str]:
         race = self.race
-        batches = -(-race.train_examples // self._problem.hyperparameters.batch_size)
+        batches = -(-race.train_examples // self.task.problem.hyperparameters.batch_size)
+        rounds = f"{count(race.rounds, 'round')} of {count(self.task.epochs, 'epoch')}"
         return [
-            f"{_dataset(race)}; {count(race.rounds, 'round')} of {count(self._epochs, 'epoch')}, "
-            "each in a process of its own",
-            _recipe(race, self._problem),
+            f"{_dataset(race)}; {rounds}, each in a process of its own",
+            _recipe(race, self.task.problem),
             visible(score.descriptions[race.entrants[-1]]),
             "",
             *columns_in_lines(
@@ -280,14 +272,14 @@ class EvaluationReport(RaceReport):
             "schedule": lap.entrant,
             "description": score.descriptions[lap.entrant],
             "round": lap.round,
-            "epochs": self._epochs,
+            "epochs": self.task.epochs,
             **asdict(lap.metrics),
         }
 
     def score_json(self, score: RaceScore) -> dict[str, Any]:
         """`seconds` of an epoch, memory in bytes."""
         return {
-            **_network_json(self.race, self._epochs),
+            **_network_json(self.race, self.task.epochs),
             "schedules": [
                 {
                     "schedule": lap.entrant,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mnist_core.benchmark.race import EntrantReady, Lap, Quartiles, RaceScore
-from mnist_core.benchmark.regression.regression import FORMS, RegressionMetrics, metrics
-from mnist_core.benchmark.regression.regression_task import (
+from mnist_core.benchmark.regression import FORMS, RegressionMetrics, metrics
+from mnist_core.benchmark.regression_task import (
     RegressionTask,
     RegressionTrained,
     references,
@@ -35,13 +35,10 @@ from mnist_tui.text.visible_text import visible
 class RegressionReport(RaceReport):
     """Of forms of a regression, each compared with the `references`."""
 
-    def __init__(self, task: RegressionTask, forms: tuple[str, ...], rounds: int) -> None:
-        super().__init__(task.problem.task, task, task.race(forms, rounds))
-        self._problem = task.problem
-        self._iterations_per_call = task.iterations_per_call
+    task: RegressionTask
 
     def heading(self) -> list[str]:
-        problem, race = self._problem, self.race
+        problem, race = self.task.problem, self.race
         if problem.task == "linear":
             what = f"targets Xw + {problem.noise:g} noise, half the mean squared error"
             until = count(problem.iterations, "iteration")
@@ -57,7 +54,7 @@ class RegressionReport(RaceReport):
             "full-batch gradient descent from zeros, learning rate "
             f"{problem.learning_rate:g}, {until}",
             f"{count(race.rounds, 'round')}, the forms in turn; {count(race.threads, 'thread')}; "
-            f"mlx-fast does {count(self._iterations_per_call, 'iteration')} a call",
+            f"mlx-fast does {count(self.task.iterations_per_call, 'iteration')} a call",
         ]
 
     def ready_lines(self, event: EntrantReady) -> list[str]:
@@ -87,7 +84,7 @@ class RegressionReport(RaceReport):
 
     def _results(self, score: RaceScore) -> list[Column]:
         ends: list[RegressionTrained] = [lap.metrics for lap in last_laps(score)]
-        if self._problem.task == "linear":
+        if self.task.problem.task == "linear":
             initial = f"{self._initial.test_error:.1f}"
             return [
                 column("iterations", [count(end.iterations) for end in ends]),
@@ -108,13 +105,13 @@ class RegressionReport(RaceReport):
 
     def _stopped(self, end: RegressionTrained) -> bool:
         accuracy = end.train_accuracy
-        right = 0 if accuracy is None else round(accuracy * self._problem.examples)
-        return right >= self._problem.needed_right
+        right = 0 if accuracy is None else round(accuracy * self.task.problem.examples)
+        return right >= self.task.problem.needed_right
 
     @property
     def _initial(self) -> RegressionMetrics:
         """Those of the weights that every form starts from."""
-        return metrics(self._problem, np.zeros(self._problem.features))
+        return metrics(self.task.problem, np.zeros(self.task.problem.features))
 
     def _verdicts(self, score: RaceScore, compared: Sequence[str]) -> list[str]:
         """Who wins; nobody does where the quartiles of the ratio hold 1 between them."""
@@ -136,7 +133,7 @@ class RegressionReport(RaceReport):
             if lap.metrics.gradient_difference is not None
         ]
         notes = ["Medians; x is the rate over that of NumPy in the same round."]
-        if self._problem.task == "linear":
+        if self.task.problem.task == "linear":
             notes.append("Test error: mean squared error against test targets without noise.")
         if differences:
             notes.append(
@@ -148,7 +145,7 @@ class RegressionReport(RaceReport):
     def ready_json(self, event: EntrantReady) -> dict[str, Any]:
         return {
             "event": "engine_described",
-            "task": self._problem.task,
+            "task": self.task.problem.task,
             "engine": FORMS[event.entrant].engine,
             "form": event.entrant,
             "description": event.description,
@@ -158,7 +155,7 @@ class RegressionReport(RaceReport):
         """`seconds` are those of all `trainings` together."""
         return {
             "event": "regression_measured",
-            "task": self._problem.task,
+            "task": self.task.problem.task,
             "engine": FORMS[lap.entrant].engine,
             "form": lap.entrant,
             "round": lap.round,
@@ -170,10 +167,10 @@ class RegressionReport(RaceReport):
         """`ratios` are a form's rate over that of each reference."""
         return {
             "event": "race_completed",
-            **asdict(self._problem),
+            **asdict(self.task.problem),
             "threads": self.race.threads,
             "rounds": self.race.rounds,
-            "iterations_per_call": self._iterations_per_call,
+            "iterations_per_call": self.task.iterations_per_call,
             "initial": asdict(self._initial),
             "forms": [self._form_json(lap, score) for lap in last_laps(score)],
         }
@@ -187,7 +184,7 @@ class RegressionReport(RaceReport):
             "iterations_per_second": quartiles_json(score.pace(name)),
             "published": published_pace(self.race, name),
             "ratios": {other: asdict(ratio) for other, ratio in ratios.items() if ratio},
-            "stopped": self._stopped(lap.metrics) if self._problem.task == "logistic" else None,
+            "stopped": self._stopped(lap.metrics) if self.task.problem.task == "logistic" else None,
             **json_values({key: end[key] for key in end if key not in ("seconds", "trainings")}),
         }
 

@@ -94,7 +94,7 @@ def _check(
     os.environ["MLX_ENABLE_TF32"] = "0"
     backend = configure(flags.device, flags.threads)
     # This imports MLX: only once it is known to work.
-    from mnist_core.checks.suite import run_checks
+    from mnist_core.checks import run_checks
 
     write = line_writer(sys.stdout)
     if not as_json:

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from mnist_core.benchmark.engines.engine_registry import ENGINES, EngineName, is_importable
 from mnist_core.benchmark.race import TaskName
-from mnist_core.benchmark.regression.regression import FORMS
+from mnist_core.benchmark.regression import FORMS
 from mnist_tui.charts.plot import LineStyle
 from mnist_tui.lab.marks import Look
 

@@ -13,8 +13,8 @@ from mnist_core.benchmark.kept_race import KeptRace, kept_races, race_record
 from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import RaceScore, TaskName
-from mnist_core.benchmark.regression.regression import RegressionProblem
-from mnist_core.benchmark.regression.regression_task import RegressionTask
+from mnist_core.benchmark.regression import RegressionProblem
+from mnist_core.benchmark.regression_task import RegressionTask
 from mnist_core.benchmark.runner import (
     RaceCompleted,
     RaceEnded,

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from mnist_core.benchmark.engines.engine_registry import published_seconds
 from mnist_core.benchmark.race import Quartiles, Race, RaceScore, TaskName
-from mnist_core.benchmark.regression.regression import FORMS
+from mnist_core.benchmark.regression import FORMS
 from mnist_core.data.dataset import Dataset
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible

@@ -5,17 +5,15 @@ code. Arrays keep the dtype of the parameters they were made from, so float64 on
 that central differences can confirm.
 """
 
-import time
 from collections.abc import Iterator, Sequence
-from itertools import count, islice
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.benchmark.engines.engine import WARM_UP_BATCHES, EpochTrained, thread_count
+from mnist_core.benchmark.engines.engine import LoopEngine, thread_count
 from mnist_core.benchmark.problem import Problem
-from mnist_core.network.evaluation import evaluate
+from mnist_core.network.evaluation import pixel_scaling
 
 Floats = NDArray[np.floating[Any]]
 
@@ -187,61 +185,29 @@ def numpy_description() -> str:
     return f"NumPy {np.__version__}, {blas['name']} {blas['version']}"
 
 
-class NumpyEngine:
+class NumpyEngine(LoopEngine):
     """Trains a problem with `NumpyNetwork` and `Sgd` in float32."""
 
     def __init__(self, problem: Problem, threads: int) -> None:
         """`threads` is only told on: NumPy's BLAS takes it from the environment as it loads."""
-        self._problem = problem
+        super().__init__(problem)
         self._threads = threads
         train = problem.split.train
         self._images = train.images.reshape(len(train), -1)
         self._labels = train.labels.astype(np.int64)
-        self._epoch = 0
         self._start()
 
     @property
     def description(self) -> str:
         return f"{numpy_description()}, {thread_count(self._threads)}"
 
-    def warm_up(self) -> None:
-        for _ in islice(self._train(1), WARM_UP_BATCHES):
-            pass
-        self._start()
-
-    def train_epoch(self) -> EpochTrained:
-        self._epoch += 1
-        examples, loss_sum, right = 0, 0.0, 0
-        began = time.perf_counter()
-        for batch, loss, correct in self._train(self._epoch):
-            examples += batch
-            loss_sum += loss * batch
-            right += correct
-        seconds = time.perf_counter() - began
-        test = self._problem.split.test
-        logits = self._network.logits(self._problem.inputs(test.images))
-        evaluation = evaluate(logits, test.labels)
-        return EpochTrained(
-            epoch=self._epoch,
-            examples=examples,
-            seconds=seconds,
-            train_loss=loss_sum / examples,
-            train_accuracy=right / examples,
-            test_loss=evaluation.loss,
-            test_accuracy=evaluation.accuracy,
-        )
-
-    def batch_losses(self) -> Iterator[float]:
-        """Train from the start, batch after batch without end, telling the mean loss of each."""
-        self._start()
-        for epoch in count(1):
-            for _, loss, _ in self._train(epoch):
-                yield loss
-
     @property
     def parameters(self) -> list[Floats]:
-        """Weight (inputs, outputs) and bias (outputs,) of each layer as they are now; views."""
+        """Views of them."""
         return self._network.parameters
+
+    def _logits(self, inputs: Floats) -> Floats:
+        return self._network.logits(inputs)
 
     def _start(self) -> None:
         recipe = self._problem.hyperparameters
@@ -253,10 +219,9 @@ class NumpyEngine:
         self._pixels = np.empty((size, self._images.shape[1]), np.uint8)
         self._inputs = np.empty(self._pixels.shape, np.float32)
 
-    def _train(self, epoch: int) -> Iterator[tuple[int, float, int]]:
-        """Train on each batch of an epoch; how many examples, their mean loss, how many right."""
+    def _batches(self, epoch: int) -> Iterator[tuple[int, float, int]]:
         network = self._network
-        shift, divisor = self._problem.pixel_scaling
+        shift, divisor = pixel_scaling(self._problem.hyperparameters, self._problem.dataset)
         for rows in self._problem.batches(epoch):
             pixels, inputs = self._pixels[: len(rows)], self._inputs[: len(rows)]
             # The rows are in bounds; "clip" spares NumPy the check and a copy.

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from mnist_core.benchmark.engines.engine import thread_count
-from mnist_core.benchmark.regression.regression import (
+from mnist_core.benchmark.regression import (
     Descent,
     NumpyRegression,
     RegressionProblem,

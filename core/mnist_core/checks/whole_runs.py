@@ -1,29 +1,33 @@
-"""Runs that went through the store: one that was resumed, and the exported weights of another."""
+"""Whole runs: one that was resumed, the exported weights of one, and two beside other libraries."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mnist_core.benchmark.engines.engine import LoopEngine
+from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
+from mnist_core.benchmark.problem import Problem
+from mnist_core.checks.batches import stop
 from mnist_core.checks.check import (
     Check,
     CheckContext,
     Measurement,
+    NotRun,
     largest_absolute,
     parameter_names,
 )
-from mnist_core.checks.references import Doubles, forward, losses
+from mnist_core.checks.reference_network import forward, losses
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
     Event,
     RunCompleted,
-    StopTraining,
     TrainingState,
 )
 from mnist_core.export.export import export_run
@@ -50,13 +54,12 @@ def check_resume(context: CheckContext) -> Measurement:
     *_, end = train(_RECIPE, dataset, backend=context.backend)
     whole = _state(end)
     resumed = _stop_and_resume(context, dataset)
+    found, expected = (
+        [*state.parameters, *(state.optimizer_state or ())] for state in (resumed, whole)
+    )
     names = parameter_names(len(whole.parameters))
-    found, expected = [*resumed.parameters], [*whole.parameters]
-    for state, arrays in ((resumed, found), (whole, expected)):
-        arrays += state.optimizer_state or ()
     names += [f"array {k + 1} of the optimizer" for k in range(len(expected) - len(names))]
-    difference = largest_absolute(found, expected, names)
-    return difference.within(0.0)
+    return largest_absolute(found, expected, names).within(0.0)
 
 
 def _stop_and_resume(context: CheckContext, dataset: Dataset) -> TrainingState:
@@ -71,8 +74,7 @@ def _stop_and_resume(context: CheckContext, dataset: Dataset) -> TrainingState:
         )
         for event in events:
             if isinstance(event, BatchCompleted) and event.step == stop_after:
-                events.throw(StopTraining())
-                events.close()
+                stop(events)
         point = store.resume_point(recorder.run_id)
         if point.state is None or point.state.step != stop_after:
             why = recorder.problem or point.notice
@@ -102,7 +104,12 @@ def check_recount(context: CheckContext) -> Measurement:
     reported, path = _train_and_export(context)
     from safetensors.numpy import load_file
 
-    parameters = _parameters(load_file(path))
+    arrays = load_file(path)
+    parameters = [
+        arrays[f"layers.{layer}.{kind}"].T.astype(np.float64)
+        for layer in range(len(arrays) // 2)
+        for kind in ("weight", "bias")
+    ]
     test = context.dataset.test
     inputs = test.images.reshape(len(test), -1) / 255
     logits = forward(parameters, inputs, "relu")
@@ -145,13 +152,73 @@ def _train_and_export(context: CheckContext) -> tuple[EpochCompleted, Path]:
     return reported[-1], path
 
 
-def _parameters(arrays: Mapping[str, NDArray[Any]]) -> list[Doubles]:
-    """Weight (inputs, outputs) and bias (outputs,) of each layer in turn, from an export."""
-    parameters: list[Doubles] = []
-    for layer in range(len(arrays) // 2):
-        parameters.append(arrays[f"layers.{layer}.weight"].T.astype(np.float64))
-        parameters.append(arrays[f"layers.{layer}.bias"].astype(np.float64))
-    return parameters
+_BATCHES = 200
+_PATH_TOLERANCE = 1e-4
+_WITHOUT_END = 100_000
+"""An epoch that these batches do not reach, however few make one."""
+
+
+def check_against_numpy(context: CheckContext) -> Measurement:
+    """Our losses against those of the hand-written network in float32 NumPy."""
+    return _compare(context, NumpyEngine)
+
+
+def check_against_torch(context: CheckContext) -> Measurement | NotRun:
+    """Our losses against those of PyTorch's autograd on the CPU."""
+    if find_spec("torch") is None:
+        return NotRun("PyTorch is not installed, so this was not compared.")
+    try:
+        from mnist_core.benchmark.engines.torch_engine import TorchEngine
+    except ImportError as error:
+        return NotRun(f"PyTorch cannot be imported, so this was not compared: {error}.")
+    return _compare(context, TorchEngine)
+
+
+def _compare(
+    context: CheckContext, make_rival: Callable[[Problem, int], LoopEngine]
+) -> Measurement:
+    """`make_rival` takes what is trained, and the CPU threads."""
+    problem = Problem(presets()["mlx-docs"].hyperparameters, context.dataset)
+    ours, state = _train(context, problem)
+    rival = make_rival(problem, context.backend.threads)
+    theirs = islice(rival.batch_losses(), _BATCHES)
+    loss = largest_absolute(
+        [*map(np.asarray, ours)],
+        [*map(np.asarray, theirs)],
+        [f"batch {step}" for step in range(1, _BATCHES + 1)],
+    )
+    weights = largest_absolute(
+        state.parameters, rival.parameters, parameter_names(len(state.parameters))
+    )
+    return Measurement(
+        loss.figure,
+        _PATH_TOLERANCE,
+        f"The losses differ most in {loss.where}. After batch {_BATCHES}, {weights.where} differ "
+        f"most, by {weights.figure:.2g}.",
+    )
+
+
+def _train(context: CheckContext, problem: Problem) -> tuple[list[float], TrainingState]:
+    """The loss of each of our batches, and the state after the last of them."""
+    losses: list[float] = []
+    events = train(
+        problem.hyperparameters, context.dataset, backend=context.backend, until_epoch=_WITHOUT_END
+    )
+    for event in events:
+        if isinstance(event, BatchCompleted):
+            losses.append(event.loss)
+        if len(losses) == _BATCHES:
+            break
+    return losses, stop(events)
+
+
+def _check(library: str, measure: Callable[[CheckContext], Measurement | NotRun]) -> Check:
+    return Check(
+        f"{_BATCHES} batches as in {library}",
+        f"{_BATCHES} batches of the recipe mlx-docs have the losses that {library} has from the "
+        "same initial weights in the same order. The figure is the largest absolute difference.",
+        measure,
+    )
 
 
 CHECKS = (
@@ -169,4 +236,6 @@ CHECKS = (
         "and the loss's relative one.",
         check_recount,
     ),
+    _check("NumPy", check_against_numpy),
+    _check("PyTorch", check_against_torch),
 )

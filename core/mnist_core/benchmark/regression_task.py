@@ -12,13 +12,13 @@ from typing import Any, cast
 import numpy as np
 
 from mnist_core.benchmark.engines.engine_registry import ITERATIONS_PER_CALL
-from mnist_core.benchmark.engines.numpy_engine import Floats
 from mnist_core.benchmark.race import CurveReached, Lap, Race
-from mnist_core.benchmark.regression.regression import (
+from mnist_core.benchmark.regression import (
     FORMS,
     NumpyRegression,
     Regression,
     RegressionForm,
+    RegressionMetrics,
     RegressionProblem,
     metrics,
 )
@@ -46,16 +46,6 @@ class RegressionTrained:
     test_accuracy: float | None
     gradient_difference: float | None
     """As `Regression.gradient_difference` says."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegressionTrace:
-    """What one training leads through."""
-
-    iterations: tuple[int, ...]
-    """Updates done, ascending from 0."""
-    values: tuple[float, ...]
-    """After each: the test error of `linear`, the training accuracy of `logistic`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +98,13 @@ def make_regression(
         case "numpy-float64" | "numpy-float32":
             return NumpyRegression(problem, form.removeprefix("numpy-"), threads)
         case "torch":
-            from mnist_core.benchmark.regression.regression_torch import TorchRegression
+            from mnist_core.benchmark.regression_torch import TorchRegression
 
             return TorchRegression(problem, threads)
         case "mlx-stock":
             # Importing it imports MLX, which keeps the BLAS that it then finds: its own.
             import_module("mnist_core.benchmark.engines.stock_engine")
-    from mnist_core.benchmark.regression.regression_mlx import MlxFast, MlxLike, MlxPublished
+    from mnist_core.benchmark.regression_mlx import MlxFast, MlxLike, MlxPublished
 
     match form:
         case "mlx-fast":
@@ -144,28 +134,29 @@ def measure(regression: Regression, problem: RegressionProblem) -> RegressionTra
 
 def trace(
     regression: Regression, problem: RegressionProblem, iterations_per_call: int
-) -> RegressionTrace:
+) -> list[tuple[int, float]]:
     """Train from the start, twice as far each time, until another doubling would reach the end.
+
+    Returns updates done, ascending from 0, each with the value of the curve after them.
 
     All of it together takes about as long as one whole training, whose end `measure` tells. The
     iterations are multiples of `iterations_per_call`, for which mlx-fast has compiled its calls.
     """
-    done, values = [0], [_traced_value(problem, np.zeros(problem.features))]
+    points = [(0, _curve_value(metrics(problem, np.zeros(problem.features))))]
     until = iterations_per_call
     while until < problem.iterations:
         descent = regression.descend(until)
         if descent.iterations < until:
             break
-        done.append(until)
-        values.append(_traced_value(problem, descent.weights))
+        points.append((until, _curve_value(metrics(problem, descent.weights))))
         until *= 2
-    return RegressionTrace(tuple(done), tuple(values))
+    return points
 
 
-def _traced_value(problem: RegressionProblem, weights: Floats) -> float:
-    found = metrics(problem, weights)
-    value = found.test_error if problem.task == "linear" else found.train_accuracy
-    assert value is not None, "each regression has its own"
+def _curve_value(found: RegressionMetrics | RegressionTrained) -> float:
+    """The test error of `linear`, the training accuracy of `logistic`."""
+    value = found.train_accuracy if found.test_error is None else found.test_error
+    assert value is not None, "each regression has one of them"
     return value
 
 
@@ -200,13 +191,10 @@ class RegressionTask(Task):
         """The whole curve after the first lap: its trace, and the end that was measured."""
         if lap.round > 1:
             return None
-        traced: RegressionTrace = trace()
-        end: RegressionTrained = lap.metrics
-        value = end.train_accuracy if end.test_error is None else end.test_error
-        assert value is not None, "each regression has one of them"
-        return CurveReached(
-            lap.entrant, (*traced.iterations, end.iterations), (*traced.values, value)
-        )
+        points: list[tuple[int, float]] = trace()
+        points.append((lap.metrics.iterations, _curve_value(lap.metrics)))
+        work, values = zip(*points, strict=True)
+        return CurveReached(lap.entrant, work, values)
 
 
 def references(forms: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from mnist_core.backend.backend import Backend, configure
 from mnist_core.backend.mlx import mx
 from mnist_core.benchmark.engines.engine import mlx_description
-from mnist_core.benchmark.regression.regression import (
+from mnist_core.benchmark.regression import (
     Descent,
     RegressionProblem,
     relative_difference,

@@ -1,7 +1,6 @@
-"""`mnist-tui bench --task monitor`: what watching a run in the app costs."""
+"""What watching a run in the app costs, in words and in JSON."""
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -9,19 +8,9 @@ from typing import Any
 
 from mnist_core.backend.backend import available_cores
 from mnist_core.benchmark.race import Quartiles, quartiles
-from mnist_tui.bench.app_processes import TrainingFailedError
 from mnist_tui.bench.bench_flags import BenchOptions
 from mnist_tui.bench.monitor import POINTS, Monitored, MonitorValue, measure
-from mnist_tui.bench.pseudo_terminal import NotShownError
-from mnist_tui.commands.flags import UsageError
-from mnist_tui.runtime.output import (
-    EXIT_DONE,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    WriteLine,
-    line_writer,
-)
-from mnist_tui.runtime.signals import stop_signals
+from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import in_columns, visible
 
@@ -29,48 +18,31 @@ ROUNDS = 5
 """Rounds when none are asked for; one takes about 40 seconds."""
 
 
-def bench_monitor(options: BenchOptions) -> int:
-    """Measure the app on a pseudo-terminal, and training without it; the exit code.
+def report_monitor(options: BenchOptions, write: WriteLine, write_error: WriteLine) -> None:
+    """Measure the app on a pseudo-terminal, and training without it.
 
-    A table goes to stdout, or with `as_json` an object for each value and one for all;
-    everything else goes to stderr.
+    A table is written, or with --json an object for each value and one for all.
 
     Raises:
-        UsageError: more than one preset is asked for.
+        NotShownError: the app did not do what was asked for.
+        TrainingFailedError: training without the app did not complete.
     """
-    if len(options.presets) > 1:
-        raise UsageError("--task monitor watches one recipe; give one --preset.")
+    flags = options.flags
     # As many threads as the app takes by itself, so that both train with the same.
-    threads = options.threads or max(1, available_cores() - 1)
-    monitored = Monitored(options.presets[0], options.data, threads)
-    write, write_error = line_writer(sys.stdout), line_writer(sys.stderr)
-    rounds = options.rounds or ROUNDS
-    with stop_signals():
-        try:
-            _measure(monitored, rounds, options.as_json, write, write_error)
-        except KeyboardInterrupt:
-            write_error("Stopped before the benchmark was complete.")
-            return EXIT_INTERRUPTED
-        except (NotShownError, TrainingFailedError) as error:
-            write_error(f"The benchmark could not go on. {visible(str(error))}")
-            return EXIT_FAILED
-    return EXIT_DONE
-
-
-def _measure(
-    monitored: Monitored, rounds: int, as_json: bool, write: WriteLine, write_error: WriteLine
-) -> None:
-    if not as_json:
+    threads = flags.threads or max(1, available_cores() - 1)
+    monitored = Monitored(options.presets[0], flags.data, threads)
+    rounds = flags.rounds or ROUNDS
+    if not flags.json:
         write(heading(monitored, rounds))
     measurements: list[MonitorValue] = []
     for measured in measure(monitored, rounds):
         if not measurements or measured.round != measurements[-1].round:
             write_error(f"round {measured.round} of {rounds} is measured")
         measurements.append(measured)
-        if as_json:
+        if flags.json:
             write(json.dumps(measured_to_json(measured), allow_nan=False))
     summary = summarize(measurements)
-    if as_json:
+    if flags.json:
         write(json.dumps(summary_to_json(monitored, rounds, summary), allow_nan=False))
         return
     for line in ("", *table_lines(summary), "", *NOTES):

@@ -1,1 +1,0 @@
-"""Linear and logistic regression in several forms of each engine."""

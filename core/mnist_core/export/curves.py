@@ -1,0 +1,230 @@
+"""The curves of a stored run: read back batch by batch, and as CSV and JSON lines."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from mnist_core.events import (
+    BatchCompleted,
+    DivergenceDetected,
+    DivergenceReason,
+    EpochMetrics,
+    Event,
+    HyperparameterChanged,
+    RunFailed,
+    TrainingState,
+    epoch_to_json,
+    event_to_json,
+)
+from mnist_core.recipe.changes import Change
+from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
+from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
+from mnist_core.store import EpochRecord, RunRecord, RunStore
+from mnist_core.store.records import END_STATES
+from mnist_core.training.divergence import DivergenceGuard, chance_accuracy, likely_cause
+
+_BATCH_COLUMNS = ("seconds", "learning_rate", "batch_loss", "batch_accuracy", "gradient_norm")
+_EPOCH_COLUMNS = tuple(
+    each.name for each in fields(EpochMetrics) if each.name not in ("epoch", "step", "seconds")
+)
+COLUMNS = ("step", "epoch", *_BATCH_COLUMNS, *_EPOCH_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class RunCurves:
+    """A run told again in the numbers that it told while it trained."""
+
+    record: RunRecord
+    epochs: list[EpochRecord]
+    """In their order, epoch 0 first."""
+    told: list[BatchCompleted | HyperparameterChanged]
+    """In their order."""
+    chance: float | None = None
+    """The share of the most common class in what it was tested on; None where that is not known."""
+
+    @property
+    def batches(self) -> list[BatchCompleted]:
+        """Batch k is that of update k + 1."""
+        return [event for event in self.told if isinstance(event, BatchCompleted)]
+
+    @property
+    def epoch_ends(self) -> dict[int, EpochRecord]:
+        """The evaluated epochs by the update they end with; epoch 0 ends with none, 0."""
+        return {epoch.step: epoch for epoch in self.epochs}
+
+
+def read_curves(store: RunStore, record: RunRecord) -> RunCurves:
+    """The curves of `record`; raises StoreError where they cannot be read."""
+    # In this order: of a run that is still written, no epoch is without its batches.
+    epochs = store.epochs(record.id)
+    labels = store.tested_labels(record)
+    chance = None if labels is None else chance_accuracy(labels.test)
+    return RunCurves(record, epochs, list(_told(store, record)), chance)
+
+
+def _told(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted | HyperparameterChanged]:
+    epoch_steps = EpochSteps.of(record.steps_per_epoch)
+    recipe = EffectiveRecipe(record.hyperparameters, record.train_examples, epoch_steps)
+    norms = {int(step): float(norm) for step, norm in store.gradient_norms(record.id)}
+    to_come = list(record.changes)
+    made: list[Change] = []
+    last_epoch = record.hyperparameters.epochs
+    rows = store.batches(record.id).tolist()
+    for index in range(len(rows) + 1):
+        epoch = recipe.epoch_steps.completed(index) + 1
+        for change in _due(to_come, recipe, index):
+            to_come.remove(change)
+            made.append(replace(change, step=index))
+            previous = getattr(recipe.hyperparameters, change.field)
+            recipe = recipe.changed(made[-1])
+            if change.field == "epochs":
+                last_epoch = max(int(change.value), epoch - 1)
+            yield HyperparameterChanged(
+                index, epoch, change.field, change.value, previous, last_epoch,
+                recipe.epoch_steps.in_epoch(epoch), (*made, *to_come),
+            )  # fmt: skip
+        if index == len(rows):
+            return
+        loss, accuracy, learning_rate, seconds = rows[index]
+        size = recipe.hyperparameters.batch_size
+        place = index - recipe.epoch_steps.end(epoch - 1)
+        examples = min(size, record.train_examples - place * size)
+        yield BatchCompleted(
+            step=index + 1,
+            epoch=epoch,
+            batch=place + 1,
+            loss=loss,
+            accuracy=_unrounded(accuracy, round(accuracy * examples) / examples),
+            learning_rate=_unrounded(learning_rate, recipe.learning_rate(index)),
+            seconds=seconds,
+            gradient_norm=norms.get(index + 1),
+        )
+
+
+def _due(changes: list[Change], recipe: EffectiveRecipe, step: int) -> list[Change]:
+    """Those that take effect at `step`, in the order in which training makes them."""
+    due = [change for change in changes if recipe.moment_of(change) <= step]
+    return sorted(due, key=lambda change: change.takes_effect is TakesEffect.NOW)
+
+
+def _unrounded(stored: float, exact: float) -> float:
+    """The `exact` number that was stored in single precision, if this is it."""
+    return exact if float(np.float32(exact)) == stored else stored
+
+
+def to_csv(curves: RunCurves) -> bytes:
+    """CSV: a header and a row for each step, step 0 being the evaluation before any update.
+
+    Accuracies are fractions, losses nats; `seconds` is the training time up to the step. The
+    metrics of an epoch stand in the row of its last step, and are empty in all others. Numbers
+    that are not finite are written inf, -inf and nan.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_csv_rows(curves))
+    return text.getvalue().encode()
+
+
+def _csv_rows(curves: RunCurves) -> Iterator[Sequence[object]]:
+    ends = curves.epoch_ends
+    if 0 in ends:
+        yield 0, 0, ends[0].run_seconds, "", "", "", "", *_metrics(ends[0])
+    for batch in curves.batches:
+        yield (
+            batch.step,
+            batch.epoch,
+            batch.seconds,
+            batch.learning_rate,
+            batch.loss,
+            batch.accuracy,
+            "" if batch.gradient_norm is None else batch.gradient_norm,
+            *_metrics(ends.get(batch.step)),
+        )
+
+
+def _metrics(epoch: EpochRecord | None) -> list[object]:
+    values = [getattr(epoch, name) if epoch else None for name in _EPOCH_COLUMNS]
+    return ["" if value is None else value for value in values]
+
+
+def to_jsonl(curves: RunCurves) -> bytes:
+    """The lines that `mnist-tui train --json --log-every 1` writes, an object for each event.
+
+    A run that was continued is told as one. Checkpoints, and steps that could not be compiled, are
+    left out: the store does not keep when they were. A run that has not ended has no last event.
+    """
+    return "".join(
+        json.dumps(each, allow_nan=False) + "\n" for each in _json_objects(curves)
+    ).encode()
+
+
+def _json_objects(curves: RunCurves) -> Iterator[dict[str, Any]]:
+    record, ends = curves.record, curves.epoch_ends
+    yield event_to_json(record.as_started())
+    if 0 in ends:
+        yield epoch_to_json(ends[0])
+    # What training told of it once it tells again, since the same guard looks at the same numbers.
+    guard = DivergenceGuard(None, 0, -1.0 if curves.chance is None else curves.chance)
+    recipe = record.hyperparameters
+    for event in curves.told:
+        yield event_to_json(event)
+        if isinstance(event, HyperparameterChanged):
+            recipe = recipe.model_copy(update={event.field: event.value})
+            continue
+        step, epoch = event.step, event.epoch
+        reason = guard.after_batch(step, event.loss, _nothing)
+        if reason is not None:
+            yield _divergence(step, epoch, event.loss, reason, guard, recipe)
+        if step in ends:
+            ended = ends[step]
+            yield epoch_to_json(ended)
+            reason = guard.after_epoch(step, ended.test_accuracy, _nothing)
+            if reason is not None:
+                loss = math.nan if ended.train_loss is None else ended.train_loss
+                yield _divergence(step, epoch, loss, reason, guard, recipe)
+    end = _end(record)
+    if end is not None:
+        yield event_to_json(end)
+
+
+def _nothing() -> None:
+    """The state of a run that is only told again."""
+
+
+def _divergence(
+    step: int,
+    epoch: int,
+    loss: float,
+    reason: DivergenceReason,
+    guard: DivergenceGuard[None],
+    recipe: Hyperparameters,
+) -> dict[str, Any]:
+    cause = likely_cause(recipe)
+    return event_to_json(DivergenceDetected(step, epoch, loss, reason, guard.healthy_step, cause))
+
+
+def _end(record: RunRecord) -> Event | None:
+    end = next((end for end, state in END_STATES.items() if state is record.state), None)
+    if end is None:
+        return None
+    if issubclass(end, RunFailed):
+        return RunFailed(record.failure, "")
+    return end(
+        run_id=record.id,
+        epoch=record.epoch,
+        step=record.step,
+        test_accuracy=record.test_accuracy,
+        best_test_accuracy=record.best_test_accuracy,
+        best_epoch=record.best_epoch,
+        test_loss=record.test_loss,
+        seconds=record.seconds,
+        examples_per_second=record.examples_per_second or 0.0,
+        state=TrainingState((), None),
+    )
