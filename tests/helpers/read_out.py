@@ -10,8 +10,10 @@ def read_out(chart: Chart) -> dict[str, tuple[float, float] | None]:
     picture, plot = chart._composed(), chart.plot
     if picture.area is None or plot.cursor is None:
         return {}
+    x = picture.area.x
+    half_a_cell = (x.high - x.low) / picture.codes.shape[1] / 2
     return {
-        curve.label: curve.drawn.at(plot.x.column, plot.cursor, picture.reach)
+        curve.label: curve.drawn.at(plot.x.column, plot.cursor, half_a_cell)
         for curve in plot.curves
         if curve.label
     }

@@ -7,6 +7,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+SMALLEST_ON_LOG = 1e-30
+"""Smaller values do not move the limits of a log axis."""
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 _NICE_LOG = (1.0, 2.0, 5.0, 10.0)
 

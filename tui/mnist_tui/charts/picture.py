@@ -51,7 +51,6 @@ class PlotArea:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    width: int
     header: list[list[Piece]]
     """The rows of the legend, above the cells."""
     codes: NDArray[np.uint32]
@@ -60,8 +59,6 @@ class Picture:
     """(rows, width)"""
     area: PlotArea | None
     """None when nothing but a text is shown."""
-    reach: float = 0.0
-    """How far from a place on the x axis a point is still read out there: about half a cell."""
 
     def text(self) -> list[str]:
         """The rows without colours."""

@@ -15,7 +15,7 @@ from textual.widgets import Static
 
 from mnist_core.store import RunRecord, RunState, RunStore, StoreError
 from mnist_tui.charts.chart import Chart
-from mnist_tui.charts.limits import extent
+from mnist_tui.charts.plot import extent
 from mnist_tui.charts.view import View
 from mnist_tui.lab.curves import RunCurves
 from mnist_tui.lab.differences import differences
