@@ -22,8 +22,7 @@ from textual.widget import Widget
 from mnist_core.backend.backend import Backend
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_tui.lab.marks import Marks
-from mnist_tui.lab.overlay import MarkedCurves
+from mnist_tui.lab.overlay import MarkedCurves, Marks
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.gc_hold import release_collector
 from mnist_tui.runtime.log import unexpected_error, write_log
@@ -317,7 +316,7 @@ class MnistApp(App[None]):
 
     def show_command(self, record: RunRecord) -> None:
         """Show the command line that reproduces a run; the terminal may take it as a copy."""
-        from mnist_tui.lab.reproduce import command_line
+        from mnist_tui.lab.recipe_text import command_line
         from mnist_tui.ui.dialogs import CommandScreen
 
         command = command_line(record)

@@ -24,7 +24,7 @@ from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.charts.series import Series
-from mnist_tui.lab.curves import RunCurves
+from mnist_tui.lab.overlay import RunCurves
 from mnist_tui.lab.run_progress import RunProgress
 
 STEPS = 4

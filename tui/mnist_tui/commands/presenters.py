@@ -28,7 +28,7 @@ from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_tui.commands.repeats import RepeatCompleted, repeat_lines, repeat_to_json
-from mnist_tui.lab.reproduce import change_flags, recipe_flags
+from mnist_tui.lab.recipe_text import change_flags, recipe_flags
 from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count, metric
 from mnist_tui.text.visible_text import visible

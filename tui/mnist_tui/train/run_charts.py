@@ -10,8 +10,8 @@ from mnist_tui.charts.axes import Limits
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import Plot, extent, x_limits
 from mnist_tui.charts.view import View
-from mnist_tui.lab.overlay import Overlay, with_overlays
-from mnist_tui.lab.run_plots import gradient_plot, metric_plot, place_of_step
+from mnist_tui.lab.overlay import Overlay
+from mnist_tui.lab.run_plots import gradient_plot, metric_plot, place_of_step, with_overlays
 from mnist_tui.lab.run_progress import RunProgress
 
 _TITLES = {"loss": "Loss", "accuracy": "Accuracy", "gradients": "Gradients"}

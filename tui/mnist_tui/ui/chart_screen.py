@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import KEY_PAN, KEY_ZOOM, WHEEL_ZOOM, Extent, View, Window
-from mnist_tui.lab.curves import AXES
+from mnist_tui.lab.run_progress import AXES
 
 _ASIDE = "-aside"
 """The class of panes that make room for the one that is maximised."""

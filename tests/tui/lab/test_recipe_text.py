@@ -22,7 +22,7 @@ from mnist_core.recipe.hyperparameters import (
 from mnist_core.recipe.presets import presets
 from mnist_core.store import RunRecord, RunStore
 from mnist_tui.cli import run
-from mnist_tui.lab.reproduce import command_line, recipe_flags
+from mnist_tui.lab.recipe_text import command_line, recipe_flags
 from mnist_tui.runtime.launch_options import LaunchOptions
 
 Launch = tuple[LaunchOptions, dict[str, Any]]

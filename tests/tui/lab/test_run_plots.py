@@ -13,7 +13,7 @@ from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
-from mnist_tui.lab.differences import change_text
+from mnist_tui.lab.recipe_text import change_text
 from mnist_tui.lab.run_plots import (
     gradient_plot,
     metric_plot,
