@@ -33,7 +33,6 @@ from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
 from mnist_tui.settings.themes import OWN_THEMES
 from mnist_tui.text.digits import offered_style
 from mnist_tui.text.visible_text import visible
-from mnist_tui.train.guidance import guidance
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Question
@@ -96,7 +95,7 @@ class MnistApp(App[None]):
             preset,
             MarkedCurves(store, self._marks),
             picture_style=self._picture_style,
-            guidance=guidance() if first_launch else None,
+            first_launch=first_launch,
             notice=" ".join(found.problems),
         )
         use_table(self, self._keys)
