@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from mnist_tui.charts import renderer as renderer_module
 from mnist_tui.charts.axes import AxisUnit, Scale
 from mnist_tui.charts.frame import Layout, frame_codes
-from mnist_tui.charts.picture import Ink, Picture
-from mnist_tui.charts.plot import Annotation, Curve, LineStyle, Plot, XAxis, YAxis
-from mnist_tui.charts.renderer import PlotRenderer
+from mnist_tui.charts.plot import Annotation, Curve, Ink, LineStyle, Plot, XAxis, YAxis
+from mnist_tui.charts.renderer import Picture, PlotRenderer
 from mnist_tui.charts.series import Series
 
 

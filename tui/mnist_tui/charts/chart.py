@@ -13,10 +13,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mnist_tui.charts.axes import Scale
-from mnist_tui.charts.picture import Ink, Picture
-from mnist_tui.charts.plot import Plot, extent
-from mnist_tui.charts.renderer import PlotRenderer
-from mnist_tui.charts.view import Extent
+from mnist_tui.charts.plot import Ink, Plot
+from mnist_tui.charts.renderer import Picture, PlotRenderer
 from mnist_tui.text.contrast import readable
 
 _DIM = 0.5
@@ -146,11 +144,6 @@ class Chart(Widget, can_focus=True):
         if captions != self._captions:
             self._captions = captions
             self.border_title, self.border_subtitle = map(Content, captions)
-
-    @property
-    def extent(self) -> Extent | None:
-        """All that could be shown on the x axis; None while there is nothing."""
-        return extent(self._plot)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if event.button == 1:

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.charts.picture import Ink
+from mnist_tui.charts.plot import Ink
 
 _AXIS, _TICK = ord("│"), ord("├")
 

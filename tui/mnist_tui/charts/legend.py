@@ -7,8 +7,10 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.charts.axes import AxisUnit, format_value
-from mnist_tui.charts.picture import Ink, Piece
-from mnist_tui.charts.plot import Curve, Plot
+from mnist_tui.charts.plot import Curve, Ink, Plot
+
+Piece = tuple[str, int]
+"""Text and its ink."""
 
 _BETWEEN = "   "
 _LONGEST_LABEL = 40

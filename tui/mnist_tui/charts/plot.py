@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Literal
 
 from mnist_tui.charts.axes import SMALLEST_ON_LOG, AxisUnit, Limits, Scale, stepped_limits
@@ -76,6 +76,19 @@ class YAxis:
     """Limits never go beyond: (0, 1) for an accuracy."""
     ignore_outliers: bool = False
     """Let the limits leave out the lowest and the highest 5 % of the curves' lengths."""
+
+
+class Ink(IntEnum):
+    """What a cell shows; the curve with index i has the ink CURVE + i."""
+
+    PLAIN = 0
+    AXIS = 1
+    LABEL = 2
+    BOUNDARY = 3
+    CURSOR = 4
+    GAP = 5
+    ANNOTATION = 6
+    CURVE = 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.charts.axes import Limits
-from mnist_tui.charts.picture import Ink, PlotArea
-from mnist_tui.charts.plot import LineStyle, Plot
+from mnist_tui.charts.plot import Ink, LineStyle, Plot
 from mnist_tui.charts.series import Series, drawable
 
 DOT_COLUMNS = 2
@@ -36,6 +35,25 @@ _CURSOR = ord("│")
 _GAP = ord("\N{MULTIPLICATION SIGN}")
 _DASHES = {LineStyle.DASHED: (4, 2), LineStyle.DOTTED: (1, 1)}
 _BOUNDARY_DISTANCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PlotArea:
+    """Where the curves are, in cells of the picture, and between which values."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    x: Limits
+    y: Limits
+    right: Limits | None = None
+    """Of the curves over the axis on the right."""
+
+    def x_at(self, column: int) -> float:
+        """The place on the x axis at the middle of a column of the picture."""
+        dot = 2 * (column - self.left) + 0.5
+        return self.x.value(min(max(dot / (2 * self.width - 1), 0.0), 1.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,24 @@
-"""Puts a chart together: limits, frame, curves, cursor and legend."""
+"""Puts a chart together, limits, frame, curves, cursor and legend, into a picture of characters."""
 
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.segment import Segment
+from rich.style import Style
 
 from mnist_tui.charts.axes import SMALLEST_ON_LOG, Limits, Scale, stepped_limits, ticks
 from mnist_tui.charts.frame import Layout, frame_codes, frame_inks
-from mnist_tui.charts.legend import legend
-from mnist_tui.charts.picture import Ink, Picture, PlotArea
-from mnist_tui.charts.plot import Plot, XAxis, YAxis, x_limits
+from mnist_tui.charts.legend import Piece, legend
+from mnist_tui.charts.plot import Ink, Plot, XAxis, YAxis, x_limits
 from mnist_tui.charts.plot_area import (
     DOT_COLUMNS,
     DOT_ROWS,
     Columns,
+    PlotArea,
     by_column,
     dot_of,
     draw_annotations,
@@ -34,6 +37,41 @@ _OUTLIERS = 5.0
 """Percent of the columns of a curve, at either end, that limits may leave out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawn chart: a character and an ink for each cell."""
+
+    header: list[list[Piece]]
+    """The rows of the legend, above the cells."""
+    codes: NDArray[np.uint32]
+    """(rows, width) Unicode code points, each one cell wide."""
+    inks: NDArray[np.int64]
+    """(rows, width)"""
+    area: PlotArea | None
+    """None when nothing but a text is shown."""
+
+    def text(self) -> list[str]:
+        """The rows without colours."""
+        header = ["".join(text for text, _ in row) for row in self.header]
+        return header + [_decode(row) for row in self.codes]
+
+    def row(self, y: int, styles: Sequence[Style]) -> list[Segment]:
+        """Row `y` in colour; `styles` holds one for each ink."""
+        if y < len(self.header):
+            return [Segment(text, styles[ink]) for text, ink in self.header[y]]
+        y -= len(self.header)
+        return _segments(self.codes[y], self.inks[y], styles)
+
+    def rows_unlike(self, other: "Picture") -> list[int]:
+        """The rows in which this picture differs from `other`, which has the same size."""
+        top = len(self.header)
+        if top != len(other.header):
+            return list(range(top + len(self.codes)))
+        heads = [y for y in range(top) if self.header[y] != other.header[y]]
+        differs = (self.codes != other.codes) | (self.inks != other.inks)
+        return heads + (top + np.flatnonzero(differs.any(axis=1))).tolist()
+
+
 class PlotRenderer:
     """Draws a plot again and again; keeps limits and curves from one time to the next."""
 
@@ -44,7 +82,8 @@ class PlotRenderer:
         self._right: Limits | None = None
         self._margins = _LABEL_WIDTH, 0
         """Columns of the labels on the left, and of the axis on the right."""
-        self._kept: list[_Kept] = []
+        self._kept: dict[tuple[Series, int, str, Limits, int], Columns] = {}
+        """The columns drawn last: by series, its length, and what they were made for."""
 
     def render(self, plot: Plot, width: int, height: int) -> Picture:
         """The plot in `width` x `height` cells, any size from 0 x 0 on.
@@ -125,17 +164,17 @@ class PlotRenderer:
 
     def _columns(self, plot: Plot, x: Limits, area_width: int) -> list[Columns]:
         """Every curve by columns of dots; those of curves that have not grown are kept."""
-        kept, self._kept = self._kept, []
-        for index, curve in enumerate(plot.curves):
+        kept, self._kept = self._kept, {}
+        columns = []
+        for curve in plot.curves:
             series = curve.drawn
-            key = (len(series), plot.x.column, x, area_width)
-            old = kept[index] if index < len(kept) else None
-            if old is not None and old.series is series and old.key == key:
-                self._kept.append(old)
-            else:
-                columns = by_column(series, plot.x.column, x, DOT_COLUMNS * area_width)
-                self._kept.append(_Kept(series, key, columns))
-        return [entry.columns for entry in self._kept]
+            key = (series, len(series), plot.x.column, x, area_width)
+            found = kept.get(key)
+            if found is None:
+                found = by_column(series, plot.x.column, x, DOT_COLUMNS * area_width)
+            self._kept[key] = found
+            columns.append(found)
+        return columns
 
 
 def _y_limits(axis: YAxis, curves: Sequence[Columns], current: Limits | None) -> Limits:
@@ -169,13 +208,6 @@ def _looks(x: XAxis, y: YAxis, right: YAxis | None) -> object:
     return replace(x, window=None, end=None), x.window is None, y, right
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    series: Series
-    key: tuple[int, str, Limits, int]
-    columns: Columns
-
-
 def _cell(limits: Limits, value: float, dots: int, cells: int) -> int:
     """The cell of the plot area, of `dots` dots each, in which a curve is drawn at `value`."""
     return dot_of(limits.fraction(value), dots * cells) // dots
@@ -197,3 +229,22 @@ def _words(text: str, width: int, height: int) -> Picture:
     codes = codes.reshape(height, width)
     inks = np.full((height, width), int(Ink.LABEL))
     return Picture([], codes, inks, None)
+
+
+def _segments(
+    codes: NDArray[np.uint32], inks: NDArray[np.int64], styles: Sequence[Style]
+) -> list[Segment]:
+    text = _decode(codes)
+    # A blank shows no ink, so it takes its left neighbour's: fewer, longer segments.
+    visible = np.where(codes == ord(" "), 0, np.arange(len(codes)))
+    worn = inks[np.maximum.accumulate(visible)]
+    starts = [0, *(np.flatnonzero(np.diff(worn)) + 1).tolist(), len(text)]
+    return [
+        Segment(text[start:stop], styles[worn[start]])
+        for start, stop in pairwise(starts)
+        if start < stop
+    ]
+
+
+def _decode(codes: NDArray[np.uint32]) -> str:
+    return codes.tobytes().decode("utf-32-le")

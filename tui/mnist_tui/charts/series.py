@@ -46,7 +46,7 @@ def drawable(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class Extrema:
-    """Extrema of blocks of 16, 256, 4096 ... values, so that the work for a stretch grows with
+    """Extrema of blocks of 32, 1024, 32 768 ... values, so that the work for a stretch grows with
     the logarithm of its length. Only whole blocks are kept; ends are read from the level below.
     """
 

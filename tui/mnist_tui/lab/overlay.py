@@ -42,7 +42,8 @@ class Marks:
 
     def __init__(self) -> None:
         self._looks: dict[str, Look] = {}
-        self._pinned: str | None = None
+        self.pinned: str | None = None
+        """The run that others are compared with; `pin` sets it."""
         self.changes = 0
         """Counts up whenever something here changes."""
 
@@ -52,11 +53,6 @@ class Marks:
         return tuple(self._looks)
 
     @property
-    def pinned(self) -> str | None:
-        """The run that others are compared with."""
-        return self._pinned
-
-    @property
     def is_full(self) -> bool:
         return len(self._looks) == len(LOOKS)
 
@@ -64,7 +60,7 @@ class Marks:
         """The look of a marked or pinned run; a mark keeps its look until it is taken away."""
         if run_id in self._looks:
             return self._looks[run_id]
-        return REFERENCE if run_id == self._pinned else None
+        return REFERENCE if run_id == self.pinned else None
 
     def toggle(self, run_id: str) -> bool:
         """Mark a run or take its mark away; False: every look is taken."""
@@ -80,15 +76,15 @@ class Marks:
 
     def pin(self, run_id: str) -> None:
         """Make a run the reference, or no run if it is that already."""
-        self._pinned = None if self._pinned == run_id else run_id
+        self.pinned = None if self.pinned == run_id else run_id
         self.changes += 1
 
     def keep_only(self, run_ids: Container[str]) -> None:
         """Forget runs that are no longer there."""
         kept = {run_id: look for run_id, look in self._looks.items() if run_id in run_ids}
-        pinned = self._pinned if self._pinned is not None and self._pinned in run_ids else None
-        if (len(kept), pinned) != (len(self._looks), self._pinned):
-            self._looks, self._pinned = kept, pinned
+        pinned = self.pinned if self.pinned is not None and self.pinned in run_ids else None
+        if (len(kept), pinned) != (len(self._looks), self.pinned):
+            self._looks, self.pinned = kept, pinned
             self.changes += 1
 
 
@@ -116,7 +112,8 @@ class RunCurves(Curves):
         batches, epochs = store.batches(record.id), store.epochs(record.id)
         kept, kept_epochs = len(self._batches), len(self._epochs)
         cut = not (
-            np.array_equal(_bits(batches[:kept]), _bits(self._batches))
+            # As bytes, where NaN equals itself.
+            batches[:kept].tobytes() == self._batches.tobytes()
             and [_place(epoch) for epoch in epochs[:kept_epochs]]
             == [_place(epoch) for epoch in self._epochs]
         )
@@ -130,11 +127,6 @@ class RunCurves(Curves):
         self._batches, self._epochs = batches, epochs
         self._seen = seen
         return cut or len(batches) > kept or len(epochs) > kept_epochs
-
-
-def _bits(batches: NDArray[np.void]) -> NDArray[np.uint8]:
-    """As bytes, where NaN equals itself."""
-    return np.ascontiguousarray(batches).view(np.uint8)
 
 
 def _place(epoch: EpochRecord) -> tuple[int, int, float]:

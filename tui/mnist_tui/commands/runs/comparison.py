@@ -16,8 +16,7 @@ from rich.style import Style
 from mnist_core.export import ExportError
 from mnist_core.store import RunRecord, RunStore
 from mnist_core.store.files import write_whole
-from mnist_tui.charts.picture import Ink
-from mnist_tui.charts.plot import Plot
+from mnist_tui.charts.plot import Ink, Plot
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
 from mnist_tui.commands.runs.show_runs import score_text
