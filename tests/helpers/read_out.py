@@ -1,6 +1,7 @@
-"""What charts say at their cursor."""
+"""What charts say, at their cursor and as text."""
 
 from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.renderer import Picture
 
 
 def read_out(chart: Chart) -> dict[str, tuple[float, float] | None]:
@@ -17,3 +18,9 @@ def read_out(chart: Chart) -> dict[str, tuple[float, float] | None]:
         for curve in plot.curves
         if curve.label
     }
+
+
+def text_of(picture: Picture) -> list[str]:
+    """The rows of a picture without colours."""
+    header = ["".join(text for text, _ in row) for row in picture.header]
+    return header + [row.tobytes().decode("utf-32-le") for row in picture.codes]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from helpers.read_out import text_of
 from helpers.scripted import digits
 from helpers.scripted_events import run_started
 from mnist_core.events import BatchCompleted, HyperparameterChanged
@@ -57,7 +58,7 @@ def test_a_change_is_marked_where_it_was_made_on_every_axis() -> None:
         plots = metric_plot("loss", progress, None, view), gradient_plot(progress, None, view)
         for plot in plots:
             assert [(mark.place, mark.label) for mark in plot.annotations] == [(place, "lr 0.05")]
-            assert "lr 0.05" in "\n".join(PlotRenderer().render(plot, 80, 20).text())
+            assert "lr 0.05" in "\n".join(text_of(PlotRenderer().render(plot, 80, 20)))
 
 
 def test_changes_are_named_in_few_words() -> None:

@@ -50,11 +50,6 @@ class Picture:
     area: PlotArea | None
     """None when nothing but a text is shown."""
 
-    def text(self) -> list[str]:
-        """The rows without colours."""
-        header = ["".join(text for text, _ in row) for row in self.header]
-        return header + [_decode(row) for row in self.codes]
-
     def row(self, y: int, styles: Sequence[Style]) -> list[Segment]:
         """Row `y` in colour; `styles` holds one for each ink."""
         if y < len(self.header):
@@ -234,7 +229,7 @@ def _words(text: str, width: int, height: int) -> Picture:
 def _segments(
     codes: NDArray[np.uint32], inks: NDArray[np.int64], styles: Sequence[Style]
 ) -> list[Segment]:
-    text = _decode(codes)
+    text = codes.tobytes().decode("utf-32-le")
     # A blank shows no ink, so it takes its left neighbour's: fewer, longer segments.
     visible = np.where(codes == ord(" "), 0, np.arange(len(codes)))
     worn = inks[np.maximum.accumulate(visible)]
@@ -244,7 +239,3 @@ def _segments(
         for start, stop in pairwise(starts)
         if start < stop
     ]
-
-
-def _decode(codes: NDArray[np.uint32]) -> str:
-    return codes.tobytes().decode("utf-32-le")

@@ -273,37 +273,30 @@ class RunProgress(Curves):
                         self.end = event
         self._add_batches(batches)
 
-    def restore(
-        self,
-        record: RunRecord,
-        batches: NDArray[np.void],
-        epochs: Sequence[EpochRecord],
-        gradient_norms: NDArray[np.void],
-    ) -> None:
-        """Take what was kept of a run.
+    def restore(self, store: RunStore, record: RunRecord, steps: int) -> None:
+        """Take what was kept of a run up to the update `steps`, and what its models said.
 
-        Args:
-            record: the run.
-            batches: of `BATCH_DTYPE`, from the first one on.
-            epochs: their figures, in their order.
-            gradient_norms: of `NORM_DTYPE`, of no later updates than `batches`.
+        Raises StoreError as the store does.
         """
+        # What was measured before the first update is measured again.
+        kept = store.epochs(record.id) if steps else []
+        epochs = [epoch for epoch in kept if epoch.step <= steps]
+        batches = store.batches(record.id)[:steps]
         self.from_store = True
         self._begin(record.as_started(epoch=epochs[-1].epoch if epochs else 0, step=len(batches)))
         self.add_stored(batches, 0, self.epoch_steps)
-        steps = gradient_norms["step"]
-        seconds = batches["seconds"][steps - 1]
-        self.add_gradient_norms(steps, gradient_norms["norm"], seconds, self.epoch_steps)
+        norms = store.gradient_norms(record.id)
+        norms = norms[norms["step"] <= len(batches)]
+        seconds = batches["seconds"][norms["step"] - 1]
+        self.add_gradient_norms(norms["step"], norms["norm"], seconds, self.epoch_steps)
         for epoch in epochs:
             self.add_epoch(epoch, epoch.run_seconds)
-
-    def restore_answers(self, history: AnswerHistory) -> None:
-        """Take what the models of its epochs said."""
-        self.history = history
-        latest = self.history.latest
-        if latest is not None and latest.logits is not None:
-            self.answers = answer(latest.logits[self._sample_rows])
-            self.answers_epoch = latest.epoch
+        if epochs:
+            self.history = AnswerHistory.stored(store, record, epochs[-1].epoch)
+            latest = self.history.latest
+            if latest is not None and latest.logits is not None:
+                self.answers = answer(latest.logits[self._sample_rows])
+                self.answers_epoch = latest.epoch
 
     def continue_run(self) -> None:
         """The ended run goes on: forget its end."""
@@ -386,11 +379,5 @@ def progress_for(hyperparameters: Hyperparameters, dataset: Dataset) -> RunProgr
 def restored(store: RunStore, record: RunRecord, dataset: Dataset, steps: int) -> RunProgress:
     """A stored run as it was after `steps` updates."""
     progress = progress_for(record.hyperparameters, dataset)
-    epochs = [epoch for epoch in store.epochs(record.id) if epoch.step <= steps]
-    batches = store.batches(record.id)[:steps]
-    norms = store.gradient_norms(record.id)
-    norms = norms[norms["step"] <= len(batches)]
-    progress.restore(record, batches, epochs if steps else [], norms)
-    if steps:
-        progress.restore_answers(AnswerHistory.stored(store, record, epochs[-1].epoch))
+    progress.restore(store, record, steps)
     return progress
