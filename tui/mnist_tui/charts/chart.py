@@ -20,15 +20,8 @@ from mnist_tui.text.contrast import readable
 _DIM = 0.5
 """How far a dim curve's colour goes towards the background."""
 
-_COMPONENTS = {
-    Ink.PLAIN: "chart--value",
-    Ink.AXIS: "chart--axis",
-    Ink.LABEL: "chart--label",
-    Ink.BOUNDARY: "chart--boundary",
-    Ink.CURSOR: "chart--cursor",
-    Ink.GAP: "chart--gap",
-    Ink.ANNOTATION: "chart--annotation",
-}
+_COMPONENTS = tuple(f"chart--{ink.name.lower()}" for ink in Ink if ink is not Ink.CURVE)
+"""The component class of each ink that is no curve's, in their order."""
 
 
 class Chart(Widget, can_focus=True):
@@ -37,12 +30,12 @@ class Chart(Widget, can_focus=True):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(_COMPONENTS.values())
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(_COMPONENTS)
     DEFAULT_CSS = """
     Chart {
         height: 1fr;
         width: 1fr;
-        & > .chart--value { color: $text; }
+        & > .chart--plain { color: $text; }
         & > .chart--axis { color: $foreground 30%; }
         & > .chart--label { color: $foreground 60%; }
         & > .chart--boundary { color: $foreground 15%; }
@@ -231,7 +224,7 @@ class Chart(Widget, can_focus=True):
         looks = [(curve.color, curve.dim) for curve in self._plot.curves]
         if self._styles is None or self._styles[0] != looks:
             base = self.rich_style
-            styles = [self.get_component_rich_style(name) for name in _COMPONENTS.values()]
+            styles = [self.get_component_rich_style(name) for name in _COMPONENTS]
             styles += [base + self._curve_style(*look) for look in looks]
             self._styles = looks, base, styles
         return self._styles[1:]

@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.recipe.presets import nearest_preset, presets
+from mnist_tui.text.visible_text import fitting
 from mnist_tui.train.form_values import (
     EFFECT_SIGNS,
     Draft,
@@ -40,13 +41,12 @@ class Legend(Widget):
 
 
 def legend(width: int) -> str:
-    """What the marks mean, in at most `width` cells where that is possible."""
+    """What the marks mean, in at most `width` cells."""
     longest = " ".join(f"{mark} {when.value}" for when, mark in EFFECT_SIGNS.items())
     now, epoch, run = EFFECT_SIGNS.values()
     short = f"{now} now {epoch} epoch {run} next run"
     shortest = f"{now} now {epoch} epoch {run} run"
-    fitting = (words for words in (longest, short) if len(words) <= width)
-    return next(fitting, shortest)
+    return fitting((longest, short, shortest), width)
 
 
 PRESET_KEY = "preset"
