@@ -44,7 +44,10 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
     head: list[list[Piece]] = []
     if plot.cursor is None:
         forms = (
-            [_entry(plot, *item, less if _gives_way(item[1]) else more) for item in labelled]
+            [
+                _entry(plot, index, curve, less if curve.dim or curve.beside else more)
+                for index, curve in labelled
+            ]
             for more, less in _DETAILS
         )
     else:
@@ -69,10 +72,6 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
 
 def _has_values(filled: list[list[Piece]]) -> bool:
     return any(ink == Ink.PLAIN and text != _BETWEEN for row in filled for text, ink in row)
-
-
-def _gives_way(curve: Curve) -> bool:
-    return curve.dim or curve.beside
 
 
 def _unit(plot: Plot, curve: Curve) -> AxisUnit:

@@ -178,12 +178,7 @@ class Series:
     """
 
     def __init__(self, *axes: str) -> None:
-        if not axes:
-            raise ValueError("a series needs at least one x axis, such as 'step'")
         self._x = {axis: GrowingArray() for axis in axes}
-        self._clear()
-
-    def _clear(self) -> None:
         self._y = GrowingArray()
         self._extrema = Extrema(self._y)
         self._gaps = GrowingArray()

@@ -254,7 +254,8 @@ class RunProgress(Curves):
                 case HyperparameterChanged():
                     self._add_batches(batches)
                     batches = []
-                    self._change(event)
+                    self.planned_epochs = event.epochs
+                    self._take_changes(event.changes)
                 case DivergenceDetected():
                     self.divergence = event
                 case RunRewound():
@@ -317,10 +318,6 @@ class RunProgress(Curves):
         start = EffectiveRecipe(began.hyperparameters, began.train_examples, epoch_steps)
         known = sorted(changes, key=lambda change: change.step)
         self.recipe, self.changes, self.scheduled = start.after(known, self.step, self.step)
-
-    def _change(self, event: HyperparameterChanged) -> None:
-        self.planned_epochs = event.epochs
-        self._take_changes(event.changes)
 
     def _go_back(self, event: RunRewound) -> None:
         """Forget what came after the state that the run went back to."""

@@ -56,7 +56,7 @@ class Steering:
         """What a run may start with now; None: none may, and the reason is shown."""
         form = self._form
         if form.hyperparameters is None:
-            self._focus_form(next(iter(form.problems)))
+            self.edit(next(iter(form.problems)))
             self._screen.notify(
                 "A value cannot be used yet; see the message under it.", severity="error"
             )
@@ -132,10 +132,7 @@ class Steering:
             self._screen.notify(visible(self._session.hold), severity="warning", markup=False)
         return bool(self._session.hold)
 
-    def edit(self) -> None:
-        self._focus_form()
-
-    def _focus_form(self, field: str | None = None) -> None:
+    def edit(self, field: str | None = None) -> None:
         """Go to a field of the form, or to the one that had the focus last."""
         self._screen.maximise_pane(None)
         self._form.focus_field(field)
@@ -146,7 +143,7 @@ class Steering:
         """Put the hyperparameters of a stored run into the form."""
         form = self._form
         form.load(record.recipe.hyperparameters)
-        self._focus_form()
+        self.edit()
         how = (
             f"{key_hint('run')} trains with them; enter changes the run under way."
             if self._session.state.is_active
