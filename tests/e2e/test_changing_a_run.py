@@ -14,7 +14,7 @@ from helpers.idx_folder import write_idx_folder
 from helpers.terminal import Terminal
 from mnist_core.recipe.changes import Change
 from mnist_core.store import RunRecord, RunState, RunStore
-from mnist_tui.lab.reproduce import command_line
+from mnist_tui.lab.recipe_text import command_line
 
 OpenTerminal = Callable[..., Terminal]
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")

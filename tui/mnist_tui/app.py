@@ -22,8 +22,7 @@ from textual.widget import Widget
 from mnist_core.backend.backend import Backend
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_tui.lab.marks import Marks
-from mnist_tui.lab.overlay import MarkedCurves
+from mnist_tui.lab.overlay import MarkedCurves, Marks
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.log import unexpected_error, write_log
 from mnist_tui.runtime.startup import release_collector
@@ -33,7 +32,6 @@ from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
 from mnist_tui.settings.themes import OWN_THEMES
 from mnist_tui.text.digits import offered_style
 from mnist_tui.text.visible_text import visible
-from mnist_tui.train.guidance import guidance
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Question
@@ -95,7 +93,7 @@ class MnistApp(App[None]):
             preset,
             MarkedCurves(store, self._marks),
             picture_style=self._picture_style,
-            guidance=guidance() if first_launch else None,
+            first_launch=first_launch,
             notice=" ".join(found.problems),
         )
         use_table(self, self._keys)
@@ -308,7 +306,7 @@ class MnistApp(App[None]):
 
     def _show_command(self, record: RunRecord) -> None:
         """Show the command line that reproduces a run; the terminal may take it as a copy."""
-        from mnist_tui.lab.reproduce import command_line
+        from mnist_tui.lab.recipe_text import command_line
         from mnist_tui.ui.dialogs import CommandScreen
 
         command = command_line(record)

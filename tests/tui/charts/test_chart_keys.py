@@ -15,6 +15,7 @@ from helpers.scripted import loaded
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.plot import extent
 from mnist_tui.lab.session import State
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
@@ -283,7 +284,9 @@ async def test_a_window_stays_while_the_run_grows_and_without_one_the_axis_follo
     async with lab() as here:
         here.runs.gate.clear()
         await here.pilot.press("r")
-        await here.until(lambda: len(here.chart().plot.curves) > 0 and bool(here.chart().extent))
+        await here.until(
+            lambda: len(here.chart().plot.curves) > 0 and extent(here.chart().plot) is not None
+        )
         await here.until(
             lambda: here.session.progress is not None and here.session.progress.step == 4
         )

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mnist_tui.charts.axes import Scale
-from mnist_tui.charts.limits import extent
-from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
+from mnist_tui.charts.chart import subtitle, title
+from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis, extent
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.series import Series
-from mnist_tui.charts.view import SMOOTHINGS, Extent, View, subtitle, title
+from mnist_tui.charts.view import SMOOTHINGS, Extent, View
 from mnist_tui.lab.run_plots import converted
 
 ALL = Extent(0, 100, 4)

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from textual.app import App, ComposeResult
 
 from helpers.counting import count_calls
 from helpers.read_out import read_out
 from mnist_tui.charts.chart import Chart
-from mnist_tui.charts.plot import Curve, XAxis, YAxis
+from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 
 
@@ -12,7 +14,7 @@ class ChartApp(App[None]):
     CSS = "Chart { border: round $foreground; padding: 0 1; }"
 
     def compose(self) -> ComposeResult:
-        yield Chart(empty="Loss will be drawn here: press r")
+        yield Chart()
 
 
 def ramp(points: int) -> Series:
@@ -29,9 +31,10 @@ async def test_a_chart_says_what_will_be_there_then_shows_it() -> None:
     app = ChartApp()
     async with app.run_test(size=(50, 14)) as pilot:
         chart = app.query_one(Chart)
+        chart.plot = Plot(empty="Loss will be drawn here: press r")
         await pilot.pause()
         assert any("Loss will be drawn here: press r" in row for row in text(chart))
-        chart.show([Curve(ramp(10), "$primary", "train")], x=XAxis(end=20))
+        chart.plot = Plot([Curve(ramp(10), "$primary", "train")], XAxis(end=20))
         await pilot.pause()
         rows = text(chart)
         assert rows[0].startswith("━━ train 9.0000")
@@ -47,7 +50,7 @@ async def test_a_chart_is_drawn_only_when_something_changed(
     async with app.run_test(size=(50, 14)) as pilot:
         chart = app.query_one(Chart)
         series = ramp(10)
-        chart.show([Curve(series, "$primary", "train")], x=XAxis(end=20))
+        chart.plot = Plot([Curve(series, "$primary", "train")], XAxis(end=20))
         await pilot.pause()
         before = drawn[chart]
         chart.refresh()
@@ -69,7 +72,7 @@ async def test_a_redraw_of_changed_lines_leaves_the_screen_as_a_whole_one_would(
     async with app.run_test(size=(50, 14)) as pilot:
         chart = app.query_one(Chart)
         series = ramp(10)
-        chart.show([Curve(series, "$primary", "train")], x=XAxis(end=20), y=YAxis(include=0))
+        chart.plot = Plot([Curve(series, "$primary", "train")], XAxis(end=20), YAxis(include=0))
         await pilot.pause()
         series.extend([2.0, 8.0], step=[11, 15])
         chart.redraw()
@@ -87,7 +90,7 @@ async def test_the_cursor_reads_values_and_places_follow_columns() -> None:
         await pilot.pause()
         assert chart.place_at(10) is None
         assert read_out(chart) == {}
-        chart.show([Curve(ramp(21), "$primary", "train")], x=XAxis(end=20))
+        chart.plot = Plot([Curve(ramp(21), "$primary", "train")], XAxis(end=20))
         chart.cursor = 7
         await pilot.pause()
         assert read_out(chart) == {"train": (7.0, 7.0)}
@@ -95,7 +98,7 @@ async def test_the_cursor_reads_values_and_places_follow_columns() -> None:
         place = chart.place_at(column)
         assert place is not None
         assert abs(place - 7) < 20 / 40
-        chart.show([Curve(ramp(21), "$primary", "train")])
+        chart.plot = replace(chart.plot, curves=[Curve(ramp(21), "$primary", "train")])
         assert chart.cursor == 7
         chart.cursor = None
         assert read_out(chart) == {}
@@ -105,7 +108,9 @@ async def test_a_theme_restyles_the_curves() -> None:
     app = ChartApp()
     async with app.run_test(size=(50, 14)) as pilot:
         chart = app.query_one(Chart)
-        chart.show([Curve(ramp(10), "$primary", "train"), Curve(ramp(5), "$primary", dim=True)])
+        chart.plot = Plot(
+            [Curve(ramp(10), "$primary", "train"), Curve(ramp(5), "$primary", dim=True)]
+        )
         await pilot.pause()
 
         def colors() -> set[str]:

@@ -24,7 +24,7 @@ from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_tui.charts.series import Series
-from mnist_tui.lab.curves import RunCurves
+from mnist_tui.lab.overlay import RunCurves
 from mnist_tui.lab.run_progress import RunProgress
 
 STEPS = 4
@@ -172,8 +172,7 @@ def test_a_stored_run_comes_back_with_its_changes(progress: RunProgress, tmp_pat
     ])  # fmt: skip
     record = store.latest()
     assert record is not None
-    norms = store.gradient_norms(record.id)
-    progress.restore(record, store.batches(record.id), store.epochs(record.id), norms)
+    progress.restore(store, record, record.step)
     assert places(progress.train_loss, "epoch") == [0.25, 0.5, 0.75, 1, 1.5, 2, 2.5]
     assert places(progress.gradient_norm, "epoch") == [0.25, 0.75, 1.5, 2.5]
     assert progress.gradient_norm.y.tolist() == [1, 3, 5, 7]

@@ -11,7 +11,7 @@ from helpers.scripted import ScriptedLoader, ScriptedRuns, digits, loaded
 from helpers.scripted_events import run_started
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded, DatasetOffered
 from mnist_core.events import RunFailed
-from mnist_core.recipe.changes import Change, ChangeError
+from mnist_core.recipe.changes import Change, ChangeError, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunRecord, RunState, RunStore, StoreError
 from mnist_core.training.training_run import Decision, TrainingRun
@@ -38,6 +38,12 @@ class Laboratory:
         """The one under way."""
         assert self.session.run is not None
         return self.session.run
+
+    def change(self, field: str, value: Value) -> None:
+        """Ask the run under way for another value, as the form does."""
+        assert self.session.progress is not None
+        now = getattr(self.session.progress.hyperparameters_now, field)
+        self.run.change(field, value, now)
 
     def log(self, text: str) -> str:
         self.logged.append(text)
@@ -375,11 +381,11 @@ def pause_after(laboratory: Laboratory, batches: int, **values: object) -> None:
 def test_a_change_waits_for_the_next_batch(laboratory: Laboratory) -> None:
     pause_after(laboratory, 2)
     session = laboratory.session
-    session.change("learning_rate", 0.5)
-    assert session.asked == {"learning_rate": 0.5}
+    laboratory.change("learning_rate", 0.5)
+    assert laboratory.run.asked == {"learning_rate": 0.5}
     assert rate_of(laboratory) == 0.1
     session.train_batches(1)
-    laboratory.tick_until(lambda s: s.state is State.PAUSED and not s.asked)
+    laboratory.tick_until(lambda s: s.state is State.PAUSED and not laboratory.run.asked)
     assert rate_of(laboratory) == 0.5
     assert session.progress is not None
     assert session.progress.changes == [Change(2, "learning_rate", 0.5)]
@@ -393,10 +399,10 @@ def test_a_change_waits_for_the_next_batch(laboratory: Laboratory) -> None:
 def test_a_change_of_the_batch_size_waits_for_the_next_epoch(laboratory: Laboratory) -> None:
     pause_after(laboratory, 2)
     session = laboratory.session
-    session.change("batch_size", 20)
+    laboratory.change("batch_size", 20)
     session.train_batches(1)
     laboratory.tick_until(lambda _: laboratory.step() == 3)
-    assert session.asked == {"batch_size": 20}
+    assert laboratory.run.asked == {"batch_size": 20}
     laboratory.run.resume()
     laboratory.tick_until_state(State.COMPLETED)
     assert session.progress is not None
@@ -406,10 +412,9 @@ def test_a_change_of_the_batch_size_waits_for_the_next_epoch(laboratory: Laborat
 
 def test_a_wish_can_be_taken_back(laboratory: Laboratory) -> None:
     pause_after(laboratory, 2)
-    session = laboratory.session
-    session.change("epochs", 5)
-    session.change("epochs", 2)
-    assert session.asked == {}
+    laboratory.change("epochs", 5)
+    laboratory.change("epochs", 2)
+    assert laboratory.run.asked == {}
     laboratory.run.resume()
     laboratory.tick_until_state(State.COMPLETED)
     assert laboratory.epoch() == 2
@@ -418,11 +423,10 @@ def test_a_wish_can_be_taken_back(laboratory: Laboratory) -> None:
 def test_what_cannot_change_is_refused(laboratory: Laboratory) -> None:
     pause_after(laboratory, 2)
     with pytest.raises(ChangeError, match="Seed cannot change during a run"):
-        laboratory.session.change("seed", 3)
+        laboratory.change("seed", 3)
     laboratory.session.stop()
     laboratory.tick_until_state(State.STOPPED)
-    laboratory.session.change("momentum", 0.5)
-    assert laboratory.session.asked == {}, "no run is under way"
+    assert laboratory.session.run is None, "no run is under way"
 
 
 def test_batches_of_a_running_a_stopped_and_a_complete_run(laboratory: Laboratory) -> None:
@@ -452,9 +456,9 @@ def test_without_a_run_there_is_nothing_to_train_batches_of(laboratory: Laborato
 def test_a_resumed_run_keeps_its_changes(laboratory: Laboratory) -> None:
     laboratory.runs.weights = lambda _epoch: (np.zeros((1, 1), np.float32),)
     pause_after(laboratory, 2)
-    laboratory.session.change("dropout", 0.5)
+    laboratory.change("dropout", 0.5)
     laboratory.session.train_batches(1)
-    laboratory.tick_until(lambda s: s.state is State.PAUSED and not s.asked)
+    laboratory.tick_until(lambda s: s.state is State.PAUSED and not laboratory.run.asked)
     laboratory.session.stop()
     laboratory.tick_until_state(State.STOPPED)
     (run,) = laboratory.store.runs()
@@ -509,7 +513,7 @@ def test_with_half_the_rate_it_goes_on_from_where_it_was_healthy(laboratory: Lab
 
 def test_a_wish_of_before_holds_after_going_back(laboratory: Laboratory) -> None:
     diverge(laboratory)
-    laboratory.session.change("momentum", 0.5)
+    laboratory.change("momentum", 0.5)
     laboratory.run.decide(Decision.HALVE_LEARNING_RATE)
     laboratory.tick_until_state(State.COMPLETED)
     assert laboratory.session.progress is not None

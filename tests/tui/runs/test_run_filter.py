@@ -7,7 +7,7 @@ import pytest
 
 from helpers.stored_runs import put_run
 from mnist_core.store import RunStore
-from mnist_tui.lab.marks import LOOKS, REFERENCE, Marks
+from mnist_tui.lab.overlay import LOOKS, REFERENCE, Marks
 from mnist_tui.runs.columns import COLUMNS, GAP, Sorting, fit_columns, sort_rows, sorting_by
 from mnist_tui.runs.run_filter import parse_filter
 from mnist_tui.runs.run_listing import RunListing

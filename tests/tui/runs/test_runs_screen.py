@@ -15,7 +15,7 @@ from helpers.lab import SIZES, Lab
 from helpers.stored_runs import LiveRun, put_many, put_run
 from mnist_core.store import RunRecord, RunState, RunStore
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.marks import LOOKS, Marks
+from mnist_tui.lab.overlay import LOOKS, Marks
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.settings.keys import set_active_keys

@@ -8,7 +8,7 @@ from textual.theme import Theme
 
 from helpers.app_harness import opened
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.marks import LOOKS
+from mnist_tui.lab.overlay import LOOKS
 from mnist_tui.lab.run_plots import TEST, TRAIN, VALIDATION
 from mnist_tui.lab.session import State
 from mnist_tui.settings.config import Config, ConfigFile

@@ -1,6 +1,6 @@
 """Changing a run from the form, running some batches, and what is offered when a run diverges."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from textual.widgets import Button, Input
 
 from helpers.app_harness import AppHarness, opened
 from helpers.lab import SIZES
-from mnist_core.recipe.changes import Change
+from mnist_core.recipe.changes import Change, Value
 from mnist_core.store import RunState
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import State
@@ -66,6 +66,12 @@ async def type_into(lab: AppHarness, name: str, text: str) -> None:
     await lab.pilot.press("ctrl+u", *text)
 
 
+def asked(lab: AppHarness) -> Mapping[str, Value]:
+    """What the run under way was asked to change."""
+    assert lab.session.run is not None
+    return lab.session.run.asked
+
+
 def step(lab: AppHarness) -> int:
     return lab.session.progress.step if lab.session.progress is not None else 0
 
@@ -78,9 +84,9 @@ async def test_enter_changes_the_run_under_way_and_starts_none(tmp_path: Path) -
         assert row(lab, "learning_rate") == "Learning rate ●"
         await type_into(lab, "learning_rate", "0.5")
         assert row(lab, "learning_rate") == "Learning rate ● enter applies; now 0.1"
-        assert lab.session.asked == {}
+        assert asked(lab) == {}
         await lab.pilot.press("enter")
-        assert lab.session.asked == {"learning_rate": 0.5}
+        assert asked(lab) == {"learning_rate": 0.5}
         assert row(lab, "learning_rate") == "Learning rate ● from next batch; now 0.1"
         await lab.pilot.press("escape", "p")
         await lab.until_state(State.COMPLETED)
@@ -111,7 +117,7 @@ async def test_next_epoch_and_next_run_are_told_apart(tmp_path: Path) -> None:
         assert row(lab, "seed") == "Seed ◌ at the next run; now 0"
         assert row(lab, "epochs") == "Epochs ○ enter applies; now 2"
         await lab.pilot.press("enter")
-        assert lab.session.asked == {"epochs": 3}
+        assert asked(lab) == {"epochs": 3}
         assert row(lab, "epochs") == "Epochs ○ from epoch 2; now 2"
         assert row(lab, "seed") == "Seed ◌ at the next run; now 0"
         await lab.pilot.press("escape", "p")
@@ -123,7 +129,7 @@ async def test_leaving_a_field_leaves_a_draft(tmp_path: Path) -> None:
     async with paused_after(2, tmp_path) as lab:
         await type_into(lab, "dropout", "0.5")
         await lab.pilot.press("escape")
-        assert lab.session.asked == {}
+        assert asked(lab) == {}
         assert row(lab, "dropout") == "Dropout ● enter applies; now 0"
 
 
@@ -132,7 +138,7 @@ async def test_a_bad_value_changes_nothing(tmp_path: Path) -> None:
         await type_into(lab, "learning_rate", "-1")
         await type_into(lab, "momentum", "0.5")
         await lab.pilot.press("enter")
-        assert lab.session.asked == {}
+        assert asked(lab) == {}
         assert "Takes a number above 0" in row(lab, "learning_rate")
 
 
@@ -295,7 +301,8 @@ async def test_each_divergence_is_told(tmp_path: Path) -> None:
     async with diverged(tmp_path) as lab:
         await lab.pilot.press("escape")
         first = lab.session.divergence
-        lab.session.change("learning_rate", 0.1)
+        assert lab.session.run is not None
+        lab.session.run.change("learning_rate", 0.1)
         await lab.pilot.press("p", "enter")
         await lab.until(
             lambda: (

@@ -20,7 +20,7 @@ from mnist_core.training.training_run import TrainingRun
 from mnist_tui.bench.app_processes import open_app, train_headless
 from mnist_tui.bench.pseudo_terminal import COLUMNS, ROWS, NotShownError
 from mnist_tui.charts.chart import Chart
-from mnist_tui.charts.plot import Curve, LineStyle, XAxis, YAxis
+from mnist_tui.charts.plot import Curve, LineStyle, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import SMOOTHING
 from mnist_tui.commands.headless import RunSoFar
@@ -171,7 +171,7 @@ async def redraw_seconds(points: int, redraws: int) -> list[float]:
     app = _ChartApp()
     async with app.run_test(size=(COLUMNS, ROWS)) as pilot:
         chart = app.query_one(Chart)
-        chart.show(curves, x=XAxis(end=float(total)), y=YAxis(include=0.0))
+        chart.plot = Plot(curves, XAxis(end=float(total)), YAxis(include=0.0))
         await pilot.pause()
         for first in range(points, total, _NEW_POINTS):
             new = slice(first, first + _NEW_POINTS)

@@ -7,6 +7,10 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_tui.text.numbers import duration
+
+SMALLEST_ON_LOG = 1e-30
+"""Smaller values do not move the limits of a log axis."""
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 _NICE_LOG = (1.0, 2.0, 5.0, 10.0)
 
@@ -250,6 +254,4 @@ def _duration(seconds: float, step: float) -> str:
     whole = round(seconds)
     if whole < 60 or (whole < 120 and step < 60):
         return f"{whole}s"
-    hours, rest = divmod(whole, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return duration(seconds)

@@ -1,7 +1,6 @@
 """A chart that is drawn when what it shows has changed, and only then."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.style import Style
@@ -13,25 +12,16 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mnist_tui.charts.limits import extent
-from mnist_tui.charts.picture import Ink, Picture
-from mnist_tui.charts.plot import Curve, Plot, XAxis, YAxis
-from mnist_tui.charts.renderer import PlotRenderer
-from mnist_tui.charts.view import Extent, subtitle, title
+from mnist_tui.charts.axes import Scale
+from mnist_tui.charts.plot import Ink, Plot
+from mnist_tui.charts.renderer import Picture, PlotRenderer
 from mnist_tui.text.contrast import readable
 
 _DIM = 0.5
 """How far a dim curve's colour goes towards the background."""
 
-_COMPONENTS = {
-    Ink.PLAIN: "chart--value",
-    Ink.AXIS: "chart--axis",
-    Ink.LABEL: "chart--label",
-    Ink.BOUNDARY: "chart--boundary",
-    Ink.CURSOR: "chart--cursor",
-    Ink.GAP: "chart--gap",
-    Ink.ANNOTATION: "chart--annotation",
-}
+_COMPONENTS = tuple(f"chart--{ink.name.lower()}" for ink in Ink if ink is not Ink.CURVE)
+"""The component class of each ink that is no curve's, in their order."""
 
 
 class Chart(Widget, can_focus=True):
@@ -40,12 +30,12 @@ class Chart(Widget, can_focus=True):
     """
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(_COMPONENTS.values())
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(_COMPONENTS)
     DEFAULT_CSS = """
     Chart {
         height: 1fr;
         width: 1fr;
-        & > .chart--value { color: $text; }
+        & > .chart--plain { color: $text; }
         & > .chart--axis { color: $foreground 30%; }
         & > .chart--label { color: $foreground 60%; }
         & > .chart--boundary { color: $foreground 15%; }
@@ -55,41 +45,31 @@ class Chart(Widget, can_focus=True):
     }
     """
 
+    @dataclass
     class Pointed(Message):
         """The user clicked a place on the x axis."""
 
-        def __init__(self, place: float) -> None:
-            super().__init__()
-            self.place = place
+        place: float
 
+    @dataclass
     class Zoomed(Message):
         """The user turned the wheel over a place on the x axis."""
 
-        def __init__(self, place: float | None, closer: bool) -> None:
-            super().__init__()
-            self.place = place
-            self.closer = closer
+        place: float | None
+        closer: bool
 
+    @dataclass
     class Panned(Message):
         """The user dragged the plot area by a part of its width; to the left is positive."""
 
-        def __init__(self, by: float) -> None:
-            super().__init__()
-            self.by = by
+        by: float
 
     class DoubleClicked(Message):
         """The user wants to see everything again."""
 
-    def __init__(
-        self,
-        *,
-        empty: str = "",
-        id: str | None = None,  # noqa: A002 - Textual's name for it
-        classes: str | None = None,
-    ) -> None:
-        """`empty` is what stands there while no curve has points."""
-        super().__init__(id=id, classes=classes)
-        self._plot = Plot(empty=empty)
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._plot = Plot()
         self._renderer = PlotRenderer()
         self._picture: Picture | None = None
         self._drawn_size = Size(0, 0)
@@ -118,25 +98,6 @@ class Chart(Widget, can_focus=True):
         self.plot = plot
         self._heading = name
         self._caption()
-
-    def show(
-        self,
-        curves: Sequence[Curve],
-        *,
-        x: XAxis | None = None,
-        y: YAxis | None = None,
-        boundaries: Sequence[float] = (),
-    ) -> None:
-        """Show `curves`, the later above the earlier; axes not given stay as they are.
-
-        The cursor stays, unless the x axis counts something else now.
-        """
-        x = self._plot.x if x is None else x
-        y = self._plot.y if y is None else y
-        cursor = self._plot.cursor if x.column == self._plot.x.column else None
-        self.plot = Plot(
-            tuple(curves), x, y, boundaries=boundaries, cursor=cursor, empty=self._plot.empty
-        )
 
     def redraw(self) -> None:
         """Draw again, since points were added or the plot is another; once a tick is enough.
@@ -176,11 +137,6 @@ class Chart(Widget, can_focus=True):
         if captions != self._captions:
             self._captions = captions
             self.border_title, self.border_subtitle = map(Content, captions)
-
-    @property
-    def extent(self) -> Extent | None:
-        """All that could be shown on the x axis; None while there is nothing."""
-        return extent(self._plot)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if event.button == 1:
@@ -268,7 +224,7 @@ class Chart(Widget, can_focus=True):
         looks = [(curve.color, curve.dim) for curve in self._plot.curves]
         if self._styles is None or self._styles[0] != looks:
             base = self.rich_style
-            styles = [self.get_component_rich_style(name) for name in _COMPONENTS.values()]
+            styles = [self.get_component_rich_style(name) for name in _COMPONENTS]
             styles += [base + self._curve_style(*look) for look in looks]
             self._styles = looks, base, styles
         return self._styles[1:]
@@ -282,3 +238,19 @@ class Chart(Widget, can_focus=True):
         if color.ansi is not None or self.app.no_color:
             return Style(color=color.rich_color, dim=True)
         return Style(color=color.blend(background, _DIM).rich_color)
+
+
+def title(name: str, plot: Plot) -> str:
+    """What the border of a chart says above: its name, and how its values are drawn."""
+    log = "log" if plot.y.scale is Scale.LOG else ""
+    outliers = "no outliers" if plot.y.ignore_outliers else ""
+    return " · ".join(filter(None, (name, log, outliers)))
+
+
+def subtitle(plot: Plot, width: int) -> str:
+    """What it says below: how much its curves are smoothed, and zoomed; in less than `width`."""
+    smoothing = max((curve.smoothing for curve in plot.curves), default=0.0)
+    zoomed = "zoomed" if plot.x.window else ""
+    number = f"{smoothing:g}" if smoothing else ""
+    words = " · ".join(filter(None, (f"smoothing {number}" if number else "", zoomed)))
+    return words if len(words) < width else " · ".join(filter(None, (number, zoomed)))

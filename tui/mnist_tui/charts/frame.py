@@ -1,13 +1,12 @@
 """The frame around the plot: axes, ticks and their labels, drawn by plotext and kept."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.charts.picture import Ink
+from mnist_tui.charts.plot import Ink
 
 _AXIS, _TICK = ord("│"), ord("├")
 
@@ -25,6 +24,8 @@ class Layout:
     y_ticks: tuple[tuple[int, str], ...]
     """Row of the plot area, from 0 at the bottom, and label. At least one."""
     x_title: str = ""
+    right_ticks: tuple[tuple[int, str], ...] = ()
+    """As `y_ticks`, of the axis on the right; empty without one."""
 
     @property
     def left(self) -> int:
@@ -32,8 +33,13 @@ class Layout:
         return self.label_width + 1
 
     @property
+    def right_width(self) -> int:
+        """Columns of the axis on the right."""
+        return 1 + max(len(label) for _, label in self.right_ticks) if self.right_ticks else 0
+
+    @property
     def area_width(self) -> int:
-        return self.width - self.left
+        return self.width - self.left - self.right_width
 
     @property
     def area_height(self) -> int:
@@ -43,14 +49,16 @@ class Layout:
 def frame_inks(layout: Layout) -> NDArray[np.int64]:
     """(height, width) AXIS where the axes are, LABEL elsewhere."""
     inks = np.full((layout.height, layout.width), int(Ink.LABEL))
+    right = layout.left + layout.area_width
     inks[: layout.area_height + 1, layout.left - 1] = Ink.AXIS
-    inks[layout.area_height, layout.left :] = Ink.AXIS
+    inks[layout.area_height, layout.left : right] = Ink.AXIS
+    inks[: layout.area_height, right : right + 1] = Ink.AXIS
     return inks
 
 
 @lru_cache(maxsize=16)
 def frame_codes(layout: Layout) -> NDArray[np.uint32]:
-    """(height, width) Unicode code points of the frame around an empty plot area, read-only.
+    """(height, width) Unicode code points of the frame around an empty plot area; only to be read.
 
     The latest are kept, since drawing one costs far more than the curves.
     """
@@ -59,7 +67,8 @@ def frame_codes(layout: Layout) -> NDArray[np.uint32]:
 
     plotext.clear_figure()
     plotext.limit_size(False, False)
-    plotext.plot_size(layout.width, layout.height)
+    width = layout.width - layout.right_width
+    plotext.plot_size(width, layout.height)
     plotext.theme("clear")
     plotext.xaxes(True, False)
     plotext.yaxes(True, False)
@@ -76,9 +85,9 @@ def frame_codes(layout: Layout) -> NDArray[np.uint32]:
     plotext.scatter([0], [0], marker=" ")
     lines = plotext.uncolorize(plotext.build()).split("\n")[: layout.height]
     lines[-1] = lines[-1][: len(lines[-1]) - len(layout.x_title)] + layout.x_title
-    text = "".join(line.ljust(layout.width)[: layout.width] for line in lines)
+    text = "".join(line.ljust(width)[:width] for line in lines)
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    return codes.reshape(layout.height, layout.width)
+    return np.hstack([codes.reshape(layout.height, width), _right_axis(layout)])
 
 
 def _beside_title(layout: Layout) -> list[tuple[int, str]]:
@@ -90,26 +99,12 @@ def _beside_title(layout: Layout) -> list[tuple[int, str]]:
     ]
 
 
-def right_width(labels: Sequence[str]) -> int:
-    """Columns that the axis takes with these labels; none without any."""
-    return 1 + max(map(len, labels)) if labels else 0
-
-
-def right_axis(
-    height: int, area_height: int, ticks: Sequence[tuple[int, str]]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The cells of the axis and their inks, (height, width) each.
-
-    `ticks` are row of the plot area, from 0 at the bottom, and label.
-    """
-    width = right_width([label for _, label in ticks])
-    codes = np.full((height, width), ord(" "), np.uint32)
-    inks = np.full((height, width), int(Ink.LABEL))
-    if width:
-        codes[:area_height, 0] = _AXIS
-        inks[:area_height, 0] = Ink.AXIS
-    for row, label in ticks:
-        y = area_height - 1 - row
+def _right_axis(layout: Layout) -> NDArray[np.uint32]:
+    """(height, right_width) plotext would put a corner and ticks of its own there."""
+    codes = np.full((layout.height, layout.right_width), ord(" "), np.uint32)
+    codes[: layout.area_height, :1] = _AXIS
+    for row, label in layout.right_ticks:
+        y = layout.area_height - 1 - row
         codes[y, 0] = _TICK
         codes[y, 1 : 1 + len(label)] = [ord(c) for c in label]
-    return codes, inks
+    return codes

@@ -7,8 +7,10 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.charts.axes import AxisUnit, format_value
-from mnist_tui.charts.picture import Ink, Piece
-from mnist_tui.charts.plot import Curve, Plot
+from mnist_tui.charts.plot import Curve, Ink, Plot
+
+Piece = tuple[str, int]
+"""Text and its ink."""
 
 _BETWEEN = "   "
 _LONGEST_LABEL = 40
@@ -42,7 +44,10 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
     head: list[list[Piece]] = []
     if plot.cursor is None:
         forms = (
-            [_entry(plot, *item, less if _gives_way(item[1]) else more) for item in labelled]
+            [
+                _entry(plot, index, curve, less if curve.dim or curve.beside else more)
+                for index, curve in labelled
+            ]
             for more, less in _DETAILS
         )
     else:
@@ -67,10 +72,6 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
 
 def _has_values(filled: list[list[Piece]]) -> bool:
     return any(ink == Ink.PLAIN and text != _BETWEEN for row in filled for text, ink in row)
-
-
-def _gives_way(curve: Curve) -> bool:
-    return curve.dim or curve.beside
 
 
 def _unit(plot: Plot, curve: Curve) -> AxisUnit:

@@ -1,12 +1,16 @@
-"""What a chart shows: curves and axes, as plain values."""
+"""What a chart shows: curves and axes, as plain values, and how far its x axis goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, replace
+from enum import Enum, IntEnum
 from typing import Literal
 
-from mnist_tui.charts.axes import AxisUnit, Scale
+from mnist_tui.charts.axes import SMALLEST_ON_LOG, AxisUnit, Limits, Scale, stepped_limits
 from mnist_tui.charts.series import Series
+from mnist_tui.charts.view import Extent
+
+_FEWEST_POINTS = 4
+"""Of the densest curve, in the smallest window."""
 
 
 class LineStyle(Enum):
@@ -72,8 +76,19 @@ class YAxis:
     """Limits never go beyond: (0, 1) for an accuracy."""
     ignore_outliers: bool = False
     """Let the limits leave out the lowest and the highest 5 % of the curves' lengths."""
-    window: tuple[float, float] | None = None
-    """The part to show, low < high, instead of limits that follow the curves."""
+
+
+class Ink(IntEnum):
+    """What a cell shows; the curve with index i has the ink CURVE + i."""
+
+    PLAIN = 0
+    AXIS = 1
+    LABEL = 2
+    BOUNDARY = 3
+    CURSOR = 4
+    GAP = 5
+    ANNOTATION = 6
+    CURVE = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +114,36 @@ class Plot:
     """The place on the x axis that is read out."""
     empty: str = ""
     """What stands there while no curve has points."""
+
+
+def x_limits(plot: Plot, current: Limits | None) -> Limits:
+    """From 0 to the planned end, or as far as the curves go; `current` while it serves."""
+    axis = plot.x
+    if axis.window is not None:
+        return Limits(*axis.window, axis.scale)
+    places = [curve.series.x(axis.column) for curve in plot.curves if len(curve.series)]
+    low = min((float(place[0]) for place in places), default=0.0)
+    high = max((float(place[-1]) for place in places), default=1.0)
+    low = max(low, SMALLEST_ON_LOG) if axis.scale is Scale.LOG else min(low, 0.0)
+    if axis.end is not None and low < axis.end >= high:
+        return Limits(low, axis.end, axis.scale)
+    high = max(high, low + 1e-9)
+    if axis.scale is Scale.LINEAR and high < 1:
+        # A first moment on the axis of time should not show limits of microseconds.
+        high = 1.0
+    limits = stepped_limits(current, low, high, axis.scale)
+    if current is not None and limits.high > current.high:
+        # What has outgrown its axis will go on growing.
+        limits = stepped_limits(None, low, low + 1.25 * (high - low), axis.scale)
+    return limits
+
+
+def extent(plot: Plot) -> Extent | None:
+    """All that `plot` could show on its x axis, whatever its window; None without points."""
+    every = [curve.series.x(plot.x.column) for curve in plot.curves if len(curve.series)]
+    if not every:
+        return None
+    limits = x_limits(replace(plot, x=replace(plot.x, window=None)), None)
+    steps = [float(x[-1] - x[0]) / (len(x) - 1) for x in every if len(x) > 1 and x[-1] > x[0]]
+    smallest = _FEWEST_POINTS * min(steps, default=limits.high - limits.low)
+    return Extent(limits.low, limits.high, smallest)

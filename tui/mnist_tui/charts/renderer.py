@@ -1,23 +1,31 @@
-"""Puts a chart together: limits, frame, curves, cursor and legend."""
+"""Puts a chart together, limits, frame, curves, cursor and legend, into a picture of characters."""
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.segment import Segment
+from rich.style import Style
 
-from mnist_tui.charts.axes import Limits, ticks
-from mnist_tui.charts.drawing import (
+from mnist_tui.charts.axes import SMALLEST_ON_LOG, Limits, Scale, stepped_limits, ticks
+from mnist_tui.charts.frame import Layout, frame_codes, frame_inks
+from mnist_tui.charts.legend import Piece, legend
+from mnist_tui.charts.plot import Ink, Plot, XAxis, YAxis, x_limits
+from mnist_tui.charts.plot_area import (
+    DOT_COLUMNS,
+    DOT_ROWS,
+    Columns,
+    PlotArea,
+    by_column,
+    dot_of,
     draw_annotations,
     draw_boundaries,
     draw_cursor,
     draw_curves,
 )
-from mnist_tui.charts.frame import Layout, frame_codes, frame_inks, right_axis, right_width
-from mnist_tui.charts.legend import legend
-from mnist_tui.charts.limits import x_limits, y_limits
-from mnist_tui.charts.picture import Ink, Picture, PlotArea
-from mnist_tui.charts.plot import Plot, XAxis, YAxis
-from mnist_tui.charts.raster import DOT_COLUMNS, DOT_ROWS, Columns, by_column, dot_of
 from mnist_tui.charts.series import Series
 
 _BLANK = ord(" ")
@@ -25,8 +33,38 @@ _FRAMED_WIDTH, _FRAMED_HEIGHT = 16, 5
 _LEGEND_HEIGHT = 6
 _SECOND_LEGEND_ROW, _THIRD_LEGEND_ROW = 14, 28
 _LABEL_WIDTH = 4
-_Ticks = list[tuple[int, str]]
-"""Row of the plot area, from 0 at the bottom, and label."""
+_OUTLIERS = 5.0
+"""Percent of the columns of a curve, at either end, that limits may leave out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawn chart: a character and an ink for each cell."""
+
+    header: list[list[Piece]]
+    """The rows of the legend, above the cells."""
+    codes: NDArray[np.uint32]
+    """(rows, width) Unicode code points, each one cell wide."""
+    inks: NDArray[np.int64]
+    """(rows, width)"""
+    area: PlotArea | None
+    """None when nothing but a text is shown."""
+
+    def row(self, y: int, styles: Sequence[Style]) -> list[Segment]:
+        """Row `y` in colour; `styles` holds one for each ink."""
+        if y < len(self.header):
+            return [Segment(text, styles[ink]) for text, ink in self.header[y]]
+        y -= len(self.header)
+        return _segments(self.codes[y], self.inks[y], styles)
+
+    def rows_unlike(self, other: "Picture") -> list[int]:
+        """The rows in which this picture differs from `other`, which has the same size."""
+        top = len(self.header)
+        if top != len(other.header):
+            return list(range(top + len(self.codes)))
+        heads = [y for y in range(top) if self.header[y] != other.header[y]]
+        differs = (self.codes != other.codes) | (self.inks != other.inks)
+        return heads + (top + np.flatnonzero(differs.any(axis=1))).tolist()
 
 
 class PlotRenderer:
@@ -39,7 +77,8 @@ class PlotRenderer:
         self._right: Limits | None = None
         self._margins = _LABEL_WIDTH, 0
         """Columns of the labels on the left, and of the axis on the right."""
-        self._kept: list[_Kept] = []
+        self._kept: dict[tuple[Series, int, str, Limits, int], Columns] = {}
+        """The columns drawn last: by series, its length, and what they were made for."""
 
     def render(self, plot: Plot, width: int, height: int) -> Picture:
         """The plot in `width` x `height` cells, any size from 0 x 0 on.
@@ -63,18 +102,16 @@ class PlotRenderer:
             codes = np.full((rows, width), _BLANK, np.uint32)
             inks = np.full((rows, width), int(Ink.PLAIN))
         else:
-            curves, limits, layout, right_ticks = self._laid_out(plot, x, width, rows)
+            curves, limits, layout = self._laid_out(plot, x, width, rows)
             size = layout.area_width, layout.area_height
             area = PlotArea(layout.left, len(header), *size, x, *limits)
-            right_codes, right_inks = right_axis(rows, layout.area_height, right_ticks)
-            codes = np.hstack([frame_codes(layout), right_codes])
-            inks = np.hstack([frame_inks(layout), right_inks])
+            codes, inks = frame_codes(layout).copy(), frame_inks(layout)
         inside = slice(0, area.height), slice(area.left, area.left + area.width)
         draw_boundaries(plot, area, codes[inside], inks[inside])
         draw_curves(plot, curves, area, codes[inside], inks[inside])
         draw_annotations(plot, area, codes[inside], inks[inside])
         draw_cursor(plot, area, codes, inks)
-        return Picture(width, header, codes, inks, area, reach)
+        return Picture(header, codes, inks, area)
 
     def _look_at(self, plot: Plot) -> None:
         """Forget limits that were kept for calm where someone asked for another view.
@@ -93,58 +130,72 @@ class PlotRenderer:
         """Of the values on the left and on the right."""
         sides = list(zip(plot.curves, curves, strict=True))
         left = [columns for curve, columns in sides if not curve.right]
-        self._y = y_limits(plot.y, left, self._y)
+        self._y = _y_limits(plot.y, left, self._y)
         if plot.right is not None:
             right = [columns for curve, columns in sides if curve.right]
-            self._right = y_limits(plot.right, right, self._right)
+            self._right = _y_limits(plot.right, right, self._right)
         return self._y, self._right
 
     def _laid_out(
         self, plot: Plot, x: Limits, width: int, rows: int
-    ) -> tuple[list[Columns], tuple[Limits, Limits | None], Layout, _Ticks]:
-        """The curves, the limits of their values, the frame, and the ticks on the right.
+    ) -> tuple[list[Columns], tuple[Limits, Limits | None], Layout]:
+        """The curves, the limits of their values on the left and on the right, and the frame.
 
         The labels of the limits decide the plot area's width.
         """
         curves = self._columns(plot, x, width - sum(self._margins) - 1)
         y, right = self._limits(plot, curves)
-        most = max(2, rows // 3)
-        y_ticks = ticks(y, plot.y.unit, most)
-        right_ticks = ticks(right, plot.right.unit, most) if right and plot.right else []
-        margins = (
-            max(_LABEL_WIDTH, *(len(label) for _, label in y_ticks)),
-            right_width([label for _, label in right_ticks]),
-        )
+        y_ticks = _row_ticks(y, plot.y, rows)
+        right_ticks = _row_ticks(right, plot.right, rows) if right and plot.right else ()
+        label_width = max(_LABEL_WIDTH, *(len(label) for _, label in y_ticks))
+        layout = Layout(width, rows, label_width, (), y_ticks, plot.x.title, right_ticks)
+        margins = label_width, layout.right_width
         if margins != self._margins:
             self._margins = margins
-            curves = self._columns(plot, x, width - sum(margins) - 1)
-        area_width = width - sum(margins) - 1
-        x_ticks = ticks(x, plot.x.unit, max(2, area_width // 9))
-        layout = Layout(
-            width - margins[1],
-            rows,
-            margins[0],
-            tuple((_cell(x, at, DOT_COLUMNS, area_width), label) for at, label in x_ticks),
-            tuple((_cell(y, at, DOT_ROWS, rows - 2), label) for at, label in y_ticks),
-            plot.x.title,
-        )
-        on_right = [(_cell(right, at, DOT_ROWS, rows - 2), label) for at, label in right_ticks
-                    if right]  # fmt: skip
-        return curves, (y, right), layout, on_right
+            curves = self._columns(plot, x, layout.area_width)
+        x_ticks = ticks(x, plot.x.unit, max(2, layout.area_width // 9))
+        columns = ((_cell(x, at, DOT_COLUMNS, layout.area_width), label) for at, label in x_ticks)
+        return curves, (y, right), replace(layout, x_ticks=tuple(columns))
 
     def _columns(self, plot: Plot, x: Limits, area_width: int) -> list[Columns]:
         """Every curve by columns of dots; those of curves that have not grown are kept."""
-        kept, self._kept = self._kept, []
-        for index, curve in enumerate(plot.curves):
+        kept, self._kept = self._kept, {}
+        columns = []
+        for curve in plot.curves:
             series = curve.drawn
-            key = (len(series), plot.x.column, x, area_width)
-            old = kept[index] if index < len(kept) else None
-            if old is not None and old.series is series and old.key == key:
-                self._kept.append(old)
-            else:
-                columns = by_column(series, plot.x.column, x, DOT_COLUMNS * area_width)
-                self._kept.append(_Kept(series, key, columns))
-        return [entry.columns for entry in self._kept]
+            key = (series, len(series), plot.x.column, x, area_width)
+            found = kept.get(key)
+            if found is None:
+                found = by_column(series, plot.x.column, x, DOT_COLUMNS * area_width)
+            self._kept[key] = found
+            columns.append(found)
+        return columns
+
+
+def _y_limits(axis: YAxis, curves: Sequence[Columns], current: Limits | None) -> Limits:
+    """Round limits around what `curves` do on the plot area; `current` while it serves."""
+    values = np.concatenate(
+        [np.empty(0), *(_reached(curve, axis.ignore_outliers) for curve in curves)]
+    )
+    if axis.scale is Scale.LOG:
+        values = values[values >= SMALLEST_ON_LOG]
+    elif axis.include is not None:
+        values = np.append(values, axis.include)
+    if len(values) == 0:
+        return Limits(0.1, 1.0, axis.scale) if current is None else current
+    low, high = float(values.min()), float(values.max())
+    return stepped_limits(current, low, high, axis.scale, axis.bounds)
+
+
+def _reached(curve: Columns, ignore_outliers: bool) -> NDArray[np.float64]:
+    """Lows and highs of the columns on the plot area, without NaN, perhaps without outliers."""
+    known = curve.inside & ~np.isnan(curve.low)
+    low, high = curve.low[known], curve.high[known]
+    reached = np.concatenate([low, high])
+    if ignore_outliers and len(low):
+        lowest, highest = np.percentile(low, _OUTLIERS), np.percentile(high, 100 - _OUTLIERS)
+        reached = reached[(lowest <= reached) & (reached <= highest)]
+    return reached
 
 
 def _looks(x: XAxis, y: YAxis, right: YAxis | None) -> object:
@@ -152,16 +203,15 @@ def _looks(x: XAxis, y: YAxis, right: YAxis | None) -> object:
     return replace(x, window=None, end=None), x.window is None, y, right
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    series: Series
-    key: tuple[int, str, Limits, int]
-    columns: Columns
-
-
 def _cell(limits: Limits, value: float, dots: int, cells: int) -> int:
     """The cell of the plot area, of `dots` dots each, in which a curve is drawn at `value`."""
     return dot_of(limits.fraction(value), dots * cells) // dots
+
+
+def _row_ticks(limits: Limits, axis: YAxis, rows: int) -> tuple[tuple[int, str], ...]:
+    """Row of the plot area, from 0 at the bottom, and label, in a frame of so many rows."""
+    found = ticks(limits, axis.unit, max(2, rows // 3))
+    return tuple((_cell(limits, at, DOT_ROWS, rows - 2), label) for at, label in found)
 
 
 def _words(text: str, width: int, height: int) -> Picture:
@@ -173,4 +223,19 @@ def _words(text: str, width: int, height: int) -> Picture:
     codes = np.array([[ord(c) for c in row.ljust(width)] for row in rows], np.uint32)
     codes = codes.reshape(height, width)
     inks = np.full((height, width), int(Ink.LABEL))
-    return Picture(width, [], codes, inks, None)
+    return Picture([], codes, inks, None)
+
+
+def _segments(
+    codes: NDArray[np.uint32], inks: NDArray[np.int64], styles: Sequence[Style]
+) -> list[Segment]:
+    text = codes.tobytes().decode("utf-32-le")
+    # A blank shows no ink, so it takes its left neighbour's: fewer, longer segments.
+    visible = np.where(codes == ord(" "), 0, np.arange(len(codes)))
+    worn = inks[np.maximum.accumulate(visible)]
+    starts = [0, *(np.flatnonzero(np.diff(worn)) + 1).tolist(), len(text)]
+    return [
+        Segment(text[start:stop], styles[worn[start]])
+        for start, stop in pairwise(starts)
+        if start < stop
+    ]

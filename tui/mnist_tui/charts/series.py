@@ -46,7 +46,7 @@ def drawable(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class Extrema:
-    """Extrema of blocks of 16, 256, 4096 ... values, so that the work for a stretch grows with
+    """Extrema of blocks of 32, 1024, 32 768 ... values, so that the work for a stretch grows with
     the logarithm of its length. Only whole blocks are kept; ends are read from the level below.
     """
 
@@ -178,12 +178,7 @@ class Series:
     """
 
     def __init__(self, *axes: str) -> None:
-        if not axes:
-            raise ValueError("a series needs at least one x axis, such as 'step'")
         self._x = {axis: GrowingArray() for axis in axes}
-        self._clear()
-
-    def _clear(self) -> None:
         self._y = GrowingArray()
         self._extrema = Extrema(self._y)
         self._gaps = GrowingArray()

@@ -3,9 +3,6 @@
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 
-from mnist_tui.charts.axes import Scale
-from mnist_tui.charts.plot import Plot
-
 SMOOTHING = 0.9
 SMOOTHINGS = (0.0, 0.5, 0.8, SMOOTHING, 0.95, 0.98, 0.99)
 """What the keys go through."""
@@ -100,19 +97,3 @@ class View:
         if not 0 <= index < len(SMOOTHINGS):
             return self
         return replace(self, smoothing=SMOOTHINGS[index])
-
-
-def title(name: str, plot: Plot) -> str:
-    """What the border of a chart says above: its name, and how its values are drawn."""
-    log = "log" if plot.y.scale is Scale.LOG else ""
-    outliers = "no outliers" if plot.y.ignore_outliers else ""
-    return " · ".join(filter(None, (name, log, outliers)))
-
-
-def subtitle(plot: Plot, width: int) -> str:
-    """What it says below: how much its curves are smoothed, and zoomed; in less than `width`."""
-    smoothing = max((curve.smoothing for curve in plot.curves), default=0.0)
-    zoomed = "zoomed" if plot.x.window else ""
-    number = f"{smoothing:g}" if smoothing else ""
-    words = " · ".join(filter(None, (f"smoothing {number}" if number else "", zoomed)))
-    return words if len(words) < width else " · ".join(filter(None, (number, zoomed)))

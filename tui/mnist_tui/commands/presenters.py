@@ -26,7 +26,7 @@ from mnist_core.events import (
     json_number,
 )
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
-from mnist_tui.lab.reproduce import change_flags, recipe_flags
+from mnist_tui.lab.recipe_text import change_flags, recipe_flags
 from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count, metric
 from mnist_tui.text.visible_text import visible

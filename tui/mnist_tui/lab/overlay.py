@@ -1,23 +1,136 @@
-"""The curves of several runs in one chart: those marked, and the pinned one."""
+"""Stored runs laid over each other in charts: which, how each looks, and their curves."""
 
 import time
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Container
+from dataclasses import dataclass
 
-from mnist_core.store import RunStore, StoreError
-from mnist_tui.charts.plot import Curve, LineStyle, Plot
-from mnist_tui.charts.series import Series
-from mnist_tui.charts.view import View
-from mnist_tui.lab.curves import RunCurves
-from mnist_tui.lab.marks import Look, Marks
-from mnist_tui.lab.run_plots import MOST_MARKED_EPOCHS, X_AXES, Metric, metric_axis
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.store import BATCH_DTYPE, EpochRecord, RunRecord, RunStore, StoreError
+from mnist_tui.charts.plot import LineStyle
+from mnist_tui.lab.run_progress import Curves
 from mnist_tui.text.visible_text import visible
 
-_MOST_TRAINING_CURVES = 3
-"""With more runs, training curves would bury those that runs are compared by."""
-_SHORT = 8
-"""Evaluations up to which every one is in view."""
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a run's curves are drawn; the sign stands in tables and for points, so that no two runs
+    differ in colour alone.
+    """
+
+    color: str
+    sign: str
+    line: LineStyle = LineStyle.SOLID
+
+
+LOOKS = (
+    Look("#d16ba5", "◆"),
+    Look("#1fa39a", "▲"),
+    Look("#b8901c", "■"),
+    Look("#9a7fe0", "▼"),
+    Look("#7a9e2f", "★"),
+    Look("#b07850", "✚"),
+)
+"""Readable on dark and light, and unlike the colours of the run that is being trained."""
+
+REFERENCE = Look("$foreground", "○", LineStyle.DASHED)
+
+
+class Marks:
+    """The marked runs in the order they were marked, and the pinned reference."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, Look] = {}
+        self.pinned: str | None = None
+        """The run that others are compared with; `pin` sets it."""
+        self.changes = 0
+        """Counts up whenever something here changes."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The marked runs, the first one first; the pinned one only if it is marked too."""
+        return tuple(self._looks)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._looks) == len(LOOKS)
+
+    def look(self, run_id: str) -> Look | None:
+        """The look of a marked or pinned run; a mark keeps its look until it is taken away."""
+        if run_id in self._looks:
+            return self._looks[run_id]
+        return REFERENCE if run_id == self.pinned else None
+
+    def toggle(self, run_id: str) -> bool:
+        """Mark a run or take its mark away; False: every look is taken."""
+        if run_id in self._looks:
+            del self._looks[run_id]
+        elif self.is_full:
+            return False
+        else:
+            taken = set(self._looks.values())
+            self._looks[run_id] = next(look for look in LOOKS if look not in taken)
+        self.changes += 1
+        return True
+
+    def pin(self, run_id: str) -> None:
+        """Make a run the reference, or no run if it is that already."""
+        self.pinned = None if self.pinned == run_id else run_id
+        self.changes += 1
+
+    def keep_only(self, run_ids: Container[str]) -> None:
+        """Forget runs that are no longer there."""
+        kept = {run_id: look for run_id, look in self._looks.items() if run_id in run_ids}
+        pinned = self.pinned if self.pinned is not None and self.pinned in run_ids else None
+        if (len(kept), pinned) != (len(self._looks), self.pinned):
+            self._looks, self.pinned = kept, pinned
+            self.changes += 1
+
+
+class RunCurves(Curves):
+    """The curves of a stored run that may still grow; empty until `update`."""
+
+    def __init__(self, record: RunRecord) -> None:
+        super().__init__()
+        self.record = record
+        """The run as it was at the last update."""
+        self._seen: tuple[int, int, float] | None = None
+        self._batches: NDArray[np.void] = np.empty(0, BATCH_DTYPE)
+        self._epochs: list[EpochRecord] = []
+
+    def update(self, store: RunStore, record: RunRecord) -> bool:
+        """Bring the curves up to `record`, newly read; whether there is anything else to draw.
+
+        Points are appended, unless the run was cut back to a checkpoint: then the series are new.
+        Raises StoreError as the store does, and the curves stay as they were.
+        """
+        seen = (record.step, record.epoch, record.updated)
+        self.record = record
+        if seen == self._seen:
+            return False
+        batches, epochs = store.batches(record.id), store.epochs(record.id)
+        kept, kept_epochs = len(self._batches), len(self._epochs)
+        cut = not (
+            # As bytes, where NaN equals itself.
+            batches[:kept].tobytes() == self._batches.tobytes()
+            and [_place(epoch) for epoch in epochs[:kept_epochs]]
+            == [_place(epoch) for epoch in self._epochs]
+        )
+        if cut:
+            self.clear_curves()
+            kept = kept_epochs = 0
+        if len(batches) > kept:
+            self.add_stored(batches, kept, record.recipe.epoch_steps)
+        for epoch in epochs[kept_epochs:]:
+            self.add_epoch(epoch, epoch.run_seconds)
+        self._batches, self._epochs = batches, epochs
+        self._seen = seen
+        return cut or len(batches) > kept or len(epochs) > kept_epochs
+
+
+def _place(epoch: EpochRecord) -> tuple[int, int, float]:
+    return epoch.epoch, epoch.step, epoch.run_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,88 +140,6 @@ class Overlay:
     curves: RunCurves
     label: str
     look: Look
-
-
-def overlay_plot(
-    metric: Metric, overlays: Sequence[Overlay], view: View, *, cursor: float | None = None
-) -> Plot:
-    """`metric` on held-out data, the last run uppermost; training dotted where few runs share it.
-
-    All of the runs, not only the window of the view.
-    """
-    # Of a long run the first epochs would press the others flat; a short one is mostly those.
-    long = any(len(overlay.curves.test_loss) > _SHORT for overlay in overlays)
-    outliers = long if view.ignore_outliers is None else view.ignore_outliers
-    y = metric_axis(metric, replace(view, ignore_outliers=outliers), from_zero=False)
-    many = len(overlays) > _MOST_TRAINING_CURVES
-    training = [curve for run in overlays for curve in _training(metric, run, many, view)]
-    held_out = [curve for overlay in overlays for curve in _held_out(metric, overlay)]
-    return Plot(
-        curves=training + held_out,
-        x=replace(X_AXES[view.axis], end=_end(overlays, view.axis)),
-        y=y,
-        cursor=cursor,
-        empty=f"The {metric} of the run in the table will be drawn here.",
-    )
-
-
-def with_overlays(plot: Plot, metric: Metric, overlays: Sequence[Overlay]) -> Plot:
-    """`plot` of a run, above what the `overlays` measured on held-out data."""
-    below = [
-        replace(curve, label=f"{curve.label} test" if data == "test" else curve.label, beside=True)
-        for overlay in overlays
-        for data in (_ranking(metric, overlay.curves)[1],)
-        for curve in _held_out(metric, overlay)
-    ]
-    return replace(plot, curves=[*below, *plot.curves]) if below else plot
-
-
-def _training(metric: Metric, overlay: Overlay, many: bool, view: View) -> Iterator[Curve]:
-    curves = overlay.curves
-    series = curves.series("train", metric)
-    if len(series) and not (many and len(curves.test_loss) > 1):
-        color, smoothing = overlay.look.color, view.smoothing
-        yield Curve(series, color, line=LineStyle.DOTTED, dim=True, smoothing=smoothing)
-
-
-def measured_on(overlays: Sequence[Overlay]) -> str:
-    """What the curves are measured on, for the title: test, validation, or both."""
-    found = {_ranking("loss", overlay.curves)[1] for overlay in overlays}
-    return " and ".join(sorted(found))
-
-
-def _held_out(metric: Metric, overlay: Overlay) -> Iterator[Curve]:
-    curves, look = overlay.curves, overlay.look
-    series, data = _ranking(metric, curves)
-    if not len(series):
-        return
-    best: Literal["low", "high"] = "low" if metric == "loss" else "high"
-    marker = look.sign if len(series) <= MOST_MARKED_EPOCHS + 1 else ""
-    # Runs are measured on the test set unless they say otherwise; legends have little room.
-    label = overlay.label if data == "test" else f"{overlay.label} val"
-    yield Curve(series, look.color, label, look.line, marker, best=best)
-
-
-def _ranking(metric: Metric, curves: RunCurves) -> tuple[Series, str]:
-    """What runs are ranked by: validation where something is held out for it."""
-    part = "validation" if len(curves.validation_loss) else "test"
-    return curves.series(part, metric), part
-
-
-def _end(overlays: Sequence[Overlay], axis: str) -> float | None:
-    """Where the longest run ends; a live one, where it is planned to."""
-    ends = [_end_of(overlay.curves, axis) for overlay in overlays]
-    return max((end for end in ends if end > 0), default=None)
-
-
-def _end_of(curves: RunCurves, axis: str) -> float:
-    record = curves.record
-    if record.state.is_live and axis != "time":
-        return float(
-            record.recipe.epoch_steps.end(record.epochs) if axis == "step" else record.epochs
-        )
-    series = (curves.train_loss, curves.test_loss)
-    return max((float(one.x(axis)[-1]) for one in series if len(one)), default=0.0)
 
 
 _LIVE_INTERVAL = 1.0

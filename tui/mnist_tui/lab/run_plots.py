@@ -1,4 +1,4 @@
-"""The plots of a run and of the run before it."""
+"""The plots of a run, of the run before it, and of stored runs laid over each other."""
 
 import math
 from bisect import bisect_right
@@ -15,7 +15,8 @@ from mnist_tui.charts.axes import AxisUnit, Scale
 from mnist_tui.charts.plot import Annotation, Curve, LineStyle, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
-from mnist_tui.lab.differences import change_text, difference_text
+from mnist_tui.lab.overlay import Overlay, RunCurves
+from mnist_tui.lab.recipe_text import change_text, difference_text
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.settings.keys import key_hint
 
@@ -59,6 +60,12 @@ X_AXES = {
 }
 
 Metric = Literal["loss", "accuracy"]
+_BEST: dict[Metric, Literal["low", "high"]] = {"loss": "low", "accuracy": "high"}
+
+_MOST_TRAINING_CURVES = 3
+"""With more runs, training curves would bury those that runs are compared by."""
+_SHORT = 8
+"""Evaluations up to which every one is in view."""
 
 
 def metric_axis(metric: Metric, view: View, *, from_zero: bool) -> YAxis:
@@ -83,17 +90,12 @@ def metric_plot(
     """The `metric` of the run, above the dim curves of the run before; all of it, not only the
     window of the view.
     """
-    y = metric_axis(metric, view, from_zero=True)
-    if progress is None:
-        return Plot(y=y, empty=f"The {metric} of each batch will be drawn here. {_how_to_train()}")
-    return Plot(
-        curves=[*_ghost_curves(metric, progress, ghost, view), *_curves(metric, progress, view)],
-        x=_x_axis(progress, view),
-        y=y,
-        boundaries=_epoch_ends(progress, view.axis),
-        annotations=_annotations(progress, view.axis),
-        empty=f"The {metric} of each batch will be drawn here.",
-    )
+    curves: list[Curve] = []
+    if progress is not None:
+        curves += _ghost_curves(metric, progress, ghost, view)
+        curves += _curves(metric, progress, view)
+    words = f"The {metric} of each batch will be drawn here."
+    return _run_plot(progress, view, curves, metric_axis(metric, view, from_zero=True), words)
 
 
 def gradient_plot(progress: RunProgress | None, ghost: RunProgress | None, view: View) -> Plot:
@@ -103,23 +105,35 @@ def gradient_plot(progress: RunProgress | None, ghost: RunProgress | None, view:
         include=None if view.log_gradients or view.window else 0.0,
         ignore_outliers=bool(view.ignore_outliers),
     )
-    words = "The norm of the gradient and the learning rate will be drawn here."
-    if progress is None:
-        return Plot(y=norm, empty=f"{words} {_how_to_train()}")
-    curves = [
-        Curve(progress.gradient_norm, TRAIN, "norm"),
-        Curve(progress.learning_rate, RATE, "lr (right)", LineStyle.DASHED, right=True),
-    ]
+    curves = []
     if ghost is not None:
-        before = Curve(
-            ghost.gradient_norm, GHOST, "before", LineStyle.DOTTED, dim=True, beside=True
-        )
-        curves.insert(0, before)
+        dotted = LineStyle.DOTTED
+        curves += [Curve(ghost.gradient_norm, GHOST, "before", dotted, dim=True, beside=True)]
+    if progress is not None:
+        curves += [
+            Curve(progress.gradient_norm, TRAIN, "norm"),
+            Curve(progress.learning_rate, RATE, "lr (right)", LineStyle.DASHED, right=True),
+        ]
+    words = "The norm of the gradient and the learning rate will be drawn here."
+    return _run_plot(progress, view, curves, norm, words, right=YAxis(include=0.0))
+
+
+def _run_plot(
+    progress: RunProgress | None,
+    view: View,
+    curves: Sequence[Curve],
+    y: YAxis,
+    words: str,
+    right: YAxis | None = None,
+) -> Plot:
+    """`curves` over the whole run, or `words` where there are none."""
+    if progress is None:
+        return Plot(y=y, empty=f"{words} Press {key_hint('run')} to train.")
     return Plot(
         curves=curves,
         x=_x_axis(progress, view),
-        y=norm,
-        right=YAxis(include=0.0),
+        y=y,
+        right=right,
         boundaries=_epoch_ends(progress, view.axis),
         annotations=_annotations(progress, view.axis),
         empty=words,
@@ -143,16 +157,17 @@ def step_at(progress: RunProgress, axis: str, place: float) -> float:
 
 
 def _curves(metric: Metric, progress: RunProgress, view: View) -> Iterator[Curve]:
-    best: Literal["low", "high"] = "low" if metric == "loss" else "high"
     train = progress.series("train", metric)
     if view.smoothing:
         yield Curve(train, TRAIN, line=LineStyle.NOISE, dim=True)
     yield Curve(train, TRAIN, label="train", smoothing=view.smoothing)
     validation = progress.series("validation", metric)
     if len(validation):
-        yield Curve(validation, VALIDATION, label="validation", marker="◆", best=best)
+        yield Curve(validation, VALIDATION, label="validation", marker="◆", best=_BEST[metric])
     marker = "●" if progress.planned_epochs <= MOST_MARKED_EPOCHS else ""
-    yield Curve(progress.series("test", metric), TEST, label="test", marker=marker, best=best)
+    yield Curve(
+        progress.series("test", metric), TEST, label="test", marker=marker, best=_BEST[metric]
+    )
 
 
 def _ghost_curves(
@@ -219,5 +234,84 @@ def _ghost_difference(ghost: RunProgress, progress: RunProgress) -> str:
     )
 
 
-def _how_to_train() -> str:
-    return f"Press {key_hint('run')} to train."
+def overlay_plot(
+    metric: Metric, overlays: Sequence[Overlay], view: View, *, cursor: float | None = None
+) -> Plot:
+    """`metric` on held-out data, the last run uppermost; training dotted where few runs share it.
+
+    All of the runs, not only the window of the view.
+    """
+    # Of a long run the first epochs would press the others flat; a short one is mostly those.
+    long = any(len(overlay.curves.test_loss) > _SHORT for overlay in overlays)
+    outliers = long if view.ignore_outliers is None else view.ignore_outliers
+    y = metric_axis(metric, replace(view, ignore_outliers=outliers), from_zero=False)
+    many = len(overlays) > _MOST_TRAINING_CURVES
+    training = [curve for run in overlays for curve in _training(metric, run, many, view)]
+    held_out = [curve for overlay in overlays for curve in _held_out(metric, overlay)]
+    return Plot(
+        curves=training + held_out,
+        x=replace(X_AXES[view.axis], end=_end(overlays, view.axis)),
+        y=y,
+        cursor=cursor,
+        empty=f"The {metric} of the run in the table will be drawn here.",
+    )
+
+
+def with_overlays(plot: Plot, metric: Metric, overlays: Sequence[Overlay]) -> Plot:
+    """`plot` of a run, above what the `overlays` measured on held-out data."""
+    below = [
+        replace(curve, beside=True)
+        for overlay in overlays
+        for curve in _held_out(metric, overlay, on_test=" test")
+    ]
+    return replace(plot, curves=[*below, *plot.curves])
+
+
+def _training(metric: Metric, overlay: Overlay, many: bool, view: View) -> Iterator[Curve]:
+    curves = overlay.curves
+    series = curves.series("train", metric)
+    if len(series) and not (many and len(curves.test_loss) > 1):
+        color, smoothing = overlay.look.color, view.smoothing
+        yield Curve(series, color, line=LineStyle.DOTTED, dim=True, smoothing=smoothing)
+
+
+def measured_on(overlays: Sequence[Overlay]) -> str:
+    """What the curves are measured on, for the title: test, validation, or both."""
+    found = {_ranking("loss", overlay.curves)[1] for overlay in overlays}
+    return " and ".join(sorted(found))
+
+
+def _held_out(metric: Metric, overlay: Overlay, on_test: str = "") -> Iterator[Curve]:
+    """The curve that the run is ranked by; `on_test` ends its label where the test set decides.
+
+    Legends have little room, so that is said only beside other curves.
+    """
+    look = overlay.look
+    series, data = _ranking(metric, overlay.curves)
+    if not len(series):
+        return
+    marker = look.sign if len(series) <= MOST_MARKED_EPOCHS + 1 else ""
+    label = overlay.label + (on_test if data == "test" else " val")
+    yield Curve(series, look.color, label, look.line, marker, best=_BEST[metric])
+
+
+def _ranking(metric: Metric, curves: RunCurves) -> tuple[Series, str]:
+    """What runs are ranked by: validation where something is held out for it."""
+    part = "validation" if len(curves.validation_loss) else "test"
+    return curves.series(part, metric), part
+
+
+def _end(overlays: Sequence[Overlay], axis: str) -> float | None:
+    """Where the longest run ends; a live one, where it is planned to."""
+    ends = [_end_of(overlay.curves, axis) for overlay in overlays]
+    return max((end for end in ends if end > 0), default=None)
+
+
+def _end_of(curves: RunCurves, axis: str) -> float:
+    record = curves.record
+    if record.state.is_live and axis != "time":
+        return float(
+            record.recipe.epoch_steps.end(record.epochs) if axis == "step" else record.epochs
+        )
+    series = (curves.train_loss, curves.test_loss)
+    return max((float(one.x(axis)[-1]) for one in series if len(one)), default=0.0)

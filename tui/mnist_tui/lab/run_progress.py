@@ -1,9 +1,11 @@
-"""One run as the screen shows it: made from its events, and holding no widget."""
+"""One run as the screen shows it, its curves and latest figures: made from its events, without a
+widget.
+"""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mnist_core.data.dataset import Dataset, Examples, shown_samples, split
 from mnist_core.events import (
@@ -26,7 +28,100 @@ from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import EpochRecord, RunRecord, RunStore, StoredAnswers
 from mnist_core.store.answers import AnswerHistory
-from mnist_tui.lab.curves import Curves
+from mnist_tui.charts.series import Series
+
+AXES = ("step", "epoch", "time")
+_OF_BATCHES = ("train_loss", "train_accuracy", "learning_rate", "gradient_norm")
+_OF_EPOCHS = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+
+
+class Curves:
+    """Loss and accuracy in training and on held-out data, the learning rate and the gradient norm.
+
+    All run over steps, epochs and seconds.
+    """
+
+    def __init__(self) -> None:
+        self.clear_curves()
+
+    def clear_curves(self) -> None:
+        """Begin again, with series that are new."""
+        self.train_loss = Series(*AXES)
+        self.train_accuracy = Series(*AXES)
+        self.learning_rate = Series(*AXES)
+        self.gradient_norm = Series(*AXES)
+        """Of some batches only."""
+        self.validation_loss = Series(*AXES)
+        self.validation_accuracy = Series(*AXES)
+        self.test_loss = Series(*AXES)
+        self.test_accuracy = Series(*AXES)
+
+    def series(self, part: str, metric: str) -> Series:
+        """Loss or accuracy of train, validation or test."""
+        series = getattr(self, f"{part}_{metric}")
+        assert isinstance(series, Series)
+        return series
+
+    def cut_curves(self, step: int, epoch: int) -> None:
+        """Forget what came after update `step` and the end of `epoch`; the series are new."""
+        for names, axis, last in ((_OF_BATCHES, "step", step), (_OF_EPOCHS, "epoch", epoch)):
+            for name in names:
+                whole: Series = getattr(self, name)
+                kept = int(np.searchsorted(whole.x(axis), last, side="right"))
+                part = Series(*AXES)
+                part.extend(whole.y[:kept], **{each: whole.x(each)[:kept] for each in AXES})
+                setattr(self, name, part)
+
+    def add_batches(
+        self,
+        steps: ArrayLike,
+        losses: ArrayLike,
+        accuracies: ArrayLike,
+        learning_rates: ArrayLike,
+        seconds: ArrayLike,
+        epoch_steps: EpochSteps,
+    ) -> None:
+        """Append batches: (n,) each, `seconds` being the run's training time after each of them."""
+        axes = _places(steps, seconds, epoch_steps)
+        self.train_loss.extend(losses, **axes)
+        self.train_accuracy.extend(accuracies, **axes)
+        self.learning_rate.extend(learning_rates, **axes)
+
+    def add_stored(self, batches: NDArray[np.void], first: int, epoch_steps: EpochSteps) -> None:
+        """Append `batches` of `BATCH_DTYPE`, all of a stored run, from the index `first` on."""
+        added = batches[first:]
+        self.add_batches(
+            np.arange(first + 1, len(batches) + 1),
+            added["loss"],
+            added["accuracy"],
+            added["learning_rate"],
+            added["seconds"],
+            epoch_steps,
+        )
+
+    def add_gradient_norms(
+        self, steps: ArrayLike, norms: ArrayLike, seconds: ArrayLike, epoch_steps: EpochSteps
+    ) -> None:
+        """Append the gradient norms of some batches: (n,) each, like those of `add_batches`."""
+        self.gradient_norm.extend(norms, **_places(steps, seconds, epoch_steps))
+
+    def add_epoch(self, epoch: EpochCompleted | EpochRecord, seconds: float) -> None:
+        """Append an evaluation, after `seconds` of training."""
+        axes = {"step": float(epoch.step), "epoch": float(epoch.epoch), "time": seconds}
+        if epoch.validation_loss is not None and epoch.validation_accuracy is not None:
+            self.validation_loss.extend(epoch.validation_loss, **axes)
+            self.validation_accuracy.extend(epoch.validation_accuracy, **axes)
+        self.test_loss.extend(epoch.test_loss, **axes)
+        self.test_accuracy.extend(epoch.test_accuracy, **axes)
+
+
+def _places(steps: ArrayLike, seconds: ArrayLike, epoch_steps: EpochSteps) -> dict[str, ArrayLike]:
+    return {
+        "step": np.asarray(steps, np.float64),
+        "epoch": epoch_steps.epochs(steps),
+        "time": seconds,
+    }
+
 
 SAMPLES = 60
 """Test samples that each run predicts while it trains; the grid shows those that fit."""
@@ -159,7 +254,8 @@ class RunProgress(Curves):
                 case HyperparameterChanged():
                     self._add_batches(batches)
                     batches = []
-                    self._change(event)
+                    self.planned_epochs = event.epochs
+                    self._take_changes(event.changes)
                 case DivergenceDetected():
                     self.divergence = event
                 case RunRewound():
@@ -178,45 +274,30 @@ class RunProgress(Curves):
                         self.end = event
         self._add_batches(batches)
 
-    def restore(
-        self,
-        record: RunRecord,
-        batches: NDArray[np.void],
-        epochs: Sequence[EpochRecord],
-        gradient_norms: NDArray[np.void] | None = None,
-    ) -> None:
-        """Take what was kept of a run.
+    def restore(self, store: RunStore, record: RunRecord, steps: int) -> None:
+        """Take what was kept of a run up to the update `steps`, and what its models said.
 
-        Args:
-            record: the run.
-            batches: of `BATCH_DTYPE`, from the first one on.
-            epochs: their figures, in their order.
-            gradient_norms: of `NORM_DTYPE`, of no later updates than `batches`; None: none.
+        Raises StoreError as the store does.
         """
+        # What was measured before the first update is measured again.
+        kept = store.epochs(record.id) if steps else []
+        epochs = [epoch for epoch in kept if epoch.step <= steps]
+        batches = store.batches(record.id)[:steps]
         self.from_store = True
         self._begin(record.as_started(epoch=epochs[-1].epoch if epochs else 0, step=len(batches)))
-        self.add_batches(
-            np.arange(1, len(batches) + 1),
-            batches["loss"],
-            batches["accuracy"],
-            batches["learning_rate"],
-            batches["seconds"],
-            self.epoch_steps,
-        )
-        if gradient_norms is not None:
-            steps = gradient_norms["step"]
-            seconds = batches["seconds"][steps - 1]
-            self.add_gradient_norms(steps, gradient_norms["norm"], seconds, self.epoch_steps)
+        self.add_stored(batches, 0, self.epoch_steps)
+        norms = store.gradient_norms(record.id)
+        norms = norms[norms["step"] <= len(batches)]
+        seconds = batches["seconds"][norms["step"] - 1]
+        self.add_gradient_norms(norms["step"], norms["norm"], seconds, self.epoch_steps)
         for epoch in epochs:
             self.add_epoch(epoch, epoch.run_seconds)
-
-    def restore_answers(self, history: AnswerHistory) -> None:
-        """Take what the models of its epochs said."""
-        self.history = history
-        latest = self.history.latest
-        if latest is not None and latest.logits is not None:
-            self.answers = answer(latest.logits[self._sample_rows])
-            self.answers_epoch = latest.epoch
+        if epochs:
+            self.history = AnswerHistory.stored(store, record, epochs[-1].epoch)
+            latest = self.history.latest
+            if latest is not None and latest.logits is not None:
+                self.answers = answer(latest.logits[self._sample_rows])
+                self.answers_epoch = latest.epoch
 
     def continue_run(self) -> None:
         """The ended run goes on: forget its end."""
@@ -237,10 +318,6 @@ class RunProgress(Curves):
         start = EffectiveRecipe(began.hyperparameters, began.train_examples, epoch_steps)
         known = sorted(changes, key=lambda change: change.step)
         self.recipe, self.changes, self.scheduled = start.after(known, self.step, self.step)
-
-    def _change(self, event: HyperparameterChanged) -> None:
-        self.planned_epochs = event.epochs
-        self._take_changes(event.changes)
 
     def _go_back(self, event: RunRewound) -> None:
         """Forget what came after the state that the run went back to."""
@@ -299,11 +376,5 @@ def progress_for(hyperparameters: Hyperparameters, dataset: Dataset) -> RunProgr
 def restored(store: RunStore, record: RunRecord, dataset: Dataset, steps: int) -> RunProgress:
     """A stored run as it was after `steps` updates."""
     progress = progress_for(record.hyperparameters, dataset)
-    epochs = [epoch for epoch in store.epochs(record.id) if epoch.step <= steps]
-    batches = store.batches(record.id)[:steps]
-    norms = store.gradient_norms(record.id)
-    norms = norms[norms["step"] <= len(batches)]
-    progress.restore(record, batches, epochs if steps else [], norms)
-    if steps:
-        progress.restore_answers(AnswerHistory.stored(store, record, epochs[-1].epoch))
+    progress.restore(store, record, steps)
     return progress

@@ -3,19 +3,14 @@
 It holds no widget, so the rules of starting, stopping and restarting are tested without a screen.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 
 from mnist_core.data.dataset import Dataset, Examples, shown_samples
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded
-from mnist_core.events import (
-    DivergenceDetected,
-    RunFailed,
-    TrainingState,
-)
-from mnist_core.recipe.changes import Value
+from mnist_core.events import DivergenceDetected, RunFailed, TrainingState
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.store import Environment, ResumePoint, RunRecord, RunState, RunStore, StoreError
+from mnist_core.store import ResumePoint, RunRecord, RunState, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import END_STATES
 from mnist_core.training.factory import RunFactory
@@ -73,7 +68,7 @@ class Session:
         self.log_note = ""
         """Where the traceback of the last failure is, as a sentence."""
         self.run: TrainingRun | None = None
-        """The one under way, to be steered; its events are taken with `tick`."""
+        """The one under way, to be steered and changed; its events are taken with `tick`."""
         self._next: Hyperparameters | None = None
         """To be trained as soon as data and a free thread allow."""
         self._next_batches: int | None = None
@@ -127,11 +122,6 @@ class Session:
     def divergence(self) -> DivergenceDetected | None:
         """Why the run under way waits for a decision; None: it does not."""
         return self.run.divergence if self.run is not None else None
-
-    @property
-    def asked(self) -> Mapping[str, Value]:
-        """What the run under way was asked to change and has not yet: values by field name."""
-        return self.run.asked if self.run is not None else {}
 
     def look_for_interrupted(self) -> None:
         """Find out whether the latest run was left unfinished by a process that is gone."""
@@ -187,7 +177,7 @@ class Session:
         steps = done.step if done is not None else 0
         progress = restored(self._store, record, dataset, steps)
         until_epoch = max(record.epochs, done.epoch + 1 if done is not None else 1)
-        self._start(progress, point.state, until_epoch, point, record.environment)
+        self._start(progress, point.state, until_epoch, point)
         self.store_notice = point.notice or self.store_notice
 
     def show_stored(self, run_id: str) -> None:
@@ -212,15 +202,6 @@ class Session:
         if self.run is not None:
             self.run.stop()
 
-    def change(self, field: str, value: Value) -> None:
-        """Change a hyperparameter of the run under way, with the next batch or the next epoch.
-
-        Raises:
-            ChangeError: it cannot change so, as a sentence.
-        """
-        if self.run is not None and self.progress is not None:
-            self.run.change(field, value, getattr(self.progress.hyperparameters_now, field))
-
     def one_more_epoch(self) -> None:
         """Train to the end of the epoch under way, or one epoch past the end of an ended run."""
         if not self.can_continue:
@@ -228,37 +209,41 @@ class Session:
         if self.run is not None:
             self.run.train_one_epoch()
         elif self.progress is not None and self.progress.state is not None:
-            self._continue(self.progress, self.progress.state.epoch + 1)
+            state = self.progress.state
+            self._continue(self.progress, state, state.epoch + 1)
 
     def train_batches(self, count: int) -> bool:
         """Train on so many batches, then pause: of the run under way, or of one that has ended.
 
         False where there is neither; then a new run could.
         """
+        progress = self.progress
         if self.run is not None:
             self.run.train_batches(count)
-        elif self.progress is not None and self.progress.state is not None:
-            progress = self.progress
+        elif progress is not None and progress.state is not None:
             last = progress.epoch_steps.completed(progress.step + count - 1) + 1
-            self._continue(progress, max(progress.planned_epochs, last), count)
+            until_epoch = max(progress.planned_epochs, last)
+            self._continue(progress, progress.state, until_epoch, count)
         else:
             return False
         return True
 
     def _continue(
-        self, progress: RunProgress, until_epoch: int, batches: int | None = None
+        self,
+        progress: RunProgress,
+        state: TrainingState,
+        until_epoch: int,
+        batches: int | None = None,
     ) -> None:
         """Go on with the ended run that is shown; pause after so many `batches`."""
         point = None
-        if progress.run_id and progress.state is not None:
+        if progress.run_id:
             try:
-                point = ResumePoint(self._store.run(progress.run_id), progress.state, "")
+                point = ResumePoint(self._store.run(progress.run_id), state, "")
             except StoreError as error:
                 self.store_notice = str(error)
-        state = progress.state
         progress.continue_run()
-        environment = point.record.environment if point else None
-        self._start(progress, state, until_epoch, point, environment, batches)
+        self._start(progress, state, until_epoch, point, batches)
 
     def tick(self) -> bool:
         """Take what arrived since the last call; True if anything to be drawn changed."""
@@ -342,7 +327,6 @@ class Session:
         state: TrainingState | None,
         until_epoch: int,
         point: ResumePoint | None = None,
-        environment: Environment | None = None,
         batches: int | None = None,
     ) -> None:
         """Train `progress` from `state` on, and pause after so many `batches`.
@@ -366,7 +350,7 @@ class Session:
             until_epoch=until_epoch,
             samples=progress.samples.images,
             recorder=self._recorder,
-            environment=environment,
+            environment=point.record.environment if point is not None else None,
             changes=progress.all_changes,
         )
         if batches is not None:

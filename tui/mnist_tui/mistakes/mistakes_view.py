@@ -10,7 +10,7 @@ from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.mistakes import Labels
 from mnist_core.store import RunStore, StoreError
 from mnist_core.store.answers import AnswerHistory
-from mnist_tui.lab.marks import Marks
+from mnist_tui.lab.overlay import Marks
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
 from mnist_tui.mistakes.sample_query import Kind, LabelledAnswers, SampleQuery

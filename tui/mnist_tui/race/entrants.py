@@ -8,7 +8,7 @@ from mnist_core.benchmark.engines.engine_registry import ENGINES, EngineName, is
 from mnist_core.benchmark.race import TaskName
 from mnist_core.benchmark.regression import FORMS
 from mnist_tui.charts.plot import LineStyle
-from mnist_tui.lab.marks import Look
+from mnist_tui.lab.overlay import Look
 
 _ENGINE_WORDS: Mapping[EngineName, str] = {
     "mlx": "this program's own training",

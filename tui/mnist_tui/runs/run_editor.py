@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from textual.screen import Screen
 
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_tui.lab.marks import Marks
+from mnist_tui.lab.overlay import Marks
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import LineInput

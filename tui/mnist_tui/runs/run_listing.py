@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_tui.lab.differences import Values, short_difference, usual_values, values
+from mnist_tui.lab.recipe_text import Values, short_difference, usual_values, values
 from mnist_tui.runs.columns import COLUMNS, RunRow, Sorting, sort_rows
 from mnist_tui.runs.run_filter import RunFilter, parse_filter
 from mnist_tui.text.numbers import count

@@ -15,13 +15,11 @@ from textual.widgets import Static
 
 from mnist_core.store import RunRecord, RunState, RunStore, StoreError
 from mnist_tui.charts.chart import Chart
-from mnist_tui.charts.limits import extent
+from mnist_tui.charts.plot import extent
 from mnist_tui.charts.view import View
-from mnist_tui.lab.curves import RunCurves
-from mnist_tui.lab.differences import differences
-from mnist_tui.lab.marks import Look, Marks
-from mnist_tui.lab.overlay import Overlay, measured_on, overlay_plot
-from mnist_tui.lab.run_plots import Metric
+from mnist_tui.lab.overlay import Look, Marks, Overlay, RunCurves
+from mnist_tui.lab.recipe_text import differences
+from mnist_tui.lab.run_plots import Metric, measured_on, overlay_plot
 from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible

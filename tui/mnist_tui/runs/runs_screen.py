@@ -13,7 +13,7 @@ from textual.widgets import Input, Static
 from mnist_core.store import RunRecord, RunStore
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
-from mnist_tui.lab.marks import Marks
+from mnist_tui.lab.overlay import Marks
 from mnist_tui.runs.columns import Sorting, sorting_by
 from mnist_tui.runs.filter_line import FilterLine
 from mnist_tui.runs.run_editor import RunEditor

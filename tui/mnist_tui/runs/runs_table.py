@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mnist_tui.lab.marks import REFERENCE, Marks
+from mnist_tui.lab.overlay import REFERENCE, Marks
 from mnist_tui.runs.columns import COLUMNS, GAP, RunRow, Sorting, fit_columns, tone
 from mnist_tui.text.contrast import readable
 from mnist_tui.text.visible_text import shorten, visible

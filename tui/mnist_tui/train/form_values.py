@@ -32,8 +32,11 @@ class Draft:
 
 def texts_of(hyperparameters: Hyperparameters) -> dict[str, str]:
     """The text of every field, such that `check` reads the same hyperparameters back."""
-    fields = hyperparameter_fields()
-    return {name: field.format(getattr(hyperparameters, name)) for name, field in fields.items()}
+    return {name: _text(name, getattr(hyperparameters, name)) for name in hyperparameter_fields()}
+
+
+def _text(name: str, value: object) -> str:
+    return hyperparameter_fields()[name].format(value)
 
 
 def check(texts: Mapping[str, str], last_valid: Hyperparameters) -> Draft:
@@ -106,9 +109,9 @@ class LiveValues:
         value = value_of(name, text)
         if value is None:
             return FieldStatus.SAME
-        if name in self.asked and value == self._text(name, self.asked[name]):
+        if name in self.asked and value == _text(name, self.asked[name]):
             return FieldStatus.ASKED
-        if name not in self.asked and value == self._text(name, getattr(self.in_force, name)):
+        if name not in self.asked and value == _text(name, getattr(self.in_force, name)):
             changed = any(change.field == name for change in self.changes)
             return FieldStatus.CHANGED if changed else FieldStatus.SAME
         if self.takes_effect(name) is TakesEffect.NEXT_RUN:
@@ -118,7 +121,7 @@ class LiveValues:
     def remark(self, name: str, text: str) -> str:
         """What to say of the text in a field; empty where it agrees with the run."""
         status = self.status(name, text)
-        now = f"; now {self._text(name, getattr(self.in_force, name)) or 'none'}"
+        now = f"; now {_text(name, getattr(self.in_force, name)) or 'none'}"
         if status is FieldStatus.CHANGED:
             last = max(change.step for change in self.changes if change.field == name)
             return f"since step {last}"
@@ -136,14 +139,10 @@ class LiveValues:
             value = getattr(wanted, name)
             follows = self.asked.get(name, getattr(self.in_force, name))
             # As text, since a form does not hold every digit of what is in force.
-            differs = self._text(name, value) != self._text(name, follows)
+            differs = _text(name, value) != _text(name, follows)
             if differs and self.takes_effect(name) is not TakesEffect.NEXT_RUN:
                 found[name] = value
         return found
-
-    @staticmethod
-    def _text(name: str, value: object) -> str:
-        return hyperparameter_fields()[name].format(value)
 
 
 def value_of(name: str, text: str) -> str | None:
@@ -152,4 +151,4 @@ def value_of(name: str, text: str) -> str | None:
         made = make_hyperparameters({name: text})
     except HyperparametersError:
         return None
-    return hyperparameter_fields()[name].format(getattr(made, name))
+    return _text(name, getattr(made, name))

@@ -26,8 +26,21 @@ _LINES = (
 """Commands, each with the words that follow its key; no line is wider than 60 cells."""
 
 
+class Guidance(Static):
+    """Three lines for the first launch, with the keys that work; the first key takes them away,
+    and does what it does.
+    """
+
+    DEFAULT_CSS = """
+    Guidance { height: 3; background: $surface; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(guidance())
+
+
 def guidance() -> Content:
-    """Three lines for the first launch, with the keys that work."""
+    """What the lines say."""
     lines = [
         Content.assemble(
             " ",
@@ -36,14 +49,6 @@ def guidance() -> Content:
         for line in _LINES
     ]
     return Content("\n").join(lines)
-
-
-class Guidance(Static):
-    """Not in the way of anything: the first key takes it away, and does what it does."""
-
-    DEFAULT_CSS = """
-    Guidance { height: 3; background: $surface; }
-    """
 
 
 def notice(session: Session, backend: Backend | None, at_first: str) -> str:

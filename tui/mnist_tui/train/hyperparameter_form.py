@@ -1,6 +1,7 @@
 """The form that edits hyperparameters: a preset picker and a row for each declared field."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -13,7 +14,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
-from mnist_core.recipe.presets import DEFAULT_PRESET, nearest_preset, presets
+from mnist_core.recipe.presets import nearest_preset, presets
+from mnist_tui.text.visible_text import fitting
 from mnist_tui.train.form_values import (
     EFFECT_SIGNS,
     Draft,
@@ -39,13 +41,12 @@ class Legend(Widget):
 
 
 def legend(width: int) -> str:
-    """What the marks mean, in at most `width` cells where that is possible."""
+    """What the marks mean, in at most `width` cells."""
     longest = " ".join(f"{mark} {when.value}" for when, mark in EFFECT_SIGNS.items())
     now, epoch, run = EFFECT_SIGNS.values()
     short = f"{now} now {epoch} epoch {run} next run"
     shortest = f"{now} now {epoch} epoch {run} run"
-    fitting = (words for words in (longest, short) if len(words) <= width)
-    return next(fitting, shortest)
+    return fitting((longest, short, shortest), width)
 
 
 PRESET_KEY = "preset"
@@ -94,35 +95,21 @@ class HyperparameterForm(Widget):
     }
     """
 
-    class Changed(Message):
-        """The user changed a value or chose a preset."""
-
-        def __init__(
-            self, hyperparameters: Hyperparameters | None, problems: Mapping[str, str]
-        ) -> None:
-            super().__init__()
-            self.hyperparameters = hyperparameters
-            """None while a value is refused."""
-            self.problems = problems
-            """A sentence for each refused value, by field name."""
-
+    @dataclass
     class Submitted(Message):
         """The user pressed Enter in a field, and all values are valid."""
 
-        def __init__(self, hyperparameters: Hyperparameters) -> None:
-            super().__init__()
-            self.hyperparameters = hyperparameters
+        hyperparameters: Hyperparameters
 
     def __init__(
         self,
-        hyperparameters: Hyperparameters | None = None,
-        preset_name: str = DEFAULT_PRESET,
+        hyperparameters: Hyperparameters,
+        preset_name: str,
         *,
         id: str | None = None,  # noqa: A002
-        classes: str | None = None,
     ) -> None:
-        super().__init__(id=id, classes=classes)
-        self._last_valid = hyperparameters or Hyperparameters()
+        super().__init__(id=id)
+        self._last_valid = hyperparameters
         self._draft: Draft = check(texts_of(self._last_valid), self._last_valid)
         self._preset_name = preset_name
         self._picker = Choice(tuple(presets()), "")
@@ -157,7 +144,7 @@ class HyperparameterForm(Widget):
         return self._draft.problems
 
     def load(self, hyperparameters: Hyperparameters, preset_name: str | None = None) -> None:
-        """Show other values, and the preset that they come from, or the nearest. Posts nothing."""
+        """Show other values, and the preset that they come from, or the nearest."""
         self._preset_name = preset_name or nearest_preset(hyperparameters).name
         self._last_valid = hyperparameters
         self._draft = check(texts_of(hyperparameters), hyperparameters)
@@ -167,7 +154,7 @@ class HyperparameterForm(Widget):
         """Mark how the values stand to a run under way; None: there is none.
 
         What has changed in the run since the last call changes in the form too, but for fields
-        that say something else. Posts nothing.
+        that say something else.
         """
         if live == self._live:
             return
@@ -180,8 +167,7 @@ class HyperparameterForm(Widget):
                 else text
                 for name, text in self._draft.texts.items()
             }
-            self._draft = check(texts, self._last_valid)
-            self._last_valid = self._draft.hyperparameters or self._last_valid
+            self._take(texts)
         self._show_draft()
         self._show_keys()
 
@@ -217,15 +203,16 @@ class HyperparameterForm(Widget):
         if event.control is self._picker:
             name = self._picker.value
             self.load(presets()[name].hyperparameters, name)
-        else:
-            texts = {name: row.text for name, row in self._rows.items()}
-            # Input also reports the texts that `load` put there.
-            if texts == self._draft.texts:
-                return
-            self._draft = check(texts, self._last_valid)
-            self._last_valid = self._draft.hyperparameters or self._last_valid
+            return
+        texts = {name: row.text for name, row in self._rows.items()}
+        # Input also reports the texts that `load` put there.
+        if texts != self._draft.texts:
+            self._take(texts)
             self._show_draft()
-        self.post_message(self.Changed(self.hyperparameters, self.problems))
+
+    def _take(self, texts: Mapping[str, str]) -> None:
+        self._draft = check(texts, self._last_valid)
+        self._last_valid = self._draft.hyperparameters or self._last_valid
 
     @on(Input.Submitted)
     @on(Choice.Submitted)

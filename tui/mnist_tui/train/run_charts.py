@@ -8,11 +8,10 @@ from textual.containers import Vertical
 
 from mnist_tui.charts.axes import Limits
 from mnist_tui.charts.chart import Chart
-from mnist_tui.charts.limits import extent, x_limits
-from mnist_tui.charts.plot import Plot
+from mnist_tui.charts.plot import extent, x_limits
 from mnist_tui.charts.view import View
-from mnist_tui.lab.overlay import Overlay, with_overlays
-from mnist_tui.lab.run_plots import gradient_plot, metric_plot, place_of_step
+from mnist_tui.lab.overlay import Overlay
+from mnist_tui.lab.run_plots import gradient_plot, metric_plot, place_of_step, with_overlays
 from mnist_tui.lab.run_progress import RunProgress
 
 _TITLES = {"loss": "Loss", "accuracy": "Accuracy", "gradients": "Gradients"}
@@ -28,8 +27,10 @@ class RunCharts(Vertical):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
         self._third = False
-        self._axis: object = None
         self._x: Limits | None = None
+        """Of all charts; kept from one time to the next, so that they stay calm during a run."""
+        self._followed: object = None
+        """The axis and the run that they are of."""
 
     def compose(self) -> ComposeResult:
         for name, title in _TITLES.items():
@@ -62,7 +63,9 @@ class RunCharts(Vertical):
             plots["gradients"] = gradient_plot(progress, ghost, view)
         place = None
         if progress is not None:
-            self._follow(progress, view, loss)
+            if (view.axis, progress) != self._followed:
+                self._followed, self._x = (view.axis, progress), None
+            self._x = x_limits(loss, self._x)
             if cursor is not None:
                 place = place_of_step(progress, view.axis, cursor)
         end = self._x.high if self._x is not None else None
@@ -71,13 +74,6 @@ class RunCharts(Vertical):
         for name, plot in plots.items():
             x = replace(plot.x, end=end, window=window)
             self._chart(name).show_plot(_TITLES[name], replace(plot, x=x, cursor=place))
-
-    def _follow(self, progress: RunProgress, view: View, plot: Plot) -> None:
-        """Keep the ends of the x axis, which all charts share, calm while the run goes on."""
-        axis = view.axis, progress
-        if axis != self._axis:
-            self._axis, self._x = axis, None
-        self._x = x_limits(plot, self._x)
 
     def _arrange(self) -> None:
         """Show the third chart or not, and accuracy where there is room beside it."""

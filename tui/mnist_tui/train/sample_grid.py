@@ -53,9 +53,8 @@ class SampleGrid(DrawnWidget, can_focus=True):
         picture_style: PictureStyle = "ascii",
         *,
         id: str | None = None,  # noqa: A002
-        classes: str | None = None,
     ) -> None:
-        super().__init__(id=id, classes=classes)
+        super().__init__(id=id)
         self._samples: Samples | None = None
         self._predictions: Predictions | None = None
         self._confidences: NDArray[np.float32] | None = None

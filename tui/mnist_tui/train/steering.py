@@ -1,7 +1,6 @@
 """Starting, steering and changing runs with keys, the form and dialogs."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from mnist_core.events import DivergenceDetected
 from mnist_core.recipe.changes import ChangeError
@@ -24,11 +23,6 @@ MOST_BATCHES = 10_000_000
 
 class Steering:
     """Turns a screen's keys, form and dialogs into requests to the session and its run."""
-
-    ACTIONS: ClassVar[frozenset[str]] = frozenset(
-        {"run", "pause", "resume", "stop", "one_more_epoch", "train_batches", "edit"}
-    )
-    """Of keys; each is a method."""
 
     def __init__(self, screen: ChartScreen, session: Session, redraw: Callable[[], None]) -> None:
         """`screen` has a `HyperparameterForm`; `redraw` draws what has changed in the session."""
@@ -58,29 +52,11 @@ class Steering:
 
     # -- keys ------------------------------------------------------------------------------------
 
-    def works(self, action: str) -> bool:
-        """Whether one of `ACTIONS` would do anything now."""
-        session = self._session
-        match action:
-            case "pause":
-                return session.state is State.RUNNING
-            case "resume":
-                return session.state is State.PAUSED
-            case "stop":
-                return session.state in (State.RUNNING, State.PAUSED) or session.waiting
-            case "one_more_epoch":
-                return session.can_continue and session.divergence is None
-            case "train_batches":
-                ready = session.state is not State.STOPPING and not session.waiting
-                return ready and session.divergence is None
-            case _:
-                return True
-
     def _startable(self) -> Hyperparameters | None:
         """What a run may start with now; None: none may, and the reason is shown."""
         form = self._form
         if form.hyperparameters is None:
-            self._focus_form(next(iter(form.problems)))
+            self.edit(next(iter(form.problems)))
             self._screen.notify(
                 "A value cannot be used yet; see the message under it.", severity="error"
             )
@@ -118,7 +94,7 @@ class Steering:
         divergence = self._session.divergence
         if divergence is not None:
             self._offer_ways(divergence)
-        elif self._session.run is not None and not self._is_held():
+        elif not self._is_held() and self._session.run is not None:
             self._session.run.resume()
 
     def stop(self) -> None:
@@ -156,10 +132,7 @@ class Steering:
             self._screen.notify(visible(self._session.hold), severity="warning", markup=False)
         return bool(self._session.hold)
 
-    def edit(self) -> None:
-        self._focus_form()
-
-    def _focus_form(self, field: str | None = None) -> None:
+    def edit(self, field: str | None = None) -> None:
         """Go to a field of the form, or to the one that had the focus last."""
         self._screen.maximise_pane(None)
         self._form.focus_field(field)
@@ -170,7 +143,7 @@ class Steering:
         """Put the hyperparameters of a stored run into the form."""
         form = self._form
         form.load(record.recipe.hyperparameters)
-        self._focus_form()
+        self.edit()
         how = (
             f"{key_hint('run')} trains with them; enter changes the run under way."
             if self._session.state.is_active
@@ -185,12 +158,12 @@ class Steering:
         if not self._session.state.is_active:
             self.run()
             return
-        live = self._live_values()
-        if live is None:
+        run, live = self._session.run, self._live_values()
+        if run is None or live is None:
             return
         for field, value in live.to_change(hyperparameters).items():
             try:
-                self._session.change(field, value)
+                run.change(field, value, getattr(live.in_force, field))
             except ChangeError as error:
                 self._screen.notify(visible(str(error)), severity="error", markup=False)
         self.mark_form()
@@ -203,7 +176,8 @@ class Steering:
         return self._values_of(session.progress)
 
     def _values_of(self, run: RunProgress) -> LiveValues:
-        asked = dict(self._session.asked)
+        under_way = self._session.run
+        asked = dict(under_way.asked) if under_way is not None else {}
         # It is looked at for what waits only; then it need not change with every epoch.
         ends = run.epoch_steps
         next_epoch = 1 + ends.completed(ends.next_end(run.step)) if asked else 0
@@ -244,7 +218,7 @@ class Steering:
 
         def answered(way: Way | None) -> None:
             run = self._session.run
-            if way is Way.HALVE and run is not None and not self._is_held():
+            if way is Way.HALVE and not self._is_held() and run is not None:
                 run.decide(Decision.HALVE_LEARNING_RATE)
             elif way is Way.RESTART:
                 hyperparameters = self._startable()

@@ -1,14 +1,13 @@
 """The train screen: hyperparameters, live charts, and digits as the network sees them."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
@@ -18,7 +17,7 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View, Window
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.run_plots import place_of_step, step_at
-from mnist_tui.lab.session import Session
+from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
 from mnist_tui.train.guidance import Guidance, notice
@@ -46,19 +45,17 @@ class TrainScreen(ChartScreen):
     AUTO_FOCUS = "#loss"
     HORIZONTAL_BREAKPOINTS = WIDTHS
 
+    @dataclass
     class ResumeAsked(Message):
         """The user wants to go on with a stored run."""
 
-        def __init__(self, run_id: str) -> None:
-            super().__init__()
-            self.run_id = run_id
+        run_id: str
 
+    @dataclass
     class CommandAsked(Message):
         """The user wants the command line that reproduces a stored run."""
 
-        def __init__(self, run_id: str) -> None:
-            super().__init__()
-            self.run_id = run_id
+        run_id: str
 
     def __init__(
         self,
@@ -69,25 +66,31 @@ class TrainScreen(ChartScreen):
         marked: MarkedCurves,
         *,
         picture_style: PictureStyle = PICTURE_STYLES[0],
-        guidance: Content | None = None,
+        first_launch: bool = False,
         notice: str = "",
     ) -> None:
         """`marked` are the runs to draw beside the one that is trained.
 
-        `guidance` is shown until a key is pressed, `notice` until there is a run.
+        On the first launch guidance is shown until a key is pressed; `notice`, until there is a
+        run.
         """
         super().__init__(View())
         self._session = session
         self._marked = marked
         self.steering = Steering(self, session, self.redraw)
-        for action in Steering.ACTIONS:
-            # Textual looks for what a key does on the screen.
-            setattr(self, f"action_{action}", getattr(self.steering, action))
+        # Textual looks on the screen for what its keys do.
+        self.action_run = self.steering.run
+        self.action_pause = self.steering.pause
+        self.action_resume = self.steering.resume
+        self.action_stop = self.steering.stop
+        self.action_one_more_epoch = self.steering.one_more_epoch
+        self.action_train_batches = self.steering.train_batches
+        self.action_edit = self.steering.edit
         self._backend = backend
         self._hyperparameters = hyperparameters
         self._preset = preset
         self._picture_style = picture_style
-        self._guidance = guidance
+        self._guidance = Guidance() if first_launch else None
         self._first_notice = notice
         self._drawn: object = None
         """What the footer and the notice were last made for."""
@@ -98,7 +101,7 @@ class TrainScreen(ChartScreen):
     def compose(self) -> ComposeResult:
         yield StatusLine(self._session, self._backend)
         if self._guidance is not None:
-            yield Guidance(self._guidance)
+            yield self._guidance
         yield Static(id="notice", markup=False)
         with Horizontal(id="lab"):
             form = HyperparameterForm(self._hyperparameters, self._preset, id="form")
@@ -111,7 +114,7 @@ class TrainScreen(ChartScreen):
     def on_mount(self) -> None:
         self.set_interval(1 / REDRAWS_PER_SECOND, self._tick)
         self._session.data.load()
-        self._draw()
+        self.redraw()
 
     # -- drawing ---------------------------------------------------------------------------------
 
@@ -123,7 +126,7 @@ class TrainScreen(ChartScreen):
         if self.steering.is_covered:
             pass
         elif changed:
-            self._draw(figures=figures)
+            self.redraw(figures=figures)
         elif active:
             self._draw_state(figures=figures)
         self.steering.look_at_divergence()
@@ -133,7 +136,7 @@ class TrainScreen(ChartScreen):
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""
         self._marked.update()
-        self._draw()
+        self.redraw()
 
     def end_guidance(self) -> None:
         """Take the guidance away, since a key was pressed."""
@@ -146,11 +149,8 @@ class TrainScreen(ChartScreen):
         event.stop()
         self.steering.submit(event.hyperparameters)
 
-    def redraw(self) -> None:
-        """Draw what has changed in the session outside of a tick."""
-        self._draw()
-
-    def _draw(self, *, figures: bool = True) -> None:
+    def redraw(self, *, figures: bool = True) -> None:
+        """Draw what has changed in the session; without `figures`, no more of the status line."""
         self.draw_charts()
         self._draw_samples()
         self._draw_state(figures=figures)
@@ -216,9 +216,18 @@ class TrainScreen(ChartScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         session = self._session
-        if action in Steering.ACTIONS:
-            return self.steering.works(action)
         match action:
+            case "pause":
+                return session.state is State.RUNNING
+            case "resume":
+                return session.state is State.PAUSED
+            case "stop":
+                return session.state in (State.RUNNING, State.PAUSED) or session.waiting
+            case "one_more_epoch":
+                return session.can_continue and session.divergence is None
+            case "train_batches":
+                ready = session.state is not State.STOPPING and not session.waiting
+                return ready and session.divergence is None
             case "resume_stored":
                 return bool(session.resumable)
             case "show_command":
@@ -253,11 +262,11 @@ class TrainScreen(ChartScreen):
 
     def action_use_offered_data(self) -> None:
         self._session.use_offered_data()
-        self._draw()
+        self.redraw()
 
     def action_retry_data(self) -> None:
         self._session.data.load()
-        self._draw()
+        self.redraw()
 
     def action_digit_style(self) -> None:
         self._picture_style = style_after(self._picture_style, self.app.no_color)

@@ -9,8 +9,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.plot import extent
 from mnist_tui.charts.view import KEY_PAN, KEY_ZOOM, WHEEL_ZOOM, Extent, View, Window
-from mnist_tui.lab.curves import AXES
+from mnist_tui.lab.run_progress import AXES
 
 _ASIDE = "-aside"
 """The class of panes that make room for the one that is maximised."""
@@ -60,8 +61,8 @@ class ChartScreen(Screen[None]):
     @property
     def _extent(self) -> Extent | None:
         """All there is on the x axis; None while no chart shows anything."""
-        shown = (chart.extent for chart in self._charts if chart.display)
-        return next((extent for extent in shown if extent is not None), None)
+        shown = (extent(chart.plot) for chart in self._charts if chart.display)
+        return next((found for found in shown if found is not None), None)
 
     @property
     def _maximisable(self) -> Widget | None:

@@ -16,17 +16,14 @@ from rich.style import Style
 from mnist_core.export import ExportError
 from mnist_core.store import RunRecord, RunStore
 from mnist_core.store.files import write_whole
-from mnist_tui.charts.picture import Ink
-from mnist_tui.charts.plot import Plot
+from mnist_tui.charts.plot import Ink, Plot
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
 from mnist_tui.commands.runs.show_runs import score_text
 from mnist_tui.commands.runs.with_store import stored_runs, with_store
-from mnist_tui.lab.curves import RunCurves
-from mnist_tui.lab.differences import short_difference, values
-from mnist_tui.lab.marks import LOOKS, Look
-from mnist_tui.lab.overlay import Overlay, overlay_plot
-from mnist_tui.lab.run_plots import Metric
+from mnist_tui.lab.overlay import LOOKS, Look, Overlay, RunCurves
+from mnist_tui.lab.recipe_text import short_difference, values
+from mnist_tui.lab.run_plots import Metric, overlay_plot
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.text.visible_text import in_columns, shorten, visible
 

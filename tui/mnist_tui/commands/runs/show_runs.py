@@ -12,8 +12,13 @@ from mnist_core.events import json_values
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
 from mnist_core.store import EpochRecord, RunRecord, RunStore, Score
 from mnist_tui.commands.runs.with_store import no_runs, stored_runs, with_store
-from mnist_tui.lab.differences import difference_text, short_difference, usual_values, values
-from mnist_tui.lab.reproduce import command_line
+from mnist_tui.lab.recipe_text import (
+    command_line,
+    difference_text,
+    short_difference,
+    usual_values,
+    values,
+)
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.text.numbers import count, duration, metric, percent, rate
 from mnist_tui.text.visible_text import in_columns, visible

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from helpers.read_out import text_of
 from helpers.scripted import digits
 from helpers.scripted_events import run_started
 from mnist_core.events import BatchCompleted, HyperparameterChanged
@@ -13,7 +14,7 @@ from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
-from mnist_tui.lab.differences import change_text
+from mnist_tui.lab.recipe_text import change_text
 from mnist_tui.lab.run_plots import (
     gradient_plot,
     metric_plot,
@@ -57,7 +58,7 @@ def test_a_change_is_marked_where_it_was_made_on_every_axis() -> None:
         plots = metric_plot("loss", progress, None, view), gradient_plot(progress, None, view)
         for plot in plots:
             assert [(mark.place, mark.label) for mark in plot.annotations] == [(place, "lr 0.05")]
-            assert "lr 0.05" in "\n".join(PlotRenderer().render(plot, 80, 20).text())
+            assert "lr 0.05" in "\n".join(text_of(PlotRenderer().render(plot, 80, 20)))
 
 
 def test_changes_are_named_in_few_words() -> None:

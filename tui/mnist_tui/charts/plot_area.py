@@ -1,4 +1,4 @@
-"""Curves as dots: what a polyline does in each column, then which dots of each cell it fills.
+"""What is drawn onto the plot area: curves as dots, ends of epochs, annotations and the cursor.
 
 A cell of a terminal holds two by four dots in braille. All points that share a column of dots are
 known by their first, last, smallest and largest value, which loses nothing a column can show
@@ -7,11 +7,13 @@ known by their first, last, smallest and largest value, which loses nothing a co
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_tui.charts.axes import Limits
+from mnist_tui.charts.plot import Ink, LineStyle, Plot
 from mnist_tui.charts.series import Series, drawable
 
 DOT_COLUMNS = 2
@@ -22,6 +24,36 @@ BRAILLE = 0x2800
 _LEFT = (0x01, 0x02, 0x04, 0x40)
 _RIGHT = (0x08, 0x10, 0x20, 0x80)
 _FAR = 1e6
+
+Codes = NDArray[np.uint32]
+Inks = NDArray[np.int64]
+
+_BLANK = ord(" ")
+_BOUNDARY = ord("┊")
+_ANNOTATION = ord("╎")
+_CURSOR = ord("│")
+_GAP = ord("\N{MULTIPLICATION SIGN}")
+_DASHES = {LineStyle.DASHED: (4, 2), LineStyle.DOTTED: (1, 1)}
+_BOUNDARY_DISTANCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PlotArea:
+    """Where the curves are, in cells of the picture, and between which values."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    x: Limits
+    y: Limits
+    right: Limits | None = None
+    """Of the curves over the axis on the right."""
+
+    def x_at(self, column: int) -> float:
+        """The place on the x axis at the middle of a column of the picture."""
+        dot = 2 * (column - self.left) + 0.5
+        return self.x.value(min(max(dot / (2 * self.width - 1), 0.0), 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +108,100 @@ def by_column(series: Series, axis: str, limits: Limits, columns: int) -> Column
         high=join(high[full]),
         gaps=series.gaps(edges),
     )
+
+
+def draw_boundaries(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:
+    """Draw the boundaries onto the plot area's part of a picture; curves may hide them."""
+    places = np.asarray(plot.boundaries, np.float64)
+    columns = np.floor(area.x.fractions(places) * (2 * area.width - 1) + 0.5) // 2
+    columns = columns[(columns > 0) & (columns < area.width)]
+    if len(columns) == 0:
+        return
+    # Of boundaries that would crowd each other only every second, fifth, tenth ... is drawn.
+    distance = (columns[-1] - columns[0]) / max(len(columns) - 1, 1)
+    stride = next(
+        n * 10**power
+        for power in range(10)
+        for n in (1, 2, 5)
+        if n * 10**power * distance >= _BOUNDARY_DISTANCE or n * 10**power >= len(columns)
+    )
+    shown = columns[stride - 1 :: stride].astype(np.int64)
+    codes[:, shown] = _BOUNDARY
+    inks[:, shown] = Ink.BOUNDARY
+
+
+def draw_curves(
+    plot: Plot, curves: list[Columns], area: PlotArea, codes: Codes, inks: Inks
+) -> None:
+    """Draw the curves, given by columns of dots, and the places where a value has no dot."""
+    gaps = np.zeros(area.width, np.bool_)
+    for index, (curve, columns) in enumerate(zip(plot.curves, curves, strict=True)):
+        gaps |= columns.gaps.reshape(-1, 2).any(axis=1)
+        y = area.right if curve.right and area.right is not None else area.y
+        if curve.line is not LineStyle.NONE:
+            bits = line_cells(columns, y, area.height)
+            if curve.line in _DASHES:
+                bits = dashed(bits, *_DASHES[curve.line])
+            drawn = bits > 0
+            codes[drawn] = BRAILLE + bits[drawn].astype(np.uint32)
+            inks[drawn] = Ink.CURVE + index
+        if curve.marker:
+            cells = marker_cells(columns, y, area.height)
+            codes[cells] = ord(curve.marker)
+            inks[cells] = Ink.CURVE + index
+    codes[-1, gaps] = _GAP
+    inks[-1, gaps] = Ink.GAP
+
+
+def draw_annotations(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:
+    """Draw a line at each annotation, and beside it what it says, as high as the curves leave room.
+
+    Without room there are no words; of annotations that share a column the last one speaks.
+    """
+    at = {
+        column: annotation
+        for annotation in plot.annotations
+        if (column := _column(area, annotation.place)) is not None
+    }
+    columns = sorted(at)
+    for column in columns:
+        _draw_around(codes[:, column], inks[:, column], _ANNOTATION, Ink.ANNOTATION)
+    for column, following in pairwise([*columns, area.width]):
+        label = "".join(c if c.isprintable() else "�" for c in at[column].label)
+        words = slice(column + 1, column + 1 + len(label))
+        free = np.isin(codes[:, words], [_BLANK, _BOUNDARY]).all(axis=1)
+        if words.stop <= following and free.any():
+            row = np.argmax(free)
+            codes[row, words] = [ord(c) for c in label]
+            inks[row, words] = Ink.ANNOTATION
+
+
+def draw_cursor(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:
+    """Draw the cursor onto the whole picture: its foot stands on the x axis."""
+    if plot.cursor is None:
+        return
+    place = _column(area, plot.cursor)
+    if place is None:
+        return
+    column = area.left + place
+    _draw_around(codes[: area.height, column], inks[: area.height, column], _CURSOR, Ink.CURSOR)
+    codes[area.height : area.height + 1, column] = ord("▲")
+    inks[area.height : area.height + 1, column] = Ink.CURSOR
+
+
+def _column(area: PlotArea, place: float) -> int | None:
+    """The column of the plot area at a place on the x axis; None outside."""
+    fraction = area.x.fraction(place)
+    if not 0 <= fraction <= 1:
+        return None
+    return dot_of(fraction, DOT_COLUMNS * area.width) // DOT_COLUMNS
+
+
+def _draw_around(codes: Codes, inks: Inks, code: int, ink: Ink) -> None:
+    """Draw a column of cells where there is no curve."""
+    free = np.isin(codes, [_BLANK, _BOUNDARY, _ANNOTATION])
+    codes[free] = code
+    inks[free] = ink
 
 
 def line_cells(curve: Columns, limits: Limits, rows: int) -> NDArray[np.uint8]:

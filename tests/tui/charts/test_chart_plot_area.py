@@ -3,7 +3,7 @@
 import numpy as np
 
 from mnist_tui.charts.axes import Limits, Scale
-from mnist_tui.charts.raster import BRAILLE, by_column, dashed, line_cells, marker_cells
+from mnist_tui.charts.plot_area import BRAILLE, by_column, dashed, line_cells, marker_cells
 from mnist_tui.charts.series import Series
 
 

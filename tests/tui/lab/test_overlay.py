@@ -13,9 +13,9 @@ from mnist_core.store.run_writer import cut_metrics
 from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.plot import LineStyle
 from mnist_tui.charts.view import View
-from mnist_tui.lab.curves import AXES, RunCurves
-from mnist_tui.lab.marks import LOOKS, REFERENCE
-from mnist_tui.lab.overlay import Overlay, overlay_plot
+from mnist_tui.lab.overlay import LOOKS, REFERENCE, Overlay, RunCurves
+from mnist_tui.lab.run_plots import overlay_plot
+from mnist_tui.lab.run_progress import AXES
 
 
 @pytest.fixture
