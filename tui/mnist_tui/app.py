@@ -313,7 +313,7 @@ class MnistApp(App[None]):
     def purge_deleted(self) -> None:
         """Make deletions final, since nobody can undo them any more."""
         if self._runs_screen is not None:
-            self._runs_screen.deleted.purge(self._store)
+            self._runs_screen.editor.purge_deleted()
 
     def show_command(self, record: RunRecord) -> None:
         """Show the command line that reproduces a run; the terminal may take it as a copy."""

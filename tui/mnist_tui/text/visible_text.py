@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-_LONGEST_LINE = 60
-"""Cells of a line of words beyond which it is hard to read."""
 _FORMAT_AND_CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -42,10 +40,11 @@ def shorten(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
-def padded(text: str, width: int) -> str:
-    """`text` shortened or filled up with blanks to exactly `width` cells."""
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """`text` cut or filled up with blanks to exactly `width` cells, at the `right` or the left."""
     text = shorten(text, width)
-    return text + " " * (width - cell_len(text))
+    blanks = " " * (width - cell_len(text))
+    return blanks + text if right else text + blanks
 
 
 def fitting(forms: Iterable[str], width: int) -> str:
@@ -57,8 +56,8 @@ def fitting(forms: Iterable[str], width: int) -> str:
     return shorten(last, width)
 
 
-def in_middle(words: str, width: int, height: int, y: int) -> str:
-    """Line `y` of `words` that stand wrapped in the middle of width x height cells."""
-    lines = textwrap.wrap(words, max(1, min(width - 2, _LONGEST_LINE)))
+def in_middle(words: str, room: int, width: int, height: int, y: int) -> str:
+    """Line `y` of `words` in the middle of width x height cells, wrapped to `room` cells."""
+    lines = textwrap.wrap(words, max(1, room))
     index = y - max(0, (height - len(lines)) // 2)
     return lines[index].center(width) if 0 <= index < len(lines) else ""
