@@ -37,8 +37,7 @@ from mnist_tui.text.visible_text import visible
 from mnist_tui.train.guidance import guidance
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
-from mnist_tui.ui.dialogs import Question
-from mnist_tui.ui.palette import Palette
+from mnist_tui.ui.dialogs import Palette, Question
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
 if TYPE_CHECKING:
