@@ -15,8 +15,7 @@ from mnist_tui.lab.session import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.runs.runs_screen import RunsScreen
-from mnist_tui.ui.dialogs import CommandScreen, LineInput, Question
-from mnist_tui.ui.palette import Palette
+from mnist_tui.ui.dialogs import CommandScreen, LineInput, Palette, Question
 from mnist_tui.ui.sizes import TooSmall
 
 
@@ -64,7 +63,7 @@ async def test_a_dialog_under_another_screen_does_not_close_that(tmp_path: Path)
         help_screen = lab.app.screen
         await lab.pilot.resize_terminal(40, 10)
         await lab.until(lambda: isinstance(lab.app.screen, TooSmall))
-        await help_screen.run_action("close")
+        await help_screen.run_action("dismiss(None)")
         assert isinstance(lab.app.screen, TooSmall)
         assert help_screen in lab.app.screen_stack
 

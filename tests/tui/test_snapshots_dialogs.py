@@ -12,9 +12,8 @@ from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import State
 from mnist_tui.train.divergence_dialog import DivergenceDialog
-from mnist_tui.ui.dialogs import CommandScreen, LineInput, Question
+from mnist_tui.ui.dialogs import CommandScreen, LineInput, Palette, Question
 from mnist_tui.ui.help_screen import HelpScreen
-from mnist_tui.ui.palette import Palette
 
 
 async def trained(lab: AppHarness) -> None:

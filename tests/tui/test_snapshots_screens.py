@@ -88,8 +88,8 @@ def test_runs_marked_and_pinned(
         labels = ("wide", "where it began", "held out val")
         await lab.until(lambda: {curve.label for curve in chart.plot.curves} >= set(labels))
         assert isinstance(lab.app.focused, RunsTable)
-        assert lab.app.focused.row is not None
-        assert lab.app.focused.row.record.name == "held out"
+        assert lab.app.focused.record is not None
+        assert lab.app.focused.record.name == "held out"
         for words in ("interrupted", "2 min ago", "2 h ago", "1 d ago", "3 d ago", "2020-02-29"):
             assert (words in lab.text()) == (size[0] > 80 or words == "interrupted"), words
 

@@ -34,8 +34,7 @@ from mnist_tui.text.digits import offered_style
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
-from mnist_tui.ui.dialogs import Question
-from mnist_tui.ui.palette import Palette
+from mnist_tui.ui.dialogs import Palette, Question
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
 if TYPE_CHECKING:
@@ -302,7 +301,7 @@ class MnistApp(App[None]):
     def purge_deleted(self) -> None:
         """Make deletions final, since nobody can undo them any more."""
         if self._runs_screen is not None:
-            self._runs_screen.deleted.purge(self._store)
+            self._runs_screen.editor.purge_deleted()
 
     def _show_command(self, record: RunRecord) -> None:
         """Show the command line that reproduces a run; the terminal may take it as a copy."""

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mnist_tui.text.numbers import metric, percent_of
+from mnist_tui.text.numbers import ago, metric, percent_of
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,22 @@ def test_metrics(value: float | None, text: str) -> None:
 )
 def test_only_the_whole_is_100_percent(part: int, whole: int, cells: int, text: str) -> None:
     assert percent_of(part, whole, cells) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (5, "just now"),
+        (-5, "just now"),
+        (60, "1 min ago"),
+        (59 * 60 + 59, "59 min ago"),
+        (3600, "1 h ago"),
+        (2 * 86_400, "2 d ago"),
+    ],
+)
+def test_ages_are_told_in_few_words(seconds: float, words: str) -> None:
+    assert ago(1_000_000_000.0, 1_000_000_000.0 + seconds) == words
+
+
+def test_what_is_older_than_a_week_has_a_date() -> None:
+    assert ago(1_000_000_000.0, 1_001_000_000.0).startswith("2001-09-")

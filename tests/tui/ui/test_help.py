@@ -13,8 +13,8 @@ from mnist_core.recipe.presets import presets
 from mnist_tui.lab.session import State
 from mnist_tui.settings.keys import KEYS, Scope
 from mnist_tui.settings.rebinding import scopes_of
+from mnist_tui.ui.dialogs import Palette
 from mnist_tui.ui.help_screen import HelpScreen, Section, found, sections, sections_text
-from mnist_tui.ui.palette import Palette
 
 SCREENS = {
     "1": {Scope.TRAIN, Scope.CHARTS},

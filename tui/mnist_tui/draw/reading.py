@@ -11,8 +11,8 @@ from textual.strip import Strip
 from mnist_tui.text.digits import PictureStyle, drawn_size, render
 from mnist_tui.text.styled_text import Tone
 from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.bars import class_bars
 from mnist_tui.ui.drawn_widget import DrawnWidget
-from mnist_tui.ui.probability_bars import class_bars
 from mnist_tui.ui.sample_sheet import centred, picture_lines
 
 

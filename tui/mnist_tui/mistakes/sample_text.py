@@ -14,7 +14,7 @@ from mnist_tui.text import numbers
 from mnist_tui.text.numbers import metric
 from mnist_tui.text.styled_text import Span, StyledLine, Tone, flow
 from mnist_tui.text.visible_text import class_name, padded, shorten, visible
-from mnist_tui.ui.probability_bars import class_bars, lone_bar
+from mnist_tui.ui.bars import class_bars, lone_bar
 
 NOT_KEPT = "Probabilities are kept for the best and the last epoch only."
 _MANY_BARS = 12

@@ -47,10 +47,12 @@ _NUMBER = re.compile(r"([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class RunColumn:
+    """What a column of the table says of each run."""
+
     title: str
     width: int
-    """In cells, at least; `grows` says whether more are of use."""
+    """In cells, at least; `fit_columns` gives some of them more."""
     text: Callable[[RunRow, float], str]
     """Of a row, at a moment in seconds since 1970."""
     order: Callable[[RunRow], Any]
@@ -61,7 +63,6 @@ class Column:
     """Whether the largest comes first at first."""
     right: bool = False
     """Whether its text ends where the column does."""
-    grows: bool = False
 
 
 def _natural(text: str) -> list[object]:
@@ -96,26 +97,24 @@ def _speed(row: RunRow, now: float) -> str:
     return ABSENT if speed is None else rate(speed).removesuffix(" ex/s")
 
 
-COLUMNS: Mapping[str, Column] = {
-    "state": Column("state", 13, _state, lambda row: _STATES.index(row.record.state), 9),
-    "name": Column("name", 8, lambda row, now: visible(row.record.name),
-                   lambda row: _natural(row.record.name), 10, grows=True),
-    "differs": Column("differs in", 18, lambda row, now: visible(row.differs) or "·",
-                      lambda row: _natural(row.differs) if row.differs else None, 6, grows=True),
-    "epochs": Column("epochs", 8, lambda row, now: f"{row.record.epoch}/{row.record.epochs}",
-                     lambda row: row.record.epoch, 7, descending=True, right=True),
-    "best": Column("best", 13, _best,
-                   lambda row: score_value(row.record.best), 8, descending=True,
-                   right=True),
-    "last": Column("last", 8, _last,
-                   lambda row: score_value(row.record.last), 4, descending=True,
-                   right=True),
-    "time": Column("time", 7, lambda row, now: duration(row.record.seconds),
-                   lambda row: row.record.seconds, 3, right=True),
-    "speed": Column("ex/s", 6, _speed, lambda row: row.record.examples_per_second, 2,
-                    descending=True, right=True),
-    "started": Column("started", 10, lambda row, now: ago(row.record.started, now),
-                      lambda row: row.record.started, 5, descending=True, right=True),
+COLUMNS: Mapping[str, RunColumn] = {
+    "state": RunColumn("state", 13, _state, lambda row: _STATES.index(row.record.state), 9),
+    "name": RunColumn("name", 8, lambda row, now: visible(row.record.name),
+                      lambda row: _natural(row.record.name), 10),
+    "differs": RunColumn("differs in", 18, lambda row, now: visible(row.differs) or "·",
+                         lambda row: _natural(row.differs) if row.differs else None, 6),
+    "epochs": RunColumn("epochs", 8, lambda row, now: f"{row.record.epoch}/{row.record.epochs}",
+                        lambda row: row.record.epoch, 7, descending=True, right=True),
+    "best": RunColumn("best", 13, _best, lambda row: score_value(row.record.best), 8,
+                      descending=True, right=True),
+    "last": RunColumn("last", 8, _last, lambda row: score_value(row.record.last), 4,
+                      descending=True, right=True),
+    "time": RunColumn("time", 7, lambda row, now: duration(row.record.seconds),
+                      lambda row: row.record.seconds, 3, right=True),
+    "speed": RunColumn("ex/s", 6, _speed, lambda row: row.record.examples_per_second, 2,
+                       descending=True, right=True),
+    "started": RunColumn("started", 10, lambda row, now: ago(row.record.started, now),
+                         lambda row: row.record.started, 5, descending=True, right=True),
 }  # fmt: skip
 """By key, from left to right."""
 

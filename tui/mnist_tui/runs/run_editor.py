@@ -1,12 +1,14 @@
-"""What a person changes about stored runs: name, note, tags, and whether they are there at all."""
+"""What a person does with stored runs: mark, pin, name and describe them, delete and undo that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
-from textual.screen import Screen
+from textual.notifications import SeverityLevel
 
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import Marks
+from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import LineInput
@@ -14,109 +16,148 @@ from mnist_tui.ui.dialogs import LineInput
 
 @dataclass(frozen=True, slots=True)
 class DeletedRun:
-    id: str
-    name: str
+    """A run that can be brought back, with its marks."""
+
+    record: RunRecord
     was_marked: bool
     was_pinned: bool
 
 
-class DeletedRuns:
-    """What `u` undoes, the last deletion first; `purge` makes all of them final."""
-
-    def __init__(self) -> None:
-        self._runs: list[DeletedRun] = []
-
-    def __len__(self) -> int:
-        return len(self._runs)
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        return tuple(run.id for run in self._runs)
-
-    def delete(self, store: RunStore, run: DeletedRun) -> None:
-        """Raises StoreError, and deletes nothing, as `RunStore.delete` does."""
-        store.delete([run.id])
-        self._runs.append(run)
-
-    def restore(self, store: RunStore) -> DeletedRun:
-        """Bring back the run that was deleted last. Raises StoreError, and it stays deleted."""
-        store.restore([self._runs[-1].id])
-        return self._runs.pop()
-
-    def purge(self, store: RunStore) -> None:
-        """For the end of the app. Raises StoreError; the store forgets them a day later then."""
-        if self._runs:
-            store.purge(self.ids)
-            self._runs.clear()
-
-
 class RunEditor:
-    """Asks in dialogs, changes the store, and says what came of it."""
+    """Changes the run under the cursor of the table, asks in dialogs, and says what came of it."""
 
-    def __init__(self, screen: Screen[None], store: RunStore, changed: Callable[[], None]) -> None:
-        """`screen` shows dialogs and sentences; `changed` is called after each change."""
-        self.deleted = DeletedRuns()
-        self._screen = screen
+    ACTIONS: ClassVar[tuple[str, ...]] = (
+        "mark_run", "pin_run", "rename_run", "edit_note", "edit_tags", "delete_run", "undo_delete",
+    )  # fmt: skip
+    """Of keys; each is a method."""
+
+    def __init__(
+        self,
+        table: RunsTable,
+        store: RunStore,
+        marks: Marks,
+        read: Callable[[], None],
+        draw: Callable[[], None],
+    ) -> None:
+        """`read` is called after a change of the store, `draw` after one of the marks."""
+        self.deleted: list[DeletedRun] = []
+        """What `u` undoes, the last deletion last."""
+        self._table = table
         self._store = store
-        self._changed = changed
+        self._marks = marks
+        self._read = read
+        self._draw = draw
 
-    def rename(self, run: RunRecord) -> None:
-        self._ask(
-            LineInput(
-                f"Rename {run.name}",
-                run.name,
-                problem_of=lambda name: "" if name else "A run needs a name.",
-            ),
-            lambda name: self._store.rename(run.id, name),
-        )
+    def mark_run(self) -> None:
+        run = self._table.record
+        if run is None:
+            return
+        if self._marks.toggle(run.id):
+            self._draw()
+        else:
+            self._say(
+                f"{len(self._marks.ids)} runs are marked, and there are no more colours. "
+                f"Press {key_hint('mark_run')} on one of them first.",
+                severity="warning",
+            )
 
-    def edit_note(self, run: RunRecord) -> None:
-        self._ask(
-            LineInput(f"Note on {run.name}", run.note, "What this run is about"),
-            lambda note: self._store.set_note(run.id, note),
-        )
+    def pin_run(self) -> None:
+        run = self._table.record
+        if run is not None:
+            self._marks.pin(run.id)
+            self._draw()
 
-    def edit_tags(self, run: RunRecord) -> None:
-        self._ask(
-            LineInput(f"Tags of {run.name}", ", ".join(run.tags), "baseline, wide"),
-            lambda text: self._store.set_tags(run.id, _tags(text)),
-        )
+    def rename_run(self) -> None:
+        run = self._table.record
+        if run is not None:
+            self._ask(
+                LineInput(
+                    f"Rename {run.name}",
+                    run.name,
+                    problem_of=lambda name: "" if name else "A run needs a name.",
+                ),
+                lambda name: self._store.rename(run.id, name),
+            )
 
-    def delete(self, run: RunRecord, marks: Marks) -> None:
-        """Delete a run until it is brought back, which also brings back what `marks` says of it."""
+    def edit_note(self) -> None:
+        run = self._table.record
+        if run is not None:
+            self._ask(
+                LineInput(f"Note on {run.name}", run.note, "What this run is about"),
+                lambda note: self._store.set_note(run.id, note),
+            )
+
+    def edit_tags(self) -> None:
+        run = self._table.record
+        if run is not None:
+            self._ask(
+                LineInput(f"Tags of {run.name}", ", ".join(run.tags), "baseline, wide"),
+                lambda text: self._store.set_tags(run.id, _tags(text)),
+            )
+
+    def delete_run(self) -> None:
+        """Delete a run until it is brought back, which also brings back its marks."""
+        run = self._table.record
+        if run is None:
+            return
         deleted = DeletedRun(
-            run.id, run.name, was_marked=run.id in marks.ids, was_pinned=run.id == marks.pinned
+            run, was_marked=run.id in self._marks.ids, was_pinned=run.id == self._marks.pinned
         )
-        if self._change(lambda: self.deleted.delete(self._store, deleted)):
+
+        def delete() -> None:
+            self._store.delete([run.id])
+            self.deleted.append(deleted)
+
+        if self._change(delete):
             how = f"{key_hint('undo_delete')} brings it back."
-            self.say(f"Deleted {run.name}. {how}", severity="information")
+            self._say(f"Deleted {run.name}. {how}", severity="information")
 
-    def undo_delete(self) -> DeletedRun | None:
-        """Bring back the run that was deleted last; None if that failed."""
-        restored: list[DeletedRun] = []
-        self._change(lambda: restored.append(self.deleted.restore(self._store)))
-        return restored[0] if restored else None
+    def undo_delete(self) -> None:
+        """Bring back the run that was deleted last."""
+        last = self.deleted[-1]
 
-    def say(self, sentence: str, severity: str = "error") -> None:
-        """Show a sentence that may hold anything."""
-        self._screen.notify(visible(sentence), severity=severity, markup=False)  # type: ignore[arg-type]
+        def restore() -> None:
+            self._store.restore([last.record.id])
+            self.deleted.remove(last)
+
+        if not self._change(restore):
+            return
+        run_id = last.record.id
+        self._table.put_cursor_on(run_id)
+        if last.was_marked:
+            self._marks.toggle(run_id)
+        if last.was_pinned and self._marks.pinned is None:
+            self._marks.pin(run_id)
+        if last.was_marked or last.was_pinned:
+            self._draw()
+        self._say(f"{last.record.name} is back.", severity="information")
+
+    def purge_deleted(self) -> None:
+        """For the end of the app. Raises StoreError; the store forgets them a day later then."""
+        if self.deleted:
+            self._store.purge([run.record.id for run in self.deleted])
+            self.deleted.clear()
 
     def _ask(self, dialog: LineInput, change: Callable[[str], None]) -> None:
         def answered(text: str | None) -> None:
             if text is not None:
                 self._change(lambda: change(text))
 
-        self._screen.app.push_screen(dialog, answered)
+        self._table.app.push_screen(dialog, answered)
 
-    def _change(self, change: Callable[[], object]) -> bool:
+    def _change(self, change: Callable[[], None]) -> bool:
         """Change the store and show the result; False, and a sentence, if that failed."""
         try:
             change()
         except StoreError as error:
-            self.say(str(error))
+            self._say(str(error), severity="error")
             return False
-        self._changed()
+        self._read()
         return True
+
+    def _say(self, sentence: str, severity: SeverityLevel) -> None:
+        """Show a sentence that may hold anything."""
+        self._table.notify(visible(sentence), severity=severity, markup=False)
 
 
 def _tags(text: str) -> list[str]:

@@ -16,6 +16,8 @@ class RunReader:
         self._store = store
         self._changes: int | None = None
         """What the store told of its changes before the runs were last read."""
+        self.records: list[RunRecord] = []
+        """As last read, the latest first."""
         self.problem = ""
         """A sentence for the user; empty: all is well."""
         self.read_only = False
@@ -33,18 +35,17 @@ class RunReader:
         except StoreError:
             return True
 
-    def read(self) -> list[RunRecord] | None:
-        """The runs, the latest first; None if they cannot be read, see `problem`."""
+    def read(self) -> bool:
+        """Read `records` anew; False: they cannot be read, and stay as they were."""
         try:
             self._changes = self._store.changes()
-            records = self._store.runs()
+            self.records = self._store.runs()
             self.read_only = self._store.read_only
             self.problem = self._store.notice or self._store.unreadable
         except StoreError as error:
             self._changes = None
             self.problem = str(error)
-            return None
-        return records
+        return not self.has_failed
 
 
 class RunListing:
@@ -52,16 +53,17 @@ class RunListing:
 
     def __init__(self) -> None:
         self.rows: list[RunRow] = []
-        self._every: list[RunRow] = []
+        self.every: list[RunRow] = []
+        """Those that are not shown too, the latest run first."""
+        self.run_filter = parse_filter("")
+        self.sorting = Sorting()
         self._by_id: dict[str, RunRow] = {}
         self._base: Values = {}
-        self._filter = parse_filter("")
-        self._sorting = Sorting()
 
     @property
     def total(self) -> int:
         """How many there are, shown or not."""
-        return len(self._every)
+        return len(self.every)
 
     @property
     def title(self) -> str:
@@ -71,31 +73,16 @@ class RunListing:
         if total:
             parts.append(count(total) if shown == total else f"{count(shown)} of {count(total)}")
         if total > 1:
-            by = f"by {COLUMNS[self._sorting.column].title} {self._sorting.arrow}"
-            parts.append("newest first" if self._sorting == Sorting() else by)
+            by = f"by {COLUMNS[self.sorting.column].title} {self.sorting.arrow}"
+            parts.append("newest first" if self.sorting == Sorting() else by)
         return " · ".join(parts)
 
-    @property
-    def every(self) -> Sequence[RunRow]:
-        """All rows, the latest run first."""
-        return self._every
-
-    @property
-    def run_filter(self) -> RunFilter:
-        return self._filter
-
-    @run_filter.setter
-    def run_filter(self, wanted: RunFilter) -> None:
-        self._filter = wanted
+    def filter_by(self, run_filter: RunFilter) -> None:
+        self.run_filter = run_filter
         self._arrange()
 
-    @property
-    def sorting(self) -> Sorting:
-        return self._sorting
-
-    @sorting.setter
-    def sorting(self, sorting: Sorting) -> None:
-        self._sorting = sorting
+    def sort_by(self, sorting: Sorting) -> None:
+        self.sorting = sorting
         self._arrange()
 
     def show(self, records: Sequence[RunRecord], pinned: str | None) -> None:
@@ -105,23 +92,25 @@ class RunListing:
         # While a run goes on, all are read again each second; the others have not changed.
         known = self._by_id if base == self._base else {}
         self._base = base
-        self._every = [self._row_of(record, known.get(record.id)) for record in records]
-        self._by_id = {row.record.id: row for row in self._every}
+        self.every = [self._row_of(record, known.get(record.id)) for record in records]
+        self._by_id = {row.record.id: row for row in self.every}
         self._arrange()
 
     def _row_of(self, record: RunRecord, before: RunRow | None) -> RunRow:
         same = before.of_now(record) if before is not None else None
         return same or RunRow.of(record, short_difference(values(record), self._base))
 
-    def row(self, run_id: str) -> RunRow | None:
-        return self._by_id.get(run_id)
+    def record(self, run_id: str) -> RunRecord | None:
+        """The run of that id, shown or not; None where it is not there any more."""
+        row = self._by_id.get(run_id)
+        return None if row is None else row.record
 
-    def before(self, run_id: str) -> RunRow | None:
+    def before(self, run_id: str) -> RunRecord | None:
         """The run that was started before this one."""
         ids = list(self._by_id)
         following = ids.index(run_id) + 1 if run_id in self._by_id else len(ids)
-        return self._every[following] if following < len(ids) else None
+        return self.every[following].record if following < len(ids) else None
 
     def _arrange(self) -> None:
-        matching = filter(self._filter.matches, self._every)
-        self.rows = sort_rows(matching, self._sorting)
+        matching = filter(self.run_filter.matches, self.every)
+        self.rows = sort_rows(matching, self.sorting)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -115,6 +116,10 @@ _CURSOR_LOOK = Look("$primary", "●")
 _METRICS: tuple[Metric, ...] = ("loss", "accuracy")
 
 
+def _id(record: RunRecord | None) -> str | None:
+    return None if record is None else record.id
+
+
 class RunsCompared(Horizontal):
     """Draws the pinned run, the marked ones, and that under the cursor of the table on top."""
 
@@ -128,23 +133,14 @@ class RunsCompared(Horizontal):
         self._view = View()
         self._curves: OrderedDict[str, RunCurves] = OrderedDict()
         self._timer: Timer | None = None
-        self._pointed: float | None = None
+        self.pointed: float | None = None
+        """Where the charts have a cursor, on their x axis."""
 
     def compose(self) -> ComposeResult:
         for metric in _METRICS:
             yield Chart(id=f"runs-{metric}")
         with VerticalScroll(id="comparison"):
             yield Static(id="comparison-text")
-
-    @property
-    def shown_id(self) -> str:
-        """The run under the cursor when this was last told of it; empty: there was none."""
-        return self._record.id if self._record is not None else ""
-
-    @property
-    def pointed(self) -> float | None:
-        """Where the charts have a cursor, on their x axis."""
-        return self._pointed
 
     def show(self, record: RunRecord | None, view: View) -> None:
         """Draw everything; `record` is under the cursor of the table."""
@@ -154,6 +150,8 @@ class RunsCompared(Horizontal):
 
     def follow(self, record: RunRecord | None) -> None:
         """Compare another run at once, and read its curves when the cursor rests on it."""
+        if _id(record) == _id(self._record):
+            return
         self._record = record
         self._show_comparison()
         self._stop_timer()
@@ -166,9 +164,13 @@ class RunsCompared(Horizontal):
 
     def point_at(self, place: float | None) -> None:
         """Put the cursor of the charts somewhere, or take it away."""
-        self._pointed = place
+        self.pointed = place
         for chart in self.query(Chart):
             chart.cursor = place
+
+    @on(Chart.Pointed)
+    def _point(self, event: Chart.Pointed) -> None:
+        self.point_at(event.place)
 
     def _show_comparison(self) -> None:
         pane = self.query_one("#comparison", VerticalScroll)
@@ -187,11 +189,10 @@ class RunsCompared(Horizontal):
         candidates += [(marked, "marked") for marked in reversed(self._marks.ids)]
         for run_id, why in candidates:
             if run_id is not None and run_id != record.id:
-                other = self._listing.row(run_id)
+                other = self._listing.record(run_id)
                 if other is not None:
-                    return Comparison(record, other.record, why)
-        before = self._listing.before(record.id)
-        return Comparison(record, before.record if before else None, "earlier")
+                    return Comparison(record, other, why)
+        return Comparison(record, self._listing.before(record.id), "earlier")
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -206,7 +207,7 @@ class RunsCompared(Horizontal):
             self.notify(visible(str(error)), severity="error", markup=False)
             return
         plots = {
-            metric: overlay_plot(metric, overlays, self._view, cursor=self._pointed)
+            metric: overlay_plot(metric, overlays, self._view, cursor=self.pointed)
             for metric in _METRICS
         }
         all_there_is = extent(plots["loss"])
@@ -218,16 +219,15 @@ class RunsCompared(Horizontal):
             self.query_one(f"#runs-{metric}", Chart).show_plot(name, shown)
 
     def _overlays(self) -> Iterator[Overlay]:
-        shown = [self._marks.pinned, *self._marks.ids, self.shown_id or None]
+        shown = [self._marks.pinned, *self._marks.ids, _id(self._record)]
         ids = [run_id for run_id in reversed(dict.fromkeys(reversed(shown))) if run_id is not None]
         for run_id in ids:
-            found = self._listing.row(run_id)
-            if found is None:
+            record = self._listing.record(run_id)
+            if record is None:
                 continue
-            curves = self._curves.pop(run_id, None) or RunCurves(found.record)
-            curves.update(self._store, found.record)
+            curves = self._curves.pop(run_id, None) or RunCurves(record)
+            curves.update(self._store, record)
             self._curves[run_id] = curves
-            label = visible(found.record.name)
-            yield Overlay(curves, label, self._marks.look(run_id) or _CURSOR_LOOK)
+            yield Overlay(curves, visible(record.name), self._marks.look(run_id) or _CURSOR_LOOK)
         while len(self._curves) > _KEPT_CURVES:
             self._curves.popitem(last=False)

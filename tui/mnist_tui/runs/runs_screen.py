@@ -3,7 +3,7 @@
 import time
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
@@ -15,13 +15,12 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.runs.columns import Sorting, sorting_by
-from mnist_tui.runs.filter_line import FilterLine
 from mnist_tui.runs.run_editor import RunEditor
-from mnist_tui.runs.run_filter import RunFilter
+from mnist_tui.runs.run_filter import FilterLine
 from mnist_tui.runs.run_listing import RunListing, RunReader
 from mnist_tui.runs.runs_compared import RunsCompared
 from mnist_tui.runs.runs_table import RunsTable
-from mnist_tui.settings.keys import Scope, bindings, key_hint
+from mnist_tui.settings.keys import KEYS, Scope, bindings, key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.chart_screen import CHART_ACTIONS, ChartScreen
 from mnist_tui.ui.footer import KeyFooter
@@ -63,22 +62,25 @@ class RunsScreen(ChartScreen):
     def __init__(self, store: RunStore, marks: Marks) -> None:
         """`store` belongs to the thread of the app; `marks` may be shared with other screens."""
         super().__init__(View(axis="epoch"))
-        self._store = store
         self._marks = marks
         self._reader = RunReader(store)
         self._listing = RunListing()
-        self._editor = RunEditor(self, store, self._read)
-        self.deleted = self._editor.deleted
-        """For the app to purge at its end."""
+        self._table = RunsTable(marks, id="runs")
+        self._compared = RunsCompared(store, marks, self._listing)
+        self._filter_line = FilterLine()
+        self.editor = RunEditor(self._table, store, marks, self._read, self._draw)
+        for action in RunEditor.ACTIONS:
+            # Textual looks for what a key does on the screen.
+            setattr(self, f"action_{action}", getattr(self.editor, action))
         self._aged = 0.0
         """When the ages in the table were written."""
         self._working_keys: tuple[bool | None, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield Static(id="notice", markup=False)
-        yield RunsTable(self._marks, id="runs")
-        yield RunsCompared(self._store, self._marks, self._listing)
-        yield FilterLine()
+        yield self._table
+        yield self._compared
+        yield self._filter_line
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -88,7 +90,7 @@ class RunsScreen(ChartScreen):
         """The screen is on top, for the first time or again."""
         self._read()
 
-    # -- reading ---------------------------------------------------------------------------------
+    # -- reading and drawing ---------------------------------------------------------------------
 
     def _poll(self) -> None:
         if not self.is_current:
@@ -96,25 +98,27 @@ class RunsScreen(ChartScreen):
         if self._reader.is_due:
             self._read()
         elif time.time() - self._aged > AGES_INTERVAL:
-            self._show_rows()
+            self._draw_rows()
 
     def _read(self) -> None:
         """Read the runs and draw what follows; if they cannot be read, say so and keep the old."""
-        records = self._reader.read()
-        if records is not None:
-            self._marks.keep_only({record.id for record in records})
-            self._listing.show(records, self._marks.pinned)
-        self._show_rows()
-        self._show_below()
+        if self._reader.read():
+            self._marks.keep_only({record.id for record in self._reader.records})
+        self._draw()
 
-    def _show_rows(self) -> None:
-        listing = self._listing
+    def _draw(self) -> None:
+        """Draw the runs as last read, with their marks."""
+        self._listing.show(self._reader.records, self._marks.pinned)
+        self._draw_rows()
+        self._compared.show(self._table.record, self.view)
+
+    def _draw_rows(self) -> None:
+        listing, table = self._listing, self._table
         self._aged = time.time()
         notice = self.query_one("#notice", Static)
         notice.update(visible(self._reader.problem))
         notice.display = bool(self._reader.problem)
         words = "" if listing.rows else self._why_no_rows()
-        table = self.query_one(RunsTable)
         table.show(listing.rows, listing.total, listing.sorting, words)
         table.border_title = Content(listing.title)
         table.border_subtitle = "↑↓ moves" if len(listing.rows) > 1 else ""
@@ -130,46 +134,27 @@ class RunsScreen(ChartScreen):
         how = f"Press {key_hint('show_screen_train')}, then {key_hint('run')}, to train one."
         return f"No runs yet. {how} Every run is kept here."
 
-    # -- curves and comparison -------------------------------------------------------------------
-
-    @property
-    def _compared(self) -> RunsCompared:
-        return self.query_one(RunsCompared)
-
-    def _show_below(self) -> None:
-        self._compared.show(self._row, self.view)
+    @on(RunsTable.Moved)
+    def _follow_cursor(self) -> None:
+        self._compared.follow(self._table.record)
+        self._show_keys()
 
     def draw_charts(self) -> None:
         self._compared.show_view(self.view)
 
-    def on_descendant_focus(self) -> None:
-        self._show_keys()
+    def change_axis(self, axis: str) -> None:
+        self._take_cursor_away()
+        super().change_axis(axis)
 
-    @on(RunsTable.Moved)
-    def _follow_cursor(self, event: RunsTable.Moved) -> None:
-        event.stop()
-        row = self._row
-        if (row.id if row is not None else "") != self._compared.shown_id:
-            self._compared.follow(row)
-            self._show_keys()
-
-    @on(Chart.Pointed)
-    def _point(self, event: Chart.Pointed) -> None:
-        event.stop()
-        self._point_at(event.place)
-
-    def _point_at(self, place: float | None) -> None:
-        self._compared.point_at(place)
+    def _take_cursor_away(self) -> None:
+        """That of the charts."""
+        self._compared.point_at(None)
         self._show_keys()
 
     # -- keys ------------------------------------------------------------------------------------
 
-    @property
-    def _row(self) -> RunRecord | None:
-        """The run under the cursor."""
-        row = self.query_one(RunsTable).row
-        return None if row is None else row.record
-
+    @on(events.DescendantFocus)
+    @on(Chart.Pointed)
     def _show_keys(self) -> None:
         """Have the footer look again if other keys work now."""
         working = tuple(self.check_action(action, ()) for action in _ACTIONS)
@@ -180,14 +165,14 @@ class RunsScreen(ChartScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         if action == "clear_filter":
-            pointed = self._compared.pointed if self.is_mounted else None
-            return self._filtering or self.is_maximised or pointed is not None
+            pointed = self._compared.pointed is not None
+            return self._filtering or self.is_maximised or pointed
         if isinstance(self.focused, Input):
             return action not in _ACTIONS | CHART_ACTIONS
-        record = self._row if self.is_mounted else None
+        record = self._table.record
         match action:
             case "undo_delete":
-                return len(self.deleted) > 0
+                return bool(self.editor.deleted)
             case "filter_runs" | "sort_runs" | "reverse_sorting":
                 return self._listing.total > 0
             case "rename_run" | "edit_note" | "edit_tags":
@@ -200,6 +185,7 @@ class RunsScreen(ChartScreen):
             case _:
                 return super().check_action(action, parameters)
 
+    @on(RunsTable.Chosen)
     def action_open_run(self) -> None:
         self._ask(self.Opened)
 
@@ -212,67 +198,12 @@ class RunsScreen(ChartScreen):
     def action_show_run_command(self) -> None:
         self._ask(self.CommandAsked)
 
-    @on(RunsTable.Chosen)
-    def _choose(self, event: RunsTable.Chosen) -> None:
-        event.stop()
-        self._ask(self.Opened)
-
     def _ask(self, request: type[Request]) -> None:
-        if self._row is not None:
-            self.post_message(request(self._row))
+        record = self._table.record
+        if record is not None:
+            self.post_message(request(record))
 
-    def action_mark_run(self) -> None:
-        if self._row is not None and not self._mark(self._row.id):
-            marked = len(self._marks.ids)
-            self._editor.say(
-                f"{marked} runs are marked, and there are no more colours. "
-                f"Press {key_hint('mark_run')} on one of them first.",
-                severity="warning",
-            )
-
-    def _mark(self, run_id: str) -> bool:
-        """Mark a run or take its mark away; False: there is no look left for it."""
-        done = self._marks.toggle(run_id)
-        self.query_one(RunsTable).refresh()
-        self._show_below()
-        return done
-
-    def action_pin_run(self) -> None:
-        if self._row is not None:
-            self._pin(self._row.id)
-
-    def _pin(self, run_id: str) -> None:
-        self._marks.pin(run_id)
-        self._listing.show([row.record for row in self._listing.every], self._marks.pinned)
-        self._show_rows()
-        self._show_below()
-
-    def action_rename_run(self) -> None:
-        if self._row is not None:
-            self._editor.rename(self._row)
-
-    def action_edit_note(self) -> None:
-        if self._row is not None:
-            self._editor.edit_note(self._row)
-
-    def action_edit_tags(self) -> None:
-        if self._row is not None:
-            self._editor.edit_tags(self._row)
-
-    def action_delete_run(self) -> None:
-        if self._row is not None:
-            self._editor.delete(self._row, self._marks)
-
-    def action_undo_delete(self) -> None:
-        run = self._editor.undo_delete()
-        if run is None:
-            return
-        self.query_one(RunsTable).put_cursor_on(run.id)
-        if run.was_marked:
-            self._mark(run.id)
-        if run.was_pinned and self._marks.pinned is None:
-            self._pin(run.id)
-        self._editor.say(f"{run.name} is back.", severity="information")
+    # -- order and filter ------------------------------------------------------------------------
 
     def action_sort_runs(self) -> None:
         self._sort(self._listing.sorting.following)
@@ -282,19 +213,12 @@ class RunsScreen(ChartScreen):
 
     @on(RunsTable.HeaderClicked)
     def _sort_by_header(self, event: RunsTable.HeaderClicked) -> None:
-        event.stop()
         now = self._listing.sorting
         self._sort(now.reversed if event.column == now.column else sorting_by(event.column))
 
     def _sort(self, sorting: Sorting) -> None:
-        self._listing.sorting = sorting
-        self._show_rows()
-
-    def change_axis(self, axis: str) -> None:
-        self._point_at(None)
-        super().change_axis(axis)
-
-    # -- filter ----------------------------------------------------------------------------------
+        self._listing.sort_by(sorting)
+        self._draw_rows()
 
     @property
     def _filtering(self) -> bool:
@@ -303,7 +227,7 @@ class RunsScreen(ChartScreen):
 
     def action_filter_runs(self) -> None:
         self.maximise_pane(None)
-        self.query_one(FilterLine).edit()
+        self._filter_line.edit()
         self._show_keys()
 
     def action_clear_filter(self) -> None:
@@ -311,28 +235,23 @@ class RunsScreen(ChartScreen):
         if self.is_maximised:
             self.maximise_pane(None)
         elif self._filtering:
-            self._filter(self.query_one(FilterLine).show(""))
+            self._filter_line.clear()
+            self._filter()
             self._leave_filter()
         else:
-            self._point_at(None)
+            self._take_cursor_away()
 
     @on(FilterLine.Changed)
-    def _take_filter(self, event: FilterLine.Changed) -> None:
-        event.stop()
-        self._filter(event.run_filter)
-
-    def _filter(self, run_filter: RunFilter) -> None:
-        self._listing.run_filter = run_filter
-        self._show_rows()
+    def _filter(self) -> None:
+        self._listing.filter_by(self._filter_line.run_filter)
+        self._draw_rows()
 
     @on(FilterLine.Left)
     def _leave_filter(self) -> None:
-        self.query_one(FilterLine).rest()
-        self.set_focus(self.query_one(RunsTable))
+        self._filter_line.rest()
+        self.set_focus(self._table)
         self._show_keys()
 
 
-_ACTIONS = frozenset(
-    name.removeprefix("action_") for name in vars(RunsScreen) if name.startswith("action_")
-)
+_ACTIONS = frozenset(key.action for key in KEYS if key.scope is Scope.RUNS)
 """What the keys of this screen do."""

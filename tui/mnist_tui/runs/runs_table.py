@@ -1,11 +1,9 @@
 """The table of runs: draws the lines on show and no others, however many runs there are."""
 
-import textwrap
 import time
 from collections.abc import Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -16,10 +14,11 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mnist_core.store import RunRecord
 from mnist_tui.lab.overlay import REFERENCE, Marks
 from mnist_tui.runs.columns import COLUMNS, GAP, RunRow, Sorting, fit_columns, tone
 from mnist_tui.text.contrast import readable
-from mnist_tui.text.visible_text import shorten, visible
+from mnist_tui.text.visible_text import in_middle, padded
 
 _MARK_CELLS = 4
 """A blank, the sign of the mark, that of the reference, and a gap."""
@@ -85,9 +84,9 @@ class RunsTable(ScrollView, can_focus=True):
         self._styles: dict[str, Style] = {}
 
     @property
-    def row(self) -> RunRow | None:
+    def record(self) -> RunRecord | None:
         """The run under the cursor."""
-        return self._rows[self._cursor] if self._rows else None
+        return self._rows[self._cursor].record if self._rows else None
 
     def show(self, rows: Sequence[RunRow], total: int, sorting: Sorting, words: str = "") -> None:
         """Show `rows` of the `total` runs there are; `words` stand there while there are none."""
@@ -220,7 +219,9 @@ class RunsTable(ScrollView, can_focus=True):
         width = self.size.width
         base = self.rich_style
         if not self._rows:
-            return self._words_line(y, width)
+            words = in_middle(self._words, min(width - 4, 70), *self.size, y)
+            style = base + self._style("quiet")
+            return Strip([Segment(words, style)]).adjust_cell_length(width, style)
         if y == 0:
             segments = self._header()
         else:
@@ -233,20 +234,13 @@ class RunsTable(ScrollView, can_focus=True):
         line = [Segment(text, base + style) for text, style in segments]
         return Strip(line).adjust_cell_length(width, base)
 
-    def _words_line(self, y: int, width: int) -> Strip:
-        lines = textwrap.wrap(self._words, max(1, min(width - 4, 70)))
-        index = y - max(0, (self.size.height - len(lines)) // 2)
-        text = lines[index] if 0 <= index < len(lines) else ""
-        style = self.rich_style + self._style("quiet")
-        return Strip([Segment(text.center(width), style)]).adjust_cell_length(width, style)
-
     def _header(self) -> list[tuple[str, Style]]:
         segments = [(" " * _MARK_CELLS, Style.null())]
         for key, width in self._columns.items():
             column, sorted_by = COLUMNS[key], key == self._sorting.column
             title = column.title + (f" {self._sorting.arrow}" if sorted_by else "")
             style = self._style("sorted" if sorted_by else "header")
-            segments.append((_aligned(title, width, column.right) + " " * GAP, style))
+            segments.append((padded(title, width, right=column.right) + " " * GAP, style))
         return segments
 
     def _line(self, row: RunRow) -> list[tuple[str, Style]]:
@@ -260,16 +254,10 @@ class RunsTable(ScrollView, can_focus=True):
         segments.append(("P " if pinned else "  ", self._style("row")))
         for key, width in self._columns.items():
             column = COLUMNS[key]
-            text = _aligned(column.text(row, self._now), width, column.right)
+            text = padded(column.text(row, self._now), width, right=column.right)
             quiet = key in ("time", "speed", "started", "last") or (
                 key == "differs" and not row.differs
             )
             style = self._style(tone(row) if key == "state" else "quiet" if quiet else "row")
             segments.append((text + " " * GAP, style))
         return segments
-
-
-def _aligned(text: str, width: int, right: bool) -> str:
-    text = shorten(visible(text), width)
-    blanks = " " * (width - cell_len(text))
-    return blanks + text if right else text + blanks

@@ -6,12 +6,12 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from mnist_core.events import DivergenceDetected, DivergenceReason
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_tui.text.numbers import count
+from mnist_tui.ui.dialogs import Dialog
 
 
 class Way(Enum):
@@ -55,14 +55,14 @@ def halving_label(divergence: DivergenceDetected) -> str:
     return f"Halve the learning rate and go on from {place}"
 
 
-class DivergenceDialog(ModalScreen[Way | None]):
+class DivergenceDialog(Dialog[Way | None]):
     """Asks for a `Way`, and opens on halving the learning rate; Esc gives None and decides nothing.
 
     It is as wide as its longest button needs in a terminal of 60 columns, and its text scrolls.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "go_back", "Decide later"),
+        Binding("escape", "dismiss(None)", "Decide later"),
         Binding("up,left", "app.focus_previous", show=False),
         Binding("down,right", "app.focus_next", show=False),
     ]
@@ -88,12 +88,4 @@ class DivergenceDialog(ModalScreen[Way | None]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        self._answer(Way(event.button.id))
-
-    def action_go_back(self) -> None:
-        self._answer(None)
-
-    def _answer(self, way: Way | None) -> None:
-        # A second key that was typed before the dialog closed must not close the screen below.
-        if self.is_current:
-            self.dismiss(way)
+        self.dismiss(Way(event.button.id))

@@ -12,7 +12,7 @@ from textual.geometry import Offset, Size
 from textual.strip import Strip
 
 from mnist_tui.text.digits import Pictures, PictureStyle, ink, render, without_shared_margin
-from mnist_tui.text.visible_text import visible
+from mnist_tui.text.visible_text import in_middle, visible
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import (
     Predictions,
@@ -162,12 +162,8 @@ class SampleGrid(DrawnWidget, can_focus=True):
         width, height = self.size
         text = EMPTY_TEXT if self._samples is None else "Too small here to show a digit."
         style = self.get_component_rich_style("sample-grid--empty")
-        blank_line = Strip.blank(width, style)
-        lines = [line.plain for line in Content(text).wrap(max(1, width - 4))]
-        above = (height - len(lines)) // 2
-        below = height - len(lines) - above
-        written = [Strip([Segment(line.center(width), style)]) for line in lines]
-        return [blank_line] * above + written + [blank_line] * below
+        lines = (in_middle(text, width - 4, width, height, y) for y in range(height))
+        return [Strip([Segment(line, style)]).adjust_cell_length(width, style) for line in lines]
 
     def _describe(self, offset: Offset) -> str:
         """In words, the digit at a cell of the content."""

@@ -121,6 +121,7 @@ class ChartScreen(Screen[None]):
     def action_pan(self, by: int) -> None:
         self._pan(KEY_PAN * by)
 
+    @on(Chart.DoubleClicked)
     def action_whole_view(self) -> None:
         self.show_view(replace(self.view, window=None))
 
@@ -154,11 +155,6 @@ class ChartScreen(Screen[None]):
     def _drag(self, event: Chart.Panned) -> None:
         event.stop()
         self._pan(event.by)
-
-    @on(Chart.DoubleClicked)
-    def _double_click(self, event: Chart.DoubleClicked) -> None:
-        event.stop()
-        self.action_whole_view()
 
     def _zoom(self, times: float, about: float | None) -> None:
         extent = self._extent

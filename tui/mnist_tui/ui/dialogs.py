@@ -1,16 +1,20 @@
-"""The small dialogs: a question, one line of text to type, and a command to copy."""
+"""What lies over a screen: a question, a line to type, a command to copy, all commands."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.command import CommandList, CommandPalette
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.geometry import Size
 from textual.reactive import Reactive
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Button, Input, Static
 
 from mnist_tui.text.visible_text import visible
@@ -25,11 +29,18 @@ class TextLine(Input):
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
 
 
-class Question(ModalScreen[bool]):
+class Dialog(ModalScreen[ScreenResultType]):
+    """Closes once: a second key that was typed before it did must not close the screen below."""
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+
+class Question(Dialog[bool]):
     """Asks yes or no. Opens on the answer that was asked for: Enter takes it, Esc goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "go_back", "Go back"),
+        Binding("escape", "dismiss(False)", "Go back"),
         Binding("left,up", "app.focus_previous", show=False),
         Binding("right,down", "app.focus_next", show=False),
     ]
@@ -50,21 +61,13 @@ class Question(ModalScreen[bool]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        self._answer(event.button.id == "yes")
-
-    def action_go_back(self) -> None:
-        self._answer(False)
-
-    def _answer(self, answer: bool) -> None:
-        # A second key that was typed before the dialog closed must not close the screen below.
-        if self.is_active:
-            self.dismiss(answer)
+        self.dismiss(event.button.id == "yes")
 
 
-class CommandScreen(ModalScreen[None]):
+class CommandScreen(Dialog[None]):
     """Shows `command`, which the app has handed to the terminal's clipboard."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,Y,q", "close", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,Y,q", "dismiss(None)", "Close")]
 
     def __init__(self, run: str, command: str) -> None:
         super().__init__()
@@ -82,17 +85,13 @@ class CommandScreen(ModalScreen[None]):
                 classes="note",
             )
 
-    def action_close(self) -> None:
-        if self.is_active:
-            self.dismiss(None)
 
-
-class LineInput(ModalScreen[str | None]):
+class LineInput(Dialog[str | None]):
     """Opens with `value` selected in its field. Enter gives the text, which is None where it is the
     same, unless that counts too; Esc gives None.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "go_back", "Go back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Go back")]
     AUTO_FOCUS = "Input"
 
     def __init__(
@@ -134,15 +133,48 @@ class LineInput(ModalScreen[str | None]):
         problem = self._problem_of(text)
         if problem:
             self._say(problem)
-        elif self.is_active:
+        else:
             same = text == self._value and not self._same_counts
             self.dismiss(None if same else text)
-
-    def action_go_back(self) -> None:
-        if self.is_active:
-            self.dismiss(None)
 
     def _say(self, problem: str) -> None:
         line = self.query_one("#line-problem", Static)
         line.update(problem)
         line.display = bool(problem)
+
+
+_gather_commands = CommandPalette._gather_commands.__wrapped__  # type: ignore[attr-defined]
+
+
+class Palette(CommandPalette):
+    """Textual's, held back from its crashes.
+
+    It ignores keys that arrive before its list is laid out, or after it was closed.
+    """
+
+    def _action_command_list(self, action: str) -> None:
+        # Textual 8.2.8: page up and down look lines up that the first layout has yet to make.
+        if self.query_one(CommandList)._index_to_line:
+            super()._action_command_list(action)
+
+    @on(Input.Submitted)
+    @on(Button.Pressed)
+    def _select_or_command(self, event: Input.Submitted | Button.Pressed | None = None) -> None:
+        if event is not None:
+            event.stop()
+            # Textual calls the handler of the base class too, unless it is told not to.
+            event.prevent_default()
+        # Textual 8.2.8: a second Enter gives the command twice.
+        if self.is_active:
+            super()._select_or_command(event)
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        # Textual 8.2.8: a click or an escape that comes behind the one that closed it takes the
+        # screen below away, or the last one, which raises ScreenStackError.
+        return super().dismiss(result) if self.is_active else AwaitComplete()
+
+    @work(exclusive=True, group=CommandPalette._GATHER_COMMANDS_GROUP)
+    async def _gather_commands(self, search_value: str) -> None:
+        # Textual 8.2.8: closed before the search has begun, it looks for a list that is gone.
+        with suppress(NoMatches):
+            await _gather_commands(self, search_value)

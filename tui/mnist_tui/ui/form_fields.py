@@ -60,14 +60,6 @@ class Choice(Widget, can_focus=True):
     class Submitted(Message):
         """The user pressed Enter."""
 
-        def __init__(self, choice: "Choice") -> None:
-            super().__init__()
-            self.choice = choice
-
-        @property
-        def control(self) -> "Choice":
-            return self.choice
-
     def __init__(self, options: Sequence[str], value: str) -> None:
         super().__init__()
         self.options = tuple(options)
@@ -122,7 +114,7 @@ class Choice(Widget, can_focus=True):
         self._choose(self.options[index])
 
     def action_submit(self) -> None:
-        self.post_message(self.Submitted(self))
+        self.post_message(self.Submitted())
 
     def _choose(self, value: str) -> None:
         if value != self._value:

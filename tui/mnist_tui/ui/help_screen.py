@@ -11,14 +11,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from mnist_core.recipe.hyperparameters import TakesEffect, hyperparameter_fields
 from mnist_core.recipe.presets import presets
 from mnist_tui.settings.keys import Key, Scope
 from mnist_tui.text.visible_text import visible
-from mnist_tui.ui.dialogs import TextLine
+from mnist_tui.ui.dialogs import Dialog, TextLine
 
 _TITLES: Mapping[Scope, str] = {
     Scope.TRAIN: "Train",
@@ -117,12 +116,12 @@ def _table(section: Section) -> Table:
     return table
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Sections on one scrolling page, which words typed after / narrow down."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close"),
-        Binding("question_mark,f1,q", "close", "Close"),
+        Binding("question_mark,f1,q", "dismiss(None)", "Close"),
         Binding("slash", "search", "Search"),
         Binding("j,down", "scroll('down')", show=False),
         Binding("k,up", "scroll('up')", show=False),
@@ -142,6 +141,10 @@ class HelpScreen(ModalScreen[None]):
             yield TextLine(id="help-search", placeholder="words to search for", compact=True)
             yield Static(sections_text(self._sections), id="help-text", markup=False)
 
+    @property
+    def _page(self) -> VerticalScroll:
+        return self.query_one("#help", VerticalScroll)
+
     def action_search(self) -> None:
         search = self.query_one("#help-search", Input)
         search.display = True
@@ -153,30 +156,25 @@ class HelpScreen(ModalScreen[None]):
         shown = found(self._sections, event.value)
         text = sections_text(shown) if shown else f"Nothing here says {visible(event.value)}."
         self.query_one("#help-text", Static).update(text)
-        self.query_one("#help", VerticalScroll).scroll_home(animate=False)
+        self._page.scroll_home(animate=False)
 
     @on(Input.Submitted, "#help-search")
     def _to_page(self, event: Input.Submitted) -> None:
         event.stop()
-        self.query_one("#help", VerticalScroll).focus()
+        self._page.focus()
 
     def action_leave(self) -> None:
         """Esc: out of the search, and then out of help."""
         search = self.query_one("#help-search", Input)
-        if not search.display:
-            self.action_close()
-            return
-        search.value = ""
-        search.display = False
-        self.query_one("#help", VerticalScroll).focus()
-
-    def action_close(self) -> None:
-        if self.is_active:
+        if search.display:
+            search.value = ""
+            search.display = False
+            self._page.focus()
+        else:
             self.dismiss(None)
 
     def action_scroll(self, direction: str) -> None:
-        page = self.query_one("#help", VerticalScroll)
         if direction == "down":
-            page.scroll_down()
+            self._page.scroll_down()
         else:
-            page.scroll_up()
+            self._page.scroll_up()

@@ -13,16 +13,9 @@ from mnist_tui.lab.session import Session, State
 from mnist_tui.text.numbers import count, duration, percent, rate
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import shorten, visible
+from mnist_tui.ui.bars import bar
 
 _BAR_WIDTH = 12
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-
-
-def progress_bar(share: float, width: int) -> str:
-    """`share` (0 to 1) of `width` cells, filled to an eighth of a cell."""
-    eighths = round(max(0.0, min(1.0, share)) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
 def heading(session: Session, backend: Backend | None, width: int) -> Content:
@@ -86,8 +79,8 @@ def run_line(session: Session, width: int) -> Content:
 def _parts(progress: RunProgress, state: State) -> list[tuple[int, Content]]:
     """(importance, words) in the order in which they stand on the line."""
     share = progress.step / progress.planned_steps if progress.planned_steps else 0.0
-    bar = Content.styled(f"  {progress_bar(share, _BAR_WIDTH)}", "$primary")
-    parts = [(5, bar + Content(f" {percent(share):>5}"))]
+    done = Content.styled(f"  {bar(share, _BAR_WIDTH)}", "$primary")
+    parts = [(5, done + Content(f" {percent(share):>5}"))]
     if progress.batch is not None:
         total = str(progress.steps_per_epoch)
         parts.append((1, _muted(f"  batch {progress.batch.batch:>{len(total)}}/{total}")))

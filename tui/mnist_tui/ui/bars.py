@@ -1,4 +1,4 @@
-"""A bar for the probability of each class."""
+"""Bars of blocks, and one for the probability of each class."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -18,6 +18,13 @@ _LONGEST_BAR = 40
 _LEAST = 0.001
 """The probability below which there is no bar, and no more than "<0.1 %" is said."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(share: float, width: int) -> str:
+    """`share` (0 to 1) of `width` cells, filled to an eighth of a cell."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
 NameOf = Callable[[int], str]
@@ -96,9 +103,5 @@ def _percent(probability: float) -> str:
 
 
 def _blocks(share: float, width: int) -> str:
-    """`share` of `width` cells to an eighth of a cell, at least one eighth from 0.1 % on."""
-    if not share >= _LEAST:
-        return " " * width
-    eighths = min(8 * width, max(1, round(share * 8 * width)))
-    whole, rest = divmod(eighths, 8)
-    return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(width)
+    """The bar of a probability, at least one eighth of a cell from 0.1 % on."""
+    return bar(max(share, 1 / (8 * width)), width) if share >= _LEAST else " " * width
