@@ -309,7 +309,7 @@ class ConfusionMatrix(Widget, can_focus=True):
         counts, layout = self._counts, self._arranged
         if counts is None or layout is None:
             words = NO_ROOM if counts and counts.classes else self._empty
-            segments = [Segment(in_middle(words, *self.size, y), styles.words)]
+            segments = [Segment(in_middle(words, width - 2, *self.size, y), styles.words)]
         else:
             view = MatrixView(self._top, self._left, self.cursor, self._selected)
             segments = MatrixDrawing(counts, layout, view, styles).line(y, width)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
+from mnist_core.store.answers import SampleAnswer
 from mnist_tui.text import numbers
 from mnist_tui.text.numbers import metric
 from mnist_tui.text.styled_text import Span, StyledLine, Tone, flow
@@ -25,16 +26,6 @@ STRIP_HEIGHT = 4
 _NAME = 3
 """Cells of a class name in the strip."""
 _HEIGHTS = "▁▂▃▄▅▆▇█"
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPoint:
-    """What a model said of a sample after an epoch."""
-
-    epoch: int
-    predicted: int
-    confidence: float
-    """From 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +51,7 @@ class SampleDetail:
     margin: float | None = None
     second: int | None = None
     """The second most probable class."""
-    history: Sequence[HistoryPoint] = ()
+    history: Sequence[SampleAnswer] = ()
     """In the order of their epochs."""
     epoch: int | None = None
     note: str = ""
@@ -134,19 +125,19 @@ def _short_names(detail: SampleDetail) -> dict[int, str]:
     return {label: name[shared : shared + _NAME] for label, name in names.items()}
 
 
-def _title(points: Sequence[HistoryPoint], shown: Sequence[HistoryPoint]) -> str:
+def _title(points: Sequence[SampleAnswer], shown: Sequence[SampleAnswer]) -> str:
     title = f"epochs {shown[0].epoch}-{shown[-1].epoch}"
     if len(shown) == 1:
         title = f"epoch {shown[0].epoch}"
     return title if len(shown) == len(points) else f"{title} of {points[-1].epoch}"
 
 
-def _tone(detail: SampleDetail, point: HistoryPoint) -> Tone:
+def _tone(detail: SampleDetail, point: SampleAnswer) -> Tone:
     return Tone.RIGHT if point.predicted == detail.true else Tone.WRONG
 
 
 def _confidences(
-    detail: SampleDetail, shown: Sequence[HistoryPoint], width: int, cell: int
+    detail: SampleDetail, shown: Sequence[SampleAnswer], width: int, cell: int
 ) -> StyledLine:
     gap = " " * (cell - width)
     return [(_column(point.confidence) * width + gap, _tone(detail, point)) for point in shown]
@@ -158,7 +149,7 @@ def _column(confidence: float) -> str:
     return _HEIGHTS[max(0, min(7, math.ceil(confidence * 8) - 1))]
 
 
-def _mark(detail: SampleDetail, point: HistoryPoint, left: int, width: int) -> StyledLine:
+def _mark(detail: SampleDetail, point: SampleAnswer, left: int, width: int) -> StyledLine:
     """▲ at a cell, and beside it in words what stands above it, as far as there is room."""
     epoch = f"epoch {point.epoch}"
     says = (

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-_LONGEST_LINE = 60
-"""Cells of a line of words beyond which it is hard to read."""
 _FORMAT_AND_CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
@@ -57,8 +55,8 @@ def fitting(forms: Iterable[str], width: int) -> str:
     return shorten(last, width)
 
 
-def in_middle(words: str, width: int, height: int, y: int) -> str:
-    """Line `y` of `words` that stand wrapped in the middle of width x height cells."""
-    lines = textwrap.wrap(words, max(1, min(width - 2, _LONGEST_LINE)))
+def in_middle(words: str, room: int, width: int, height: int, y: int) -> str:
+    """Line `y` of `words` in the middle of width x height cells, wrapped to `room` cells."""
+    lines = textwrap.wrap(words, max(1, room))
     index = y - max(0, (height - len(lines)) // 2)
     return lines[index].center(width) if 0 <= index < len(lines) else ""
