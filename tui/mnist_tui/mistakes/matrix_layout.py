@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 
 from mnist_tui.text.visible_text import class_name
 
@@ -68,11 +69,6 @@ class MatrixCounts:
     @cached_property
     def total_right(self) -> int:
         return sum(self.right)
-
-    @cached_property
-    def widest(self) -> int:
-        """The largest number in a cell or in a total of a class."""
-        return max((*self.true_totals, *self.predicted_totals), default=0)
 
     @cached_property
     def wrong(self) -> NDArray[np.int64]:
@@ -171,15 +167,6 @@ class MatrixLayout:
         """Whether everything is in view."""
         return self.with_all_totals and self.columns == self.rows == self.classes
 
-    @property
-    def furthest_left(self) -> int:
-        """The largest number of columns that can be scrolled away to the left."""
-        return self.classes - self.columns
-
-    @property
-    def furthest_top(self) -> int:
-        return self.classes - self.rows
-
     def part(self, y: int) -> Part:
         """What line `y` is."""
         if y < HEADER_LINES:
@@ -211,18 +198,21 @@ class MatrixLayout:
         return (row, -1) if x < self.columns * self.pitch + extra else None
 
 
-def arrange(
-    width: int, height: int, class_count: int, largest: int, total: int, longest_name: int
-) -> MatrixLayout | None:
+def arrange(width: int, height: int, counts: MatrixCounts) -> MatrixLayout | None:
     """Fit a matrix into width x height cells; None when not even one count fits.
 
     Totals and shares make room where all classes fit without them, or else few would fit beside
-    them. `largest` is the largest number in a cell or in a total of a class, `total` the sum of all
-    counts, `longest_name` the cells of the longest class name, which is shortened beyond 12.
+    them. Names of classes are shortened beyond 12 cells.
     """
+    class_count = counts.classes
+    if class_count == 0:
+        return None
+    longest_name = max(map(cell_len, counts.names))
     name = max(_LEAST_NAME, min(longest_name, _MOST_NAME, width // 4))
+    # No cell is larger than the totals of its classes.
+    largest = max(*counts.true_totals, *counts.predicted_totals)
     digits = max(_LEAST_DIGITS, len(str(largest)))
-    total_cells = max(_LEAST_TOTAL, len(str(total)))
+    total_cells = max(_LEAST_TOTAL, len(str(counts.total)))
     extras = (total_cells + 1 + _RECALL + 1, _RECALL + 1, 0)
     room = width - 1 - name - 1
     columns, extra = _fit(room, class_count, digits + 1, extras)
