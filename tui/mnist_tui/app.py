@@ -224,8 +224,7 @@ class MnistApp(App[None]):
             case "race":
                 return self._made_race_screen()
             case "draw":
-                from mnist_tui.draw.current_model import CurrentModel
-                from mnist_tui.draw.draw_screen import DrawScreen
+                from mnist_tui.draw.draw_screen import CurrentModel, DrawScreen
 
                 return DrawScreen(CurrentModel(self._session, self._store))
             case _:

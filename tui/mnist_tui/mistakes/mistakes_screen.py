@@ -192,12 +192,11 @@ class MistakesScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         view = self._view
-        answered = view is not None and view.epoch is not None
         match action:
             case "next_kind" | "next_order" | "reverse_order" | "show_matrix":
-                return answered
+                return view is not None and view.epoch is not None
             case "move_epoch" | "set_since":
-                return answered and view is not None and len(view.history.epochs) > 1
+                return view is not None and len(view.history.epochs) > 1
             case "filter_samples" | "switch_samples":
                 return view is not None
             case "clear_samples":

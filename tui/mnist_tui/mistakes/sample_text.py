@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -101,14 +101,15 @@ def history_strip(detail: SampleDetail, width: int) -> HistoryStrip:
     centre = len(points) - 1 if marked is None else marked
     first = max(0, min(centre - places // 2, len(points) - places))
     shown = points[first : first + places]
+
+    def line_of(text: Callable[[SampleAnswer], str]) -> StyledLine:
+        gap = " " * (cell - name_width)
+        return [(text(point) + gap, _tone(detail, point)) for point in shown]
+
     lines = [
         [(shorten(_title(points, shown), width), Tone.QUIET)],
-        [
-            (padded(names[point.predicted], name_width) + " " * (cell - name_width), tone)
-            for point in shown
-            for tone in [_tone(detail, point)]
-        ],
-        _confidences(detail, shown, name_width, cell),
+        line_of(lambda point: padded(names[point.predicted], name_width)),
+        line_of(lambda point: _column(point.confidence) * name_width),
         [] if marked is None else _mark(detail, points[marked], (marked - first) * cell, width),
     ]
     return HistoryStrip(lines, [point.epoch for point in shown], cell)
@@ -136,13 +137,6 @@ def _tone(detail: SampleDetail, point: SampleAnswer) -> Tone:
     return Tone.RIGHT if point.predicted == detail.true else Tone.WRONG
 
 
-def _confidences(
-    detail: SampleDetail, shown: Sequence[SampleAnswer], width: int, cell: int
-) -> StyledLine:
-    gap = " " * (cell - width)
-    return [(_column(point.confidence) * width + gap, _tone(detail, point)) for point in shown]
-
-
 def _column(confidence: float) -> str:
     if not math.isfinite(confidence):
         return "?"
@@ -156,8 +150,8 @@ def _mark(detail: SampleDetail, point: SampleAnswer, left: int, width: int) -> S
         f"{epoch}: {detail.name(point.predicted)} {'✓' if point.predicted == detail.true else '✗'}"
     )
     room_left, room_right = left - 1, width - left - 2
-    # Answers are kept in half precision: more digits would differ from those of the model itself.
     mark = ("▲", Tone.CURSOR)
+    # Answers are kept in half precision: more digits would differ from those of the model itself.
     for words in (f"{says} {numbers.percent(point.confidence)}", says, epoch):
         if cell_len(words) <= room_right:
             return [(" " * left, Tone.PLAIN), mark, (f" {words}", Tone.QUIET)]
@@ -222,22 +216,18 @@ def sample_text(detail: SampleDetail, width: int, height: int) -> SampleText:
     room -= len(bars)
 
     lines = [*words[:height], *notes]
-    if bars:
-        gap = room > 0
-        lines += [*([[]] if gap else []), *bars]
-        room -= gap
-    top = len(lines)
-    if strip:
-        lines += [[]] if room > 0 else []
-        top = len(lines)
-        lines += strip.lines
-    return SampleText(lines, strip, top)
+    for part in (bars, strip.lines if strip else []):
+        if part and room > 0:
+            lines.append([])
+            room -= 1
+        lines += part
+    return SampleText(lines, strip, len(lines) - STRIP_HEIGHT)
 
 
 def wanted_height(detail: SampleDetail, width: int) -> int:
     """Lines in which everything stands, of many classes the foremost."""
     height = len(_words(detail, width)) + len(_notes(detail, width))
-    bars = min(_MANY_BARS, len(probability_bars(detail, width, _MANY_BARS)))
+    bars = len(probability_bars(detail, width, _MANY_BARS))
     height += 1 + bars if bars else 0
     return height + (1 + STRIP_HEIGHT if detail.history else 0)
 
