@@ -126,20 +126,17 @@ class CurrentModel:
                 return epoch
 
     def _last_checkpoint(self, progress: RunProgress) -> TrainingState | str:
+        """That of a stored run, which is read once, or why it cannot be used."""
         if self._stored is None or self._stored[0] is not progress:
-            self._stored = progress, self._read(progress)
+            dataset, hidden = progress.dataset, progress.hyperparameters.hidden_sizes
+            try:
+                state = self._store.model(progress.run_id)
+                sizes = layer_sizes(dataset.input_size, hidden, dataset.class_count)
+                check_parameters(state.parameters, sizes)
+                self._stored = progress, state
+            except (StoreError, ValueError) as error:
+                self._stored = progress, str(error)
         return self._stored[1]
-
-    def _read(self, progress: RunProgress) -> TrainingState | str:
-        dataset = progress.dataset
-        hidden = progress.hyperparameters.hidden_sizes
-        try:
-            state = self._store.model(progress.run_id)
-            sizes = layer_sizes(dataset.input_size, hidden, dataset.class_count)
-            check_parameters(state.parameters, sizes)
-        except (StoreError, ValueError) as error:
-            return str(error)
-        return state
 
     def _name_of(self, run_id: str) -> str:
         """What the run is called; empty as long as the store does not know it."""

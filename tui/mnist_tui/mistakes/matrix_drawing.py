@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -70,31 +72,27 @@ def hidden_text(
     """
     seen_rows = slice(top, top + layout.rows)
     seen_columns = slice(left, left + layout.columns)
-    across = down = ""
+    wrong, columns, rows, across, down = counts.wrong, "", "", "", ""
     if layout.columns < layout.classes:
-        before = counts.mistakes(columns=slice(left))
-        after = counts.mistakes(columns=slice(seen_columns.stop, None))
-        across = _range_text("columns", counts, seen_columns)
-        across += _beyond_text(counts, seen_columns, before, "to the left", after, "to the right")
+        columns = _range_text("columns", counts, seen_columns)
+        sides = ("to the left", "to the right")
+        across = columns + _beyond_text(wrong.sum(axis=0), seen_columns, *sides)
     if layout.rows < layout.classes:
-        before = counts.mistakes(slice(top))
-        after = counts.mistakes(slice(seen_rows.stop, None))
-        down = _range_text("rows", counts, seen_rows)
-        down += _beyond_text(counts, seen_rows, before, "above", after, "below")
+        rows = _range_text("rows", counts, seen_rows)
+        down = rows + _beyond_text(wrong.sum(axis=1), seen_rows, "above", "below")
     omitted = "" if layout.with_all_totals else "not all totals shown"
-    whole = counts.mistakes()
-    out_of_view = count(whole - counts.mistakes(seen_rows, seen_columns))
+    whole, in_view = int(wrong.sum()), int(wrong[seen_rows, seen_columns].sum())
+    out_of_view = count(whole - in_view)
     unseen = f"{out_of_view} of {count(whole, 'mistake')} hidden"
-    if layout.footer.count(Part.HIDDEN) == 2:
+    if layout.parts.count(Part.HIDDEN) == 2:
         return [
             fitting([_sentences(across, omitted), across, unseen], width),
-            fitting([down, _range_text("rows", counts, seen_rows)], width),
+            fitting([down, rows], width),
         ]
     forms = [_sentences(across, down, omitted), _sentences(across, down)]
     if across or down:
-        ranges = [_range_text("columns", counts, seen_columns)] if across else []
-        ranges += [_range_text("rows", counts, seen_rows)] if down else []
-        forms += [f"{', '.join(ranges)} · {unseen}", unseen]
+        ranges = ", ".join(text for text in (columns, rows) if text)
+        forms += [f"{ranges} · {unseen}", unseen]
         forms += [f"{out_of_view} mistakes hidden", f"{out_of_view} hidden"]
     return [fitting([form for form in forms if form], width)]
 
@@ -111,15 +109,17 @@ def _range_text(noun: str, counts: MatrixCounts, seen: slice) -> str:
     return f"{noun} {text} of {counts.classes}"
 
 
-def _beyond_text(
-    counts: MatrixCounts, seen: slice, before: int, place_before: str, after: int, place_after: str
-) -> str:
-    """`, 3 mistakes above, 12 below`, naming only the sides where something is hidden."""
+def _beyond_text(wrong: NDArray[np.int64], seen: slice, before: str, after: str) -> str:
+    """`, 3 mistakes above, 12 below`, naming only the sides where something is hidden.
+
+    `wrong` (classes,) are the mistakes of each class.
+    """
     text = ""
     if seen.start > 0:
-        text += f", {_mistakes_text(before)} {place_before}"
-    if seen.stop < counts.classes:
-        text += f", {count(after) if text else _mistakes_text(after)} {place_after}"
+        text += f", {_mistakes_text(int(wrong[: seen.start].sum()))} {before}"
+    if seen.stop < len(wrong):
+        number = int(wrong[seen.stop :].sum())
+        text += f", {count(number) if text else _mistakes_text(number)} {after}"
     return text
 
 

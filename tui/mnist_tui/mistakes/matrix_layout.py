@@ -91,10 +91,6 @@ class MatrixCounts:
         levels: list[list[int]] = np.ceil(shares * LEVELS).astype(np.int64).tolist()
         return levels
 
-    def mistakes(self, rows: slice = slice(None), columns: slice = slice(None)) -> int:
-        """How many wrong predictions these rows and columns hold."""
-        return int(self.wrong[rows, columns].sum())
-
 
 HEADER_LINES = 2
 """What the axes are, and the names of the columns."""
@@ -149,8 +145,8 @@ class MatrixLayout:
     """Classes in view from left to right."""
     rows: int
     """Classes in view from top to bottom."""
-    footer: tuple[Part, ...]
-    """The lines below the classes."""
+    parts: tuple[Part, ...]
+    """What each line is; blank lines may follow."""
 
     @property
     def pitch(self) -> int:
@@ -160,7 +156,7 @@ class MatrixLayout:
     @property
     def with_all_totals(self) -> bool:
         """Whether totals, recall and precision are in view."""
-        return bool(self.total and self.recall) and Part.TOTALS in self.footer
+        return bool(self.total and self.recall) and Part.TOTALS in self.parts
 
     @property
     def complete(self) -> bool:
@@ -169,19 +165,11 @@ class MatrixLayout:
 
     def part(self, y: int) -> Part:
         """What line `y` is."""
-        if y < HEADER_LINES:
-            return Part.AXES if y == 0 else Part.NAMES
-        y -= HEADER_LINES
-        if y < self.rows:
-            return Part.CLASS
-        y -= self.rows
-        return self.footer[y] if y < len(self.footer) else Part.BLANK
+        return self.parts[y] if y < len(self.parts) else Part.BLANK
 
     def line(self, part: Part) -> int | None:
-        """The first line that is `part`, if there is one below the classes."""
-        if part not in self.footer:
-            return None
-        return HEADER_LINES + self.rows + self.footer.index(part)
+        """The first line that is `part`, if there is one."""
+        return self.parts.index(part) if part in self.parts else None
 
     def position(self, x: int, y: int) -> tuple[int, int] | None:
         """The (row, column) in view at a cell; -1 for headers and totals, None for neither."""
@@ -226,6 +214,7 @@ def arrange(width: int, height: int, counts: MatrixCounts) -> MatrixLayout | Non
         rows, folded = _fit(lines, class_count, 1, (2, 1, 0))
         footer = [(Part.TOTALS, Part.PRECISION), (Part.PRECISION,), ()][folded]
         blank = (Part.BLANK,) * (lines > rows + len(footer))
+        below = (*footer, *(Part.HIDDEN,) * saying, *blank, Part.READ_OUT)
         return MatrixLayout(
             classes=class_count,
             name=name,
@@ -234,7 +223,7 @@ def arrange(width: int, height: int, counts: MatrixCounts) -> MatrixLayout | Non
             recall=_RECALL if extra < 2 else 0,
             columns=columns,
             rows=rows,
-            footer=(*footer, *(Part.HIDDEN,) * saying, *blank, Part.READ_OUT),
+            parts=(Part.AXES, Part.NAMES, *(Part.CLASS,) * rows, *below),
         )
 
     layout = with_lines(0)

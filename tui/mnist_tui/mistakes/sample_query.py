@@ -188,17 +188,14 @@ def _class_index(term: str, value: str, class_names: tuple[str, ...]) -> int:
 
 
 def _class_test(field: str, index: int) -> _Test:
-    def said(labelled: LabelledAnswers) -> _Mask:
-        if labelled.answers is None:
-            return np.zeros(len(labelled.labels), np.bool_)
-        return np.asarray(labelled.answers.predictions == index)
+    def test(labelled: LabelledAnswers) -> _Mask:
+        true = np.asarray(labelled.labels == index)
+        said = np.zeros(len(true), np.bool_)
+        if labelled.answers is not None:
+            said = np.asarray(labelled.predictions == index)
+        return {"true": true, "pred": said, "class": true | said}[field]
 
-    def true(labelled: LabelledAnswers) -> _Mask:
-        return np.asarray(labelled.labels == index)
-
-    if field == "true":
-        return true
-    return said if field == "pred" else lambda labelled: true(labelled) | said(labelled)
+    return test
 
 
 def _number_test(

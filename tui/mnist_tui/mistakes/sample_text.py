@@ -178,17 +178,15 @@ def probability_bars(detail: SampleDetail, width: int, height: int) -> list[Styl
 
 @dataclass(frozen=True, slots=True)
 class SampleText:
-    """Lines, and where the history begins among them."""
+    """Lines, the last of which are those of the history, if there is one."""
 
     lines: list[StyledLine]
-    strip: HistoryStrip | None = None
-    strip_top: int = 0
+    strip: HistoryStrip | None
 
     def epoch_at(self, x: int, y: int) -> int | None:
         """The epoch of the history at a cell."""
-        if self.strip is None or not self.strip_top <= y < self.strip_top + STRIP_HEIGHT:
-            return None
-        return self.strip.epoch_at(x)
+        in_strip = len(self.lines) - STRIP_HEIGHT <= y < len(self.lines)
+        return self.strip.epoch_at(x) if self.strip and in_strip else None
 
 
 def sample_text(detail: SampleDetail, width: int, height: int) -> SampleText:
@@ -221,7 +219,7 @@ def sample_text(detail: SampleDetail, width: int, height: int) -> SampleText:
             lines.append([])
             room -= 1
         lines += part
-    return SampleText(lines, strip, len(lines) - STRIP_HEIGHT)
+    return SampleText(lines, strip)
 
 
 def wanted_height(detail: SampleDetail, width: int) -> int:
