@@ -93,7 +93,7 @@ class ConfusionMatrix(Widget, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._counts: MatrixCounts | None = None
+        self._counts = MatrixCounts(np.empty((0, 0), np.int64), ())
         self._arranged: MatrixLayout | None = None
         self._cursor = (0, 0)
         """(row, column); -1 for the header."""
@@ -130,7 +130,7 @@ class ConfusionMatrix(Widget, can_focus=True):
         Raises:
             ValueError: if the matrix has no such class.
         """
-        classes = self._counts.classes if self._counts else 0
+        classes = self._counts.classes
         if any(place is not None and not 0 <= place < classes for place in (true, predicted)):
             raise ValueError(f"The matrix has {classes} classes.")
         self.selected = true, predicted
@@ -152,19 +152,17 @@ class ConfusionMatrix(Widget, can_focus=True):
         self._put_cursor(max(0, row + pages * rows), column)
 
     def action_move_to_end(self, end: int) -> None:
-        classes = self._counts.classes if self._counts else 1
-        self._put_cursor(self._cursor[0], 0 if end < 0 else classes - 1)
+        self._put_cursor(self._cursor[0], 0 if end < 0 else self._counts.classes - 1)
 
     def action_choose(self) -> None:
-        if self._counts is not None and self._counts.classes:
+        if self._counts.classes:
             self.selected = self.cursor
             self.post_message(self.Chosen(*self.cursor))
 
     def _put_cursor(self, row: int, column: int) -> None:
-        if self._counts is None:
+        last, before = self._counts.classes - 1, self._cursor
+        if last < 0:
             return
-        last = self._counts.classes - 1
-        before = self._cursor
         self._cursor = max(-1, min(row, last)), max(-1, min(column, last))
         top, left = self._with_cursor_in_view()
         if self._cursor != before or (top, left) != (self._top, self._left):
@@ -217,7 +215,7 @@ class ConfusionMatrix(Widget, can_focus=True):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         cell = self._cell_at(event)
         tooltip = None
-        if cell is not None and self._counts is not None:
+        if cell is not None:
             row, column = (None if place < 0 else place for place in cell)
             tooltip = Content(cell_text(self._counts, row, column, 70))
         self.tooltip = tooltip
@@ -255,12 +253,8 @@ class ConfusionMatrix(Widget, can_focus=True):
 
     def _arrange(self) -> None:
         """Fit the matrix into the widget. A cursor that was in view stays in view."""
-        before, counts = self._arranged, self._counts
-        if counts is None:
-            return
-        self._arranged = layout = arrange(*self.size, counts)
-        if layout is None:
-            return
+        before = self._arranged
+        self._arranged = arrange(*self.size, self._counts)
         if before is None or self._in_view(before):
             self._show_from(*self._with_cursor_in_view())
         else:
@@ -285,8 +279,8 @@ class ConfusionMatrix(Widget, can_focus=True):
             self._styles[self.has_focus] = self._read_styles()
         styles = self._styles[self.has_focus]
         counts, layout = self._counts, self._arranged
-        if counts is None or layout is None:
-            words = NO_ROOM if counts and counts.classes else ""
+        if layout is None:
+            words = NO_ROOM if counts.classes else ""
             segments = [Segment(in_middle(words, width - 2, *self.size, y), styles.words)]
         else:
             drawing = MatrixDrawing(

@@ -6,6 +6,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
@@ -33,14 +34,9 @@ _SMALL_DIGIT = 8
 class SampleLayout:
     """Where digit and text stand, in cells."""
 
-    digit_left: int
-    digit_columns: int
-    digit_rows: int
-    """0: there is no room for the digit."""
-    text_left: int
-    text_top: int
-    text_width: int
-    text_height: int
+    digit: Region
+    """Without area where there is no room for it."""
+    text: Region
 
 
 def lay_out(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> SampleLayout:
@@ -49,8 +45,8 @@ def lay_out(detail: SampleDetail, width: int, height: int, style: PictureStyle) 
     stacked = _stacked(detail, width, height, style)
     if beside is None:
         return stacked
-    whole = stacked.text_height >= wanted_height(detail, width)
-    return stacked if whole and stacked.digit_rows > beside.digit_rows else beside
+    whole = stacked.text.height >= wanted_height(detail, width)
+    return stacked if whole and stacked.digit.height > beside.digit.height else beside
 
 
 def _beside(
@@ -63,19 +59,20 @@ def _beside(
     left = columns + _GAP
     if width - left < text_columns or rows < min(_SMALL_DIGIT, height):
         return None
-    return SampleLayout(0, columns, rows, left, 0, width - left, height)
+    return SampleLayout(Region(0, 0, columns, rows), Region(left, 0, width - left, height))
 
 
 def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> SampleLayout:
     least = max(min(_SMALL_DIGIT, height - _FEWEST_LINES), 0)
     room = max(least, height - wanted_height(detail, width) - 1)
     if room < _SMALLEST_DIGIT:
-        return SampleLayout(0, 0, 0, 0, 0, width, height)
+        return SampleLayout(Region(), Region(0, 0, width, height))
     pixels_down, pixels_across = detail.image.shape
     columns, rows = drawn_size(pixels_down, pixels_across, width, room, style)
     # A wide image does not need all the lines; a blank one sets it apart where there is room.
     top = rows + (height - rows > wanted_height(detail, width))
-    return SampleLayout((width - columns) // 2, columns, rows, 0, top, width, height - top)
+    digit = Region((width - columns) // 2, 0, columns, rows)
+    return SampleLayout(digit, Region(0, top, width, height - top))
 
 
 class SampleView(DrawnWidget):
@@ -125,8 +122,8 @@ class SampleView(DrawnWidget):
         if offset is None or self._detail is None:
             return
         place = lay_out(self._detail, *self.size, self._picture_style)
-        text = sample_text(self._detail, place.text_width, place.text_height)
-        epoch = text.epoch_at(offset.x - place.text_left, offset.y - place.text_top)
+        text = sample_text(self._detail, *place.text.size)
+        epoch = text.epoch_at(*(offset - place.text.offset))
         if epoch is not None:
             self.post_message(self.EpochChosen(epoch))
 
@@ -143,21 +140,20 @@ class SampleView(DrawnWidget):
         """Write the digit and what is said of it into empty lines."""
         base = self.rich_style
         place = lay_out(detail, *self.size, self._picture_style)
-        if place.digit_rows:
+        if place.digit:
             pictures = render(
                 detail.image[None],
-                place.digit_columns,
-                place.digit_rows,
+                *place.digit.size,
                 self._picture_style,
                 dark_on_light=detail.dark_on_light,
             )
             ink = self._style("ink")
             drawn = picture_lines(pictures, 0, ink, ink)
             for line, picture in zip(lines, drawn, strict=False):
-                line += [Segment(" " * place.digit_left, base), *picture]
-        text = sample_text(detail, place.text_width, place.text_height)
-        for line, spans in zip(lines[place.text_top :], text.lines, strict=False):
-            blanks = place.text_left - sum(segment.cell_length for segment in line)
+                line += [Segment(" " * place.digit.x, base), *picture]
+        text = sample_text(detail, *place.text.size)
+        for line, spans in zip(lines[place.text.y :], text.lines, strict=False):
+            blanks = place.text.x - sum(segment.cell_length for segment in line)
             line.append(Segment(" " * max(0, blanks), base))
             line += [Segment(words, self._style(tone)) for words, tone in spans]
 
