@@ -1,6 +1,7 @@
 """The gallery on a bare app: what is drawn, how little is drawn, keys and mouse."""
 
 from dataclasses import replace
+from random import Random
 from unittest.mock import Mock
 
 import numpy as np
@@ -193,6 +194,19 @@ async def test_scrolling_through_all_samples_does_not_keep_them_all(
             assert "▌" in app.text
         assert tile_drawn.call_count > 60
         assert len(app.gallery._drawn) < 60
+
+
+async def test_a_row_of_which_only_a_part_is_kept_is_drawn_whole() -> None:
+    app = GalleryApp()
+    async with app.run_test(size=(60, 12)):
+        gallery, walk = app.gallery, Random(0)
+        gallery.show(tiles(600))
+        for _ in range(1500):
+            # The tile that the cursor leaves may be out of view, and is not drawn again then.
+            gallery.action_move_page(walk.choice([1, 0, -1]))
+            y = gallery.scroll_offset.y + walk.randint(-100, 100)
+            gallery.scroll_to(y=max(0, y), animate=False, force=True, immediate=True)
+            assert {cell_len(line) for line in app.lines} == {gallery.size.width}
 
 
 async def test_keys_move_the_cursor() -> None:

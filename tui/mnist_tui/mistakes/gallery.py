@@ -342,11 +342,9 @@ class Gallery(ScrollView, can_focus=True):
         self._drawn.clear()
         self.refresh()
 
-    def _style(self, part: str) -> Style:
+    def _color(self, part: str) -> Style:
         # Only here are colours that let others shine through mixed with what is behind.
-        whole = self.get_component_rich_style(f"gallery--{part}")
-        ground = whole if part == "cursor" else self.rich_style
-        return Style(color=whole.color, bgcolor=ground.bgcolor)
+        return Style(color=self.get_component_rich_style(f"gallery--{part}").color)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -366,12 +364,13 @@ class Gallery(ScrollView, can_focus=True):
         width = self.size.width
         words = _TOO_SMALL if self._count else visible(self._tiles.empty)
         text = in_middle(words, min(width - 4, 70), *self.size, y)
-        style = self._style("empty")
+        style = self._color("empty") + Style(bgcolor=self.rich_style.bgcolor)
         return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
     def _draw_tiles(self, grid: GalleryLayout, positions: range) -> None:
         """Draw the tiles at `positions` as far as they are not drawn yet."""
-        missing = [position for position in positions if position not in self._drawn]
+        # To get those that are kept keeps them while the others take the place of older ones.
+        missing = [position for position in positions if self._drawn.get(position) is None]
         if not missing:
             return
         labelled, indices = self._tiles.labelled, self._tiles.rows[missing]
@@ -382,16 +381,17 @@ class Gallery(ScrollView, can_focus=True):
             self._picture_style,
             dark_on_light=self._tiles.dark_on_light,
         )
+        ground = self.rich_style
+        under_cursor = self.get_component_rich_style("gallery--cursor")
         for place, (position, index) in enumerate(zip(missing, indices, strict=True)):
             with_cursor = position == self.cursor
-            ground = self._style("cursor") if with_cursor else self.rich_style
-            paper = Style(bgcolor=ground.bgcolor)
-            ink = self._style("ink") + paper
+            paper = Style(bgcolor=(under_cursor if with_cursor else ground).bgcolor)
+            ink = self._color("ink") + paper
             styles = TileStyles(
-                label=self._style("wrong" if labelled.wrong[index] else "label") + paper,
-                edge=self._style("cursor") + paper,
+                label=self._color("wrong" if labelled.wrong[index] else "label") + paper,
+                edge=self._color("cursor") + paper,
                 paper=paper,
-                ground=self.rich_style,
+                ground=ground,
             )
             self._drawn[position] = draw_tile(
                 list(picture_lines(pictures, place, ink, ink)),
