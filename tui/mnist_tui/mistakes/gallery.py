@@ -47,8 +47,8 @@ class Tiles:
     """The sentence that stands there while `rows` is empty."""
 
 
-NO_SAMPLES = LabelledAnswers(Examples(np.empty((0, 1, 1), np.uint8), np.empty(0, np.uint16)), ())
-NO_TILES = Tiles(NO_SAMPLES, np.empty(0, np.intp), dark_on_light=False, empty="")
+_NO_SAMPLES = LabelledAnswers(Examples(np.empty((0, 1, 1), np.uint8), np.empty(0, np.uint16)), ())
+NO_TILES = Tiles(_NO_SAMPLES, np.empty(0, np.intp), dark_on_light=False, empty="")
 
 
 @dataclass(frozen=True, slots=True)
