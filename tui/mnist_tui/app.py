@@ -229,8 +229,7 @@ class MnistApp(App[None]):
                 )
                 return RaceScreen(self._session, self._race_session)
             case "draw":
-                from mnist_tui.draw.current_model import CurrentModel
-                from mnist_tui.draw.draw_screen import DrawScreen
+                from mnist_tui.draw.draw_screen import CurrentModel, DrawScreen
 
                 return DrawScreen(CurrentModel(self._session, self._store))
             case _:

@@ -1,6 +1,7 @@
 """The gallery on a bare app: what is drawn, how little is drawn, keys and mouse."""
 
 from dataclasses import replace
+from random import Random
 from unittest.mock import Mock
 
 import numpy as np
@@ -12,9 +13,11 @@ from textual.events import MouseScrollDown
 from textual.geometry import Offset
 from textual.strip import Strip
 
+from mnist_core.data.dataset import Examples
+from mnist_core.store import StoredAnswers
 from mnist_tui.mistakes import gallery
-from mnist_tui.mistakes.gallery import Gallery
-from mnist_tui.mistakes.gallery_drawing import GalleryLayout, Tiles, draw_tile, lay_out
+from mnist_tui.mistakes.gallery import Gallery, GalleryLayout, Tiles, draw_tile, lay_out
+from mnist_tui.mistakes.sample_query import LabelledAnswers
 
 DIGITS = tuple("0123456789")
 
@@ -41,16 +44,12 @@ class GalleryApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.moved: list[int | None] = []
-        self.chosen: list[int] = []
 
     def compose(self) -> ComposeResult:
         yield CountingGallery()
 
     def on_gallery_moved(self, event: Gallery.Moved) -> None:
         self.moved.append(event.index)
-
-    def on_gallery_chosen(self, event: Gallery.Chosen) -> None:
-        self.chosen.append(event.index)
 
     @property
     def gallery(self) -> CountingGallery:
@@ -86,16 +85,37 @@ def tiles(
     labels = (np.arange(count) % len(names)).astype(np.uint16)
     predictions = labels.copy()
     predictions[::3] = (labels[::3] + 1) % len(names)
+    return tiles_of(labels, predictions, rows, names, shape)
+
+
+def tiles_of(
+    labels: NDArray[np.uint16],
+    predictions: NDArray[np.uint16],
+    rows: list[int] | None,
+    names: tuple[str, ...],
+    shape: tuple[int, int],
+) -> Tiles:
+    """Full images of `labels` with answers that are 97 % sure."""
+    count = len(labels)
+    images = np.full((count, *shape), 255, np.uint8)
+    sure = np.full(count, 0.97, np.float16)
+    answers = StoredAnswers(1, predictions, np.zeros(count, np.float16), sure)
     return Tiles(
-        images=np.full((count, *shape), 255, np.uint8),
-        labels=labels,
-        predictions=predictions,
-        confidences=np.full(count, 0.97, np.float32),
-        class_names=names,
-        dark_on_light=False,
+        LabelledAnswers(Examples(images, labels), names, answers),
         rows=np.arange(count) if rows is None else np.array(rows, np.intp),
+        dark_on_light=False,
         empty="Nothing is wrong here.",
     )
+
+
+def unanswered(tiles: Tiles) -> Tiles:
+    """The same samples before any model has answered."""
+    return replace(tiles, labelled=replace(tiles.labelled, answers=None))
+
+
+def with_images(tiles: Tiles, images: NDArray[np.uint8]) -> Tiles:
+    examples = Examples(images, tiles.labelled.labels)
+    return replace(tiles, labelled=replace(tiles.labelled, examples=examples))
 
 
 async def test_each_tile_has_its_digit_its_labels_and_the_confidence() -> None:
@@ -108,7 +128,7 @@ async def test_each_tile_has_its_digit_its_labels_and_the_confidence() -> None:
         assert "1 · 97 %" in app.text
         assert app.text.count("✗") == 1
 
-        app.gallery.show(replace(shown, predictions=None, confidences=None))
+        app.gallery.show(unanswered(shown))
         assert "✗" not in app.text
         assert "%" not in app.text
         assert {"0", "1", "2"} <= set(app.text.split())
@@ -134,7 +154,7 @@ async def test_without_rows_there_is_a_sentence(empty: str) -> None:
         assert app.text.strip() == empty.replace("\x1b", "␛")
         assert app.gallery.current is None
         assert app.gallery.cursor == 0
-        assert (app.moved, app.chosen) == ([], [])
+        assert app.moved == []
 
 
 async def test_ten_thousand_samples_cost_no_more_than_those_in_view(
@@ -174,6 +194,19 @@ async def test_scrolling_through_all_samples_does_not_keep_them_all(
             assert "▌" in app.text
         assert tile_drawn.call_count > 60
         assert len(app.gallery._drawn) < 60
+
+
+async def test_a_row_of_which_only_a_part_is_kept_is_drawn_whole() -> None:
+    app = GalleryApp()
+    async with app.run_test(size=(60, 12)):
+        gallery, walk = app.gallery, Random(0)
+        gallery.show(tiles(600))
+        for _ in range(1500):
+            # The tile that the cursor leaves may be out of view, and is not drawn again then.
+            gallery.action_move_page(walk.choice([1, 0, -1]))
+            y = gallery.scroll_offset.y + walk.randint(-100, 100)
+            gallery.scroll_to(y=max(0, y), animate=False, force=True, immediate=True)
+            assert {cell_len(line) for line in app.lines} == {gallery.size.width}
 
 
 async def test_keys_move_the_cursor() -> None:
@@ -243,27 +276,26 @@ async def test_the_scrollbar_hides_nothing_of_the_last_tile(width: int) -> None:
         assert sum("▐" in line for line in screen) == sum("▌" in line for line in screen) > 3
 
 
-async def test_messages_tell_where_the_cursor_is_and_what_was_chosen() -> None:
+async def test_messages_tell_where_the_cursor_is() -> None:
     app = GalleryApp()
     async with app.run_test(size=(60, 20)) as pilot:
         app.gallery.show(tiles(50, [7, 5, 30]))
-        await pilot.press("right", "enter", "right", "right")
+        await pilot.press("right", "right", "right")
         app.gallery.show(tiles(50, []))
         await pilot.pause()
         assert app.moved == [7, 5, 30, None]
-        assert app.chosen == [5]
 
 
-async def test_the_mouse_moves_chooses_and_scrolls() -> None:
+async def test_the_mouse_moves_and_scrolls() -> None:
     app = GalleryApp()
     async with app.run_test(size=(80, 20)) as pilot:
         app.gallery.show(tiles(60))
         layout = app.layout
         second = layout.region(1).offset + Offset(3, 2)
         await pilot.click(Gallery, offset=second)
-        assert (app.gallery.cursor, app.chosen) == (1, [])
+        assert app.gallery.cursor == 1
         await pilot.click(Gallery, offset=second, times=2)
-        assert app.chosen == [1]
+        assert app.gallery.cursor == 1
 
         x, y = second
         for _ in range(3):
@@ -315,7 +347,7 @@ async def test_other_answers_keep_the_scroll() -> None:
         gallery.scroll_to(y=gallery.scroll_offset.y + 3, animate=False)
         scrolled, cursor = gallery.scroll_offset.y, gallery.cursor
         assert scrolled > 0
-        gallery.show(replace(tiles(100), confidences=None))
+        gallery.show(unanswered(tiles(100)))
         await pilot.pause()
         assert (gallery.scroll_offset.y, gallery.cursor) == (scrolled, cursor)
         assert "%" not in app.text
@@ -342,11 +374,12 @@ async def test_dark_on_light_digits_look_like_the_others() -> None:
     usual = tiles(5)
     image = np.zeros((28, 28), np.uint8)
     image[4:20, 10:14] = 255
-    usual = replace(usual, images=np.repeat(image[None], 5, axis=0))
+    images = np.repeat(image[None], 5, axis=0)
+    usual = with_images(usual, images)
     async with app.run_test(size=(60, 20)):
         app.gallery.show(usual)
         expected = app.lines
-        app.gallery.show(replace(usual, images=255 - usual.images, dark_on_light=True))
+        app.gallery.show(replace(with_images(usual, 255 - images), dark_on_light=True))
         assert app.lines == expected
 
 
@@ -422,11 +455,8 @@ def test_more_room_gives_larger_tiles() -> None:
 async def test_sixty_three_classes_with_gaps_are_shown_by_name() -> None:
     labels = np.array([0, 40, 62], np.uint16)
     predictions: NDArray[np.uint16] = np.array([62, 40, 70], np.uint16)
-    shown = replace(
-        tiles(3, names=tuple(f"{n:02}" for n in range(63)), shape=(50, 50)),
-        labels=labels,
-        predictions=predictions,
-    )
+    names = tuple(f"{n:02}" for n in range(63))
+    shown = tiles_of(labels, predictions, None, names, (50, 50))
     app = GalleryApp()
     async with app.run_test(size=(80, 20)):
         app.gallery.show(shown)

@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
+from mnist_core.store.answers import SampleAnswer
 from mnist_tui.mistakes.sample_text import (
     NOT_KEPT,
-    HistoryPoint,
     SampleDetail,
     history_strip,
     probability_bars,
@@ -30,6 +30,10 @@ def spread(**shares: float) -> NDArray[np.float32]:
     return np.array([given.get(label, rest) for label in range(10)], np.float32)
 
 
+def said(epoch: int, predicted: int, confidence: float) -> SampleAnswer:
+    return SampleAnswer(epoch, predicted, confidence, loss=0.0)
+
+
 def detail() -> SampleDetail:
     """A 4 that is taken for a 9."""
     image = np.zeros((28, 28), np.uint8)
@@ -46,7 +50,7 @@ def detail() -> SampleDetail:
         loss=3.9608,
         margin=-0.954,
         second=4,
-        history=[HistoryPoint(epoch, 4 if epoch % 3 else 9, 0.1 * epoch) for epoch in range(11)],
+        history=[said(epoch, 4 if epoch % 3 else 9, 0.1 * epoch) for epoch in range(11)],
         epoch=6,
     )
 
@@ -111,7 +115,7 @@ def test_figures_that_are_not_finite_are_named() -> None:
         probabilities=np.full(10, np.nan, np.float32),
         confidence=np.nan,
         loss=np.nan,
-        history=[HistoryPoint(1, 0, np.nan)],
+        history=[said(1, 0, np.nan)],
         epoch=1,
     )
     lines = plain(sample_text(broken, 60, 14).lines)
@@ -214,7 +218,7 @@ def test_the_history_has_a_cell_for_each_epoch() -> None:
 def test_a_long_history_shows_the_part_around_the_epoch_and_says_so(
     epoch: int | None, title: str
 ) -> None:
-    long = replace(detail(), history=[HistoryPoint(e, 9, 0.5) for e in range(121)], epoch=epoch)
+    long = replace(detail(), history=[said(e, 9, 0.5) for e in range(121)], epoch=epoch)
     strip = history_strip(long, 30)
     assert plain(strip.lines)[0] == title
     assert len(strip.epochs) == 30
@@ -234,11 +238,11 @@ def test_the_words_at_the_mark_stand_where_there_is_room() -> None:
 
 
 def test_class_names_in_the_history_leave_out_what_they_share() -> None:
-    history = [HistoryPoint(1, 9, 0.5), HistoryPoint(2, 20, 0.5)]
+    history = [said(1, 9, 0.5), said(2, 20, 0.5)]
     strip = history_strip(replace(many(), history=history, epoch=2), 30)
     assert plain(strip.lines)[1].split() == ["9", "20"]
     clothes = replace(detail(), class_names=("T-shirt", "Trouser", "Dress"), history=[
-        HistoryPoint(1, 0, 0.5), HistoryPoint(2, 2, 0.5)])  # fmt: skip
+        said(1, 0, 0.5), said(2, 2, 0.5)])  # fmt: skip
     assert plain(history_strip(clothes, 30).lines)[1].split() == ["T-s", "Dre"]
 
 
@@ -399,7 +403,7 @@ async def test_names_and_notes_from_outside_are_drawn_as_plain_text() -> None:
     hostile = replace(
         detail(), class_names=names, true=0, predicted=1, second=2, note="[b]note[/] \x1b",
         probabilities=np.array([0.2, 0.7, 0.1], np.float32),
-        history=[HistoryPoint(1, 1, 0.7), HistoryPoint(2, 2, 0.7)], epoch=1,
+        history=[said(1, 1, 0.7), said(2, 2, 0.7)], epoch=1,
     )  # fmt: skip
     app = ViewApp()
     async with app.run_test(size=(120, 40)):

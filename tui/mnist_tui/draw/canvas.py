@@ -86,14 +86,7 @@ class Canvas(DrawnWidget, can_focus=True):
     class Changed(Message):
         """The drawing is another one."""
 
-    def __init__(
-        self,
-        height: int,
-        width: int,
-        *,
-        beside: int,
-        id: str | None = None,  # noqa: A002
-    ) -> None:
+    def __init__(self, height: int, width: int, *, beside: int, id: str) -> None:  # noqa: A002
         """A blank canvas of height x width pixels; `beside` are the cells to leave to others."""
         super().__init__(id=id)
         self._beside = beside
@@ -101,25 +94,13 @@ class Canvas(DrawnWidget, can_focus=True):
         self._new(height, width)
 
     def _new(self, height: int, width: int) -> None:
-        self._drawing = Drawing(height, width)
-        self._cursor = (width // 2, height // 2)
+        self.drawing = Drawing(height, width)
+        self.cursor = (width // 2, height // 2)
+        """(column, row) of the pixel that keys draw from."""
         self._cursor_shown = True
-        self._tool = Tool.NONE
+        self.tool = Tool.NONE
         self._dragged: tuple[Point, bool] | None = None
         """Where the mouse was last while a button is held, and whether it erases."""
-
-    @property
-    def drawing(self) -> Drawing:
-        return self._drawing
-
-    @property
-    def cursor(self) -> tuple[int, int]:
-        """(column, row) of the pixel that keys draw from."""
-        return self._cursor
-
-    @property
-    def tool(self) -> Tool:
-        return self._tool
 
     def show_blank(self, height: int, width: int) -> None:
         """Begin anew with a canvas of other measures."""
@@ -144,38 +125,37 @@ class Canvas(DrawnWidget, can_focus=True):
 
     def move(self, across: int, down: int) -> None:
         """Move the cursor by pixels, drawing or erasing on the way if its tool is down."""
-        height, width = self._drawing.shape
-        column, row = self._cursor
-        before = self._cursor
-        self._cursor = (
+        height, width = self.drawing.shape
+        before = column, row = self.cursor
+        self.cursor = (
             max(0, min(column + across, width - 1)),
             max(0, min(row + down, height - 1)),
         )
         self._cursor_shown = True
-        if self._tool is not Tool.NONE:
-            self._stroke(_middle(before), _middle(self._cursor), erase=self._tool is Tool.ERASER)
+        if self.tool is not Tool.NONE:
+            self._stroke(_middle(before), _middle(self.cursor), erase=self.tool is Tool.ERASER)
         self.redraw()
 
     def toggle(self, tool: Tool) -> None:
         """Put `tool` down, which leaves its mark, or lift it."""
-        self._tool = Tool.NONE if self._tool is tool else tool
+        self.tool = Tool.NONE if self.tool is tool else tool
         self._cursor_shown = True
-        if self._tool is not Tool.NONE:
-            self._drawing.begin()
-            at = _middle(self._cursor)
-            self._stroke(at, at, erase=self._tool is Tool.ERASER)
+        if self.tool is not Tool.NONE:
+            self.drawing.begin()
+            at = _middle(self.cursor)
+            self._stroke(at, at, erase=self.tool is Tool.ERASER)
         self.redraw()
 
     def clear(self) -> None:
         """Wipe the canvas; `undo` brings the drawing back."""
-        self._tool = Tool.NONE
-        self._drawing.clear()
+        self.tool = Tool.NONE
+        self.drawing.clear()
         self._tell()
 
     def undo(self) -> None:
         """Take the last stroke back."""
-        self._tool = Tool.NONE
-        self._drawing.undo()
+        self.tool = Tool.NONE
+        self.drawing.undo()
         self._tell()
 
     # -- the mouse -------------------------------------------------------------------------------
@@ -185,9 +165,9 @@ class Canvas(DrawnWidget, can_focus=True):
             return
         event.stop()
         self.capture_mouse()
-        self._tool = Tool.NONE
+        self.tool = Tool.NONE
         self._cursor_shown = False
-        self._drawing.begin()
+        self.drawing.begin()
         at, erase = self._point(event), event.button == _RIGHT_BUTTON or event.shift
         self._dragged = at, erase
         self._stroke(at, at, erase=erase)
@@ -228,9 +208,9 @@ class Canvas(DrawnWidget, can_focus=True):
         )
 
     def _stroke(self, start: Point, end: Point, *, erase: bool) -> None:
-        before = self._drawing.ink
-        self._drawing.line(start, end, erase=erase)
-        if self._drawing.ink is not before:
+        before = self.drawing.ink
+        self.drawing.line(start, end, erase=erase)
+        if self.drawing.ink is not before:
             self._tell()
 
     def _tell(self) -> None:
@@ -250,7 +230,7 @@ class Canvas(DrawnWidget, can_focus=True):
         return self._measures(Size(container.width - self._beside, container.height))
 
     def _measures(self, size: Size) -> Measures:
-        return Measures.fitting(*self._drawing.shape, size.width, size.height)
+        return Measures.fitting(*self.drawing.shape, size.width, size.height)
 
     def on_focus(self) -> None:
         self.redraw()
@@ -259,17 +239,17 @@ class Canvas(DrawnWidget, can_focus=True):
         self.redraw()
 
     def redraw(self) -> None:
-        self.border_subtitle = self._tool.value if self.has_focus else ""
+        self.border_subtitle = self.tool.value if self.has_focus else ""
         super().redraw()
 
     def draw(self) -> list[Strip]:
         measures = self._measures(self.size)
         columns, rows = measures.columns, measures.rows
-        pictures = render(self._drawing.ink[None], columns, rows, self._picture_style)
+        pictures = render(self.drawing.ink[None], columns, rows, self._picture_style)
         paper = self.get_component_rich_style("canvas--paper")
         strips = [Strip(segments) for segments in picture_lines(pictures, 0, paper, paper)]
         if self._cursor_shown and self.has_focus:
-            x, y = measures.cell(*self._cursor)
+            x, y = measures.cell(*self.cursor)
             strips[y] = self._with_cursor(strips[y], x)
         return [strip.adjust_cell_length(self.size.width, self.rich_style) for strip in strips]
 
@@ -277,14 +257,12 @@ class Canvas(DrawnWidget, can_focus=True):
         under = next(iter(strip.crop(x, x + 1)), Segment(" ")).style or Style()
         paper = self.get_component_rich_style("canvas--paper")
         cursor = self.get_component_rich_style("canvas--cursor")
-        column, row = self._cursor
-        inked = self._drawing.ink[row, column] > 127
-        if self._picture_style == "half-block" and inked:
-            # On full ink the accent would be hard to see.
-            style = Style(color=paper.bgcolor, bgcolor=under.bgcolor, bold=True)
-        else:
-            style = Style(color=cursor.color, bgcolor=under.bgcolor, bold=True)
-        glyph = Strip([Segment(_GLYPHS[self._tool], style)])
+        column, row = self.cursor
+        inked = self.drawing.ink[row, column] > 127
+        # On full ink the accent would be hard to see.
+        color = paper.bgcolor if self._picture_style == "half-block" and inked else cursor.color
+        style = Style(color=color, bgcolor=under.bgcolor, bold=True)
+        glyph = Strip([Segment(_GLYPHS[self.tool], style)])
         return Strip.join([strip.crop(0, x), glyph, strip.crop(x + 1)])
 
 

@@ -1,8 +1,10 @@
-"""The drawing screen: a canvas, the digit as the network sees it, and what the model says."""
+"""The drawing screen: a canvas, the digit as the network sees it, and the model that reads it."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,9 +15,15 @@ from textual.screen import Screen
 
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.drawn_digit import normalised
+from mnist_core.events import TrainingState
+from mnist_core.network.evaluation import logits, probabilities
+from mnist_core.network.parameters import check_parameters, layer_sizes
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.store import RunStore, StoreError
 from mnist_tui.draw.canvas import Canvas, Tool
-from mnist_tui.draw.current_model import CurrentModel, Model
 from mnist_tui.draw.reading import ClassBars, SeenDigit
+from mnist_tui.lab.run_progress import RunProgress
+from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import Scope, bindings, key_hint
 from mnist_tui.text.digits import PictureStyle, style_after
 from mnist_tui.text.visible_text import visible
@@ -26,10 +34,117 @@ POLL_INTERVAL = 0.25
 _MNIST_SHAPE = (28, 28)
 _BESIDE = ((100, 44), (0, 30))
 """(columns of the screen from which on, columns that are left to the right of the canvas)."""
+_NOT_YET = "The model appears here with the first epoch."
 _NOT_FINITE = (
     "The weights of this model are no longer finite numbers, so it has no answer. "
     "A lower learning rate or scaled pixels usually help."
 )
+
+
+Parameters = tuple[NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """Weights, and what they were trained with."""
+
+    parameters: Parameters
+    """Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
+    hyperparameters: Hyperparameters
+    dataset: Dataset
+    when: str
+    """Of which run and epoch it is, text from outside in it."""
+
+    def probabilities(self, ink: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(classes,) of a drawn image (height, width), full ink = 255.
+
+        All are NaN where the weights are no longer finite numbers.
+        """
+        image = 255 - ink if self.dataset.dark_on_light else ink
+        answer = logits(self.parameters, image[None], self.hyperparameters, self.dataset)
+        return np.asarray(probabilities(answer)[0])
+
+
+class CurrentModel:
+    """Finds the model of the run at hand; the weights of a stored one are read when asked for."""
+
+    def __init__(self, session: Session, store: RunStore) -> None:
+        self._session = session
+        self._store = store
+        self._name = ("", "")
+        """A run's id, and what it is called."""
+        self._stored: tuple[RunProgress, TrainingState | str] | None = None
+        """The stored run on show, with its last checkpoint or why there is none."""
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The data set of the run, or the one that is loaded."""
+        progress = self._session.progress
+        return progress.dataset if progress is not None else self._session.data.dataset
+
+    def forget(self) -> None:
+        """Look again at what the store says, since it may have changed."""
+        self._name, self._stored = ("", ""), None
+
+    def find(self) -> Model | str:
+        """The model as it is now, or why there is none, in sentences."""
+        progress = self._session.progress
+        if progress is None:
+            return (
+                "A model has to be trained before it can read digits. "
+                f"Press {key_hint('show_screen_train')}, then {key_hint('run')}, to train one."
+            )
+        found = self._weights(progress)
+        if isinstance(found, str):
+            return found
+        parameters, when = found
+        name = self._name_of(progress.run_id)
+        when = f"{name} · {when}" if name else when
+        return Model(parameters, progress.hyperparameters, progress.dataset, when)
+
+    def _weights(self, progress: RunProgress) -> tuple[Parameters, str] | str:
+        """The weights and when they were such, or why there are none."""
+        state = progress.state
+        if state is not None and state.parameters:
+            return state.parameters, _after(state)
+        if progress.parameters:
+            return progress.parameters, self._now(progress)
+        if self._session.state.is_active or not progress.run_id:
+            return _NOT_YET
+        stored = self._last_checkpoint(progress)
+        return stored if isinstance(stored, str) else (stored.parameters, _after(stored))
+
+    def _now(self, progress: RunProgress) -> str:
+        epoch = f"epoch {progress.epoch_under_way}"
+        match self._session.state:
+            case State.RUNNING:
+                return f"{epoch}, training"
+            case State.PAUSED | State.STOPPING as state:
+                return f"{epoch}, {state.value}"
+            case _:
+                return epoch
+
+    def _last_checkpoint(self, progress: RunProgress) -> TrainingState | str:
+        """That of a stored run, which is read once, or why it cannot be used."""
+        if self._stored is None or self._stored[0] is not progress:
+            dataset, hidden = progress.dataset, progress.hyperparameters.hidden_sizes
+            try:
+                state = self._store.model(progress.run_id)
+                sizes = layer_sizes(dataset.input_size, hidden, dataset.class_count)
+                check_parameters(state.parameters, sizes)
+                self._stored = progress, state
+            except (StoreError, ValueError) as error:
+                self._stored = progress, str(error)
+        return self._stored[1]
+
+    def _name_of(self, run_id: str) -> str:
+        """What the run is called; empty as long as the store does not know it."""
+        if run_id and self._name[0] != run_id:
+            try:
+                self._name = run_id, self._store.run(run_id).name
+            except StoreError:
+                return ""
+        return self._name[1] if run_id else ""
 
 
 class DrawScreen(Screen[None]):
@@ -44,7 +159,8 @@ class DrawScreen(Screen[None]):
     def __init__(self, current: CurrentModel) -> None:
         super().__init__()
         self._current = current
-        self._model: Model | None = None
+        self._model: Model | str = ""
+        """Or why there is none."""
         self._picture_style: PictureStyle = "half-block"
         self._working_keys: object = None
 
@@ -83,7 +199,7 @@ class DrawScreen(Screen[None]):
             return
         before, self._model = self._model, self._current.find()
         self._fit_canvas()
-        if _is_other(self._model, before) or self._model is None:
+        if _is_other(self._model, before):
             self._draw()
 
     def _fit_canvas(self) -> None:
@@ -100,19 +216,20 @@ class DrawScreen(Screen[None]):
         if (dataset := self._current.dataset) is not None:
             # A line for each class, and the border.
             bars.styles.height = dataset.class_count + 2
-        bars.border_title = Content(visible(model.when) if model is not None else "Probabilities")
+        title = "Probabilities" if isinstance(model, str) else visible(model.when)
+        bars.border_title = Content(title)
         self._show_keys()
-        if model is None:
-            bars.show_sentence(self._current.reason)
+        if isinstance(model, str):
+            bars.show_sentence(model)
         elif drawing.is_blank:
             bars.show_sentence(
                 "Draw with the left mouse button; the right one erases. "
                 f"Or press {key_hint('toggle_pen')} and move with the arrow keys."
             )
         else:
-            probabilities = model.probabilities(ink)
-            if np.isfinite(probabilities).all():
-                bars.show(probabilities, model.dataset.class_names)
+            said = model.probabilities(ink)
+            if np.isfinite(said).all():
+                bars.show(said, model.dataset.class_names)
             else:
                 bars.show_sentence(_NOT_FINITE)
 
@@ -171,10 +288,16 @@ class DrawScreen(Screen[None]):
         self.post_message(self.Left())
 
 
-def _is_other(model: Model | None, before: Model | None) -> bool:
-    if model is None or before is None:
-        return model is not before
+def _is_other(model: Model | str, before: Model | str) -> bool:
+    """Whether to draw anew; always without a model, since the data may be others by now."""
+    if isinstance(model, str) or isinstance(before, str):
+        return True
     return model.parameters is not before.parameters or model.when != before.when
+
+
+def _after(state: TrainingState) -> str:
+    """How far the training of a model came that is not trained now."""
+    return f"in epoch {state.epoch + 1}" if state.batch else f"after epoch {state.epoch}"
 
 
 def _caption(height: int, width: int) -> str:

@@ -32,18 +32,14 @@ class SeenDigit(DrawnWidget):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._ink = np.zeros((1, 1), np.uint8)
+        self.ink = np.zeros((1, 1), np.uint8)
+        """(height, width), full ink = 255."""
         self._caption = ""
         self._picture_style: PictureStyle = "half-block"
 
-    @property
-    def ink(self) -> NDArray[np.uint8]:
-        """(height, width), full ink = 255."""
-        return self._ink
-
     def show(self, ink: NDArray[np.uint8], caption: str) -> None:
         """Show an image (height, width), full ink = 255."""
-        self._ink, self._caption = ink, caption
+        self.ink, self._caption = ink, caption
         self.redraw()
 
     def show_style(self, style: PictureStyle) -> None:
@@ -56,8 +52,8 @@ class SeenDigit(DrawnWidget):
         if width < 1 or height < 1:
             return []
         base = self.rich_style
-        columns, rows = drawn_size(*self._ink.shape, width, height, "half-block")
-        pictures = render(self._ink[None], columns, rows, self._picture_style)
+        columns, rows = drawn_size(*self.ink.shape, width, height, "half-block")
+        pictures = render(self.ink[None], columns, rows, self._picture_style)
         paper = self.get_component_rich_style("seen-digit--paper")
         lines = [centred(line, columns, width) for line in picture_lines(pictures, 0, paper, paper)]
         caption = [line.plain for line in Content(self._caption).wrap(width)]
@@ -67,9 +63,6 @@ class SeenDigit(DrawnWidget):
         above = (height - len(lines)) // 2
         lines = [[]] * above + lines + [[]] * (height - len(lines) - above)
         return [Strip(line).adjust_cell_length(width, base).apply_style(base) for line in lines]
-
-
-BEST = "▸"
 
 
 class ClassBars(DrawnWidget):
@@ -93,11 +86,6 @@ class ClassBars(DrawnWidget):
         self._sentence = ""
 
     @property
-    def probabilities(self) -> NDArray[np.float32] | None:
-        """(classes,) on show."""
-        return self._probabilities
-
-    @property
     def best(self) -> int | None:
         """The most probable class, the first of equals."""
         return None if self._probabilities is None else int(self._probabilities.argmax())
@@ -116,11 +104,11 @@ class ClassBars(DrawnWidget):
         width, height = self.size
         if width < 1 or height < 1:
             return []
-        if self._probabilities is None:
+        if self._probabilities is None or self.best is None:
             wrapped = Content(self._sentence).wrap(width)
             lines = [[(line.plain, Tone.QUIET)] for line in wrapped]
         else:
-            marks = {int(self._probabilities.argmax()): (BEST, Tone.CURSOR)}
+            marks = {self.best: ("▸", Tone.CURSOR)}
             lines = class_bars(self._probabilities, self._names.__getitem__, marks, width, height)
         base = self.rich_style
         styles = {

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -13,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
+from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -20,7 +20,6 @@ from mnist_tui.mistakes.matrix_drawing import (
     Cell,
     MatrixDrawing,
     MatrixStyles,
-    MatrixView,
     cell_text,
     shades,
 )
@@ -89,21 +88,15 @@ class ConfusionMatrix(Widget, can_focus=True):
             self.true = true
             self.predicted = predicted
 
-    def __init__(
-        self,
-        *,
-        empty: str = "",
-        id: str | None = None,  # noqa: A002 - Textual's name for it
-        classes: str | None = None,
-    ) -> None:
-        """`empty` is what stands there before there are counts."""
-        super().__init__(id=id, classes=classes)
-        self._empty = empty
-        self._counts: MatrixCounts | None = None
+    selected: reactive[Cell | None] = reactive(None)
+    """What was chosen last, (true class, predicted class); None if nothing is selected."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._counts = MatrixCounts(np.empty((0, 0), np.int64), ())
         self._arranged: MatrixLayout | None = None
         self._cursor = (0, 0)
         """(row, column); -1 for the header."""
-        self._selected: Cell | None = None
         self._top = 0
         self._left = 0
         self._styles: dict[bool, MatrixStyles] = {}
@@ -114,11 +107,6 @@ class ConfusionMatrix(Widget, can_focus=True):
         """The (true class, predicted class) under the cursor; None on a header."""
         row, column = self._cursor
         return (None if row < 0 else row), (None if column < 0 else column)
-
-    @property
-    def selected(self) -> Cell | None:
-        """What was chosen last, (true class, predicted class); None if nothing is selected."""
-        return self._selected
 
     def show(self, matrix: NDArray[np.int64], class_names: Sequence[str]) -> None:
         """Show `matrix` (classes, classes): true classes down, predicted ones across, counts.
@@ -131,8 +119,8 @@ class ConfusionMatrix(Widget, can_focus=True):
         self._counts = counts = MatrixCounts(matrix, class_names)
         row, column = self._cursor
         self._cursor = min(row, counts.classes - 1), min(column, counts.classes - 1)
-        if any(place is not None and place >= counts.classes for place in self._selected or ()):
-            self._selected = None
+        if any(place is not None and place >= counts.classes for place in self.selected or ()):
+            self.selected = None
         self._arrange()
         self.refresh()
 
@@ -142,20 +130,15 @@ class ConfusionMatrix(Widget, can_focus=True):
         Raises:
             ValueError: if the matrix has no such class.
         """
-        classes = self._counts.classes if self._counts else 0
+        classes = self._counts.classes
         if any(place is not None and not 0 <= place < classes for place in (true, predicted)):
             raise ValueError(f"The matrix has {classes} classes.")
-        self._mark((true, predicted))
+        self.selected = true, predicted
         self._put_cursor(-1 if true is None else true, -1 if predicted is None else predicted)
 
     def clear(self) -> None:
         """Select nothing; the cursor stays."""
-        self._mark(None)
-
-    def _mark(self, cell: Cell | None) -> None:
-        if cell != self._selected:
-            self._selected = cell
-            self.refresh()
+        self.selected = None
 
     # -- moving ----------------------------------------------------------------------------------
 
@@ -169,19 +152,17 @@ class ConfusionMatrix(Widget, can_focus=True):
         self._put_cursor(max(0, row + pages * rows), column)
 
     def action_move_to_end(self, end: int) -> None:
-        classes = self._counts.classes if self._counts else 1
-        self._put_cursor(self._cursor[0], 0 if end < 0 else classes - 1)
+        self._put_cursor(self._cursor[0], 0 if end < 0 else self._counts.classes - 1)
 
     def action_choose(self) -> None:
-        if self._counts is not None and self._counts.classes:
-            self._mark(self.cursor)
+        if self._counts.classes:
+            self.selected = self.cursor
             self.post_message(self.Chosen(*self.cursor))
 
     def _put_cursor(self, row: int, column: int) -> None:
-        if self._counts is None:
+        last, before = self._counts.classes - 1, self._cursor
+        if last < 0:
             return
-        last = self._counts.classes - 1
-        before = self._cursor
         self._cursor = max(-1, min(row, last)), max(-1, min(column, last))
         top, left = self._with_cursor_in_view()
         if self._cursor != before or (top, left) != (self._top, self._left):
@@ -206,8 +187,8 @@ class ConfusionMatrix(Widget, can_focus=True):
         layout = self._arranged
         if layout is None:
             return False
-        top = max(0, min(top, layout.furthest_top))
-        left = max(0, min(left, layout.furthest_left))
+        top = max(0, min(top, layout.classes - layout.rows))
+        left = max(0, min(left, layout.classes - layout.columns))
         if (top, left) == (self._top, self._left):
             return False
         self._top, self._left = top, left
@@ -234,7 +215,7 @@ class ConfusionMatrix(Widget, can_focus=True):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         cell = self._cell_at(event)
         tooltip = None
-        if cell is not None and self._counts is not None:
+        if cell is not None:
             row, column = (None if place < 0 else place for place in cell)
             tooltip = Content(cell_text(self._counts, row, column, 70))
         self.tooltip = tooltip
@@ -272,17 +253,8 @@ class ConfusionMatrix(Widget, can_focus=True):
 
     def _arrange(self) -> None:
         """Fit the matrix into the widget. A cursor that was in view stays in view."""
-        before, counts = self._arranged, self._counts
-        if counts is None:
-            return
-        longest = max(map(cell_len, counts.names), default=0)
-        self._arranged = layout = (
-            arrange(*self.size, counts.classes, counts.widest, counts.total, longest)
-            if counts.classes
-            else None
-        )
-        if layout is None:
-            return
+        before = self._arranged
+        self._arranged = arrange(*self.size, self._counts)
         if before is None or self._in_view(before):
             self._show_from(*self._with_cursor_in_view())
         else:
@@ -307,12 +279,14 @@ class ConfusionMatrix(Widget, can_focus=True):
             self._styles[self.has_focus] = self._read_styles()
         styles = self._styles[self.has_focus]
         counts, layout = self._counts, self._arranged
-        if counts is None or layout is None:
-            words = NO_ROOM if counts and counts.classes else self._empty
+        if layout is None:
+            words = NO_ROOM if counts.classes else ""
             segments = [Segment(in_middle(words, min(width - 2, 60), *self.size, y), styles.words)]
         else:
-            view = MatrixView(self._top, self._left, self.cursor, self._selected)
-            segments = MatrixDrawing(counts, layout, view, styles).line(y, width)
+            drawing = MatrixDrawing(
+                counts, layout, styles, self._top, self._left, self.cursor, self.selected
+            )
+            segments = drawing.line(y, width)
         laid = [Segment(text, base + style if style else base) for text, style, _ in segments]
         return Strip(laid).adjust_cell_length(width, base)
 
@@ -326,7 +300,6 @@ class ConfusionMatrix(Widget, can_focus=True):
                 reverse=whole.reverse,
             )
 
-        cursor = part("cursor" if self.has_focus else "cursor-away")
         return MatrixStyles(
             axes=part("axes"),
             name=part("name"),
@@ -336,7 +309,7 @@ class ConfusionMatrix(Widget, can_focus=True):
             wrong=self._shades("wrong"),
             total=part("total"),
             bracket=part("selected"),
-            cursor=cursor,
+            cursor=part("cursor" if self.has_focus else "cursor-away"),
             words=part("words"),
         )
 

@@ -1,6 +1,6 @@
 """The gallery: samples as a grid of small pictures, of which only those in view are drawn."""
 
-import textwrap
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,17 +10,146 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.cache import LRUCache
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mnist_tui.mistakes.gallery_drawing import GalleryLayout, Tiles, TileStyles, draw_tile, lay_out
+from mnist_core.data.dataset import Examples
+from mnist_tui.mistakes.sample_query import LabelledAnswers
+from mnist_tui.text import numbers
 from mnist_tui.text.digits import PictureStyle, render, shared_box
-from mnist_tui.text.visible_text import visible
-from mnist_tui.ui.sample_sheet import picture_lines
+from mnist_tui.text.visible_text import class_name, in_middle, visible
+from mnist_tui.ui.sample_sheet import Trade, arrange, centred, label_lines, picture_lines
 
 _TOO_SMALL = "Too small here to show a digit."
+_TRADE: Trade = ((4, 4), (7, 6), (8, 24), (10, 10_000))
+"""(lines, digits), as for the sheet of the train screen, but with larger pictures sooner: what
+has no room here is only a key away, and mistakes are hard to read when they are small.
+"""
+_EDGE = 1
+"""Cells at either side of a tile that stay free for the sign of the cursor."""
+_LEFT_EDGE, _RIGHT_EDGE = "▌", "▐"
+"""They mark the cursor's tile, also where there are no colours."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tiles:
+    """The samples of a gallery."""
+
+    labelled: LabelledAnswers
+    """All samples, shown or not."""
+    rows: NDArray[np.intp]
+    """(shown,), the indices of the samples to show, in their order."""
+    dark_on_light: bool
+    empty: str
+    """The sentence that stands there while `rows` is empty."""
+
+
+_NO_SAMPLES = LabelledAnswers(Examples(np.empty((0, 1, 1), np.uint8), np.empty(0, np.uint16)), ())
+NO_TILES = Tiles(_NO_SAMPLES, np.empty(0, np.intp), dark_on_light=False, empty="")
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryLayout:
+    """The measures of the grid, in cells."""
+
+    across: int
+    """Tiles beside each other."""
+    down: int
+    """Whole tiles above each other in view."""
+    tile_width: int
+    tile_height: int
+    columns: int
+    """Cells of a picture from left to right."""
+    rows: int
+    """Cells of a picture from top to bottom."""
+    label_rows: int
+
+    @property
+    def label_width(self) -> int:
+        """Cells between the edges of a tile."""
+        return self.tile_width - 2 * _EDGE
+
+    def height(self, count: int) -> int:
+        """Lines that `count` tiles take."""
+        return -(-count // self.across) * self.tile_height
+
+    def top(self, position: int) -> int:
+        """The first line of a tile."""
+        return position // self.across * self.tile_height
+
+    def region(self, position: int) -> Region:
+        """The cells of a tile, from the first line of the first tile on."""
+        left = position % self.across * self.tile_width
+        return Region(left, self.top(position), self.tile_width, self.tile_height)
+
+    def position(self, x: int, y: int) -> int:
+        """The tile nearest to the cell (x, y); there may be no such sample."""
+        return y // self.tile_height * self.across + min(x // self.tile_width, self.across - 1)
+
+
+def lay_out(
+    width: int, height: int, image_shape: tuple[int, int], longest_name: int
+) -> GalleryLayout | None:
+    """The grid for a view of width x height cells, or None where not one tile fits.
+
+    It does not depend on how many samples there are, so a filter moves tiles but never resizes
+    them. `image_shape` is (height, width) in pixels, `longest_name` in cells.
+    """
+    most = width * height
+    sheet = arrange(
+        width - 2 * _EDGE, height, image_shape, most, longest_name, confidences=True, trade=_TRADE
+    )
+    if sheet is None:
+        return None
+    return GalleryLayout(
+        across=sheet.across,
+        down=sheet.down,
+        tile_width=width // sheet.across,
+        tile_height=height // sheet.down,
+        columns=sheet.columns,
+        rows=sheet.rows,
+        label_rows=sheet.label_rows,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TileStyles:
+    """How the parts of a tile are drawn."""
+
+    label: Style
+    edge: Style
+    paper: Style
+    """What is behind the picture, the labels and the edges."""
+    ground: Style
+    """What is behind the blanks up to the next tile."""
+
+
+def draw_tile(
+    picture: list[list[Segment]],
+    labels: list[str],
+    layout: GalleryLayout,
+    styles: TileStyles,
+    *,
+    with_cursor: bool,
+) -> list[list[Segment]]:
+    """The lines of one tile: the picture, its labels, and blanks up to the next tile."""
+    inner = layout.label_width
+    lines = [centred(segments, layout.columns, inner) for segments in picture]
+    lines += [centred([Segment(text, styles.label)], cell_len(text), inner) for text in labels]
+    left, right = (_LEFT_EDGE, _RIGHT_EDGE) if with_cursor else (" ", " ")
+    framed = [
+        [
+            Segment(left, styles.edge),
+            *Segment.apply_style(segments, styles.paper),
+            Segment(right, styles.edge),
+        ]
+        for segments in lines
+    ]
+    blank = [Segment(" " * layout.tile_width, styles.ground)]
+    return framed + [blank] * (layout.tile_height - len(framed))
 
 
 class Gallery(ScrollView, can_focus=True):
@@ -36,7 +165,6 @@ class Gallery(ScrollView, can_focus=True):
         Binding("pagedown", "move_page(1)", "Page down", show=False),
         Binding("home,g", "move_to_end(-1)", "First", show=False),
         Binding("end,G", "move_to_end(1)", "Last", show=False),
-        Binding("enter", "choose", "Choose", show=False),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"gallery--{part}" for part in ("ink", "label", "wrong", "cursor", "empty")
@@ -66,67 +194,51 @@ class Gallery(ScrollView, can_focus=True):
             self.index = index
             """Of the sample among all of them."""
 
-    class Chosen(Message):
-        """The user pressed Enter on a sample, or double-clicked it."""
-
-        def __init__(self, index: int) -> None:
-            super().__init__()
-            self.index = index
-
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self._tiles: Tiles | None = None
-        self._boxed: NDArray[np.uint8] | None = None
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
+        self._tiles = NO_TILES
+        self._boxed = NO_TILES.labelled.examples.images
         """The images without the margin that all of them share."""
-        self._cursor = 0
+        self.cursor = 0
+        """The position among the rows, 0 when there are none."""
         self._sample: int | None = None
         """Where the cursor was last; an empty gallery does not make it forget."""
         self._announced: int | None = None
         self._picture_style: PictureStyle = "ascii"
         self._grid: GalleryLayout | None = None
-        self._drawn: dict[int, list[list[Segment]]] = {}
+        self._drawn: LRUCache[int, list[list[Segment]]] = LRUCache(0)
         """The lines of tiles by position, those in view and few others."""
-        self._styles: dict[str, Style] = {}
 
     # -- what is shown ---------------------------------------------------------------------------
 
     @property
-    def cursor(self) -> int:
-        """The position of the cursor among the rows, 0 when there are none."""
-        return self._cursor
-
-    @property
     def current(self) -> int | None:
         """The index of the sample under the cursor among all samples."""
-        return int(self._tiles.rows[self._cursor]) if self._tiles and self._count else None
+        return int(self._tiles.rows[self.cursor]) if self._count else None
 
     @property
     def _count(self) -> int:
-        return 0 if self._tiles is None else len(self._tiles.rows)
+        return len(self._tiles.rows)
 
     def show(self, tiles: Tiles) -> None:
         """Show other samples, or the same with other answers.
 
         The cursor stays on its sample while that is among the rows, else about where it was.
         """
-        before = self._tiles
-        same_images = (
-            before is not None
-            and before.images is tiles.images
-            and before.dark_on_light == tiles.dark_on_light
-        )
-        if not same_images:
-            rows, columns = shared_box(tiles.images, tiles.dark_on_light)
-            self._boxed = tiles.images[:, rows, columns]
+        before, images = self._tiles, tiles.labelled.examples.images
+        same_images = before.labelled.examples.images is images
+        if not same_images or before.dark_on_light != tiles.dark_on_light:
+            rows, columns = shared_box(images, tiles.dark_on_light)
+            self._boxed = images[:, rows, columns]
         offset = self._cursor_top - self.scroll_offset.y
         in_view = 0 <= offset < max(1, self.size.height)
         at_top = self.scroll_offset.y == 0
         self._tiles = tiles
         places = np.flatnonzero(tiles.rows == (-1 if self._sample is None else self._sample))
         if len(places):
-            self._cursor = int(places[0])
+            self.cursor = int(places[0])
         else:
-            self._cursor = min(self._cursor, max(0, self._count - 1))
+            self.cursor = min(self.cursor, max(0, self._count - 1))
         self._lay_out()
         if in_view and not at_top:
             self.scroll_to(y=self._cursor_top - offset, animate=False, force=True)
@@ -143,7 +255,7 @@ class Gallery(ScrollView, can_focus=True):
     # -- moving ----------------------------------------------------------------------------------
 
     def action_move(self, by: int) -> None:
-        self._move_to(self._cursor + by)
+        self._move_to(self.cursor + by)
 
     def action_move_row(self, by: int) -> None:
         """To the tile above or below; from the last row but one never past the last sample."""
@@ -151,32 +263,28 @@ class Gallery(ScrollView, can_focus=True):
             return
         across = self._grid.across
         last_row = (self._count - 1) // across
-        if 0 <= self._cursor // across + by <= last_row:
-            self._move_to(self._cursor + by * across)
+        if 0 <= self.cursor // across + by <= last_row:
+            self._move_to(self.cursor + by * across)
 
     def action_move_page(self, pages: int) -> None:
         if self._grid is None:
             return
         across = self._grid.across
-        rows = self._grid.down * pages
-        column = self._cursor % across
-        row = min(max(0, self._cursor // across + rows), max(0, self._count - 1) // across)
+        row, column = divmod(self.cursor, across)
+        last_row = max(0, self._count - 1) // across
+        row = min(max(0, row + self._grid.down * pages), last_row)
         self._move_to(row * across + column)
 
     def action_move_to_end(self, end: int) -> None:
         self._move_to(0 if end < 0 else self._count - 1)
 
-    def action_choose(self) -> None:
-        if self.current is not None:
-            self.post_message(self.Chosen(self.current))
-
     def _move_to(self, position: int) -> None:
-        before, after = self._cursor, max(0, min(position, self._count - 1))
-        self._cursor = after
+        before, after = self.cursor, max(0, min(position, self._count - 1))
+        self.cursor = after
         self._scroll_to_cursor()
         if self._grid is not None and before != after:
             for changed in (before, after):
-                self._drawn.pop(changed, None)
+                self._drawn.discard(changed)
                 self.refresh(self._grid.region(changed).translate(-self.scroll_offset))
         self._announce()
 
@@ -189,27 +297,20 @@ class Gallery(ScrollView, can_focus=True):
 
     @property
     def _cursor_top(self) -> int:
-        return 0 if self._grid is None else self._grid.top(self._cursor)
+        return 0 if self._grid is None else self._grid.top(self.cursor)
 
     def _scroll_to_cursor(self) -> None:
-        if self._grid is None:
-            return
-        top, bottom = self._cursor_top, self._cursor_top + self._grid.tile_height
-        first = self.scroll_offset.y
-        if top < first:
-            self.scroll_to(y=top, animate=False, force=True)
-        elif bottom > first + self.size.height:
-            self.scroll_to(y=bottom - self.size.height, animate=False, force=True)
+        if self._grid is not None:
+            tile = self._grid.region(self.cursor)
+            self.scroll_to_region(tile, animate=False, force=True, x_axis=False)
 
-    async def on_click(self, event: events.Click) -> None:
+    def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
         if offset is None or self._grid is None:
             return
         position = self._grid.position(offset.x, offset.y + self.scroll_offset.y)
         if position < self._count:
             self._move_to(position)
-            if event.chain == 2:
-                self.action_choose()
 
     # -- drawing ---------------------------------------------------------------------------------
 
@@ -219,8 +320,7 @@ class Gallery(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._styles = {}
-        self._drawn = {}
+        self._drawn.clear()
 
     @property
     def _view(self) -> Size:
@@ -229,26 +329,22 @@ class Gallery(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         """Find the measures of the grid, and forget what was drawn."""
-        self._grid = None
-        if self._tiles is not None and self._boxed is not None:
-            height, width = self._boxed.shape[1:]
-            longest = max((cell_len(visible(n)) for n in self._tiles.class_names), default=1)
-            self._grid = lay_out(*self._view, (height, width), longest)
-        height = self._grid.height(self._count) if self._grid else 0
-        self.virtual_size = Size(self._view.width, height)
+        height, width = self._boxed.shape[1:]
+        longest = max((cell_len(visible(n)) for n in self._tiles.labelled.class_names), default=1)
+        self._grid = grid = lay_out(*self._view, (height, width), longest)
+        self.virtual_size = Size(self._view.width, grid.height(self._count) if grid else 0)
+        if grid is not None:
+            # Scrolling through all samples must not keep them all.
+            self._drawn.maxsize = 4 * (grid.down + 2) * grid.across
         self._redraw()
 
     def _redraw(self) -> None:
-        self._drawn = {}
+        self._drawn.clear()
         self.refresh()
 
-    def _style(self, part: str) -> Style:
-        if part not in self._styles:
-            # Only here are colours that let others shine through mixed with what is behind.
-            whole = self.get_component_rich_style(f"gallery--{part}")
-            ground = whole if part == "cursor" else self.rich_style
-            self._styles[part] = Style(color=whole.color, bgcolor=ground.bgcolor)
-        return self._styles[part]
+    def _color(self, part: str) -> Style:
+        # Only here are colours that let others shine through mixed with what is behind.
+        return Style(color=self.get_component_rich_style(f"gallery--{part}").color)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -260,55 +356,59 @@ class Gallery(ScrollView, can_focus=True):
         last = min(first + self._grid.across, self._count)
         if first >= last:
             return Strip.blank(width, base)
-        self._draw_tiles(first, last)
+        self._draw_tiles(self._grid, range(first, last))
         segments = [part for position in range(first, last) for part in self._drawn[position][line]]
         return Strip(segments).adjust_cell_length(width, base)
 
     def _words_line(self, y: int) -> Strip:
         width = self.size.width
-        words = visible(self._tiles.empty) if self._tiles and not self._count else ""
-        if self._count:
-            words = _TOO_SMALL
-        lines = textwrap.wrap(words, max(1, min(width - 4, 70)))
-        index = y - max(0, (self.size.height - len(lines)) // 2)
-        text = lines[index] if 0 <= index < len(lines) else ""
-        style = self._style("empty")
-        return Strip([Segment(text.center(width), style)]).adjust_cell_length(width, style)
+        words = _TOO_SMALL if self._count else visible(self._tiles.empty)
+        text = in_middle(words, min(width - 4, 70), *self.size, y)
+        style = self._color("empty") + Style(bgcolor=self.rich_style.bgcolor)
+        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
-    def _draw_tiles(self, first: int, last: int) -> None:
-        """Draw the tiles from `first` to before `last` as far as they are not drawn yet."""
-        assert self._tiles is not None
-        assert self._boxed is not None
-        assert self._grid is not None
-        missing = [position for position in range(first, last) if position not in self._drawn]
+    def _draw_tiles(self, grid: GalleryLayout, positions: range) -> None:
+        """Draw the tiles at `positions` as far as they are not drawn yet."""
+        # To get those that are kept keeps them while the others take the place of older ones.
+        missing = [position for position in positions if self._drawn.get(position) is None]
         if not missing:
             return
-        # Scrolling through all samples must not keep them all.
-        if len(self._drawn) > 4 * (self._grid.down + 2) * self._grid.across:
-            self._drawn = {p: tile for p, tile in self._drawn.items() if first <= p < last}
-        indices = self._tiles.rows[missing]
+        labelled, indices = self._tiles.labelled, self._tiles.rows[missing]
         pictures = render(
             self._boxed[indices],
-            self._grid.columns,
-            self._grid.rows,
+            grid.columns,
+            grid.rows,
             self._picture_style,
             dark_on_light=self._tiles.dark_on_light,
         )
+        ground = self.rich_style
+        under_cursor = self.get_component_rich_style("gallery--cursor")
         for place, (position, index) in enumerate(zip(missing, indices, strict=True)):
-            with_cursor = position == self._cursor
-            ground = self._style("cursor") if with_cursor else self.rich_style
-            paper = Style(bgcolor=ground.bgcolor)
-            ink = self._style("ink") + paper
+            with_cursor = position == self.cursor
+            paper = Style(bgcolor=(under_cursor if with_cursor else ground).bgcolor)
+            ink = self._color("ink") + paper
             styles = TileStyles(
-                label=self._style("wrong" if self._tiles.is_wrong(index) else "label") + paper,
-                edge=self._style("cursor") + paper,
+                label=self._color("wrong" if labelled.wrong[index] else "label") + paper,
+                edge=self._color("cursor") + paper,
                 paper=paper,
-                ground=self.rich_style,
+                ground=ground,
             )
             self._drawn[position] = draw_tile(
                 list(picture_lines(pictures, place, ink, ink)),
-                self._tiles.label_lines(index, self._grid.label_rows, self._grid.label_width),
-                self._grid,
+                _labels(labelled, index, grid),
+                grid,
                 styles,
                 with_cursor=with_cursor,
             )
+
+
+def _labels(labelled: LabelledAnswers, index: int, grid: GalleryLayout) -> list[str]:
+    """What stands under the picture of a sample."""
+    true, predicted = (
+        class_name(int(labels[index]), labelled.class_names)
+        for labels in (labelled.labels, labelled.predictions)
+    )
+    confidence = ""
+    if labelled.confidences is not None:
+        confidence = numbers.percent(float(labelled.confidences[index]))
+    return label_lines(true, predicted, grid.label_rows, grid.label_width, confidence)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -70,31 +72,27 @@ def hidden_text(
     """
     seen_rows = slice(top, top + layout.rows)
     seen_columns = slice(left, left + layout.columns)
-    across = down = ""
+    wrong, columns, rows, across, down = counts.wrong, "", "", "", ""
     if layout.columns < layout.classes:
-        before = counts.mistakes(columns=slice(left))
-        after = counts.mistakes(columns=slice(seen_columns.stop, None))
-        across = _range_text("columns", counts, seen_columns)
-        across += _beyond_text(counts, seen_columns, before, "to the left", after, "to the right")
+        columns = _range_text("columns", counts, seen_columns)
+        sides = ("to the left", "to the right")
+        across = columns + _beyond_text(wrong.sum(axis=0), seen_columns, *sides)
     if layout.rows < layout.classes:
-        before = counts.mistakes(slice(top))
-        after = counts.mistakes(slice(seen_rows.stop, None))
-        down = _range_text("rows", counts, seen_rows)
-        down += _beyond_text(counts, seen_rows, before, "above", after, "below")
+        rows = _range_text("rows", counts, seen_rows)
+        down = rows + _beyond_text(wrong.sum(axis=1), seen_rows, "above", "below")
     omitted = "" if layout.with_all_totals else "not all totals shown"
-    whole = counts.mistakes()
-    out_of_view = count(whole - counts.mistakes(seen_rows, seen_columns))
+    whole, in_view = int(wrong.sum()), int(wrong[seen_rows, seen_columns].sum())
+    out_of_view = count(whole - in_view)
     unseen = f"{out_of_view} of {count(whole, 'mistake')} hidden"
-    if layout.footer.count(Part.HIDDEN) == 2:
+    if layout.parts.count(Part.HIDDEN) == 2:
         return [
             fitting([_sentences(across, omitted), across, unseen], width),
-            fitting([down, _range_text("rows", counts, seen_rows)], width),
+            fitting([down, rows], width),
         ]
     forms = [_sentences(across, down, omitted), _sentences(across, down)]
     if across or down:
-        ranges = [_range_text("columns", counts, seen_columns)] if across else []
-        ranges += [_range_text("rows", counts, seen_rows)] if down else []
-        forms += [f"{', '.join(ranges)} · {unseen}", unseen]
+        ranges = ", ".join(text for text in (columns, rows) if text)
+        forms += [f"{ranges} · {unseen}", unseen]
         forms += [f"{out_of_view} mistakes hidden", f"{out_of_view} hidden"]
     return [fitting([form for form in forms if form], width)]
 
@@ -111,15 +109,17 @@ def _range_text(noun: str, counts: MatrixCounts, seen: slice) -> str:
     return f"{noun} {text} of {counts.classes}"
 
 
-def _beyond_text(
-    counts: MatrixCounts, seen: slice, before: int, place_before: str, after: int, place_after: str
-) -> str:
-    """`, 3 mistakes above, 12 below`, naming only the sides where something is hidden."""
+def _beyond_text(wrong: NDArray[np.int64], seen: slice, before: str, after: str) -> str:
+    """`, 3 mistakes above, 12 below`, naming only the sides where something is hidden.
+
+    `wrong` (classes,) are the mistakes of each class.
+    """
     text = ""
     if seen.start > 0:
-        text += f", {_mistakes_text(before)} {place_before}"
-    if seen.stop < counts.classes:
-        text += f", {count(after) if text else _mistakes_text(after)} {place_after}"
+        text += f", {_mistakes_text(int(wrong[: seen.start].sum()))} {before}"
+    if seen.stop < len(wrong):
+        number = int(wrong[seen.stop :].sum())
+        text += f", {count(number) if text else _mistakes_text(number)} {after}"
     return text
 
 
@@ -168,25 +168,8 @@ class MatrixStyles:
     words: Style
 
 
-@dataclass(frozen=True, slots=True)
-class MatrixView:
-    """Where a matrix is scrolled to, and what is marked in it."""
-
-    top: int
-    """The first class in view from top to bottom."""
-    left: int
-    """The first class in view from left to right."""
-    cursor: Cell
-    selected: Cell | None
-    """None when nothing is."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A text that fills its place on a line, without the gap before it."""
-
-    text: str
-    style: Style
+_Slot = tuple[str, Style]
+"""A text that fills its place on a line, without the gap before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +178,21 @@ class MatrixDrawing:
 
     counts: MatrixCounts
     layout: MatrixLayout
-    view: MatrixView
     styles: MatrixStyles
+    top: int
+    """The first class in view from top to bottom."""
+    left: int
+    """The first class in view from left to right."""
+    cursor: Cell
+    selected: Cell | None
+    """None when nothing is."""
 
     def line(self, y: int, width: int) -> list[Segment]:
         """Line `y`, at most `width` cells wide."""
-        layout, view, styles = self.layout, self.view, self.styles
+        layout, styles = self.layout, self.styles
         part = layout.part(y)
         if part is Part.CLASS:
-            return self._class_line(view.top + y - HEADER_LINES)
+            return self._class_line(self.top + y - HEADER_LINES)
         if part is Part.NAMES:
             return self._names_line()
         if part in (Part.TOTALS, Part.PRECISION):
@@ -213,23 +202,23 @@ class MatrixDrawing:
             text = " " * indent + fitting(_AXIS_ACROSS, width - indent)
             return [Segment(text, styles.axes)]
         if part is Part.READ_OUT:
-            text = cell_text(self.counts, *view.cursor, width - 1)
+            text = cell_text(self.counts, *self.cursor, width - 1)
             return [Segment(" " + text, styles.words)]
         first = layout.line(Part.HIDDEN)
         if part is Part.HIDDEN and first is not None:
-            texts = hidden_text(self.counts, layout, view.top, view.left, width - 1)
+            texts = hidden_text(self.counts, layout, self.top, self.left, width - 1)
             return [Segment(" " + texts[y - first], styles.words)]
         return []
 
     @property
     def _seen(self) -> range:
-        return range(self.view.left, self.view.left + self.layout.columns)
+        return range(self.left, self.left + self.layout.columns)
 
     def _class_line(self, row: int) -> list[Segment]:
-        counts, styles, digits = self.counts, self.styles, self.layout.digits
+        counts, layout, styles = self.counts, self.layout, self.styles
         numbers, levels = counts.rows[row], counts.levels[row]
-        name = styles.cursor_name if self.view.cursor[0] == row else styles.name
-        slots = [_Slot(_flush_right(counts.names[row], self.layout.name), name)]
+        name = styles.cursor_name if self.cursor[0] == row else styles.name
+        slots = [(_flush_right(counts.names[row], layout.name), name)]
         for column in self._seen:
             if number := numbers[column]:
                 shades = styles.right if row == column else styles.wrong
@@ -238,20 +227,19 @@ class MatrixDrawing:
                 style = styles.zero
             if self._is_chosen(row, column):
                 style += _BOLD
-            slots.append(_Slot((str(number) if number else "·").rjust(digits), style))
-        slots += self._extras(counts.true_totals[row], counts.right[row])
+            slots.append(((str(number) if number else "·").rjust(layout.digits), style))
+        whole = counts.true_totals[row]
+        recall = _percent(counts.right[row], whole, layout.recall)
+        slots += self._last_slots(str(whole), recall, styles.total)
         return self._marked(slots, row)
 
     def _names_line(self) -> list[Segment]:
-        counts, layout, styles = self.counts, self.layout, self.styles
-        slots = [_Slot(_flush_right(_CORNER, layout.name), styles.axes)]
+        layout, styles = self.layout, self.styles
+        slots = [(_flush_right(_CORNER, layout.name), styles.axes)]
         for column in self._seen:
-            style = styles.cursor_name if self.view.cursor[1] == column else styles.name
-            slots.append(_Slot(_flush_right(counts.names[column], layout.digits), style))
-        if layout.total:
-            slots.append(_Slot("total".rjust(layout.total), styles.axes))
-        if layout.recall:
-            slots.append(_Slot("recall".rjust(layout.recall), styles.axes))
+            style = styles.cursor_name if self.cursor[1] == column else styles.name
+            slots.append((_flush_right(self.counts.names[column], layout.digits), style))
+        slots += self._last_slots("total", "recall", styles.axes)
         return self._marked(slots, None)
 
     def _summary_line(self, part: Part) -> list[Segment]:
@@ -259,43 +247,35 @@ class MatrixDrawing:
         counts, layout, styles = self.counts, self.layout, self.styles
         wholes = counts.predicted_totals
         if part is Part.TOTALS:
-            slots = [_Slot("total".rjust(layout.name), styles.axes)]
+            name, total, accuracy = "total", str(counts.total), ""
             texts = [str(wholes[column]) for column in self._seen]
-            last = [str(counts.total), ""]
         else:
-            name = fitting(_PRECISION, layout.name)
-            slots = [_Slot(name.rjust(layout.name), styles.axes)]
+            name, total = fitting(_PRECISION, layout.name), ""
+            accuracy = _percent(counts.total_right, counts.total, layout.recall)
             texts = [percent_of(counts.right[c], wholes[c], layout.digits) for c in self._seen]
-            last = ["", _percent(counts.total_right, counts.total, layout.recall)]
-        slots += [_Slot(text.rjust(layout.digits), styles.total) for text in texts]
-        for text, cells in zip(last, (layout.total, layout.recall), strict=True):
-            if cells:
-                slots.append(_Slot(text.rjust(cells), styles.total))
+        slots = [(name.rjust(layout.name), styles.axes)]
+        slots += [(text.rjust(layout.digits), styles.total) for text in texts]
+        slots += self._last_slots(total, accuracy, styles.total)
         return _joined(slots, -1, styles.bracket)
 
-    def _extras(self, whole: int, right: int) -> list[_Slot]:
-        """The total of a row and its recall, as far as they are shown."""
-        layout, slots = self.layout, []
-        if layout.total:
-            slots.append(_Slot(str(whole).rjust(layout.total), self.styles.total))
-        if layout.recall:
-            text = _percent(right, whole, layout.recall)
-            slots.append(_Slot(text.rjust(layout.recall), self.styles.total))
-        return slots
+    def _last_slots(self, total: str, recall: str, style: Style) -> list[_Slot]:
+        """What stands in the columns of totals and recalls, as far as these are shown."""
+        texts = ((total, self.layout.total), (recall, self.layout.recall))
+        return [(text.rjust(cells), style) for text, cells in texts if cells]
 
     def _is_chosen(self, row: int, column: int) -> bool:
         """Whether a cell is the selected one, or of the selected row or column."""
-        if self.view.selected is None:
+        if self.selected is None:
             return False
-        true, predicted = self.view.selected
+        true, predicted = self.selected
         return true in (None, row) and predicted in (None, column)
 
     def _marked(self, slots: list[_Slot], row: int | None) -> list[Segment]:
         """A line with the marks of the cursor and of the selection, if they are in `row`."""
-        cursor, selected = self.view.cursor, self.view.selected
+        cursor, selected = self.cursor, self.selected
         if cursor[0] == row and (place := self._place(cursor[1])) >= 0:
-            slot = slots[place]
-            slots[place] = _Slot(slot.text, slot.style + self.styles.cursor)
+            text, style = slots[place]
+            slots[place] = text, style + self.styles.cursor
         chosen = self._place(selected[1]) if selected and selected[0] == row else -1
         return _joined(slots, chosen, self.styles.bracket)
 
@@ -303,24 +283,22 @@ class MatrixDrawing:
         """Which slot of a line a column is; 0 is the name, -1 is out of view."""
         if column is None:
             return 0
-        return column - self.view.left + 1 if column in self._seen else -1
+        return column - self.left + 1 if column in self._seen else -1
 
 
 def _joined(slots: list[_Slot], selected: int, bracket: Style) -> list[Segment]:
     """The slots with a gap before each; brackets stand close around the selected one."""
     segments = []
-    for place, slot in enumerate([*slots, _Slot("", Style.null())]):
-        gap = " "
+    for place, (text, style) in enumerate([*slots, ("", Style.null())]):
+        gap, paper = " ", Style(bgcolor=style.bgcolor)
         if place == selected >= 0:
-            bare = slot.text.lstrip(" ")
-            blanks = 1 + len(slot.text) - len(bare)
-            segments.append(Segment(" " * (blanks - 1), Style(bgcolor=slot.style.bgcolor)))
-            slot, gap = _Slot(bare, slot.style), "["
+            bare = text.lstrip(" ")
+            segments.append(Segment(" " * (len(text) - len(bare)), paper))
+            text, gap = bare, "["
         elif place == selected + 1 > 0:
             gap = "]"
-        style = Style(bgcolor=slot.style.bgcolor)
-        segments.append(Segment(gap, style + bracket if gap != " " else style))
-        segments.append(Segment(slot.text, slot.style))
+        segments.append(Segment(gap, paper + bracket if gap != " " else paper))
+        segments.append(Segment(text, style))
     return segments
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 
 from mnist_tui.text.visible_text import class_name
 
@@ -70,11 +71,6 @@ class MatrixCounts:
         return sum(self.right)
 
     @cached_property
-    def widest(self) -> int:
-        """The largest number in a cell or in a total of a class."""
-        return max((*self.true_totals, *self.predicted_totals), default=0)
-
-    @cached_property
     def wrong(self) -> NDArray[np.int64]:
         """(classes, classes), the counts with a diagonal of zeros."""
         wrong = self.matrix.copy()
@@ -94,10 +90,6 @@ class MatrixCounts:
         np.fill_diagonal(shares, self.matrix.diagonal() / totals)
         levels: list[list[int]] = np.ceil(shares * LEVELS).astype(np.int64).tolist()
         return levels
-
-    def mistakes(self, rows: slice = slice(None), columns: slice = slice(None)) -> int:
-        """How many wrong predictions these rows and columns hold."""
-        return int(self.wrong[rows, columns].sum())
 
 
 HEADER_LINES = 2
@@ -153,8 +145,8 @@ class MatrixLayout:
     """Classes in view from left to right."""
     rows: int
     """Classes in view from top to bottom."""
-    footer: tuple[Part, ...]
-    """The lines below the classes."""
+    parts: tuple[Part, ...]
+    """What each line is; blank lines may follow."""
 
     @property
     def pitch(self) -> int:
@@ -164,37 +156,20 @@ class MatrixLayout:
     @property
     def with_all_totals(self) -> bool:
         """Whether totals, recall and precision are in view."""
-        return bool(self.total and self.recall) and Part.TOTALS in self.footer
+        return bool(self.total and self.recall) and Part.TOTALS in self.parts
 
     @property
     def complete(self) -> bool:
         """Whether everything is in view."""
         return self.with_all_totals and self.columns == self.rows == self.classes
 
-    @property
-    def furthest_left(self) -> int:
-        """The largest number of columns that can be scrolled away to the left."""
-        return self.classes - self.columns
-
-    @property
-    def furthest_top(self) -> int:
-        return self.classes - self.rows
-
     def part(self, y: int) -> Part:
         """What line `y` is."""
-        if y < HEADER_LINES:
-            return Part.AXES if y == 0 else Part.NAMES
-        y -= HEADER_LINES
-        if y < self.rows:
-            return Part.CLASS
-        y -= self.rows
-        return self.footer[y] if y < len(self.footer) else Part.BLANK
+        return self.parts[y] if y < len(self.parts) else Part.BLANK
 
     def line(self, part: Part) -> int | None:
-        """The first line that is `part`, if there is one below the classes."""
-        if part not in self.footer:
-            return None
-        return HEADER_LINES + self.rows + self.footer.index(part)
+        """The first line that is `part`, if there is one."""
+        return self.parts.index(part) if part in self.parts else None
 
     def position(self, x: int, y: int) -> tuple[int, int] | None:
         """The (row, column) in view at a cell; -1 for headers and totals, None for neither."""
@@ -211,18 +186,21 @@ class MatrixLayout:
         return (row, -1) if x < self.columns * self.pitch + extra else None
 
 
-def arrange(
-    width: int, height: int, class_count: int, largest: int, total: int, longest_name: int
-) -> MatrixLayout | None:
+def arrange(width: int, height: int, counts: MatrixCounts) -> MatrixLayout | None:
     """Fit a matrix into width x height cells; None when not even one count fits.
 
     Totals and shares make room where all classes fit without them, or else few would fit beside
-    them. `largest` is the largest number in a cell or in a total of a class, `total` the sum of all
-    counts, `longest_name` the cells of the longest class name, which is shortened beyond 12.
+    them. Names of classes are shortened beyond 12 cells.
     """
+    class_count = counts.classes
+    if class_count == 0:
+        return None
+    longest_name = max(map(cell_len, counts.names))
     name = max(_LEAST_NAME, min(longest_name, _MOST_NAME, width // 4))
+    # No cell is larger than the totals of its classes.
+    largest = max(*counts.true_totals, *counts.predicted_totals)
     digits = max(_LEAST_DIGITS, len(str(largest)))
-    total_cells = max(_LEAST_TOTAL, len(str(total)))
+    total_cells = max(_LEAST_TOTAL, len(str(counts.total)))
     extras = (total_cells + 1 + _RECALL + 1, _RECALL + 1, 0)
     room = width - 1 - name - 1
     columns, extra = _fit(room, class_count, digits + 1, extras)
@@ -236,6 +214,7 @@ def arrange(
         rows, folded = _fit(lines, class_count, 1, (2, 1, 0))
         footer = [(Part.TOTALS, Part.PRECISION), (Part.PRECISION,), ()][folded]
         blank = (Part.BLANK,) * (lines > rows + len(footer))
+        below = (*footer, *(Part.HIDDEN,) * saying, *blank, Part.READ_OUT)
         return MatrixLayout(
             classes=class_count,
             name=name,
@@ -244,7 +223,7 @@ def arrange(
             recall=_RECALL if extra < 2 else 0,
             columns=columns,
             rows=rows,
-            footer=(*footer, *(Part.HIDDEN,) * saying, *blank, Part.READ_OUT),
+            parts=(Part.AXES, Part.NAMES, *(Part.CLASS,) * rows, *below),
         )
 
     layout = with_lines(0)

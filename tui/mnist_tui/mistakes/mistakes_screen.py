@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -16,13 +14,11 @@ from textual.widgets import Input, Static
 from mnist_core.network.mistakes import confused_pairs
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
-from mnist_tui.mistakes.gallery import Gallery
-from mnist_tui.mistakes.gallery_drawing import Tiles
+from mnist_tui.mistakes.gallery import NO_TILES, Gallery, Tiles
 from mnist_tui.mistakes.mistakes_view import (
     MistakesSource,
     MistakesView,
     empty_text,
-    kinds_of,
     order_text,
     title_text,
     unanswered_text,
@@ -46,16 +42,7 @@ from mnist_tui.ui.sizes import WIDTHS
 POLL_INTERVAL = 0.25
 """Seconds between two looks at whether a run has completed another epoch."""
 _MOST_PAIRS = 100
-_NOTHING = Tiles(
-    images=np.empty((0, 1, 1), np.uint8),
-    labels=np.empty(0, np.uint16),
-    predictions=None,
-    confidences=None,
-    class_names=(),
-    dark_on_light=False,
-    rows=np.empty(0, np.intp),
-    empty="Samples appear here once there is data.",
-)
+_NO_DATA = "Samples appear here once there is data."
 
 
 class MistakesScreen(Screen[None]):
@@ -72,7 +59,6 @@ class MistakesScreen(Screen[None]):
         self._source = source
         self._view: MistakesView | None = None
         self._query = SampleQuery()
-        self._rows: NDArray[np.intp] = np.empty(0, np.intp)
         self._train = False
         """Whether training samples are shown, which no model answers."""
         self._picture_style = picture_style
@@ -123,24 +109,20 @@ class MistakesScreen(Screen[None]):
 
     def _draw(self) -> None:
         view = self._view
-        matrix, pairs = self.query_one(ConfusionMatrix), self.query_one(ConfusedPairs)
-        answered = view is not None and view.labelled.answers is not None
+        answered = view is not None and view.epoch is not None
         self.set_class(not answered, "-unanswered")
         self.query_one("#unanswered", Static).update(unanswered_text(train=self._train))
-        if view is None:
-            self._draw_gallery()
-            return
-        labelled = view.labelled
-        names = labelled.class_names
-        when = f" · epoch {view.epoch}" if answered else ""
-        right = 100 * (1 - labelled.wrong.mean()) if len(labelled.labels) else 0.0
-        share = f" · {right:.2f} % right" if answered else ""
-        matrix.border_title = Content(f"Confusion{when}{share}")
-        matrix.show(labelled.matrix, names)
-        self._mark_cell()
-        found = confused_pairs(labelled.matrix, _MOST_PAIRS) if answered else []
-        totals = labelled.matrix.sum(axis=1).tolist()
-        pairs.show(found, names, totals)
+        if view is not None:
+            labelled = view.labelled
+            matrix = self.query_one(ConfusionMatrix)
+            right = 100 * (1 - labelled.wrong.mean()) if len(labelled.labels) else 0.0
+            when = f" · epoch {view.epoch} · {right:.2f} % right" if answered else ""
+            matrix.border_title = Content(f"Confusion{when}")
+            matrix.show(labelled.matrix, labelled.class_names)
+            self._mark_cell()
+            pairs = confused_pairs(labelled.matrix, _MOST_PAIRS)
+            totals = labelled.matrix.sum(axis=1).tolist()
+            self.query_one(ConfusedPairs).show(pairs, labelled.class_names, totals)
         self._draw_gallery()
 
     def _draw_gallery(self) -> None:
@@ -149,27 +131,15 @@ class MistakesScreen(Screen[None]):
         if view is None:
             gallery.border_title = Content("Samples")
             gallery.border_subtitle = ""
-            gallery.show(_NOTHING)
+            gallery.show(replace(NO_TILES, empty=_NO_DATA))
             self._draw_sample()
             return
-        labelled, other = view.labelled, view.other
-        theirs = other.predictions if other is not None else None
-        self._rows = rows(self._query, labelled, view.history, theirs)
-        answers = labelled.answers
-        gallery.border_title = Content(visible(title_text(view, self._query, len(self._rows))))
-        gallery.border_subtitle = order_text(view, self._query)
-        gallery.show(
-            Tiles(
-                images=labelled.examples.images,
-                labels=labelled.labels,
-                predictions=None if answers is None else answers.predictions,
-                confidences=labelled.confidences,
-                class_names=labelled.class_names,
-                dark_on_light=view.dark_on_light,
-                rows=self._rows,
-                empty=empty_text(view, self._query),
-            )
-        )
+        labelled, query = view.labelled, self._query
+        theirs = view.other.predictions if view.other is not None else None
+        shown = rows(query, labelled, view.history, theirs)
+        gallery.border_title = Content(visible(title_text(view, query, len(shown))))
+        gallery.border_subtitle = order_text(view, query)
+        gallery.show(Tiles(labelled, shown, view.dark_on_light, empty_text(view, query)))
         self._draw_sample()
         self._show_keys()
 
@@ -222,12 +192,11 @@ class MistakesScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         view = self._view
-        answered = view is not None and view.epoch is not None
         match action:
             case "next_kind" | "next_order" | "reverse_order" | "show_matrix":
-                return answered
+                return view is not None and view.epoch is not None
             case "move_epoch" | "set_since":
-                return answered and view is not None and len(view.history.epochs) > 1
+                return view is not None and len(view.history.epochs) > 1
             case "filter_samples" | "switch_samples":
                 return view is not None
             case "clear_samples":
@@ -246,9 +215,10 @@ class MistakesScreen(Screen[None]):
             self.refresh_bindings()
 
     def action_next_kind(self) -> None:
-        kinds = kinds_of(self._view)
-        place = kinds.index(self._query.kind) if self._query.kind in kinds else -1
-        self._show(replace(self._query, kind=kinds[(place + 1) % len(kinds)]))
+        if self._view is not None:
+            kinds = self._view.kinds
+            place = kinds.index(self._query.kind) if self._query.kind in kinds else -1
+            self._show(replace(self._query, kind=kinds[(place + 1) % len(kinds)]))
 
     def action_next_order(self) -> None:
         orders = list(Order)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.network.evaluation import probabilities, second_guesses
 from mnist_core.network.mistakes import Labels
 from mnist_core.store import RunStore, StoreError
 from mnist_core.store.answers import AnswerHistory
@@ -14,7 +14,7 @@ from mnist_tui.lab.overlay import Marks
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
 from mnist_tui.mistakes.sample_query import Kind, LabelledAnswers, SampleQuery
-from mnist_tui.mistakes.sample_text import HistoryPoint, SampleDetail
+from mnist_tui.mistakes.sample_text import SampleDetail
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
@@ -39,34 +39,30 @@ class MistakesView:
     samples_name: str
     """test or training."""
     history: AnswerHistory = field(default_factory=AnswerHistory)
-    epoch: int | None = None
-    """The epoch looked at; None: nothing was said of these samples."""
     other: OtherRun | None = None
 
-    @classmethod
-    def of_run(
-        cls,
-        dataset: Dataset,
-        test: Examples,
-        history: AnswerHistory,
-        epoch: int,
-        other: OtherRun | None,
-    ) -> "MistakesView":
-        """What the model of `epoch` said of `test`."""
-        labelled = LabelledAnswers(test, dataset.class_names, history.at(epoch))
-        return cls(labelled, dataset.dark_on_light, "test", history, epoch, other)
+    @property
+    def epoch(self) -> int | None:
+        """The epoch looked at; None: nothing was said of these samples."""
+        answers = self.labelled.answers
+        return None if answers is None else answers.epoch
 
-    @classmethod
-    def of_data(cls, dataset: Dataset, *, train: bool) -> "MistakesView":
-        """The samples themselves."""
-        examples = dataset.train if train else dataset.test
-        labelled = LabelledAnswers(examples, dataset.class_names)
-        return cls(labelled, dataset.dark_on_light, "training" if train else "test")
+    @property
+    def kinds(self) -> list[Kind]:
+        """The kinds of samples that can be told apart here."""
+        epochs = len(self.history.epochs) > 1
+        return [
+            kind
+            for kind in Kind
+            if (epochs or not kind.compares_epochs) and (self.other or not kind.compares_runs)
+        ]
 
     def detail(self, index: int) -> SampleDetail:
         """Everything that is known of one sample."""
         labelled, answers = self.labelled, self.labelled.answers
-        note = ""
+        logits, note = None, ""
+        if answers is not None and answers.logits is not None:
+            logits = answers.logits[index : index + 1]
         if answers is not None and self.other is not None:
             said = labelled.class_names[int(self.other.predictions[index])]
             note = f"{self.other.name} says {said} in epoch {self.other.epoch}."
@@ -77,15 +73,12 @@ class MistakesView:
             true=int(labelled.labels[index]),
             predicted=None if answers is None else int(answers.predictions[index]),
             class_names=labelled.class_names,
-            probabilities=_row(labelled.probabilities, index),
+            probabilities=None if logits is None else probabilities(logits)[0],
             confidence=_value(labelled.confidences, index),
             loss=_value(labelled.losses, index),
             margin=_value(labelled.margins, index),
-            second=None if labelled.second_guesses is None else int(labelled.second_guesses[index]),
-            history=[
-                HistoryPoint(epoch, predicted, confidence)
-                for epoch, predicted, confidence, _ in self.history.of_sample(index)
-            ],
+            second=None if logits is None else int(second_guesses(logits)[0]),
+            history=self.history.of_sample(index),
             epoch=self.epoch,
             note=note,
             samples_name=self.samples_name,
@@ -94,10 +87,6 @@ class MistakesView:
 
 def _value(values: NDArray[np.float32] | None, index: int) -> float | None:
     return None if values is None else float(values[index])
-
-
-def _row(values: NDArray[np.float32] | None, index: int) -> NDArray[np.float32] | None:
-    return None if values is None else values[index]
 
 
 def title_text(view: MistakesView, query: SampleQuery, shown: int) -> str:
@@ -155,17 +144,6 @@ def empty_text(view: MistakesView, query: SampleQuery) -> str:
     return f"No sample is {query.kind.value}. Press {other_kind} for something else."
 
 
-def kinds_of(view: MistakesView | None) -> list[Kind]:
-    """The kinds of samples that can be told apart there."""
-    epochs = view is not None and len(view.history.epochs) > 1
-    other = view is not None and view.other is not None
-    return [
-        kind
-        for kind in Kind
-        if (epochs or not kind.compares_epochs) and (other or not kind.compares_runs)
-    ]
-
-
 class MistakesSource:
     """Gives the same `MistakesView` again until there is something else to show."""
 
@@ -181,21 +159,22 @@ class MistakesSource:
         """Look again at the run to compare with, since it may be another one."""
         self._key, self._other = None, (None, None)
 
-    def view(self, *, train: bool = False) -> MistakesView | None:
+    def view(self, *, train: bool) -> MistakesView | None:
         """What is to be shown now; None without data.
 
         Before a run has answered, and for the training samples, they are shown as they are.
         """
-        session = self._session
-        progress = session.progress
+        progress, dataset = self._session.progress, self._session.data.dataset
         if progress is not None and progress.history.epochs and not train:
             return self._of_run(progress)
-        if session.data.dataset is None:
+        if dataset is None:
             return None
-        key = (id(session.data.dataset), train)
+        key = (id(dataset), train)
         if key != self._key:
             self._key = key
-            self._view = MistakesView.of_data(session.data.dataset, train=train)
+            examples, name = (dataset.train, "training") if train else (dataset.test, "test")
+            labelled = LabelledAnswers(examples, dataset.class_names)
+            self._view = MistakesView(labelled, dataset.dark_on_light, name)
         return self._view
 
     def move_epoch(self, by: int) -> None:
@@ -219,9 +198,9 @@ class MistakesSource:
         key = (id(progress), epoch, epochs[-1], len(epochs), id(other))
         if key != self._key:
             self._key = key
-            self._view = MistakesView.of_run(
-                progress.dataset, progress.test, progress.history, epoch, other
-            )
+            dataset, history = progress.dataset, progress.history
+            labelled = LabelledAnswers(progress.test, dataset.class_names, history.at(epoch))
+            self._view = MistakesView(labelled, dataset.dark_on_light, "test", history, other)
         return self._view
 
     def _epoch(self, progress: RunProgress) -> int:

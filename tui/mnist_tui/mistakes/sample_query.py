@@ -11,10 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Examples
-from mnist_core.network.evaluation import margins, probabilities, second_guesses
+from mnist_core.network.evaluation import margins
 from mnist_core.network.mistakes import Labels, answer_changes, confusion_matrix, disagreements
 from mnist_core.store import StoredAnswers
 from mnist_core.store.answers import AnswerHistory, measured
+
+
+class Order(StrEnum):
+    """What samples are sorted by; each begins with what is most worth a look."""
+
+    LOSS = "loss"
+    CONFIDENCE = "confidence"
+    MARGIN = "margin"
+    INDEX = "index"
 
 
 @dataclass(frozen=True)
@@ -30,12 +39,15 @@ class LabelledAnswers:
         """(samples,)"""
         return self.examples.labels
 
+    @property
+    def predictions(self) -> Labels:
+        """(samples,); without answers the labels: none is wrong where nothing was said."""
+        return self.labels if self.answers is None else self.answers.predictions
+
     @cached_property
     def wrong(self) -> NDArray[np.bool_]:
-        """(samples,); none is wrong where nothing was said."""
-        if self.answers is None:
-            return np.zeros(len(self.labels), np.bool_)
-        return np.asarray(self.answers.predictions != self.labels)
+        """(samples,)"""
+        return np.asarray(self.predictions != self.labels)
 
     @property
     def losses(self) -> NDArray[np.float32] | None:
@@ -51,30 +63,30 @@ class LabelledAnswers:
     def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         return None if self.answers is None else measured(self.answers, self.labels)
 
-    @property
-    def _logits(self) -> NDArray[np.float32] | None:
-        return None if self.answers is None else self.answers.logits
-
-    @cached_property
-    def probabilities(self) -> NDArray[np.float32] | None:
-        """(samples, classes); None where the epoch's logits were not kept."""
-        return None if self._logits is None else probabilities(self._logits)
-
     @cached_property
     def margins(self) -> NDArray[np.float32] | None:
         """(samples,) `mnist_core.network.evaluation.margins`; None where no logits were kept."""
-        return None if self._logits is None else margins(self._logits)
-
-    @cached_property
-    def second_guesses(self) -> NDArray[np.uint8] | NDArray[np.uint16] | None:
-        """(samples,); None where the logits were not kept."""
-        return None if self._logits is None else second_guesses(self._logits)
+        if self.answers is None or self.answers.logits is None:
+            return None
+        return margins(self.answers.logits)
 
     @cached_property
     def matrix(self) -> NDArray[np.int64]:
         """(classes, classes), rows true and columns predicted; without answers all are right."""
-        said = self.labels if self.answers is None else self.answers.predictions
-        return confusion_matrix(self.labels, said, len(self.class_names))
+        return confusion_matrix(self.labels, self.predictions, len(self.class_names))
+
+    def measure(self, order: Order) -> NDArray[np.float64] | None:
+        """(samples,) of what samples are sorted by; None where it is not known for this epoch."""
+        match order:
+            case Order.INDEX:
+                return np.arange(len(self.labels), dtype=np.float64)
+            case Order.CONFIDENCE:
+                values = self.confidences
+            case Order.LOSS:
+                values = self.losses
+            case Order.MARGIN:
+                values = self.margins
+        return None if values is None else values.astype(np.float64)
 
 
 # -- the filter line: words that all must hold ----------------------------------------------------
@@ -96,11 +108,11 @@ _COMPARISONS: Mapping[str, Callable[[NDArray[np.float64], float], _Mask]] = {
 _TERM = re.compile(r"([a-z]+)(>=|<=|>|<|=|:)(.*)", re.IGNORECASE | re.DOTALL)
 _CLASS_FIELDS = {"true": "true", "pred": "pred", "predicted": "pred", "class": "class"}
 _NUMBER_FIELDS = {
-    "conf": "confidence",
-    "confidence": "confidence",
-    "loss": "loss",
-    "margin": "margin",
-    "index": "index",
+    "conf": Order.CONFIDENCE,
+    "confidence": Order.CONFIDENCE,
+    "loss": Order.LOSS,
+    "margin": Order.MARGIN,
+    "index": Order.INDEX,
 }
 
 
@@ -176,45 +188,26 @@ def _class_index(term: str, value: str, class_names: tuple[str, ...]) -> int:
 
 
 def _class_test(field: str, index: int) -> _Test:
-    def said(labelled: LabelledAnswers) -> _Mask:
-        if labelled.answers is None:
-            return np.zeros(len(labelled.labels), np.bool_)
-        return np.asarray(labelled.answers.predictions == index)
+    def test(labelled: LabelledAnswers) -> _Mask:
+        true = np.asarray(labelled.labels == index)
+        said = np.zeros(len(true), np.bool_)
+        if labelled.answers is not None:
+            said = np.asarray(labelled.predictions == index)
+        return {"true": true, "pred": said, "class": true | said}[field]
 
-    def true(labelled: LabelledAnswers) -> _Mask:
-        return np.asarray(labelled.labels == index)
-
-    if field == "true":
-        return true
-    return said if field == "pred" else lambda labelled: true(labelled) | said(labelled)
+    return test
 
 
 def _number_test(
-    field: str, compare: Callable[[NDArray[np.float64], float], _Mask], number: float
+    measure: Order, compare: Callable[[NDArray[np.float64], float], _Mask], number: float
 ) -> _Test:
     def test(labelled: LabelledAnswers) -> _Mask:
-        values = _measure(labelled, field)
+        values = labelled.measure(measure)
         if values is None:
             return np.zeros(len(labelled.labels), np.bool_)
         return np.asarray(compare(values, number))
 
     return test
-
-
-def _measure(labelled: LabelledAnswers, field: str) -> NDArray[np.float64] | None:
-    """(samples,) of a measure by its name; None where it is not known for this epoch."""
-    match field:
-        case "index":
-            return np.arange(len(labelled.labels), dtype=np.float64)
-        case "confidence":
-            values = labelled.confidences
-        case "loss":
-            values = labelled.losses
-        case "margin":
-            values = labelled.margins
-        case _:
-            raise KeyError(field)
-    return None if values is None else values.astype(np.float64)
 
 
 # -- the query ------------------------------------------------------------------------------------
@@ -242,23 +235,6 @@ class Kind(StrEnum):
     def compares_runs(self) -> bool:
         """Whether it is about another run too."""
         return self in (Kind.ONLY_OURS, Kind.ONLY_THEIRS, Kind.BOTH_WRONG)
-
-
-class Order(StrEnum):
-    """What samples are sorted by; each begins with what is most worth a look."""
-
-    LOSS = "loss"
-    CONFIDENCE = "confidence"
-    MARGIN = "margin"
-    INDEX = "index"
-
-
-_DESCENDS: Mapping[Order, bool] = {
-    Order.LOSS: True,
-    Order.CONFIDENCE: True,
-    Order.MARGIN: True,
-    Order.INDEX: False,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,15 +276,14 @@ def rows(
     if query.true is not None:
         mask &= labelled.labels == query.true
     if query.predicted is not None:
-        said = labelled.labels if labelled.answers is None else labelled.answers.predictions
-        mask &= said == query.predicted
+        mask &= labelled.predictions == query.predicted
     found = np.flatnonzero(mask)
-    values = _measure(labelled, query.order.value)
+    values = labelled.measure(query.order)
     if values is None:
         return found
     # The diagonal is worth a look where the model is least sure.
     right = query.true is not None and query.true == query.predicted
-    descends = _DESCENDS[query.order] != query.reverse
+    descends = (query.order is not Order.INDEX) != query.reverse
     if right and query.order in (Order.CONFIDENCE, Order.MARGIN):
         descends = not descends
     keys = values[found]

@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 
+from mnist_core.store.answers import SampleAnswer
 from mnist_tui.text import numbers
 from mnist_tui.text.numbers import metric
 from mnist_tui.text.styled_text import Span, StyledLine, Tone, flow
@@ -25,16 +26,6 @@ STRIP_HEIGHT = 4
 _NAME = 3
 """Cells of a class name in the strip."""
 _HEIGHTS = "▁▂▃▄▅▆▇█"
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPoint:
-    """What a model said of a sample after an epoch."""
-
-    epoch: int
-    predicted: int
-    confidence: float
-    """From 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +51,7 @@ class SampleDetail:
     margin: float | None = None
     second: int | None = None
     """The second most probable class."""
-    history: Sequence[HistoryPoint] = ()
+    history: Sequence[SampleAnswer] = ()
     """In the order of their epochs."""
     epoch: int | None = None
     note: str = ""
@@ -110,14 +101,15 @@ def history_strip(detail: SampleDetail, width: int) -> HistoryStrip:
     centre = len(points) - 1 if marked is None else marked
     first = max(0, min(centre - places // 2, len(points) - places))
     shown = points[first : first + places]
+
+    def line_of(text: Callable[[SampleAnswer], str]) -> StyledLine:
+        gap = " " * (cell - name_width)
+        return [(text(point) + gap, _tone(detail, point)) for point in shown]
+
     lines = [
         [(shorten(_title(points, shown), width), Tone.QUIET)],
-        [
-            (padded(names[point.predicted], name_width) + " " * (cell - name_width), tone)
-            for point in shown
-            for tone in [_tone(detail, point)]
-        ],
-        _confidences(detail, shown, name_width, cell),
+        line_of(lambda point: padded(names[point.predicted], name_width)),
+        line_of(lambda point: _column(point.confidence) * name_width),
         [] if marked is None else _mark(detail, points[marked], (marked - first) * cell, width),
     ]
     return HistoryStrip(lines, [point.epoch for point in shown], cell)
@@ -134,22 +126,15 @@ def _short_names(detail: SampleDetail) -> dict[int, str]:
     return {label: name[shared : shared + _NAME] for label, name in names.items()}
 
 
-def _title(points: Sequence[HistoryPoint], shown: Sequence[HistoryPoint]) -> str:
+def _title(points: Sequence[SampleAnswer], shown: Sequence[SampleAnswer]) -> str:
     title = f"epochs {shown[0].epoch}-{shown[-1].epoch}"
     if len(shown) == 1:
         title = f"epoch {shown[0].epoch}"
     return title if len(shown) == len(points) else f"{title} of {points[-1].epoch}"
 
 
-def _tone(detail: SampleDetail, point: HistoryPoint) -> Tone:
+def _tone(detail: SampleDetail, point: SampleAnswer) -> Tone:
     return Tone.RIGHT if point.predicted == detail.true else Tone.WRONG
-
-
-def _confidences(
-    detail: SampleDetail, shown: Sequence[HistoryPoint], width: int, cell: int
-) -> StyledLine:
-    gap = " " * (cell - width)
-    return [(_column(point.confidence) * width + gap, _tone(detail, point)) for point in shown]
 
 
 def _column(confidence: float) -> str:
@@ -158,15 +143,15 @@ def _column(confidence: float) -> str:
     return _HEIGHTS[max(0, min(7, math.ceil(confidence * 8) - 1))]
 
 
-def _mark(detail: SampleDetail, point: HistoryPoint, left: int, width: int) -> StyledLine:
+def _mark(detail: SampleDetail, point: SampleAnswer, left: int, width: int) -> StyledLine:
     """▲ at a cell, and beside it in words what stands above it, as far as there is room."""
     epoch = f"epoch {point.epoch}"
     says = (
         f"{epoch}: {detail.name(point.predicted)} {'✓' if point.predicted == detail.true else '✗'}"
     )
     room_left, room_right = left - 1, width - left - 2
-    # Answers are kept in half precision: more digits would differ from those of the model itself.
     mark = ("▲", Tone.CURSOR)
+    # Answers are kept in half precision: more digits would differ from those of the model itself.
     for words in (f"{says} {numbers.percent(point.confidence)}", says, epoch):
         if cell_len(words) <= room_right:
             return [(" " * left, Tone.PLAIN), mark, (f" {words}", Tone.QUIET)]
@@ -193,17 +178,15 @@ def probability_bars(detail: SampleDetail, width: int, height: int) -> list[Styl
 
 @dataclass(frozen=True, slots=True)
 class SampleText:
-    """Lines, and where the history begins among them."""
+    """Lines, the last of which are those of the history, if there is one."""
 
     lines: list[StyledLine]
-    strip: HistoryStrip | None = None
-    strip_top: int = 0
+    strip: HistoryStrip | None
 
     def epoch_at(self, x: int, y: int) -> int | None:
         """The epoch of the history at a cell."""
-        if self.strip is None or not self.strip_top <= y < self.strip_top + STRIP_HEIGHT:
-            return None
-        return self.strip.epoch_at(x)
+        in_strip = len(self.lines) - STRIP_HEIGHT <= y < len(self.lines)
+        return self.strip.epoch_at(x) if self.strip and in_strip else None
 
 
 def sample_text(detail: SampleDetail, width: int, height: int) -> SampleText:
@@ -231,22 +214,18 @@ def sample_text(detail: SampleDetail, width: int, height: int) -> SampleText:
     room -= len(bars)
 
     lines = [*words[:height], *notes]
-    if bars:
-        gap = room > 0
-        lines += [*([[]] if gap else []), *bars]
-        room -= gap
-    top = len(lines)
-    if strip:
-        lines += [[]] if room > 0 else []
-        top = len(lines)
-        lines += strip.lines
-    return SampleText(lines, strip, top)
+    for part in (bars, strip.lines if strip else []):
+        if part and room > 0:
+            lines.append([])
+            room -= 1
+        lines += part
+    return SampleText(lines, strip)
 
 
 def wanted_height(detail: SampleDetail, width: int) -> int:
     """Lines in which everything stands, of many classes the foremost."""
     height = len(_words(detail, width)) + len(_notes(detail, width))
-    bars = min(_MANY_BARS, len(probability_bars(detail, width, _MANY_BARS)))
+    bars = len(probability_bars(detail, width, _MANY_BARS))
     height += 1 + bars if bars else 0
     return height + (1 + STRIP_HEIGHT if detail.history else 0)
 

@@ -6,11 +6,12 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from mnist_tui.mistakes.sample_text import SampleDetail, SampleText, sample_text, wanted_height
-from mnist_tui.text.digits import Pictures, PictureStyle, drawn_size, render
+from mnist_tui.mistakes.sample_text import SampleDetail, sample_text, wanted_height
+from mnist_tui.text.digits import PictureStyle, drawn_size, render
 from mnist_tui.text.styled_text import Tone
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import picture_lines
@@ -33,14 +34,9 @@ _SMALL_DIGIT = 8
 class SampleLayout:
     """Where digit and text stand, in cells."""
 
-    digit_left: int
-    digit_columns: int
-    digit_rows: int
-    """0: there is no room for the digit."""
-    text_left: int
-    text_top: int
-    text_width: int
-    text_height: int
+    digit: Region
+    """Without area where there is no room for it."""
+    text: Region
 
 
 def lay_out(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> SampleLayout:
@@ -49,8 +45,8 @@ def lay_out(detail: SampleDetail, width: int, height: int, style: PictureStyle) 
     stacked = _stacked(detail, width, height, style)
     if beside is None:
         return stacked
-    whole = stacked.text_height >= wanted_height(detail, width)
-    return stacked if whole and stacked.digit_rows > beside.digit_rows else beside
+    whole = stacked.text.height >= wanted_height(detail, width)
+    return stacked if whole and stacked.digit.height > beside.digit.height else beside
 
 
 def _beside(
@@ -63,19 +59,20 @@ def _beside(
     left = columns + _GAP
     if width - left < text_columns or rows < min(_SMALL_DIGIT, height):
         return None
-    return SampleLayout(0, columns, rows, left, 0, width - left, height)
+    return SampleLayout(Region(0, 0, columns, rows), Region(left, 0, width - left, height))
 
 
 def _stacked(detail: SampleDetail, width: int, height: int, style: PictureStyle) -> SampleLayout:
     least = max(min(_SMALL_DIGIT, height - _FEWEST_LINES), 0)
     room = max(least, height - wanted_height(detail, width) - 1)
     if room < _SMALLEST_DIGIT:
-        return SampleLayout(0, 0, 0, 0, 0, width, height)
+        return SampleLayout(Region(), Region(0, 0, width, height))
     pixels_down, pixels_across = detail.image.shape
     columns, rows = drawn_size(pixels_down, pixels_across, width, room, style)
     # A wide image does not need all the lines; a blank one sets it apart where there is room.
     top = rows + (height - rows > wanted_height(detail, width))
-    return SampleLayout((width - columns) // 2, columns, rows, 0, top, width, height - top)
+    digit = Region((width - columns) // 2, 0, columns, rows)
+    return SampleLayout(digit, Region(0, top, width, height - top))
 
 
 class SampleView(DrawnWidget):
@@ -104,17 +101,10 @@ class SampleView(DrawnWidget):
             super().__init__()
             self.epoch = epoch
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
+        super().__init__(id=id)
         self._detail: SampleDetail | None = None
         self._picture_style: PictureStyle = "ascii"
-        self._place: SampleLayout | None = None
-        self._text = SampleText([])
-
-    @property
-    def detail(self) -> SampleDetail | None:
-        """The sample on show."""
-        return self._detail
 
     def show(self, detail: SampleDetail | None) -> None:
         """Show a sample, or that none is chosen."""
@@ -129,52 +119,44 @@ class SampleView(DrawnWidget):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is None or self._place is None:
+        if offset is None or self._detail is None:
             return
-        epoch = self._text.epoch_at(
-            offset.x - self._place.text_left, offset.y - self._place.text_top
-        )
+        place = lay_out(self._detail, *self.size, self._picture_style)
+        text = sample_text(self._detail, *place.text.size)
+        epoch = text.epoch_at(*(offset - place.text.offset))
         if epoch is not None:
             self.post_message(self.EpochChosen(epoch))
 
     def draw(self) -> list[Strip]:
         width, height = self.size
-        base = self.rich_style
-        detail = self._detail
-        if detail is None or width < 1:
-            self._place, self._text = None, SampleText([])
-            lines: list[list[Segment]] = [[] for _ in range(height)]
-            style = base + self._style(Tone.QUIET)
-            lines[height // 2] = [Segment(EMPTY_TEXT.center(width), style)]
-        else:
-            self._place = place = lay_out(detail, width, height, self._picture_style)
-            self._text = sample_text(detail, place.text_width, place.text_height)
-            lines = self._drawn(detail, place, height)
-        return [Strip(line).adjust_cell_length(width, base) for line in lines]
-
-    def _drawn(self, detail: SampleDetail, place: SampleLayout, height: int) -> list[list[Segment]]:
-        base = self.rich_style
         lines: list[list[Segment]] = [[] for _ in range(height)]
-        if place.digit_rows:
-            pictures = self._picture(detail, place)
-            ink = base + self._style("ink")
+        if self._detail is None or width < 1:
+            lines[height // 2] = [Segment(EMPTY_TEXT.center(width), self._style(Tone.QUIET))]
+        else:
+            self._draw_sample(self._detail, lines)
+        return [Strip(line).adjust_cell_length(width, self.rich_style) for line in lines]
+
+    def _draw_sample(self, detail: SampleDetail, lines: list[list[Segment]]) -> None:
+        """Write the digit and what is said of it into empty lines."""
+        base = self.rich_style
+        place = lay_out(detail, *self.size, self._picture_style)
+        if place.digit:
+            pictures = render(
+                detail.image[None],
+                *place.digit.size,
+                self._picture_style,
+                dark_on_light=detail.dark_on_light,
+            )
+            ink = self._style("ink")
             drawn = picture_lines(pictures, 0, ink, ink)
             for line, picture in zip(lines, drawn, strict=False):
-                line += [Segment(" " * place.digit_left, base), *picture]
-        for line, spans in zip(lines[place.text_top :], self._text.lines, strict=False):
-            blanks = place.text_left - sum(segment.cell_length for segment in line)
+                line += [Segment(" " * place.digit.x, base), *picture]
+        text = sample_text(detail, *place.text.size)
+        for line, spans in zip(lines[place.text.y :], text.lines, strict=False):
+            blanks = place.text.x - sum(segment.cell_length for segment in line)
             line.append(Segment(" " * max(0, blanks), base))
-            line += [Segment(text, base + self._style(tone)) for text, tone in spans]
-        return lines
-
-    def _picture(self, detail: SampleDetail, place: SampleLayout) -> Pictures:
-        return render(
-            detail.image[None],
-            place.digit_columns,
-            place.digit_rows,
-            self._picture_style,
-            dark_on_light=detail.dark_on_light,
-        )
+            line += [Segment(words, self._style(tone)) for words, tone in spans]
 
     def _style(self, part: str) -> Style:
-        return Style(color=self.get_component_rich_style(f"sample-view--{part}").color)
+        color = self.get_component_rich_style(f"sample-view--{part}").color
+        return self.rich_style + Style(color=color)
