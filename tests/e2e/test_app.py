@@ -13,7 +13,7 @@ from mnist_core.store import RunState, RunStore
 
 OpenTerminal = Callable[..., Terminal]
 MNIST_TUI = Path(sys.executable).with_name("mnist-tui")
-LONG = ["--epochs", "100000"]
+LONG = ["--epochs", "100000", "--threads", "1"]
 """A run that does not end by itself."""
 
 

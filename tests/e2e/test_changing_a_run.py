@@ -55,6 +55,7 @@ def test_the_learning_rate_of_a_run_under_way(
 ) -> None:
     home = tmp_path / "home"
     flags = ["--data", real_mnist or "synthetic", "--home", home, "--epochs", "100000"]
+    flags += ["--threads", "1"]
     terminal = open_terminal([MNIST_TUI, *flags], columns=columns, rows=rows)
     terminal.wait_for("idle")
     terminal.send("r")

@@ -13,7 +13,17 @@ COLOURS = re.compile(r"(?<![0-9])(3[0-8]|4[0-8]|9[0-7]|10[0-7])(?![0-9])")
 
 
 def app(home: Path) -> list[str | Path]:
-    return [MNIST_TUI, "--data", "synthetic", "--home", home, "--epochs", "100000"]
+    return [
+        MNIST_TUI,
+        "--data",
+        "synthetic",
+        "--home",
+        home,
+        "--epochs",
+        "100000",
+        "--threads",
+        "1",
+    ]
 
 
 def colours(output: str) -> set[str]:

@@ -36,6 +36,7 @@ def test_mistakes_of_a_run_under_way(
 ) -> None:
     data = real_mnist or "synthetic"
     flags = ["--data", data, "--home", tmp_path / "home", "--epochs", "100000"]
+    flags += ["--threads", "1"]
     terminal = open_terminal([MNIST_TUI, *flags], columns=columns, rows=rows)
     terminal.wait_for("idle")
     terminal.send("2")

@@ -84,6 +84,7 @@ def test_a_newcomer_runs_compares_finds_the_worst_mistake_and_quits(
 ) -> None:
     home = tmp_path / "home"
     flags = ["--data", real_mnist or "synthetic", "--home", home, "--epochs", "2"]
+    flags += ["--threads", "1"]
     terminal = open_terminal([MNIST_TUI, *flags], columns=columns, rows=rows)
     newcomer = Newcomer(terminal)
 

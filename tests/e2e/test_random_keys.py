@@ -40,7 +40,7 @@ def test_random_keys_and_sizes_for_a_while(
 
 
 def opened(open_terminal: OpenTerminal, folder: Path) -> Terminal:
-    flags = ["--data", "synthetic", "--home", folder / "home"]
+    flags = ["--data", "synthetic", "--home", folder / "home", "--threads", "1"]
     terminal = open_terminal([MNIST_TUI, *flags], *SIZE)
     terminal.wait_for("Learning rate")
     return terminal

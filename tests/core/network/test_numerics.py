@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mnist_core.backend.backend import configure
 from mnist_core.benchmark.engines.numpy_engine import NumpyEngine
 from mnist_core.benchmark.problem import Problem
 from mnist_core.data.dataset import Dataset
@@ -25,7 +26,7 @@ def digits(real_mnist: Path | None, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.mark.parametrize("preset", ["mlx-docs", "torch-sigmoid"])
 def test_the_first_losses_are_those_of_the_numpy_engine(preset: str, digits: Dataset) -> None:
     recipe = presets()[preset].hyperparameters
-    events = train(recipe, digits)
+    events = train(recipe, digits, backend=configure(threads=1))
     ours = [
         event.loss
         for event in islice((e for e in events if isinstance(e, BatchCompleted)), BATCHES)

@@ -132,6 +132,7 @@ def test_a_recount_from_the_exported_weights_finds_the_same(
 ) -> None:
     data = str(real_mnist or "synthetic")
     arguments = ["--preset", "mlx-docs", "--epochs", "2", "--data", data, "--home", str(home)]
+    arguments += ["--threads", "1"]
     assert run(["train", *arguments]) == 0
     capsys.readouterr()
     test = load_dataset(real_mnist or "synthetic", cache=default_cache_folder()).test
