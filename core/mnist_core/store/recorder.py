@@ -232,20 +232,17 @@ class RunRecorder:
         return RunState.PAUSED if self.is_paused() else RunState.RUNNING
 
 
-def recorded_by(
-    recorder: RunRecorder | None, events: Generator[Event, None, None]
-) -> Generator[Event, None, None]:
-    """`events`, recorded where there is a recorder."""
-    return events if recorder is None else recorded(events, recorder)
-
-
 def recorded(
-    events: Generator[Event, None, None], recorder: RunRecorder
+    events: Generator[Event, None, None], recorder: RunRecorder | None
 ) -> Generator[Event, None, None]:
     """The same events, each handed to `recorder`; the end is stored before anybody is told of it.
 
-    What is thrown in reaches the training, and an error ends the recorded run as failed.
+    What is thrown in reaches the training, and an error ends the recorded run as failed. None
+    records nothing.
     """
+    if recorder is None:
+        yield from events
+        return
     try:
         event = next(events)
         while True:

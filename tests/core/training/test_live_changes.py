@@ -335,7 +335,7 @@ def test_kernels_of_dropout_are_compiled_beside_the_training(
     def kernels(chosen: Hyperparameters, *_: object) -> None:
         wanted.append((chosen.dropout, chosen.batch_size))
 
-    monkeypatch.setattr("mnist_core.training.step_compilation._kernels_to_make", kernels)
+    monkeypatch.setattr("mnist_core.training.kernel_warmup._kernels_to_make", kernels)
     changes = [
         Change(2, "learning_rate", 0.2),
         Change(3, "dropout", 0.5),

@@ -20,7 +20,7 @@ from mnist_core.recipe.hyperparameters import (
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunRecord, RunStore, StoreError
-from mnist_core.store.recorder import RunRecorder, recorded_by
+from mnist_core.store.recorder import RunRecorder, recorded
 from mnist_tui.commands.dataset_progress import wait_for_dataset
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
@@ -179,8 +179,7 @@ def _train(
 
         def events_of(recipe: Hyperparameters) -> Events:
             recorder = recorders.next()
-            return recorded_by(
-                recorder,
+            return recorded(
                 train(
                     recipe,
                     dataset,
@@ -191,6 +190,7 @@ def _train(
                     on_divergence=on_divergence,
                     run_id=recorder.run_id if recorder is not None else None,
                 ),
+                recorder,
             )
 
         try:

@@ -18,8 +18,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import Environment, ResumePoint, RunRecord, RunState, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import END_STATES
-from mnist_core.training.factory import RunFactory
-from mnist_core.training.training_run import TrainingRun
+from mnist_core.training.training_run import RunFactory, TrainingRun
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.recording import begin_recording
 from mnist_tui.lab.run_progress import SAMPLES, RunProgress, progress_for, restored
