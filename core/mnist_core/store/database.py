@@ -12,8 +12,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mnist_core.store.files import sync_folder
+from mnist_core.store.records import StoreError
 from mnist_core.store.repair import salvage
-from mnist_core.store.schema import VERSION, StoreError, check_version, migrate, version_of
+from mnist_core.store.tables import VERSION, check_version, migrate, version_of
 
 FILE = "runs.db"
 DAMAGE_ADVICE = (

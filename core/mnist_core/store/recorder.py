@@ -32,9 +32,8 @@ from mnist_core.store.database import (
     transaction,
 )
 from mnist_core.store.ownership import Ownership
-from mnist_core.store.pending import Pending
 from mnist_core.store.records import END_STATES, RunState
-from mnist_core.store.run_writer import RunLostError, RunWriter
+from mnist_core.store.run_writer import Pending, RunLostError, RunWriter
 
 WRITE_INTERVAL = 0.5
 """Seconds between two writes."""
