@@ -25,7 +25,6 @@ from mnist_tui.commands.dataset_progress import wait_for_dataset
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, TerminalLines
 from mnist_tui.commands.usage import UsageError
-from mnist_tui.lab.recording import begin_recording
 from mnist_tui.runtime.launch_options import LaunchOptions
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
@@ -235,7 +234,7 @@ class _Recorders:
         Raises:
             _NotResumedError: the run to be continued cannot be.
         """
-        recorder, notice = begin_recording(self._store, self._dataset, self._point)
+        recorder, notice = self._store.begin_recording(self._dataset, self._point)
         if recorder is None and self._point is not None:
             raise _NotResumedError(notice.removeprefix("This run is not kept. "))
         if recorder is not None:

@@ -15,12 +15,11 @@ from mnist_core.events import (
 )
 from mnist_core.recipe.changes import Value
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.store import Environment, ResumePoint, RunRecord, RunState, RunStore, StoreError
+from mnist_core.store import ResumePoint, RunRecord, RunState, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import END_STATES
 from mnist_core.training.training_run import RunFactory, TrainingRun
 from mnist_tui.lab.data_source import DataSource
-from mnist_tui.lab.recording import begin_recording
 from mnist_tui.lab.run_progress import SAMPLES, RunProgress, progress_for, restored
 from mnist_tui.settings.key_hints import key_hint
 
@@ -186,7 +185,7 @@ class Session:
         steps = done.step if done is not None else 0
         progress = restored(self._store, record, dataset, steps)
         until_epoch = max(record.epochs, done.epoch + 1 if done is not None else 1)
-        self._start(progress, point.state, until_epoch, point, record.environment)
+        self._start(progress, point.state, until_epoch, point)
         self.store_notice = point.notice or self.store_notice
 
     def show_stored(self, run_id: str) -> None:
@@ -256,8 +255,7 @@ class Session:
                 self.store_notice = str(error)
         state = progress.state
         progress.continue_run()
-        environment = point.record.environment if point else None
-        self._start(progress, state, until_epoch, point, environment, batches)
+        self._start(progress, state, until_epoch, point, batches)
 
     def tick(self) -> bool:
         """Take what arrived since the last call; True if anything to be drawn changed."""
@@ -341,7 +339,6 @@ class Session:
         state: TrainingState | None,
         until_epoch: int,
         point: ResumePoint | None = None,
-        environment: Environment | None = None,
         batches: int | None = None,
     ) -> None:
         """Train `progress` from `state` on, and pause after so many `batches`.
@@ -356,7 +353,7 @@ class Session:
             self.ghost = before
         self.progress = progress
         self.samples = progress.samples
-        self._recorder, self.store_notice = begin_recording(self._store, progress.dataset, point)
+        self._recorder, self.store_notice = self._store.begin_recording(progress.dataset, point)
         self._logged_problem = ""
         self.run = self._make_run(
             progress.hyperparameters,
@@ -365,7 +362,7 @@ class Session:
             until_epoch=until_epoch,
             samples=progress.samples.images,
             recorder=self._recorder,
-            environment=environment,
+            environment=point.record.environment if point is not None else None,
             changes=progress.all_changes,
         )
         if batches is not None:
