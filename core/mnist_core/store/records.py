@@ -178,20 +178,18 @@ class RunRecord:
     @property
     def best(self) -> Score | None:
         """What ranks it: the best validation accuracy, or the best test accuracy without one."""
-        if self.best_validation_accuracy is not None:
-            return Score(self.best_validation_accuracy, "validation")
-        if self.best_test_accuracy is not None:
-            return Score(self.best_test_accuracy, "test")
-        return None
+        return _score(self.best_validation_accuracy, self.best_test_accuracy)
 
     @property
     def last(self) -> Score | None:
         """The accuracy after the last completed epoch, measured as `best` is."""
-        if self.validation_accuracy is not None:
-            return Score(self.validation_accuracy, "validation")
-        if self.test_accuracy is not None:
-            return Score(self.test_accuracy, "test")
-        return None
+        return _score(self.validation_accuracy, self.test_accuracy)
+
+
+def _score(validation: float | None, test: float | None) -> Score | None:
+    if validation is not None:
+        return Score(validation, "validation")
+    return None if test is None else Score(test, "test")
 
 
 @dataclass(frozen=True, slots=True)

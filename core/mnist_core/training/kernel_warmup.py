@@ -1,10 +1,8 @@
-"""Compiling the kernels of a step ahead, in a process of its own.
+"""Compiling the kernels of a step ahead, in a process of its own, which can be killed at any time.
 
-On a Linux CPU MLX compiles a step by running g++ for each kernel, which takes seconds the first
-time and milliseconds once the kernels lie in their folder. So a run starts uncompiled, this process
-fills the folder meanwhile, and the run switches over. A process, because it can be killed at any
-time; the figures do not depend on when it is done, for compiled and uncompiled steps give the same
-bits.
+On a Linux CPU MLX runs g++ for each kernel of a step, which takes seconds the first time and
+milliseconds once the kernels lie in their folder. So a run starts uncompiled, this process fills
+the folder meanwhile, and the run switches over; both steps give the same bits.
 """
 
 import contextlib
@@ -42,14 +40,9 @@ class KernelWarmUp:
         self._marker = _marker(self._arguments)
 
     @property
-    def ready(self) -> bool:
-        """Whether the kernels were made before, by this or another process."""
-        return self._marker is not None and self._marker.exists()
-
-    @property
-    def possible(self) -> bool:
-        """Whether there is a folder for kernels."""
-        return self._marker is not None
+    def missing(self) -> bool:
+        """Whether no process has made the kernels yet, though there is a folder for them."""
+        return self._marker is not None and not self._marker.exists()
 
     def start(self) -> None:
         """Begin to make them, out of the way of what else runs."""
@@ -106,7 +99,7 @@ class StepCompilation:
         self._dataset = dataset
         self._examples = len(train)
         self._backend = backend
-        self._kernels = self._missing()
+        self._kernels = self._kernels_to_make()
         """What is being made; None: nothing, and the step is compiled."""
         self.learner = Learner(hyperparameters, dataset, train, compiled=self._kernels is None)
 
@@ -129,7 +122,7 @@ class StepCompilation:
             return
         # Dropout, and batches of one example, take kernels of their own.
         self.close()
-        self._kernels = self._missing()
+        self._kernels = self._kernels_to_make()
         if self._kernels is None:
             self.learner.compile_step()
         else:
@@ -142,18 +135,12 @@ class StepCompilation:
             self._kernels.close()
             self._kernels = None
 
-    def _missing(self) -> KernelWarmUp | None:
-        return _kernels_to_make(self._followed, self._dataset, self._examples, self._backend)
-
-
-def _kernels_to_make(
-    hyperparameters: Hyperparameters, dataset: Dataset, examples: int, backend: Backend
-) -> KernelWarmUp | None:
-    """The kernels that would hold up the next batch for seconds; None if there are none."""
-    if sys.platform != "linux" or backend.device != "cpu":
-        return None
-    kernels = KernelWarmUp(hyperparameters, dataset, examples)
-    return kernels if kernels.possible and not kernels.ready else None
+    def _kernels_to_make(self) -> KernelWarmUp | None:
+        """Those that would hold up the next batch for seconds; None if there are none."""
+        if sys.platform != "linux" or self._backend.device != "cpu":
+            return None
+        kernels = KernelWarmUp(self._followed, self._dataset, self._examples)
+        return kernels if kernels.missing else None
 
 
 def main(arguments: list[str]) -> None:

@@ -98,7 +98,8 @@ class TrainingRun:
         self._mailbox = Mailbox[Event]()
         self._request = _Request.GO_ON
         self._requested = threading.Condition()
-        self._waiting = False
+        self.paused = False
+        """Whether the thread is waiting to be resumed."""
         self._thread = threading.Thread(target=self._work, name="training run", daemon=True)
 
     def start(self) -> None:
@@ -165,11 +166,6 @@ class TrainingRun:
             else:
                 self._ask(_Request.STOP)
             self.stopping = True
-
-    @property
-    def paused(self) -> bool:
-        """Whether the thread is waiting to be resumed."""
-        return self._waiting
 
     @property
     def alive(self) -> bool:
@@ -251,9 +247,9 @@ class TrainingRun:
                 self._undecided = True
                 self._request = _Request.PAUSE
             while self._request is _Request.PAUSE:
-                self._waiting = True
+                self.paused = True
                 self._requested.wait()
-            self._waiting = self._undecided = False
+            self.paused = self._undecided = False
 
 
 class RunFactory(Protocol):
