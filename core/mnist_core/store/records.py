@@ -258,7 +258,8 @@ class StoredAnswers:
         with np.errstate(over="ignore"):
             losses = test.losses.astype(np.float16)
         confidences = answers.confidences.astype(np.float16)
-        return cls(epoch, answers.predictions, losses, confidences, answers.logits)
+        logits = answers.logits.astype(np.float32, copy=False)
+        return cls(epoch, answers.predictions, losses, confidences, logits)
 
 
 @dataclass(frozen=True, slots=True)
