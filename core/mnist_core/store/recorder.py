@@ -219,9 +219,9 @@ class RunRecorder:
                 self._writer.possible_steps = before | {step}
         self._written_state = state
         pending.written()
-        if is_start and not self._writer.is_new:
+        if is_start and self._writer.point is not None:
             # Not before the metrics are cut too: what is past the state is of no use from now on.
-            self._checkpoints.cut(self._writer.resumed_from)
+            self._checkpoints.cut(self._writer.point.state)
         if rewound is not None:
             self._checkpoints.cut(rewound.state)
 

@@ -305,7 +305,7 @@ class RunStore:
             data: what --data takes to find it again.
             name: of the run; made up if empty.
         """
-        return self._recorder(uuid4().hex[:8], name, dataset, data, is_new=True)
+        return self._recorder(uuid4().hex[:8], name, dataset, data)
 
     def resume_point(self, run_id: str) -> ResumePoint:
         """Where `run_id` can be continued.
@@ -336,9 +336,7 @@ class RunStore:
                 f"{record.name} was trained on other data than {dataset.name} from "
                 f"{dataset.source or data}. It used {record.data}; say with --data where that is."
             )
-        recorder = self._recorder(
-            record.id, record.name, dataset, data, is_new=False, resumed_from=point.state
-        )
+        recorder = self._recorder(record.id, record.name, dataset, data, point)
         try:
             self._check_point(point)
         except StoreError:
@@ -358,9 +356,7 @@ class RunStore:
         name: str,
         dataset: Dataset,
         data: str,
-        *,
-        is_new: bool,
-        resumed_from: TrainingState | None = None,
+        point: ResumePoint | None = None,
     ) -> RunRecorder:
         if self.read_only:
             # What kept it from being written may be over, as a full disk.
@@ -374,9 +370,7 @@ class RunStore:
             raise StoreError(
                 f"Runs cannot be kept in {self.home}: {error.strerror or error}."
             ) from error
-        writer = RunWriter(
-            self.home, run_id, name, data, dataset, is_new=is_new, resumed_from=resumed_from
-        )
+        writer = RunWriter(self.home, run_id, name, data, dataset, point)
         return RunRecorder(writer, ownership, self._checkpoints(run_id))
 
     def _check_point(self, point: ResumePoint) -> None:

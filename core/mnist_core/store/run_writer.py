@@ -37,6 +37,7 @@ from mnist_core.recipe.hyperparameters import to_json
 from mnist_core.store.records import (
     Environment,
     EpochRow,
+    ResumePoint,
     RunState,
     StoredAnswers,
     StoreError,
@@ -204,18 +205,13 @@ class RunWriter:
         name: str,
         data: str,
         dataset: Dataset,
-        *,
-        is_new: bool,
-        resumed_from: TrainingState | None,
+        point: ResumePoint | None,
     ) -> None:
-        """`data` is what --data takes to find `dataset` again.
-
-        A run that is not new goes on from the state `resumed_from`, or from its seed if None.
-        """
+        """`data` is what --data takes to find `dataset` again; a run without `point` is new."""
         self.home = home
         self.run_id = run_id
-        self.is_new = is_new
-        self.resumed_from = resumed_from
+        self.point = point
+        """Where it goes on; None: it is new."""
         self._name = name
         self._data = data
         self._dataset = dataset
@@ -312,7 +308,7 @@ class RunWriter:
             (dataset.fingerprint, dataset.test.labels.astype("<u2").tobytes(),
              json.dumps(dataset.class_names), json.dumps(dataset.class_labels)),
         )  # fmt: skip
-        if self.is_new:
+        if self.point is None:
             values = {
                 "id": self.run_id,
                 "name": storable(self._name) or next_name(connection),
@@ -332,7 +328,7 @@ class RunWriter:
                 tuple(values.values()),
             )
             return
-        last_epoch = None if self.resumed_from is None else started.epoch
+        last_epoch = None if self.point.state is None else started.epoch
         cut_metrics(connection, self.run_id, started.step, last_epoch)
         changed = connection.execute(
             "UPDATE runs SET ended = NULL, failure = '', data = ?, "
