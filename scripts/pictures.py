@@ -22,7 +22,7 @@ from mnist_core.data.registry import default_cache_folder
 from mnist_core.data.strokes import SKELETONS, stroke_table
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunStore
-from mnist_core.training.factory import mlx_runs
+from mnist_core.training.training_run import mlx_runs
 from mnist_tui.app import MnistApp
 from mnist_tui.draw.canvas import Canvas
 from mnist_tui.draw.reading import ClassBars

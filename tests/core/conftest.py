@@ -21,7 +21,8 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # Not before the folder of its kernels has been set, which is when MLX takes it up.
     from mnist_core.backend.mlx import mx
 
-    monkeypatch.setattr("mnist_core.training.step_compilation._kernels_to_make", lambda *_: None)
+    kernels = "mnist_core.training.kernel_warmup.StepCompilation._kernels_to_make"
+    monkeypatch.setattr(kernels, lambda _: None)
     mx.disable_compile()
     yield
     mx.enable_compile()

@@ -14,9 +14,8 @@ from mnist_core.events import BatchCompleted, EpochCompleted, Event, StopTrainin
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_core.store.database import FILE
-from mnist_core.store.pending import batch_array
 from mnist_core.store.recorder import RunRecorder, recorded
-from mnist_core.store.records import StoredAnswers
+from mnist_core.store.records import StoredAnswers, batch_array
 from mnist_core.training.train import train
 
 SMALL: dict[str, Any] = {"hidden_sizes": "8", "batch_size": 16, "epochs": 4}

@@ -37,7 +37,7 @@ from mnist_core.recipe.changes import Change, ChangeQueue
 from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.store import Environment
-from mnist_core.store.recorder import RunRecorder, recorded_by
+from mnist_core.store.recorder import RunRecorder
 from mnist_core.training.training_run import TrainingRun
 
 BATCH_SECONDS = 0.002
@@ -75,12 +75,9 @@ class RestlessRuns:
         def events() -> Generator[Event, None, None]:
             run_id = recorder.run_id if recorder is not None else "unkept"
             story = _Story(hyperparameters, dataset, state, until_epoch, samples, asked, chance)
-            return recorded_by(recorder, story.events(run_id))
+            return story.events(run_id)
 
-        run = TrainingRun(events, changes=asked, hold=True)
-        if recorder is not None:
-            recorder.is_paused = lambda: run.paused
-        return run
+        return TrainingRun(events, changes=asked, hold=True, recorder=recorder)
 
 
 class _Story:

@@ -32,7 +32,7 @@ from mnist_core.network.evaluation import evaluate
 from mnist_core.recipe.changes import Change, ChangeQueue, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.store import Environment
-from mnist_core.store.recorder import RunRecorder, recorded_by
+from mnist_core.store.recorder import RunRecorder
 from mnist_core.training.training_run import TrainingRun
 
 _Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
@@ -114,13 +114,9 @@ class ScriptedRuns:
         asked = ChangeQueue(changes)
 
         def events() -> Generator[Event, None, None]:
-            story = self._events(hyperparameters, dataset, state, until_epoch, run_id, asked)
-            return recorded_by(recorder, story)
+            return self._events(hyperparameters, dataset, state, until_epoch, run_id, asked)
 
-        run = TrainingRun(events, changes=asked, hold=True)
-        if recorder is not None:
-            recorder.is_paused = lambda: run.paused
-        return run
+        return TrainingRun(events, changes=asked, hold=True, recorder=recorder)
 
     def _events(
         self,

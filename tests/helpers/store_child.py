@@ -211,9 +211,9 @@ def _told_again(story: list[Any]) -> Generator[Any, None, None]:
 
 
 def _trained(hyperparameters: Any, dataset: Any, state: Any) -> Generator[Any, None, None]:
-    from mnist_core.training import step_compilation, train
+    from mnist_core.training import kernel_warmup, train
 
-    step_compilation._kernels_to_make = lambda *_: None
+    kernel_warmup.StepCompilation._kernels_to_make = lambda _: None  # type: ignore[assignment,method-assign]
     return train.train(hyperparameters, dataset, state)
 
 

@@ -12,9 +12,9 @@ from mnist_core.store.records import (
     Score,
     StoredAnswers,
     StoredLabels,
+    StoreError,
 )
 from mnist_core.store.run_store import RunStore
-from mnist_core.store.schema import StoreError
 
 __all__ = [
     "BATCH_DTYPE",

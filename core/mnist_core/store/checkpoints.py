@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class Checkpoints:
         Raises:
             OSError: it could not be written; those before are still there.
         """
-        path = self._at(state)
+        path = self._path(state.epoch, state.batch)
         write_whole(path, _to_bytes(state))
         self._keep({path, self._path(state.best_epoch, 0)})
 
@@ -81,15 +81,12 @@ class Checkpoints:
 
     def cut(self, state: TrainingState | None) -> None:
         """Drop those past `state`, since the run goes on from there; None drops all."""
-        kept = {path for path in self._files() if state and path <= self._at(state)}
-        self._keep(kept)
+        last = self._path(state.epoch, state.batch) if state else None
+        self._keep({path for path in self._files() if last and path <= last})
 
     def delete(self) -> None:
         """Remove them all."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _at(self, state: TrainingState) -> Path:
-        return self._path(state.epoch, state.batch)
 
     def _path(self, epoch: int, batch: int) -> Path:
         # Sorted by name they are in the order of training.
@@ -116,8 +113,8 @@ def _to_bytes(state: TrainingState) -> bytes:
     named = {f"parameters.{index}": array for index, array in enumerate(state.parameters)}
     for index, array in enumerate(state.optimizer_state or ()):
         named[f"optimizer_state.{index}"] = array
-    bare = asdict(replace(state, parameters=(), optimizer_state=None))
-    rest = {name: value for name, value in bare.items() if name not in _ARRAYS}
+    names = [each.name for each in fields(state) if each.name not in _ARRAYS]
+    rest = {name: getattr(state, name) for name in names}
     rest["has_optimizer_state"] = state.optimizer_state is not None
     # safetensors takes the memory as it lies, whatever the strides say.
     arrays = {name: np.asarray(array, order="C") for name, array in named.items()}

@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from mnist_core.store.files import sync_folder
-from mnist_core.store.repair import salvage
-from mnist_core.store.schema import VERSION, StoreError, check_version, migrate, version_of
+from mnist_core.store.records import StoreError
+from mnist_core.store.repair import salvage, set_aside
+from mnist_core.store.tables import VERSION, check_version, migrate, version_of
 
 FILE = "runs.db"
 DAMAGE_ADVICE = (
@@ -26,7 +26,6 @@ _NEW = "runs.db.new"
 """The database that is to take the place of a damaged one."""
 _PATIENCE = 5.0
 """Seconds to wait for another process that writes."""
-_SIDE_FILES = ("-wal", "-shm")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -264,7 +263,8 @@ def _open_to_write(path: Path) -> Opened:
             raise
         why = str(error)
     copied, found = _make_new(path, new)
-    aside = _set_aside(path)
+    aside = set_aside(path)
+    path.with_name(_SUSPECT).unlink(missing_ok=True)
     new.replace(path)
     sync_folder(path.parent)
     copies = f", with {copied} of its {found} runs" if found else ""
@@ -332,24 +332,6 @@ def _check_emptiness(path: Path) -> None:
         raise _DamagedError("it is empty")
 
 
-def _set_aside(path: Path) -> Path:
-    """Rename the damaged database; gives its new place."""
-    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
-    aside = path.with_name(f"{path.stem}.damaged-{moment}{path.suffix}")
-    count = 1
-    while any(path.parent.glob(f"{aside.name}*")):
-        count += 1
-        aside = path.with_name(f"{path.stem}.damaged-{moment}-{count}{path.suffix}")
-    # Its log first: without it the new database would take the old one's log for its own.
-    for suffix in (*_SIDE_FILES, ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.replace(aside.with_name(aside.name + suffix))
-    path.with_name(_SUSPECT).unlink(missing_ok=True)
-    sync_folder(path.parent)
-    return aside
-
-
 def _open_to_read(path: Path, notice: str) -> Opened:
     if not path.exists():
         empty = sqlite3.connect(":memory:", isolation_level=None)
@@ -362,21 +344,10 @@ def _open_to_read(path: Path, notice: str) -> Opened:
     problem = "it holds no runs"
     for how in ("mode=ro", "immutable=1"):
         try:
-            connection = sqlite3.connect(
-                _uri(path, how), uri=True, timeout=_PATIENCE, isolation_level=None
-            )
+            usable = _connect_to_read(path, how)
         except sqlite3.Error as error:
             problem = str(error)
             continue
-        usable = None
-        try:
-            connection.text_factory = _text
-            usable = _usable_to_read(connection, path)
-        except sqlite3.Error as error:
-            problem = str(error)
-        finally:
-            if usable is not connection:
-                connection.close()
         if usable is not None:
             if how == "immutable=1" and unseen:
                 notice += " What was written last cannot be read there."
@@ -384,17 +355,24 @@ def _open_to_read(path: Path, notice: str) -> Opened:
     raise StoreError(f"{path} cannot be read: {problem}.")
 
 
-def _usable_to_read(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection | None:
-    """The connection, or a copy in memory in the present version; None: there are no tables."""
-    check_version(connection, str(path))
-    version = version_of(connection)
-    if version == 0:
-        return None
-    connection.execute("SELECT count(*) FROM runs").fetchone()
-    if version == VERSION:
-        return connection
-    copy = sqlite3.connect(":memory:", isolation_level=None)
-    copy.text_factory = _text
-    connection.backup(copy)
-    migrate(copy)
-    return copy
+def _connect_to_read(path: Path, how: str) -> sqlite3.Connection | None:
+    """A connection, or a copy in memory in the present version; None: there are no tables."""
+    with contextlib.ExitStack() as unless_used:
+        connection = sqlite3.connect(
+            _uri(path, how), uri=True, timeout=_PATIENCE, isolation_level=None
+        )
+        unless_used.callback(connection.close)
+        connection.text_factory = _text
+        check_version(connection, str(path))
+        version = version_of(connection)
+        if version == 0:
+            return None
+        connection.execute("SELECT count(*) FROM runs").fetchone()
+        if version == VERSION:
+            unless_used.pop_all()
+            return connection
+        copy = sqlite3.connect(":memory:", isolation_level=None)
+        copy.text_factory = _text
+        connection.backup(copy)
+        migrate(copy)
+        return copy

@@ -32,9 +32,8 @@ from mnist_core.store.database import (
     transaction,
 )
 from mnist_core.store.ownership import Ownership
-from mnist_core.store.pending import Pending
 from mnist_core.store.records import END_STATES, RunState
-from mnist_core.store.run_writer import RunLostError, RunWriter
+from mnist_core.store.run_writer import Pending, RunLostError, RunWriter
 
 WRITE_INTERVAL = 0.5
 """Seconds between two writes."""
@@ -220,9 +219,9 @@ class RunRecorder:
                 self._writer.possible_steps = before | {step}
         self._written_state = state
         pending.written()
-        if is_start and not self._writer.is_new:
+        if is_start and self._writer.point is not None:
             # Not before the metrics are cut too: what is past the state is of no use from now on.
-            self._checkpoints.cut(self._writer.resumed_from)
+            self._checkpoints.cut(self._writer.point.state)
         if rewound is not None:
             self._checkpoints.cut(rewound.state)
 
@@ -232,20 +231,17 @@ class RunRecorder:
         return RunState.PAUSED if self.is_paused() else RunState.RUNNING
 
 
-def recorded_by(
-    recorder: RunRecorder | None, events: Generator[Event, None, None]
-) -> Generator[Event, None, None]:
-    """`events`, recorded where there is a recorder."""
-    return events if recorder is None else recorded(events, recorder)
-
-
 def recorded(
-    events: Generator[Event, None, None], recorder: RunRecorder
+    events: Generator[Event, None, None], recorder: RunRecorder | None
 ) -> Generator[Event, None, None]:
     """The same events, each handed to `recorder`; the end is stored before anybody is told of it.
 
-    What is thrown in reaches the training, and an error ends the recorded run as failed.
+    What is thrown in reaches the training, and an error ends the recorded run as failed. None
+    records nothing.
     """
+    if recorder is None:
+        yield from events
+        return
     try:
         event = next(events)
         while True:

@@ -1,14 +1,19 @@
 """What the store keeps of a run, as plain values and NumPy arrays."""
 
-from collections.abc import Mapping
+import platform
+import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import metadata
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.events import (
+    BatchCompleted,
+    EpochCompleted,
     EpochMetrics,
     RunCompleted,
     RunDiverged,
@@ -22,6 +27,10 @@ from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import Hyperparameters
+
+
+class StoreError(Exception):
+    """The message is a sentence for the user: what happened, with which run or file, what to do."""
 
 
 class RunState(StrEnum):
@@ -62,6 +71,19 @@ class Environment:
     platform: str
     versions: dict[str, str]
     """Of mnist-tui, mlx, numpy and python."""
+
+    @classmethod
+    def of(cls, started: RunStarted) -> "Environment":
+        """That of a run which this process has started."""
+        versions = {name: metadata.version(name) for name in ("mnist-tui", "mlx", "numpy")}
+        return cls(
+            started.device,
+            started.blas,
+            started.threads,
+            socket.gethostname(),
+            platform.platform(),
+            {**versions, "python": platform.python_version()},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +178,18 @@ class RunRecord:
     @property
     def best(self) -> Score | None:
         """What ranks it: the best validation accuracy, or the best test accuracy without one."""
-        if self.best_validation_accuracy is not None:
-            return Score(self.best_validation_accuracy, "validation")
-        if self.best_test_accuracy is not None:
-            return Score(self.best_test_accuracy, "test")
-        return None
+        return _score(self.best_validation_accuracy, self.best_test_accuracy)
 
     @property
     def last(self) -> Score | None:
         """The accuracy after the last completed epoch, measured as `best` is."""
-        if self.validation_accuracy is not None:
-            return Score(self.validation_accuracy, "validation")
-        if self.test_accuracy is not None:
-            return Score(self.test_accuracy, "test")
-        return None
+        return _score(self.validation_accuracy, self.test_accuracy)
+
+
+def _score(validation: float | None, test: float | None) -> Score | None:
+    if validation is not None:
+        return Score(validation, "validation")
+    return None if test is None else Score(test, "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +200,38 @@ class EpochRecord(EpochMetrics):
     """Training the run took up to its end."""
 
 
+@dataclass(frozen=True, slots=True)
+class EpochRow(EpochRecord):
+    """The metrics of an epoch, and of the best one up to it."""
+
+    best_test_accuracy: float | None
+    best_validation_accuracy: float | None
+    best_epoch: int
+
+    @classmethod
+    def of(cls, event: EpochCompleted) -> "EpochRow":
+        state = event.state
+        return cls(
+            **event.metrics(),
+            run_seconds=state.seconds,
+            best_test_accuracy=state.best_test_accuracy,
+            best_validation_accuracy=state.best_validation_accuracy,
+            best_epoch=state.best_epoch,
+        )
+
+
 BATCH_DTYPE = np.dtype(
     [("loss", "<f4"), ("accuracy", "<f4"), ("learning_rate", "<f4"), ("seconds", "<f8")]
 )
 """One batch as it is stored; batch k of the array is that of update k + 1."""
+
+
+def batch_array(batches: Sequence[BatchCompleted]) -> NDArray[np.void]:
+    """(batches,) of `BATCH_DTYPE`."""
+    rows = [(batch.loss, batch.accuracy, batch.learning_rate, batch.seconds) for batch in batches]
+    with np.errstate(over="ignore"):
+        return np.array(rows, BATCH_DTYPE)
+
 
 NORM_DTYPE = np.dtype([("step", "<i8"), ("norm", "<f8")])
 """The norm of the gradients of one update, counted from 1."""
@@ -210,7 +258,8 @@ class StoredAnswers:
         with np.errstate(over="ignore"):
             losses = test.losses.astype(np.float16)
         confidences = answers.confidences.astype(np.float16)
-        return cls(epoch, answers.predictions, losses, confidences, answers.logits)
+        logits = answers.logits.astype(np.float32, copy=False)
+        return cls(epoch, answers.predictions, losses, confidences, logits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
-"""Copying what can still be read of a damaged database into a new one."""
+"""Setting a damaged database aside, and copying what can still be read of it into a new one."""
 
 import contextlib
 import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+from mnist_core.store.files import sync_folder
 
 _TABLES = {
     "runs": "id",
@@ -21,6 +25,23 @@ _MOST_RUNS = 100_000
 _Row = tuple[object, ...]
 
 
+def set_aside(path: Path) -> Path:
+    """Rename the damaged database; gives its new place."""
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"{path.stem}.damaged-{moment}{path.suffix}")
+    count = 1
+    while any(path.parent.glob(f"{aside.name}*")):
+        count += 1
+        aside = path.with_name(f"{path.stem}.damaged-{moment}-{count}{path.suffix}")
+    # Its log first: without it the new database would take the old one's log for its own.
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(aside.with_name(aside.name + suffix))
+    sync_folder(path.parent)
+    return aside
+
+
 def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[int, int]:
     """Copy every run that can be read as a whole into `target`, whose tables are there.
 
@@ -31,10 +52,7 @@ def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[in
     Raises:
         sqlite3.Error: `target` cannot be written.
     """
-    columns = {
-        table: [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-        for table in _TABLES
-    }
+    columns = {table: _columns(target, table) for table in _TABLES}
     copied = found = 0
     for number in range(1, _highest(damaged) + 1):
         try:
@@ -55,34 +73,35 @@ def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[in
 def _copy_labels(damaged: sqlite3.Connection, target: sqlite3.Connection) -> None:
     """Copy what can be read of the labels: a run without them is worth keeping too."""
     for (fingerprint,) in target.execute("SELECT DISTINCT fingerprint FROM runs").fetchall():
-        try:
-            row = damaged.execute(
-                "SELECT fingerprint, test, class_names, class_labels FROM labels "
-                "WHERE fingerprint = ?",
-                (fingerprint,),
-            ).fetchone()
-        except sqlite3.DatabaseError:
-            continue
-        if row is not None:
-            # Garbage in the place of a value is passed over.
-            target.execute("INSERT OR IGNORE INTO labels VALUES (?, ?, ?, ?)", row)
+        _copy_row(damaged, target, "labels", "fingerprint", fingerprint)
 
 
 def _copy_races(damaged: sqlite3.Connection, target: sqlite3.Connection) -> None:
     """Copy each race of the benchmark that can be read."""
-    names = ", ".join(row[1] for row in target.execute("PRAGMA table_info(races)"))
     highest = 0
     with contextlib.suppress(sqlite3.DatabaseError):
         (found,) = damaged.execute("SELECT max(rowid) FROM races").fetchone()
         highest = min(found, _MOST_RUNS) if isinstance(found, int) else 0
     for rowid in range(1, highest + 1):
-        try:
-            row = damaged.execute(f"SELECT {names} FROM races WHERE rowid = ?", (rowid,)).fetchone()
-        except sqlite3.DatabaseError:
-            continue
-        if row is not None:
-            marks = ", ".join("?" * len(row))
-            target.execute(f"INSERT OR IGNORE INTO races ({names}) VALUES ({marks})", row)
+        _copy_row(damaged, target, "races", "rowid", rowid)
+
+
+def _copy_row(
+    damaged: sqlite3.Connection, target: sqlite3.Connection, table: str, key: str, value: object
+) -> None:
+    """Copy a row if it can be read; garbage in the place of a value is passed over."""
+    names = ", ".join(_columns(target, table))
+    try:
+        row = damaged.execute(f"SELECT {names} FROM {table} WHERE {key} = ?", (value,)).fetchone()
+    except sqlite3.DatabaseError:
+        return
+    if row is not None:
+        marks = ", ".join("?" * len(row))
+        target.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)
+
+
+def _columns(target: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
 
 
 def _highest(damaged: sqlite3.Connection) -> int:

@@ -24,9 +24,11 @@ from mnist_core.store.records import (
     RunState,
     StoredAnswers,
     StoredLabels,
+    StoreError,
     storable,
 )
-from mnist_core.store.rows import (
+from mnist_core.store.run_writer import RunWriter
+from mnist_core.store.tables import (
     Row,
     read_run,
     select_all_answers,
@@ -38,8 +40,6 @@ from mnist_core.store.rows import (
     select_labels,
     select_runs,
 )
-from mnist_core.store.run_writer import RunWriter
-from mnist_core.store.schema import StoreError
 
 _FORGOTTEN_AFTER = 24 * 3600.0
 """Seconds after which a deletion that nobody undid becomes final, should a process not have."""
@@ -88,7 +88,7 @@ class RunStore:
                 ).fetchall()
                 self._live_ids = (now, [row[0] for row in rows])
         # The death of an owner writes nothing.
-        return hash((now, tuple(self._is_live(run_id) for run_id in self._live_ids[1])))
+        return hash((now, tuple(self._lives(run_id) for run_id in self._live_ids[1])))
 
     def runs(self) -> list[RunRecord]:
         """Every run that is not deleted, the latest first.
@@ -220,7 +220,7 @@ class RunStore:
         ids = list(run_ids)
         with self._database.writing() as connection:
             for run_id in ids:
-                if self._is_live(run_id):
+                if self._lives(run_id):
                     raise StoreError(
                         f"Run {run_id} is being trained. Stop it before you delete it."
                     )
@@ -280,6 +280,23 @@ class RunStore:
 
     # -- training --------------------------------------------------------------------------------
 
+    def begin_recording(
+        self, dataset: Dataset, point: ResumePoint | None = None
+    ) -> tuple[RunRecorder | None, str]:
+        """A started recorder of a new run, or of the run at `point`; with what a person must know.
+
+        None: the run cannot be kept, for the reason given. Training does not depend on it.
+        """
+        try:
+            if point is None:
+                recorder = self.record(dataset, dataset.data)
+            else:
+                recorder = self.record_again(point, dataset, dataset.data)
+        except StoreError as error:
+            return None, f"This run is not kept. {error}"
+        recorder.start()
+        return recorder, self.notice
+
     def record(self, dataset: Dataset, data: str, name: str = "") -> RunRecorder:
         """A recorder for a new run, not started yet; it owns the run from now on.
 
@@ -288,7 +305,7 @@ class RunStore:
             data: what --data takes to find it again.
             name: of the run; made up if empty.
         """
-        return self._recorder(uuid4().hex[:8], name, dataset, data, is_new=True)
+        return self._recorder(uuid4().hex[:8], name, dataset, data)
 
     def resume_point(self, run_id: str) -> ResumePoint:
         """Where `run_id` can be continued.
@@ -319,9 +336,7 @@ class RunStore:
                 f"{record.name} was trained on other data than {dataset.name} from "
                 f"{dataset.source or data}. It used {record.data}; say with --data where that is."
             )
-        recorder = self._recorder(
-            record.id, record.name, dataset, data, is_new=False, resumed_from=point.state
-        )
+        recorder = self._recorder(record.id, record.name, dataset, data, point)
         try:
             self._check_point(point)
         except StoreError:
@@ -341,9 +356,7 @@ class RunStore:
         name: str,
         dataset: Dataset,
         data: str,
-        *,
-        is_new: bool,
-        resumed_from: TrainingState | None = None,
+        point: ResumePoint | None = None,
     ) -> RunRecorder:
         if self.read_only:
             # What kept it from being written may be over, as a full disk.
@@ -357,9 +370,7 @@ class RunStore:
             raise StoreError(
                 f"Runs cannot be kept in {self.home}: {error.strerror or error}."
             ) from error
-        writer = RunWriter(
-            self.home, run_id, name, data, dataset, is_new=is_new, resumed_from=resumed_from
-        )
+        writer = RunWriter(self.home, run_id, name, data, dataset, point)
         return RunRecorder(writer, ownership, self._checkpoints(run_id))
 
     def _check_point(self, point: ResumePoint) -> None:
@@ -389,8 +400,5 @@ class RunStore:
     def _record(self, row: Row, changes: Mapping[str, Sequence[Row]]) -> RunRecord:
         return read_run(row, changes.get(str(row[0]), ()), self.home, self._lives)
 
-    def _is_live(self, run_id: str) -> bool:
-        return lives(self._lock_path(run_id))
-
-    def _lives(self, run_id: str, pid: object, host: object) -> bool:
+    def _lives(self, run_id: str, pid: object = None, host: object = None) -> bool:
         return lives(self._lock_path(run_id), pid, host)

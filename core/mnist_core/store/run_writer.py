@@ -1,62 +1,50 @@
-"""The rows of one run: written as it goes on, and cut back to a checkpoint."""
+"""The rows of one run: gathered from its events, and written as it goes on.
+
+They may have to wait for long, as on a full disk: so only what will be written is held.
+"""
 
 import json
-import platform
 import socket
 import sqlite3
 import time
-from dataclasses import asdict
-from importlib import metadata
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from os import getpid
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset
-from mnist_core.events import RunEnded, RunFailed, RunStarted, TrainingState
+from mnist_core.events import (
+    BatchCompleted,
+    CheckpointReached,
+    EpochCompleted,
+    Event,
+    HyperparameterChanged,
+    RunCompleted,
+    RunDiverged,
+    RunEnded,
+    RunFailed,
+    RunRewound,
+    RunStarted,
+    RunStopped,
+    TrainingState,
+)
+from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import to_json
-from mnist_core.store.pending import EpochRow, Pending
-from mnist_core.store.records import BATCH_DTYPE, Environment, RunState, storable
-from mnist_core.store.rows import EPOCH_COLUMNS
-from mnist_core.store.schema import StoreError
-
-
-def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int | None) -> None:
-    """Drop what `run` has past update `step` and completed epoch `epoch`.
-
-    None drops epoch 0 too: a run from its seed evaluates it again. Call it within a transaction.
-    """
-    last_epoch = -1 if epoch is None else epoch
-    connection.execute("DELETE FROM batches WHERE run = ? AND first >= ?", (run, step))
-    row = connection.execute(
-        "SELECT first, data FROM batches WHERE run = ? AND first + count > ?", (run, step)
-    ).fetchone()
-    if row is not None:
-        first, data = row
-        kept = np.frombuffer(data, BATCH_DTYPE)[: step - first]
-        connection.execute(
-            "UPDATE batches SET count = ?, data = ? WHERE run = ? AND first = ?",
-            (len(kept), kept.tobytes(), run, first),
-        )
-    connection.execute("DELETE FROM gradient_norms WHERE run = ? AND step > ?", (run, step))
-    for table in ("epochs", "answers"):
-        connection.execute(f"DELETE FROM {table} WHERE run = ? AND epoch > ?", (run, last_epoch))
-    connection.execute(
-        "UPDATE runs SET step = ?, epoch = ?, "
-        "(test_loss, test_accuracy, validation_loss, validation_accuracy) = "
-        "(SELECT test_loss, test_accuracy, validation_loss, validation_accuracy "
-        " FROM epochs WHERE run = runs.id ORDER BY epoch DESC LIMIT 1), "
-        "seconds = coalesce((SELECT max(run_seconds) FROM epochs WHERE run = runs.id), 0), "
-        "best_test_accuracy = (SELECT max(test_accuracy) FROM epochs WHERE run = runs.id), "
-        "best_validation_accuracy = "
-        "(SELECT max(validation_accuracy) FROM epochs WHERE run = runs.id), "
-        "best_epoch = coalesce((SELECT epoch FROM epochs WHERE run = runs.id "
-        " ORDER BY coalesce(validation_accuracy, test_accuracy) DESC, epoch LIMIT 1), 0) "
-        "WHERE id = ?",
-        (step, max(last_epoch, 0), run),
-    )
-
+from mnist_core.store.records import (
+    Environment,
+    EpochRow,
+    ResumePoint,
+    RunState,
+    StoredAnswers,
+    StoreError,
+    batch_array,
+    storable,
+)
+from mnist_core.store.tables import EPOCH_COLUMNS, cut_metrics, next_name
 
 _STARTED_COLUMNS = (
     "parameter_count", "train_examples", "validation_examples", "test_examples", "steps_per_epoch",
@@ -67,6 +55,140 @@ _PROGRESS_COLUMNS = (
     "best_test_accuracy", "best_validation_accuracy", "best_epoch",
 )  # fmt: skip
 """Of a run, as after its last epoch."""
+
+
+class Pending:
+    """What has happened since the last write that succeeded."""
+
+    def __init__(self) -> None:
+        self.end: RunEnded | None = None
+        self._states: dict[tuple[int, int], TrainingState] = {}
+        self.written()
+
+    def written(self) -> None:
+        """Forget the rows, which are in the database now."""
+        self.started: RunStarted | None = None
+        self.rewound: RunRewound | None = None
+        """Where the rows that are in the database are to be cut; those here are cut already."""
+        self.all_changes: tuple[Change, ...] | None = None
+        """Those in the place of all that the database has; None: those stay."""
+        self.last_epoch: int | None = None
+        """The epoch to end with, where that has changed."""
+        self.steps_per_epoch: int | None = None
+        """Updates in an epoch, where that has changed."""
+        self.epochs: list[EpochRow] = []
+        self.answers: list[StoredAnswers] = []
+        """With logits those of the last epoch and, where they are here, of the best one."""
+        self.gradient_norms: list[tuple[int, float]] = []
+        """Each with its update, from 1."""
+        self.last_batch: BatchCompleted | None = None
+        self._first_step = 0
+        self._batches: list[NDArray[np.void]] = []
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take more events, in their order."""
+        batches: list[BatchCompleted] = []
+        for event in events:
+            match event:
+                case BatchCompleted():
+                    batches.append(event)
+                case EpochCompleted():
+                    self._add_epoch(event)
+                case RunStarted():
+                    self.started, self.all_changes = event, event.changes
+                case HyperparameterChanged():
+                    self.all_changes = event.changes
+                    self.last_epoch = event.epochs
+                    self.steps_per_epoch = event.steps_per_epoch
+                case RunRewound():
+                    self._add_batches(batches)
+                    batches = []
+                    self._go_back(event)
+                case CheckpointReached():
+                    self._keep_state(event.state)
+                case RunCompleted() | RunStopped():
+                    self.end = event
+                    if event.state.parameters:
+                        self._keep_state(event.state)
+                case RunDiverged() | RunFailed():
+                    # What diverged cannot be gone on from; what came before it can.
+                    self.end = event
+        self._add_batches(batches)
+
+    @property
+    def step(self) -> int | None:
+        """Where the run stands with what is here; None: where it stood before."""
+        steps = [row.step for row in self.epochs]
+        steps += [event.step for event in (self.last_batch, self.started, self.rewound) if event]
+        return max(steps, default=None)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything for the database but an end."""
+        rows = self.started or self.rewound or self.epochs or self.last_batch
+        return bool(rows) or self.all_changes is not None
+
+    def _add_batches(self, batches: Sequence[BatchCompleted]) -> None:
+        if not batches:
+            return
+        if not self._batches:
+            self._first_step = batches[0].step - 1
+        self._batches.append(batch_array(batches))
+        self.last_batch = batches[-1]
+        self.gradient_norms += [
+            (batch.step, batch.gradient_norm)
+            for batch in batches
+            if batch.gradient_norm is not None
+        ]
+
+    def _go_back(self, event: RunRewound) -> None:
+        """Forget what came after the state that the run went back to."""
+        step, state = event.step, event.state
+        if self.rewound is None or step < self.rewound.step:
+            self.rewound = event
+        self.all_changes = event.changes
+        if self._batches:
+            kept = np.concatenate(self._batches)[: max(0, step - self._first_step)]
+            self._batches = [kept] if len(kept) else []
+        self.last_batch = None
+        self.gradient_norms = [each for each in self.gradient_norms if each[0] <= step]
+        self.epochs = [row for row in self.epochs if row.epoch <= event.epoch]
+        self.answers = [row for row in self.answers if row.epoch <= event.epoch]
+        at = state.epoch, state.batch
+        self._states = {place: each for place, each in self._states.items() if place <= at}
+        if state.step:
+            self._keep_state(state)
+
+    def _add_epoch(self, event: EpochCompleted) -> None:
+        self.epochs.append(EpochRow.of(event))
+        self.answers = [
+            kept if kept.epoch == event.state.best_epoch else replace(kept, logits=None)
+            for kept in self.answers
+        ]
+        self.answers.append(StoredAnswers.of(event.epoch, event.test))
+        self._keep_state(event.state)
+
+    def _keep_state(self, state: TrainingState) -> None:
+        """Of all states, the last and that of the best epoch will be asked for."""
+        self._states[state.epoch, state.batch] = state
+        best = state.best_epoch, 0
+        last = state.epoch, state.batch
+        self._states = {at: kept for at, kept in self._states.items() if at in (best, last)}
+
+    @property
+    def states(self) -> list[TrainingState]:
+        """Those to be saved, in the order of training."""
+        return [self._states[at] for at in sorted(self._states)]
+
+    def batch_rows(self) -> tuple[int, NDArray[np.void]] | None:
+        """The step before the first batch, and (batches,) of `BATCH_DTYPE`; None for no batch."""
+        if not self._batches:
+            return None
+        return self._first_step, np.concatenate(self._batches)
+
+    def saved(self, state: TrainingState) -> None:
+        """Forget a state, which is in a file now."""
+        self._states.pop((state.epoch, state.batch), None)
 
 
 class RunLostError(StoreError):
@@ -83,18 +205,13 @@ class RunWriter:
         name: str,
         data: str,
         dataset: Dataset,
-        *,
-        is_new: bool,
-        resumed_from: TrainingState | None,
+        point: ResumePoint | None,
     ) -> None:
-        """`data` is what --data takes to find `dataset` again.
-
-        A run that is not new goes on from the state `resumed_from`, or from its seed if None.
-        """
+        """`data` is what --data takes to find `dataset` again; a run without `point` is new."""
         self.home = home
         self.run_id = run_id
-        self.is_new = is_new
-        self.resumed_from = resumed_from
+        self.point = point
+        """Where it goes on; None: it is new."""
         self._name = name
         self._data = data
         self._dataset = dataset
@@ -126,7 +243,15 @@ class RunWriter:
         rewound = pending.rewound
         if rewound is not None:
             cut_metrics(connection, self.run_id, rewound.step, rewound.epoch)
-        self._write_changes(connection, pending)
+        if pending.all_changes is not None:
+            connection.execute("DELETE FROM changes WHERE run = ?", (self.run_id,))
+            connection.executemany(
+                "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?)",
+                [
+                    (self.run_id, change.step, change.field, change.value_text)
+                    for change in pending.all_changes
+                ],
+            )
         rows = pending.batch_rows()
         if rows is not None:
             first, array = rows
@@ -138,8 +263,14 @@ class RunWriter:
             "INSERT OR REPLACE INTO gradient_norms VALUES (?, ?, ?)",
             [(self.run_id, step, norm) for step, norm in pending.gradient_norms],
         )
-        for epoch in pending.epochs:
-            self._write_epoch(connection, epoch)
+        connection.executemany(
+            f"INSERT OR REPLACE INTO epochs (run, {', '.join(EPOCH_COLUMNS)}) "
+            f"VALUES (?{', ?' * len(EPOCH_COLUMNS)})",
+            [
+                (self.run_id, *(getattr(row, name) for name in EPOCH_COLUMNS))
+                for row in pending.epochs
+            ],
+        )
         for answers in pending.answers:
             arrays = (answers.predictions, answers.losses, answers.confidences, answers.logits)
             connection.execute(
@@ -164,22 +295,27 @@ class RunWriter:
         now = self._now()
         common = {
             "owner": self._token,
-            "environment": json.dumps(asdict(_environment(started))),
+            "environment": json.dumps(asdict(Environment.of(started))),
             "state": RunState.RUNNING,
             "updated": now,
             "epochs": started.epochs,
             "pid": getpid(),
             "host": socket.gethostname(),
         }
-        self._write_labels(connection)
-        if self.is_new:
+        dataset = self._dataset
+        connection.execute(
+            "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
+            (dataset.fingerprint, dataset.test.labels.astype("<u2").tobytes(),
+             json.dumps(dataset.class_names), json.dumps(dataset.class_labels)),
+        )  # fmt: skip
+        if self.point is None:
             values = {
                 "id": self.run_id,
-                "name": storable(self._name) or _next_name(connection),
+                "name": storable(self._name) or next_name(connection),
                 "hyperparameters": json.dumps(to_json(started.hyperparameters)),
-                "dataset": storable(self._dataset.name),
+                "dataset": storable(dataset.name),
                 "data": storable(self._data),
-                "fingerprint": self._dataset.fingerprint,
+                "fingerprint": dataset.fingerprint,
                 "started": now,
                 **{name: getattr(started, name) for name in _STARTED_COLUMNS},
                 **common,
@@ -192,7 +328,7 @@ class RunWriter:
                 tuple(values.values()),
             )
             return
-        last_epoch = None if self.resumed_from is None else started.epoch
+        last_epoch = None if self.point.state is None else started.epoch
         cut_metrics(connection, self.run_id, started.step, last_epoch)
         changed = connection.execute(
             "UPDATE runs SET ended = NULL, failure = '', data = ?, "
@@ -202,14 +338,6 @@ class RunWriter:
         )
         if changed.rowcount == 0:
             raise RunLostError("This run has been deleted, so it is no longer kept.")
-
-    def _write_labels(self, connection: sqlite3.Connection) -> None:
-        dataset = self._dataset
-        connection.execute(
-            "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
-            (dataset.fingerprint, dataset.test.labels.astype("<u2").tobytes(),
-             json.dumps(dataset.class_names), json.dumps(dataset.class_labels)),
-        )  # fmt: skip
 
     def _check_ours(self, connection: sqlite3.Connection) -> None:
         row = connection.execute(
@@ -229,25 +357,6 @@ class RunWriter:
                 f"The database in {self.home} was replaced while this run went on, and a part of "
                 "it is missing there. So it is no longer kept."
             )
-
-    def _write_changes(self, connection: sqlite3.Connection, pending: Pending) -> None:
-        if pending.all_changes is None:
-            return
-        connection.execute("DELETE FROM changes WHERE run = ?", (self.run_id,))
-        connection.executemany(
-            "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?)",
-            [
-                (self.run_id, change.step, change.field, change.value_text)
-                for change in pending.all_changes
-            ],
-        )
-
-    def _write_epoch(self, connection: sqlite3.Connection, row: EpochRow) -> None:
-        connection.execute(
-            f"INSERT OR REPLACE INTO epochs (run, {', '.join(EPOCH_COLUMNS)}) "
-            f"VALUES (?{', ?' * len(EPOCH_COLUMNS)})",
-            (self.run_id, *(getattr(row, name) for name in EPOCH_COLUMNS)),
-        )
 
     def _write_progress(
         self,
@@ -294,21 +403,3 @@ class RunWriter:
         """Seconds since 1970, which never go back, though the clock may."""
         self._latest_time = max(self._latest_time, time.time())
         return self._latest_time
-
-
-def _environment(started: RunStarted) -> Environment:
-    versions = {name: metadata.version(name) for name in ("mnist-tui", "mlx", "numpy")}
-    return Environment(
-        started.device,
-        started.blas,
-        started.threads,
-        socket.gethostname(),
-        platform.platform(),
-        {**versions, "python": platform.python_version()},
-    )
-
-
-def _next_name(connection: sqlite3.Connection) -> str:
-    """A name that counts up, also past runs that were deleted."""
-    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
-    return f"run {(row[0] if row else 0) + 1}"

@@ -1,10 +1,8 @@
-"""Compiling the kernels of a step ahead, in a process of its own.
+"""Compiling the kernels of a step ahead, in a process of its own, which can be killed at any time.
 
-On a Linux CPU MLX compiles a step by running g++ for each kernel, which takes seconds the first
-time and milliseconds once the kernels lie in their folder. So a run starts uncompiled, this process
-fills the folder meanwhile, and the run switches over. A process, because it can be killed at any
-time; the figures do not depend on when it is done, for compiled and uncompiled steps give the same
-bits.
+On a Linux CPU MLX runs g++ for each kernel of a step, which takes seconds the first time and
+milliseconds once the kernels lie in their folder. So a run starts uncompiled, this process fills
+the folder meanwhile, and the run switches over; both steps give the same bits.
 """
 
 import contextlib
@@ -18,8 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mnist_core.backend.backend import Backend
 from mnist_core.backend.kernel_cache import install_kernel_cache
 from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.network.learner import Learner
 from mnist_core.network.parameters import initial_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
@@ -40,14 +40,9 @@ class KernelWarmUp:
         self._marker = _marker(self._arguments)
 
     @property
-    def ready(self) -> bool:
-        """Whether the kernels were made before, by this or another process."""
-        return self._marker is not None and self._marker.exists()
-
-    @property
-    def possible(self) -> bool:
-        """Whether there is a folder for kernels."""
-        return self._marker is not None
+    def missing(self) -> bool:
+        """Whether no process has made the kernels yet, though there is a folder for them."""
+        return self._marker is not None and not self._marker.exists()
 
     def start(self) -> None:
         """Begin to make them, out of the way of what else runs."""
@@ -91,10 +86,65 @@ def _marker(arguments: list[str]) -> Path | None:
     return folder / f"ready-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
+class StepCompilation:
+    """Has the kernels of a learner's step made in a process, and compiles the step with them.
+
+    Where they do already, or need not, the step is compiled at once.
+    """
+
+    def __init__(
+        self, hyperparameters: Hyperparameters, dataset: Dataset, train: Examples, backend: Backend
+    ) -> None:
+        self._followed = hyperparameters
+        self._dataset = dataset
+        self._examples = len(train)
+        self._backend = backend
+        self._kernels = self._kernels_to_make()
+        """What is being made; None: nothing, and the step is compiled."""
+        self.learner = Learner(hyperparameters, dataset, train, compiled=self._kernels is None)
+
+    def start(self) -> None:
+        """Begin to make the kernels that are missing."""
+        if self._kernels is not None:
+            self._kernels.start()
+
+    def look(self) -> None:
+        """Compile the step if the kernels have been made meanwhile."""
+        if self._kernels is not None and self._kernels.finished:
+            self.learner.compile_step()
+            self.close()
+
+    def follow(self, now: Hyperparameters) -> None:
+        """Let the learner take the values in force."""
+        before, self._followed = self._followed, now
+        self.learner.follow(now)
+        if (before.dropout > 0, before.batch_size) == (now.dropout > 0, now.batch_size):
+            return
+        # Dropout, and batches of one example, take kernels of their own.
+        self.close()
+        self._kernels = self._kernels_to_make()
+        if self._kernels is None:
+            self.learner.compile_step()
+        else:
+            self.learner.run_uncompiled()
+            self._kernels.start()
+
+    def close(self) -> None:
+        """Stop making kernels, if that still goes on."""
+        if self._kernels is not None:
+            self._kernels.close()
+            self._kernels = None
+
+    def _kernels_to_make(self) -> KernelWarmUp | None:
+        """Those that would hold up the next batch for seconds; None if there are none."""
+        if sys.platform != "linux" or self._backend.device != "cpu":
+            return None
+        kernels = KernelWarmUp(self._followed, self._dataset, self._examples)
+        return kernels if kernels.missing else None
+
+
 def main(arguments: list[str]) -> None:
     """Run the compiled step once with each size of batch, which makes its kernels."""
-    from mnist_core.network.learner import Learner
-
     os.nice(10)
     recipe, height, width, classes, examples = arguments
     hyperparameters = Hyperparameters.model_validate_json(recipe)

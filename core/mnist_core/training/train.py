@@ -1,18 +1,68 @@
 """Training, as a generator of events: no thread, no I/O, nothing drawn."""
 
-from collections.abc import Generator
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend.backend import Backend, configure
-from mnist_core.data.dataset import Dataset
-from mnist_core.events import Event, TrainingState
+from mnist_core.data.dataset import Dataset, Examples, split
+from mnist_core.events import (
+    BatchCompleted,
+    CheckpointReached,
+    CompilationFailed,
+    DivergenceDetected,
+    DivergenceReason,
+    EpochCompleted,
+    Event,
+    GiveUp,
+    HalveLearningRate,
+    HyperparameterChanged,
+    RunCompleted,
+    RunDiverged,
+    RunRewound,
+    RunStarted,
+    RunStopped,
+    SamplesPredicted,
+    StopTraining,
+    TrainingState,
+)
+from mnist_core.network.evaluation import Evaluation, answer, evaluate
+from mnist_core.network.learner import WeightsSnapshot
+from mnist_core.network.parameters import (
+    batch_order,
+    check_parameters,
+    initial_parameters,
+    layer_sizes,
+    parameter_count,
+)
 from mnist_core.recipe.changes import ChangeQueue
-from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.training.divergence import OnDivergence
-from mnist_core.training.trainer import Trainer
+from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
+from mnist_core.training.divergence import (
+    DivergenceGuard,
+    OnDivergence,
+    chance_accuracy,
+    likely_cause,
+)
+from mnist_core.training.kernel_warmup import StepCompilation
+from mnist_core.training.live_recipe import LiveRecipe
+
+_Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
+
+SAMPLES_INTERVAL = 0.5
+"""Seconds between two looks at the samples on show."""
+CHECKPOINT_INTERVAL = 30.0
+"""Seconds in an epoch after which the state is told, so that little is lost with the process."""
+_NORMS_PER_EPOCH = 10
+_LEAST_STEPS_BETWEEN_NORMS = 40
+"""A norm takes 1.0 to 1.3 times as long as an update: so they cost three per cent at most."""
+_LEAST_SHARE = 2.0**-20
+"""Of the learning rate at the start: below, halving it once more will not help."""
 
 
 def train(
@@ -65,3 +115,304 @@ def train(
         on_divergence,
     )
     yield from trainer.events()
+
+
+@dataclass(frozen=True, slots=True)
+class HealthyState:
+    """A state to go back to."""
+
+    state: TrainingState
+    """Without arrays of its own: those are in `weights`."""
+    weights: WeightsSnapshot
+    last_test: Evaluation | None
+    examples: int
+
+
+class Trainer:
+    """Trains a network, and tells of it."""
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        state: TrainingState | None,
+        backend: Backend,
+        run_id: str,
+        changes: ChangeQueue,
+        until_epoch: int | None,
+        samples: NDArray[np.uint8] | None,
+        on_divergence: OnDivergence,
+    ) -> None:
+        """See `train`."""
+        self._hyperparameters = hyperparameters
+        self._dataset = dataset
+        self._backend = backend
+        self._run_id = run_id
+        self._samples = samples
+        self._on_divergence = on_divergence
+        self._next_prediction = 0.0
+        self._started_anew = state is None
+        self._split = split(dataset, hyperparameters.validation)
+        sizes = layer_sizes(dataset.input_size, hyperparameters.hidden_sizes, dataset.class_count)
+        self._parameter_count = parameter_count(sizes)
+        if state is not None:
+            check_parameters(state.parameters, sizes)
+        self._state = state or TrainingState(initial_parameters(sizes, hyperparameters.seed), None)
+        """Where the run stands; its arrays are those it started from, the learner has the rest."""
+        train = self._split.train
+        self._recipe = LiveRecipe(hyperparameters, len(train), changes, until_epoch, state)
+        now = self._recipe.now.hyperparameters
+        self._compilation = StepCompilation(now, dataset, train, backend)
+        self._learner = self._compilation.learner
+        self._learner.load(self._state.parameters, self._state.optimizer_state)
+        self._last_test: Evaluation | None = None
+        self._started_at = self._state.seconds
+        self._examples = 0
+        self._guard = self._new_guard()
+
+    def events(self) -> Generator[Event, None, None]:
+        """The whole run; see `train`."""
+        try:
+            self._compilation.start()
+            yield self._started()
+            if self._started_anew:
+                yield self._complete_epoch()
+            while True:
+                yield from self._make_changes(TakesEffect.NEXT_EPOCH)
+                if self._state.epoch >= self._recipe.last_epoch:
+                    break
+                yield from self._train_epoch()
+            yield self._ended(RunCompleted)
+        except StopTraining:
+            yield self._ended(RunStopped)
+        except GiveUp:
+            yield self._ended(RunDiverged)
+        finally:
+            self._compilation.close()
+
+    def _train_epoch(self) -> Generator[Event, None, None]:
+        """Train the rest of the epoch under way; it is left early where the run goes back."""
+        next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL
+        recipe = self._hyperparameters
+        order = batch_order(
+            len(self._split.train), recipe.seed, self._state.epoch + 1, shuffle=recipe.shuffle
+        )
+        while self._state.batch < self._recipe.now.epoch_steps.in_epoch(self._state.epoch + 1):
+            yield from self._make_changes(TakesEffect.NOW)
+            batch = self._train_batch(order)
+            yield batch
+            failure = self._learner.take_compile_failure()
+            if failure is not None:
+                yield CompilationFailed(batch.step, failure)
+            reason = self._guard.after_batch(batch.step, batch.loss, self._healthy_state)
+            if reason is not None and (yield from self._went_back(reason, batch.epoch, batch.loss)):
+                return
+            if self._samples is not None and time.monotonic() >= self._next_prediction:
+                yield self._predict_samples(self._samples)
+                self._next_prediction = time.monotonic() + SAMPLES_INTERVAL
+            if time.monotonic() >= next_checkpoint:
+                yield CheckpointReached(self._state.step, self._state.epoch + 1, self._snapshot())
+                next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL
+        completed = self._complete_epoch()
+        yield completed
+        reason = self._guard.after_epoch(
+            completed.step, completed.test_accuracy, self._healthy_state
+        )
+        if reason is not None:
+            loss = math.nan if completed.train_loss is None else completed.train_loss
+            yield from self._went_back(reason, completed.epoch, loss)
+
+    def _went_back(
+        self, reason: DivergenceReason, epoch: int, loss: float
+    ) -> Generator[Event, None, bool]:
+        """Tell of a divergence and do what is decided; whether the run went back."""
+        cause = likely_cause(self._recipe.now.hyperparameters)
+        step, healthy_step = self._state.step, self._guard.healthy_step
+        try:
+            yield DivergenceDetected(step, epoch, loss, reason, healthy_step, cause)
+            if self._on_divergence == "stop":
+                raise GiveUp
+            if self._on_divergence == "continue":
+                return False
+        except HalveLearningRate:
+            pass
+        yield from self._halve_learning_rate()
+        return True
+
+    def _make_changes(self, kind: TakesEffect) -> Iterator[HyperparameterChanged]:
+        for changed in self._recipe.take_due(kind, self._state):
+            self._compilation.follow(self._recipe.now.hyperparameters)
+            yield changed
+
+    def _started(self) -> RunStarted:
+        validation = self._split.validation
+        return RunStarted(
+            run_id=self._run_id,
+            dataset=self._dataset.name,
+            hyperparameters=self._hyperparameters,
+            parameter_count=self._parameter_count,
+            train_examples=len(self._split.train),
+            validation_examples=len(validation) if validation else 0,
+            test_examples=len(self._split.test),
+            epochs=self._recipe.last_epoch,
+            steps_per_epoch=self._recipe.at_start.epoch_steps.in_epoch(1),
+            epoch=self._state.epoch,
+            step=self._state.step,
+            device=self._backend.device,
+            blas=self._backend.blas,
+            threads=self._backend.threads,
+            changes=self._recipe.changes,
+        )
+
+    def _train_batch(self, order: NDArray[np.int32]) -> BatchCompleted:
+        """Train on the next batch of the epoch under way, which has its examples in `order`."""
+        began = time.perf_counter()
+        state = self._state
+        size = self._recipe.now.hyperparameters.batch_size
+        rows = order[state.batch * size : (state.batch + 1) * size]
+        learning_rate = self._recipe.now.learning_rate(state.step)
+        self._compilation.look()
+        norm = None
+        if state.step % self._norm_interval == 0:
+            norm = self._learner.gradient_norm(rows, state.step)
+        loss, correct = self._learner.update(rows, state.step, learning_rate)
+        self._state = replace(
+            state,
+            step=state.step + 1,
+            batch=state.batch + 1,
+            loss_sum=state.loss_sum + loss * len(rows),
+            correct=state.correct + correct,
+            seconds=state.seconds + time.perf_counter() - began,
+        )
+        self._examples += len(rows)
+        return BatchCompleted(
+            step=self._state.step,
+            epoch=self._state.epoch + 1,
+            batch=self._state.batch,
+            loss=loss,
+            accuracy=correct / len(rows),
+            learning_rate=learning_rate,
+            seconds=self._state.seconds,
+            gradient_norm=norm,
+        )
+
+    def _complete_epoch(self) -> EpochCompleted:
+        """Evaluate; after training, close the epoch under way."""
+        state = self._state
+        trained = state.batch > 0
+        seen = len(self._split.train)
+        validation = self._evaluate(self._split.validation) if self._split.validation else None
+        test = self._last_test = self._evaluate(self._split.test)
+        epoch = state.epoch + 1 if trained else state.epoch
+        best_test, better = _better(test, state.best_test_accuracy)
+        best_validation = None
+        if validation:
+            best_validation, better = _better(validation, state.best_validation_accuracy)
+        self._state = replace(
+            state,
+            epoch=epoch,
+            batch=0,
+            loss_sum=0.0,
+            correct=0,
+            best_test_accuracy=best_test,
+            best_validation_accuracy=best_validation,
+            best_epoch=epoch if better else state.best_epoch,
+            epoch_began=state.seconds,
+        )
+        if not trained:
+            # A run that goes back to its start has been evaluated there.
+            self._guard = self._new_guard()
+        return EpochCompleted(
+            epoch=epoch,
+            step=state.step,
+            train_loss=state.loss_sum / seen if trained else None,
+            train_accuracy=state.correct / seen if trained else None,
+            validation_loss=validation.loss if validation else None,
+            validation_accuracy=validation.accuracy if validation else None,
+            test_loss=test.loss,
+            test_accuracy=test.accuracy,
+            seconds=state.seconds - state.epoch_began,
+            test=test,
+            state=self._snapshot(),
+        )
+
+    def _predict_samples(self, samples: NDArray[np.uint8]) -> SamplesPredicted:
+        """Predict images (samples, height, width) with the model as it is now."""
+        return SamplesPredicted(
+            self._state.step,
+            self._state.epoch + 1,
+            answer(self._learner.logits(samples)),
+            self._learner.parameters(),
+        )
+
+    def _ended(self, end: type[_Ended]) -> _Ended:
+        """The event that ends this run."""
+        seconds = self._state.seconds - self._started_at
+        return end(
+            run_id=self._run_id,
+            epoch=self._state.epoch,
+            step=self._state.step,
+            test_accuracy=self._last_test.accuracy if self._last_test else None,
+            best_test_accuracy=self._state.best_test_accuracy,
+            best_epoch=self._state.best_epoch,
+            test_loss=self._last_test.loss if self._last_test else None,
+            seconds=self._state.seconds,
+            examples_per_second=self._examples / seconds if seconds else 0.0,
+            state=self._snapshot(),
+        )
+
+    # -- divergence ------------------------------------------------------------------------------
+
+    def _halve_learning_rate(self) -> Iterator[RunRewound | HyperparameterChanged]:
+        """Go back to the last healthy state, and on from there with half the learning rate.
+
+        Raises:
+            GiveUp: it has been halved so often that once more will not help.
+        """
+        before = self._recipe.now.hyperparameters
+        rate = before.learning_rate / 2
+        if rate < _LEAST_SHARE * self._hyperparameters.learning_rate:
+            raise GiveUp
+        diverged_step, healthy = self._state.step, self._guard.go_back()
+        state = self._state = healthy.state
+        self._learner.go_back(healthy.weights)
+        self._last_test, self._examples = healthy.last_test, healthy.examples
+        self._recipe.go_back(state)
+        self._compilation.follow(self._recipe.now.hyperparameters)
+        yield RunRewound(
+            state.step, state.epoch, diverged_step, self._snapshot(), self._recipe.changes
+        )
+        halved = self._recipe.change("learning_rate", rate, state, self._recipe.last_epoch)
+        self._compilation.follow(self._recipe.now.hyperparameters)
+        yield halved
+
+    def _new_guard(self) -> DivergenceGuard[HealthyState]:
+        """A guard of a run that begins, or goes on, where this one stands."""
+        return DivergenceGuard(
+            self._healthy_state(), self._state.step, chance_accuracy(self._split.test.labels)
+        )
+
+    def _healthy_state(self) -> HealthyState:
+        return HealthyState(self._state, self._learner.snapshot(), self._last_test, self._examples)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    @property
+    def _norm_interval(self) -> int:
+        """Updates from one measured gradient norm to the next."""
+        steps = self._recipe.now.epoch_steps.in_epoch(self._state.epoch + 1)
+        return max(_LEAST_STEPS_BETWEEN_NORMS, math.ceil(steps / _NORMS_PER_EPOCH))
+
+    def _snapshot(self) -> TrainingState:
+        parameters, optimizer_state = self._learner.arrays()
+        return replace(self._state, parameters=parameters, optimizer_state=optimizer_state)
+
+    def _evaluate(self, examples: Examples) -> Evaluation:
+        return evaluate(self._learner.logits(examples.images), examples.labels)
+
+
+def _better(found: Evaluation, best: float | None) -> tuple[float, bool]:
+    """The best accuracy with this one, and whether this one is it."""
+    if best is None or found.accuracy > best:
+        return found.accuracy, True
+    return best, False

@@ -1,10 +1,19 @@
-"""A run in a thread of its own: its controls, what was asked of it, and its events' mailbox."""
+"""A run in a thread of its own: its controls, what was asked of it, and its events' mailbox.
+
+`mlx_runs` makes those that train with MLX, which is imported only once such a run starts.
+"""
 
 import threading
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from enum import Enum, auto
+from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.backend.backend import Backend, configure
+from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -18,11 +27,13 @@ from mnist_core.events import (
     RunFailed,
     RunRewound,
     StopTraining,
+    TrainingState,
     failure_sentence,
 )
-from mnist_core.recipe.changes import ChangeQueue, Value
-
-EventSource = Callable[[], Generator[Event, None, None]]
+from mnist_core.recipe.changes import Change, ChangeQueue, Value
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.store.recorder import RunRecorder, recorded
+from mnist_core.store.records import Environment
 
 
 class _Request(Enum):
@@ -52,11 +63,12 @@ class TrainingRun:
 
     def __init__(
         self,
-        make_events: EventSource,
+        make_events: Callable[[], Generator[Event, None, None]],
         at_thread_end: Callable[[], None] | None = None,
         *,
         changes: ChangeQueue | None = None,
         hold: bool = False,
+        recorder: RunRecorder | None = None,
     ) -> None:
         """
         Args:
@@ -64,6 +76,7 @@ class TrainingRun:
             at_thread_end: called there at the end.
             changes: where those events look for changes that were asked for.
             hold: wait at `DivergenceDetected`, paused, until `decide` or `stop`.
+            recorder: keeps what the run tells; None: nobody does.
         """
         self._changes = changes or ChangeQueue()
         self._hold = hold
@@ -74,14 +87,19 @@ class TrainingRun:
         self._divergence: DivergenceDetected | None = None
         """The last one that was drained, unless the run went back since."""
         self._undecided = False
+        """Whether the thread has diverged and waits for `decide`."""
         self._decision = Decision.GO_ON
         self._batches_left = 0
         self._make_events = make_events
         self._at_thread_end = at_thread_end
+        self._recorder = recorder
+        if recorder is not None:
+            recorder.is_paused = lambda: self.paused
         self._mailbox = Mailbox[Event]()
         self._request = _Request.GO_ON
         self._requested = threading.Condition()
-        self._waiting = False
+        self.paused = False
+        """Whether the thread is waiting to be resumed."""
         self._thread = threading.Thread(target=self._work, name="training run", daemon=True)
 
     def start(self) -> None:
@@ -102,7 +120,7 @@ class TrainingRun:
         """Train on `count` batches, from 1, then pause; the end of an epoch is no batch."""
         with self._requested:
             self._batches_left = count
-        self._ask(_Request.PAUSE_AFTER_BATCHES)
+            self._ask(_Request.PAUSE_AFTER_BATCHES)
 
     def change(self, field: str, value: Value | str, now: Value | None = None) -> None:
         """Change a hyperparameter: from the next batch on, or from the next epoch on.
@@ -125,17 +143,12 @@ class TrainingRun:
             self.asked[change.field] = change.value
 
     @property
-    def undecided(self) -> bool:
-        """Whether the thread has diverged and waits for `decide`."""
-        return self._undecided
-
-    @property
     def divergence(self) -> DivergenceDetected | None:
-        """What was drained of it, if it has diverged and waits for `decide`; else None."""
+        """Why it waits for `decide`, once that was drained; None: it does not."""
         return self._divergence if self._undecided and not self.stopping else None
 
     def decide(self, decision: Decision) -> None:
-        """Say how a run that is undecided goes on; nothing happens to one that is not."""
+        """Say how a run that waits for it goes on; nothing happens to one that does not."""
         with self._requested:
             if self._undecided and not self.stopping:
                 self._decision = decision
@@ -153,16 +166,6 @@ class TrainingRun:
             else:
                 self._ask(_Request.STOP)
             self.stopping = True
-
-    @property
-    def paused(self) -> bool:
-        """Whether the thread is waiting to be resumed."""
-        return self._waiting
-
-    def wait_until_paused(self, timeout: float | None = None) -> bool:
-        """Block until the thread waits to be resumed; False if it does not in `timeout` seconds."""
-        with self._requested:
-            return self._requested.wait_for(lambda: self._waiting, timeout)
 
     @property
     def alive(self) -> bool:
@@ -196,7 +199,7 @@ class TrainingRun:
 
     def _work(self) -> None:
         try:
-            self._drive(self._make_events())
+            self._drive(recorded(self._make_events(), self._recorder))
         except Exception as error:  # noqa: BLE001 - the thread's edge: it goes on as an event
             self._mailbox.post(RunFailed(failure_sentence(error), traceback.format_exc()))
         finally:
@@ -244,7 +247,78 @@ class TrainingRun:
                 self._undecided = True
                 self._request = _Request.PAUSE
             while self._request is _Request.PAUSE:
-                self._waiting = True
-                self._requested.notify_all()
+                self.paused = True
                 self._requested.wait()
-            self._waiting = self._undecided = False
+            self.paused = self._undecided = False
+
+
+class RunFactory(Protocol):
+    """Makes a run, not started yet; tests pass one that plays a script."""
+
+    def __call__(
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        state: TrainingState | None,
+        *,
+        until_epoch: int,
+        samples: NDArray[np.uint8],
+        recorder: RunRecorder | None = None,
+        environment: Environment | None = None,
+        changes: Sequence[Change] = (),
+    ) -> TrainingRun:
+        """See `mnist_core.training.train.train` and `TrainingRun` for the arguments.
+
+        `changes` are those that are known before; the run takes more. One that is continued takes
+        the device and the threads of its `environment`, since others would give other figures.
+        """
+
+
+def mlx_runs(backend: Backend) -> RunFactory:
+    """A factory of runs that train with MLX on `backend`, and wait when they diverge."""
+    configured = backend
+
+    def make_run(
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        state: TrainingState | None,
+        *,
+        until_epoch: int,
+        samples: NDArray[np.uint8],
+        recorder: RunRecorder | None = None,
+        environment: Environment | None = None,
+        changes: Sequence[Change] = (),
+    ) -> TrainingRun:
+        asked = ChangeQueue(changes)
+
+        def trained() -> Generator[Event, None, None]:
+            from mnist_core.training.train import train
+
+            nonlocal configured
+            device, threads = backend.device, backend.threads
+            if environment is not None:
+                device = "gpu" if environment.device == "gpu" else "cpu"
+                threads = environment.threads
+            if (device, threads) != (configured.device, configured.threads):
+                configured = configure(device, threads)
+            yield from train(
+                hyperparameters,
+                dataset,
+                state,
+                backend=configured,
+                until_epoch=until_epoch,
+                samples=samples,
+                changes=asked,
+                run_id=recorder.run_id if recorder is not None else None,
+            )
+
+        return TrainingRun(trained, _clear_streams, changes=asked, hold=True, recorder=recorder)
+
+    return make_run
+
+
+def _clear_streams() -> None:
+    # A thread that used MLX and ends with its streams alive can abort the process at exit.
+    from mnist_core.backend.mlx import mx
+
+    mx.clear_streams()

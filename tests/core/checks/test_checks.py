@@ -198,7 +198,7 @@ def repeat_at_the_end(examples: int, seed: int, epoch: int, *, shuffle: bool) ->
 def test_examples_left_out_for_others_are_seen(
     name: str, check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.training.trainer.batch_order", repeat_at_the_end)
+    monkeypatch.setattr("mnist_core.training.train.batch_order", repeat_at_the_end)
     result = check(name)
 
     assert result.status == "failed"
@@ -224,7 +224,7 @@ def test_an_order_that_is_not_that_of_the_file_is_seen(
     def always(examples: int, seed: int, epoch: int, *, shuffle: bool) -> Any:
         return batch_order(examples, seed, epoch, shuffle=True)
 
-    monkeypatch.setattr("mnist_core.training.trainer.batch_order", always)
+    monkeypatch.setattr("mnist_core.training.train.batch_order", always)
 
     assert check("Every example once, unshuffled").status == "ok"
     assert check("Unshuffled batches in file order").status == "failed"
@@ -250,7 +250,7 @@ def test_an_order_that_is_not_that_of_the_file_is_seen(
 def test_orders_that_do_not_follow_seed_and_epoch_are_seen(
     order: Order, sentence: str, check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.training.trainer.batch_order", order)
+    monkeypatch.setattr("mnist_core.training.train.batch_order", order)
     result = check("Orders of epochs and seeds")
 
     assert (result.status, result.figure, result.detail) == ("failed", 1.0, sentence)
@@ -330,8 +330,6 @@ def test_a_checkpoint_that_loses_something_is_seen(
 def test_a_report_that_the_weights_do_not_bear_out_is_seen(
     quantity: str, change: dict[str, float], check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mnist_core.training import trainer
-
     honest = evaluate
 
     def embellished(logits: Any, labels: Any) -> Any:
@@ -339,7 +337,7 @@ def test_a_report_that_the_weights_do_not_bear_out_is_seen(
         wrong = {name: getattr(found, name) * factor for name, factor in change.items()}
         return replace(found, **wrong)
 
-    monkeypatch.setattr(trainer, "evaluate", embellished)
+    monkeypatch.setattr("mnist_core.training.train.evaluate", embellished)
     result = check("Test figures from exported weights")
 
     assert result.status == "failed"

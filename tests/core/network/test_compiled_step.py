@@ -98,14 +98,13 @@ def shared_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("shared_cache")
 def test_kernels_are_made_beside_a_run_and_found_by_the_next(tiny: Dataset) -> None:
     kernels = KernelWarmUp(recipe(), tiny, len(tiny.train))
-    assert kernels.possible
-    assert not kernels.ready
+    assert kernels.missing
     kernels.start()
     kernels.wait(300)
     assert kernels.finished
-    assert kernels.ready
-    assert KernelWarmUp(recipe(learning_rate=0.5, seed=9), tiny, len(tiny.train)).ready
-    assert not KernelWarmUp(recipe(optimizer="adam"), tiny, len(tiny.train)).ready
+    assert not kernels.missing
+    assert not KernelWarmUp(recipe(learning_rate=0.5, seed=9), tiny, len(tiny.train)).missing
+    assert KernelWarmUp(recipe(optimizer="adam"), tiny, len(tiny.train)).missing
 
 
 @on_linux_cpu

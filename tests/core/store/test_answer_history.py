@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,6 +86,13 @@ def test_what_is_kept_has_half_precision_and_no_warning_for_huge_losses() -> Non
     assert kept.losses[1] == np.float16(found.losses[1])
     assert np.isnan(kept.losses[2])
     assert kept.logits is logits
+
+
+def test_logits_are_kept_as_they_are_read_back() -> None:
+    wide: Any = np.array([[0.5, 2.0]], np.float64)
+    kept = StoredAnswers.of(1, evaluate(wide, np.zeros(1, np.uint16))).logits
+    assert kept is not None
+    assert kept.dtype == np.float32
 
 
 def test_measures_are_exact_where_logits_are_kept() -> None:

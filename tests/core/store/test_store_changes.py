@@ -38,7 +38,7 @@ from mnist_core.store import recorder as recorder_module
 from mnist_core.store.database import FILE
 from mnist_core.store.recorder import recorded
 from mnist_core.store.repair import salvage
-from mnist_core.store.schema import migrate
+from mnist_core.store.tables import migrate
 from mnist_core.training.train import train
 
 CHANGES = (
@@ -114,7 +114,7 @@ def test_a_value_is_kept_to_the_last_digit(tiny: Dataset, store: RunStore) -> No
 def test_a_changed_run_goes_on_after_a_kill_as_if_unbroken(
     tiny: Dataset, store: RunStore, killed_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.training.trainer.CHECKPOINT_INTERVAL", 0.0)
+    monkeypatch.setattr("mnist_core.training.train.CHECKPOINT_INTERVAL", 0.0)
     unbroken = list(changing(tiny))
     recorder = store.record(tiny, "tiny")
     recorder.start()
@@ -137,7 +137,7 @@ def test_a_changed_run_goes_on_after_a_kill_as_if_unbroken(
 def test_gradient_norms_are_kept_and_cut(
     tiny: Dataset, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnist_core.training.trainer._LEAST_STEPS_BETWEEN_NORMS", 3)
+    monkeypatch.setattr("mnist_core.training.train._LEAST_STEPS_BETWEEN_NORMS", 3)
     events = list(train(hyperparameters(), tiny))
     run_id = record(store, tiny, events)
     norms = store.gradient_norms(run_id)

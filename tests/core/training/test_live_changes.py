@@ -27,6 +27,7 @@ from mnist_core.events import (
 from mnist_core.network.learner import Learner
 from mnist_core.recipe.changes import Change, ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.training.kernel_warmup import StepCompilation
 from mnist_core.training.train import train
 
 SMALL = {"hidden_sizes": "8", "batch_size": 16, "epochs": 4}
@@ -332,10 +333,10 @@ def test_kernels_of_dropout_are_compiled_beside_the_training(
 ) -> None:
     wanted: list[tuple[float, int]] = []
 
-    def kernels(chosen: Hyperparameters, *_: object) -> None:
-        wanted.append((chosen.dropout, chosen.batch_size))
+    def kernels(compilation: StepCompilation) -> None:
+        wanted.append((compilation._followed.dropout, compilation._followed.batch_size))
 
-    monkeypatch.setattr("mnist_core.training.step_compilation._kernels_to_make", kernels)
+    monkeypatch.setattr(StepCompilation, "_kernels_to_make", kernels)
     changes = [
         Change(2, "learning_rate", 0.2),
         Change(3, "dropout", 0.5),

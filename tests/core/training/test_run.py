@@ -57,6 +57,10 @@ def finish(run: TrainingRun) -> list[Event]:
     return run.drain()
 
 
+def wait_until_paused(run: TrainingRun) -> None:
+    wait_until(lambda: run.paused)
+
+
 def test_events_arrive_in_order_and_end_once() -> None:
     def script() -> Events:
         yield batch(1)
@@ -95,7 +99,7 @@ def test_a_paused_run_takes_no_step_until_resumed() -> None:
     run = TrainingRun(script)
     run.pause()
     run.start()
-    assert run.wait_until_paused(300)
+    wait_until_paused(run)
     assert asked == [1]
     run.resume()
     events = finish(run)
@@ -107,7 +111,7 @@ def test_a_paused_run_can_be_stopped() -> None:
     run = TrainingRun(endless)
     run.pause()
     run.start()
-    assert run.wait_until_paused(300)
+    wait_until_paused(run)
     run.stop()
     assert isinstance(finish(run)[-1], RunStopped)
 
@@ -196,11 +200,11 @@ def test_a_run_pauses_after_so_many_batches_and_epoch_ends_do_not_count() -> Non
     run = TrainingRun(script)
     run.train_batches(3)
     run.start()
-    assert run.wait_until_paused(300)
+    wait_until_paused(run)
     assert asked == [1, 2, 3]
     run.train_batches(1)
     wait_until(lambda: len(asked) == 4)
-    assert run.wait_until_paused(300)
+    wait_until_paused(run)
     run.resume()
     finish(run)
     assert asked == list(range(1, 8))
@@ -218,7 +222,7 @@ def test_what_is_asked_for_reaches_the_training() -> None:
     run = TrainingRun(script, changes=changes)
     run.pause()
     run.start()
-    assert run.wait_until_paused(300)
+    wait_until_paused(run)
     run.change("learning-rate", "0.25")
     with pytest.raises(ChangeError, match="Seed cannot change during a run"):
         run.change("seed", 1)
@@ -268,14 +272,14 @@ def test_a_run_that_diverged_waits_for_a_decision(
     run = TrainingRun(diverging, hold=True)
     run.decide(Decision.GIVE_UP)  # too early: nothing to decide yet
     run.start()
-    assert run.wait_until_paused(300)
-    assert run.undecided
+    wait_until_paused(run)
     assert run.drain()[-1] == DIVERGED
+    assert run.divergence == DIVERGED
     run.decide(decision)
     after = finish(run)[0]
     assert isinstance(after, kind)
     assert after.step == step
-    assert not run.undecided
+    assert run.divergence is None
 
 
 def test_a_run_that_waits_for_a_decision_can_be_given_up_or_let_go_on() -> None:
@@ -285,14 +289,13 @@ def test_a_run_that_waits_for_a_decision_can_be_given_up_or_let_go_on() -> None:
     for act, kind, last in ((TrainingRun.stop, RunDiverged, 2), (go_on, RunStopped, 4)):
         run = TrainingRun(diverging, hold=True)
         run.start()
-        assert run.wait_until_paused(300)
+        wait_until_paused(run)
         run.resume()
         run.train_one_epoch()
         run.train_batches(1)
-        assert run.undecided, "nothing but a decision lets it go on"
         assert run.divergence is None, "it was not told yet"
         assert run.drain()[-1] == DIVERGED
-        assert run.divergence == DIVERGED
+        assert run.divergence == DIVERGED, "nothing but a decision lets it go on"
         act(run)
         end = finish(run)[-1]
         assert isinstance(end, kind)
@@ -315,7 +318,7 @@ def test_a_second_stop_leaves_a_run_given_up_as_diverged() -> None:
 
     run = TrainingRun(script, hold=True)
     run.start()
-    assert run.wait_until_paused(300)
+    wait_until_paused(run)
     run.stop()
     assert given_up.wait(300)
     run.stop()
@@ -336,7 +339,7 @@ def test_what_was_asked_for_is_known_until_it_is_told() -> None:
     run = TrainingRun(script, changes=changes)
     run.pause()
     run.start()
-    assert run.wait_until_paused(300)
+    wait_until_paused(run)
     run.change("learning-rate", "0.5", 0.1)
     assert run.asked == {"learning_rate": 0.5}
     run.change("learning_rate", 0.1, 0.1)

@@ -237,7 +237,7 @@ def test_broken_batches_exit_1_and_name_an_example(
         order[-1] = order[0]
         return order
 
-    monkeypatch.setattr("mnist_core.training.trainer.batch_order", repeating)
+    monkeypatch.setattr("mnist_core.training.train.batch_order", repeating)
     assert real(suite.batches.CHECKS) == 1
 
     out = capsys.readouterr().out

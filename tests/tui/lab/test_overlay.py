@@ -9,7 +9,7 @@ import pytest
 
 from helpers.stored_runs import STEPS, LiveRun, put_run
 from mnist_core.store import RunStore
-from mnist_core.store.run_writer import cut_metrics
+from mnist_core.store.tables import cut_metrics
 from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.plot import LineStyle
 from mnist_tui.charts.view import View

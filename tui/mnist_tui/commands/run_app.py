@@ -11,7 +11,7 @@ from mnist_core.data.loader import DatasetLoader
 from mnist_core.data.registry import default_cache_folder
 from mnist_core.store import RunStore
 from mnist_core.store.database import FILE as STORE_FILE
-from mnist_core.training.factory import mlx_runs
+from mnist_core.training.training_run import mlx_runs
 from mnist_tui.app import MnistApp
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
@@ -41,7 +41,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     first_launch = not (options.home / STORE_FILE).exists()
     store = RunStore(options.home)
     session = Session(
-        mlx_runs(backend, hold=True),
+        mlx_runs(backend),
         DataSource(lambda: DatasetLoader(options.data, cache)),
         log=lambda text: write_log(options.log_file, text),
         store=store,

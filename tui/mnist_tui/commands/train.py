@@ -22,12 +22,11 @@ from mnist_core.recipe.hyperparameters import (
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunStore, StoreError
-from mnist_core.store.recorder import RunRecorder, recorded_by
+from mnist_core.store.recorder import RunRecorder, recorded
 from mnist_tui.commands.data import wait_for_dataset
 from mnist_tui.commands.flags import UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
-from mnist_tui.lab.recording import begin_recording
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.runtime.signals import StopSignals, stop_signals
@@ -165,8 +164,7 @@ def _train(
 
         def events_of(recipe: Hyperparameters) -> Events:
             recorder = recorders.next()
-            return recorded_by(
-                recorder,
+            return recorded(
                 train(
                     recipe,
                     dataset,
@@ -177,6 +175,7 @@ def _train(
                     on_divergence=work.on_divergence,
                     run_id=recorder.run_id if recorder is not None else None,
                 ),
+                recorder,
             )
 
         try:
@@ -221,7 +220,7 @@ class _Recorders:
         Raises:
             _NotResumedError: the run to be continued cannot be.
         """
-        recorder, notice = begin_recording(self._store, self._dataset, self._point)
+        recorder, notice = self._store.begin_recording(self._dataset, self._point)
         if recorder is None and self._point is not None:
             raise _NotResumedError(notice.removeprefix("This run is not kept. "))
         if recorder is not None:

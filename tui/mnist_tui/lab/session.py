@@ -13,10 +13,8 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import ResumePoint, RunRecord, RunState, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import END_STATES
-from mnist_core.training.factory import RunFactory
-from mnist_core.training.training_run import TrainingRun
+from mnist_core.training.training_run import RunFactory, TrainingRun
 from mnist_tui.lab.data_source import DataSource
-from mnist_tui.lab.recording import begin_recording
 from mnist_tui.lab.run_progress import SAMPLES, RunProgress, progress_for, restored
 from mnist_tui.settings.keys import key_hint
 
@@ -341,7 +339,7 @@ class Session:
             self.ghost = before
         self.progress = progress
         self.samples = progress.samples
-        self._recorder, self.store_notice = begin_recording(self._store, progress.dataset, point)
+        self._recorder, self.store_notice = self._store.begin_recording(progress.dataset, point)
         self._logged_problem = ""
         self.run = self._make_run(
             progress.hyperparameters,

@@ -31,7 +31,7 @@ class MlxEngine:
         train_examples = len(self._problem.split.train)
         recipe, dataset = self._problem.hyperparameters, self._problem.dataset
         kernels = KernelWarmUp(recipe, dataset, train_examples)
-        if kernels.possible and not kernels.ready:
+        if kernels.missing:
             kernels.start()
             try:
                 kernels.wait(timeout=120)

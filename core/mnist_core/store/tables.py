@@ -1,0 +1,372 @@
+"""The tables of the store: how they came about, and their rows read as what they stand for."""
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.recipe.changes import Change, make_change
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.store.records import (
+    BATCH_DTYPE,
+    NORM_DTYPE,
+    Environment,
+    EpochRecord,
+    RunRecord,
+    RunState,
+    StoredAnswers,
+    StoredLabels,
+    StoreError,
+)
+
+MIGRATIONS = (
+    """
+    CREATE TABLE runs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        note TEXT NOT NULL DEFAULT '',
+        tags TEXT NOT NULL DEFAULT '[]',
+        hyperparameters TEXT NOT NULL,
+        dataset TEXT NOT NULL,
+        data TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        state TEXT NOT NULL,
+        failure TEXT NOT NULL DEFAULT '',
+        started REAL NOT NULL,
+        updated REAL NOT NULL,
+        ended REAL,
+        deleted REAL,
+        parameter_count INTEGER NOT NULL,
+        train_examples INTEGER NOT NULL,
+        validation_examples INTEGER NOT NULL,
+        test_examples INTEGER NOT NULL,
+        steps_per_epoch INTEGER NOT NULL,
+        epochs INTEGER NOT NULL,
+        epoch INTEGER NOT NULL DEFAULT 0,
+        step INTEGER NOT NULL DEFAULT 0,
+        test_loss REAL,
+        test_accuracy REAL,
+        validation_loss REAL,
+        validation_accuracy REAL,
+        best_test_accuracy REAL,
+        best_validation_accuracy REAL,
+        best_epoch INTEGER NOT NULL DEFAULT 0,
+        seconds REAL NOT NULL DEFAULT 0,
+        examples_per_second REAL,
+        pid INTEGER NOT NULL,
+        host TEXT NOT NULL
+    );
+    CREATE TABLE batches (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        first INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (run, first)
+    );
+    CREATE TABLE epochs (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        epoch INTEGER NOT NULL,
+        step INTEGER NOT NULL,
+        train_loss REAL,
+        train_accuracy REAL,
+        validation_loss REAL,
+        validation_accuracy REAL,
+        test_loss REAL,
+        test_accuracy REAL NOT NULL,
+        seconds REAL NOT NULL,
+        run_seconds REAL NOT NULL,
+        PRIMARY KEY (run, epoch)
+    );
+    CREATE TABLE answers (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        epoch INTEGER NOT NULL,
+        predictions BLOB NOT NULL,
+        losses BLOB NOT NULL,
+        confidences BLOB NOT NULL,
+        logits BLOB,
+        PRIMARY KEY (run, epoch)
+    );
+    """,
+    """
+    CREATE TABLE labels (
+        fingerprint TEXT PRIMARY KEY NOT NULL,
+        test BLOB NOT NULL,
+        class_names TEXT NOT NULL,
+        class_labels TEXT NOT NULL
+    );
+    """,
+    """
+    CREATE TABLE races (
+        id TEXT PRIMARY KEY NOT NULL,
+        state TEXT NOT NULL,
+        failure TEXT NOT NULL DEFAULT '',
+        started REAL NOT NULL,
+        ended REAL NOT NULL,
+        contest TEXT NOT NULL,
+        environment TEXT NOT NULL,
+        scores TEXT NOT NULL
+    );
+    CREATE TABLE changes (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        field TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (run, step, field)
+    );
+    CREATE TABLE gradient_norms (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        norm REAL,
+        PRIMARY KEY (run, step)
+    );
+    """,
+)
+"""Script k leads from version k to version k + 1. Never change one that was released."""
+
+VERSION = len(MIGRATIONS)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the tables that are there; 0: there are none."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def check_version(connection: sqlite3.Connection, name: str) -> None:
+    """Raises StoreError when a newer program made the database called `name`."""
+    if version_of(connection) > VERSION:
+        raise StoreError(
+            f"{name} was made by a newer version of mnist-tui. Update mnist-tui to use it, or "
+            "choose another folder with --home."
+        )
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables to the present version, each step whole or not at all.
+
+    Raises:
+        sqlite3.Error: a step failed; the version before it is still there.
+    """
+    for version in range(version_of(connection), VERSION):
+        try:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {MIGRATIONS[version]} "
+                f"PRAGMA user_version = {version + 1}; COMMIT;"
+            )
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+_RUN_COLUMNS = tuple(each.name for each in fields(RunRecord) if each.name != "changes")
+"""Of the table `runs`; its changes are in a table of their own."""
+EPOCH_COLUMNS = tuple(each.name for each in fields(EpochRecord))
+"""Of the table `epochs`, which has the run besides."""
+
+Row = Sequence[object]
+
+
+def select_runs(connection: sqlite3.Connection, condition: str, *values: object) -> list[Row]:
+    """The rows of the runs that meet a condition in SQL, for `read_run`."""
+    return connection.execute(
+        f"SELECT {', '.join(_RUN_COLUMNS)} FROM runs {condition}", values
+    ).fetchall()
+
+
+def select_changes(connection: sqlite3.Connection, run: str | None) -> dict[str, list[Row]]:
+    """The changes (step, field, value) of one run, or of all, by the run's id."""
+    found: dict[str, list[Row]] = {}
+    for run_id, *row in connection.execute(
+        "SELECT run, step, field, value FROM changes WHERE run = ?1 OR ?1 IS NULL "
+        "ORDER BY run, step, rowid",
+        (run,),
+    ):
+        found.setdefault(run_id, []).append(row)
+    return found
+
+
+def next_name(connection: sqlite3.Connection) -> str:
+    """A name for a run that counts up, also past runs that were deleted."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
+    return f"run {(row[0] if row else 0) + 1}"
+
+
+def read_run(
+    row: Row, changes: Sequence[Row], home: Path, lives: Callable[[str, object, object], bool]
+) -> RunRecord:
+    """A run; `lives` tells from id, process and host whether it is being trained.
+
+    Raises:
+        StoreError: another version wrote it in a way that this one cannot read.
+    """
+    values = dict(zip(_RUN_COLUMNS, row, strict=True))
+    try:
+        state = RunState(str(values["state"]))
+        if state.is_live and not lives(str(values["id"]), values["pid"], values["host"]):
+            state = RunState.INTERRUPTED
+        return RunRecord(
+            **{
+                **values,
+                "tags": tuple(json.loads(str(values["tags"]))),
+                "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
+                "environment": _environment(str(values["environment"])),
+                "state": state,
+                "changes": tuple(_change(*change) for change in changes),
+            }  # type: ignore[arg-type]
+        )
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            f"Run {values['id']} in {home} cannot be shown: it was kept by another "
+            "version of mnist-tui, or is damaged."
+        ) from error
+
+
+def select_batches(connection: sqlite3.Connection, run: str) -> NDArray[np.void]:
+    """See `RunStore.batches`."""
+    parts: list[NDArray[np.void]] = []
+    step = 0
+    for first, data in connection.execute(
+        "SELECT first, data FROM batches WHERE run = ? ORDER BY first", (run,)
+    ).fetchall():
+        if first != step:
+            break
+        parts.append(np.frombuffer(data, BATCH_DTYPE))
+        step += len(parts[-1])
+    return np.concatenate(parts) if parts else np.empty(0, BATCH_DTYPE)
+
+
+def select_gradient_norms(connection: sqlite3.Connection, run: str) -> NDArray[np.void]:
+    """See `RunStore.gradient_norms`."""
+    rows = connection.execute(
+        "SELECT step, norm FROM gradient_norms WHERE run = ? ORDER BY step", (run,)
+    ).fetchall()
+    # SQLite has no NaN: it keeps NULL in its place.
+    return np.array([(step, np.nan if norm is None else norm) for step, norm in rows], NORM_DTYPE)
+
+
+def select_epochs(connection: sqlite3.Connection, run: str) -> list[EpochRecord]:
+    """See `RunStore.epochs`."""
+    rows = connection.execute(
+        f"SELECT {', '.join(EPOCH_COLUMNS)} FROM epochs WHERE run = ? ORDER BY epoch", (run,)
+    ).fetchall()
+    return [_epoch(row) for row in rows]
+
+
+def select_answers(connection: sqlite3.Connection, run: str, epoch: int) -> StoredAnswers | None:
+    """See `RunStore.answers`."""
+    row = connection.execute(
+        "SELECT predictions, losses, confidences, logits FROM answers WHERE run = ? AND epoch = ?",
+        (run, epoch),
+    ).fetchone()
+    return None if row is None else _answers(epoch, row)
+
+
+def select_all_answers(connection: sqlite3.Connection, run: str) -> list[StoredAnswers]:
+    """See `RunStore.all_answers`."""
+    rows = connection.execute(
+        "SELECT epoch, predictions, losses, confidences FROM answers WHERE run = ? ORDER BY epoch",
+        (run,),
+    ).fetchall()
+    return [_answers(row[0], (*row[1:], None)) for row in rows]
+
+
+def select_labels(connection: sqlite3.Connection, fingerprint: str) -> StoredLabels | None:
+    """See `RunStore.labels`."""
+    row = connection.execute(
+        "SELECT test, class_names, class_labels FROM labels WHERE fingerprint = ?",
+        (fingerprint,),
+    ).fetchone()
+    if row is None:
+        return None
+    test, names, labels = row
+    return StoredLabels(
+        np.frombuffer(test, "<u2"), tuple(json.loads(names)), tuple(json.loads(labels))
+    )
+
+
+def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int | None) -> None:
+    """Drop what `run` has past update `step` and completed epoch `epoch`.
+
+    None drops epoch 0 too: a run from its seed evaluates it again. Call it within a transaction.
+    """
+    last_epoch = -1 if epoch is None else epoch
+    connection.execute("DELETE FROM batches WHERE run = ? AND first >= ?", (run, step))
+    row = connection.execute(
+        "SELECT first, data FROM batches WHERE run = ? AND first + count > ?", (run, step)
+    ).fetchone()
+    if row is not None:
+        first, data = row
+        kept = np.frombuffer(data, BATCH_DTYPE)[: step - first]
+        connection.execute(
+            "UPDATE batches SET count = ?, data = ? WHERE run = ? AND first = ?",
+            (len(kept), kept.tobytes(), run, first),
+        )
+    connection.execute("DELETE FROM gradient_norms WHERE run = ? AND step > ?", (run, step))
+    for table in ("epochs", "answers"):
+        connection.execute(f"DELETE FROM {table} WHERE run = ? AND epoch > ?", (run, last_epoch))
+    connection.execute(
+        "UPDATE runs SET step = ?, epoch = ?, "
+        "(test_loss, test_accuracy, validation_loss, validation_accuracy) = "
+        "(SELECT test_loss, test_accuracy, validation_loss, validation_accuracy "
+        " FROM epochs WHERE run = runs.id ORDER BY epoch DESC LIMIT 1), "
+        "seconds = coalesce((SELECT max(run_seconds) FROM epochs WHERE run = runs.id), 0), "
+        "best_test_accuracy = (SELECT max(test_accuracy) FROM epochs WHERE run = runs.id), "
+        "best_validation_accuracy = "
+        "(SELECT max(validation_accuracy) FROM epochs WHERE run = runs.id), "
+        "best_epoch = coalesce((SELECT epoch FROM epochs WHERE run = runs.id "
+        " ORDER BY coalesce(validation_accuracy, test_accuracy) DESC, epoch LIMIT 1), 0) "
+        "WHERE id = ?",
+        (step, max(last_epoch, 0), run),
+    )
+
+
+def _change(step: object, field: object, value: object) -> Change:
+    return make_change(int(str(step)), str(field), str(value))
+
+
+@lru_cache(maxsize=4096)
+def _hyperparameters(text: str) -> Hyperparameters:
+    return Hyperparameters.model_validate_json(text)
+
+
+@lru_cache(maxsize=256)
+def _environment(text: str) -> Environment:
+    return Environment(**json.loads(text))
+
+
+def _epoch(row: Row) -> EpochRecord:
+    # SQLite has no NaN: it keeps NULL in its place. Only before training there is no loss.
+    metrics: dict[str, Any] = dict(zip(EPOCH_COLUMNS, row, strict=True))
+    for measured_on in ("train", "validation", "test"):
+        loss, accuracy = f"{measured_on}_loss", f"{measured_on}_accuracy"
+        if metrics[loss] is None and metrics[accuracy] is not None:
+            metrics[loss] = math.nan
+    return EpochRecord(**metrics)
+
+
+def _answers(epoch: int, row: Sequence[bytes | None]) -> StoredAnswers:
+    predictions, losses, confidences, logits = row
+    if predictions is None or losses is None or confidences is None:
+        raise ValueError("an answer is missing")
+    half = np.frombuffer(losses, np.float16)
+    wide = len(predictions) == 2 * len(half)
+    labels: NDArray[np.uint8] | NDArray[np.uint16]
+    labels = np.frombuffer(predictions, np.uint16) if wide else np.frombuffer(predictions, np.uint8)
+    return StoredAnswers(
+        epoch,
+        labels,
+        half,
+        np.frombuffer(confidences, np.float16),
+        None if logits is None else np.frombuffer(logits, np.float32).reshape(len(half), -1),
+    )
