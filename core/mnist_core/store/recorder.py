@@ -49,7 +49,7 @@ class RunRecorder:
 
     def __init__(self, writer: RunWriter, ownership: Ownership, checkpoints: Checkpoints) -> None:
         """Made by `RunStore.record`; all three are of the same run, which is owned already."""
-        self.run_id = writer.run_id
+        self.run_id, self.owner = writer.run_id, writer.owner
         self.is_paused: Callable[[], bool] = lambda: False
         """Tells whether the run waits; set before the run starts."""
         self.problem = ""

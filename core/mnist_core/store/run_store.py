@@ -377,7 +377,7 @@ class RunStore:
         """Raises StoreError if the run, which is ours now, cannot go on from there any more."""
         record = point.record
         now = self.run(record.id)
-        if (now.step, now.updated) != (record.step, record.updated):
+        if (now.step, now.owner) != (record.step, record.owner):
             raise StoreError(f"{record.name} has been continued meanwhile. Resume it once more.")
         if point.state is not None and point.state.step > record.step:
             raise StoreError(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
+    ChangePlanned,
     CheckpointReached,
     EpochCompleted,
     Event,
@@ -72,6 +73,8 @@ class Pending:
         """Where the rows that are in the database are to be cut; those here are cut already."""
         self.all_changes: tuple[Change, ...] | None = None
         """Those in the place of all that the database has; None: those stay."""
+        self.until_epoch: int | None = None
+        """Of the plan that `all_changes` is a part of."""
         self.last_epoch: int | None = None
         """The epoch to end with, where that has changed."""
         self.steps_per_epoch: int | None = None
@@ -95,9 +98,12 @@ class Pending:
                 case EpochCompleted():
                     self._add_epoch(event)
                 case RunStarted():
-                    self.started, self.all_changes = event, event.changes
+                    self.started = event
+                    self._plan(event.changes, event.until_epoch)
+                case ChangePlanned():
+                    self._plan(event.changes, event.until_epoch)
                 case HyperparameterChanged():
-                    self.all_changes = event.changes
+                    self._plan(event.changes, event.until_epoch)
                     self.last_epoch = event.epochs
                     self.steps_per_epoch = event.steps_per_epoch
                 case RunRewound():
@@ -106,13 +112,17 @@ class Pending:
                     self._go_back(event)
                 case CheckpointReached():
                     self._keep_state(event.state)
-                case RunCompleted() | RunStopped():
+                case RunFailed():
                     self.end = event
+                case RunCompleted() | RunStopped() | RunDiverged():
+                    self.end = event
+                    if event.changes is not None:
+                        self._plan(event.changes, event.until_epoch)
+                    if isinstance(event, RunDiverged):
+                        # What came after the healthy state cannot be gone on from.
+                        self._states = {}
                     if event.state.parameters:
                         self._keep_state(event.state)
-                case RunDiverged() | RunFailed():
-                    # What diverged cannot be gone on from; what came before it can.
-                    self.end = event
         self._add_batches(batches)
 
     @property
@@ -127,6 +137,9 @@ class Pending:
         """Whether there is anything for the database but an end."""
         rows = self.started or self.rewound or self.epochs or self.last_batch
         return bool(rows) or self.all_changes is not None
+
+    def _plan(self, changes: tuple[Change, ...], until_epoch: int | None) -> None:
+        self.all_changes, self.until_epoch = changes, until_epoch
 
     def _add_batches(self, batches: Sequence[BatchCompleted]) -> None:
         if not batches:
@@ -146,7 +159,7 @@ class Pending:
         step, state = event.step, event.state
         if self.rewound is None or step < self.rewound.step:
             self.rewound = event
-        self.all_changes = event.changes
+        self._plan(event.changes, event.until_epoch)
         if self._batches:
             kept = np.concatenate(self._batches)[: max(0, step - self._first_step)]
             self._batches = [kept] if len(kept) else []
@@ -215,7 +228,8 @@ class RunWriter:
         self._name = name
         self._data = data
         self._dataset = dataset
-        self._token = uuid4().hex
+        self.owner = uuid4().hex
+        """What says in the database that the run is ours."""
         self._steps_per_second_from: tuple[int, float] = (0, 0.0)
         self._train_examples = 0
         self._examples_per_step = 0.0
@@ -294,11 +308,14 @@ class RunWriter:
         self._steps_per_second_from = (started.step, 0.0)
         now = self._now()
         common = {
-            "owner": self._token,
+            "owner": self.owner,
             "environment": json.dumps(asdict(Environment.of(started))),
             "state": RunState.RUNNING,
             "updated": now,
             "epochs": started.epochs,
+            "until_epoch": started.until_epoch,
+            # Where a person is asked this once, it stays what it was.
+            **({"on_divergence": started.on_divergence} if started.on_divergence else {}),
             "pid": getpid(),
             "host": socket.gethostname(),
         }
@@ -348,7 +365,7 @@ class RunWriter:
                 f"This run is no longer in the database in {self.home}: it has been deleted, or "
                 "the database was replaced. So it is no longer kept."
             )
-        if row[0] != self._token:
+        if row[0] != self.owner:
             raise RunLostError(
                 "Another mnist-tui has taken this run over, so it is no longer kept here."
             )
@@ -369,6 +386,8 @@ class RunWriter:
         values: dict[str, object] = {"state": state, "updated": now}
         if pending.step is not None:
             values["step"] = pending.step
+        if pending.all_changes is not None:
+            values["until_epoch"] = pending.until_epoch
         if pending.last_epoch is not None:
             values["epochs"] = pending.last_epoch
         if pending.rewound is not None:

@@ -130,6 +130,11 @@ MIGRATIONS = (
         PRIMARY KEY (run, step)
     );
     """,
+    """
+    ALTER TABLE runs ADD COLUMN until_epoch INTEGER;
+    UPDATE runs SET until_epoch = epochs;
+    ALTER TABLE runs ADD COLUMN on_divergence TEXT NOT NULL DEFAULT 'continue';
+    """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released."""
 

@@ -261,7 +261,7 @@ class RunFactory(Protocol):
         dataset: Dataset,
         state: TrainingState | None,
         *,
-        until_epoch: int,
+        until_epoch: int | None,
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
@@ -283,7 +283,7 @@ def mlx_runs(backend: Backend) -> RunFactory:
         dataset: Dataset,
         state: TrainingState | None,
         *,
-        until_epoch: int,
+        until_epoch: int | None,
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
@@ -309,6 +309,7 @@ def mlx_runs(backend: Backend) -> RunFactory:
                 until_epoch=until_epoch,
                 samples=samples,
                 changes=asked,
+                on_divergence=None,
                 run_id=recorder.run_id if recorder is not None else None,
             )
 

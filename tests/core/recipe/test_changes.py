@@ -101,7 +101,7 @@ def test_epochs_are_found_where_the_batch_size_changes() -> None:
     ]  # fmt: skip
     assert [steps.next_end(step) for step in (0, 1, 8, 9, 12, 13)] == [0, 4, 8, 10, 12, 13]
     assert steps.epochs([0, 1, 8, 9, 12, 13.5]).tolist() == [0, 0.25, 2, 2.5, 4, 5.5]
-    assert found.planned_steps == 13
+    assert [steps.in_first_steps(step) for step in (0, 3, 8, 9, 12, 13)] == [0, 3, 8, 10, 16, 20]
 
 
 def test_a_later_size_at_the_same_boundary_takes_the_place_of_the_earlier() -> None:

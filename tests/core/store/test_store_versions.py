@@ -34,7 +34,7 @@ def test_a_new_database_has_the_present_version(store: RunStore) -> None:
     assert store.runs() == []
     assert store.exists
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == tables.VERSION == 3
+        assert tables.version_of(connection) == tables.VERSION == 4
     assert check_integrity(store.home) == "ok"
 
 
@@ -73,7 +73,7 @@ def test_an_older_database_is_brought_to_the_present_version(
     next_version(monkeypatch, "ALTER TABLE runs ADD COLUMN colour TEXT; CREATE TABLE more (x);")
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == 4
+        assert tables.version_of(connection) == 5
         assert connection.execute("SELECT colour FROM runs").fetchall() == [(None,)]
 
 
@@ -90,7 +90,7 @@ def test_a_migration_that_fails_leaves_the_version_before_it(
     monkeypatch.undo()
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == 3
+        assert tables.version_of(connection) == 4
         columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
     assert "colour" not in columns
 
@@ -99,6 +99,8 @@ def without_labels(home: Path) -> None:
     """Make the database of the first version, which had none of the later tables."""
     for table in ("labels", "races", "changes", "gradient_norms"):
         change(home, f"DROP TABLE {table}")
+    for column in ("until_epoch", "on_divergence"):
+        change(home, f"ALTER TABLE runs DROP COLUMN {column}")
     change(home, "PRAGMA user_version = 1")
 
 

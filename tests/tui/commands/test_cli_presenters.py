@@ -31,7 +31,7 @@ from mnist_core.events import (
     RunRewound,
 )
 from mnist_core.recipe.changes import Change
-from mnist_core.training.divergence import OnDivergence
+from mnist_core.recipe.plan import OnDivergence
 from mnist_tui.commands.presenters import (
     JsonLines,
     PlainLines,
@@ -119,9 +119,7 @@ def test_a_divergence_says_what_could_be_done_only_where_nothing_is(
     printed: Printed, policy: OnDivergence
 ) -> None:
     dead = replace(NOT_FINITE, reason=DivergenceReason.ACCURACY_AT_CHANCE)
-    lines = PlainLines(printed.out.append, printed.err.append, None, policy)
-    lines.show(dead)
-    (line,) = printed.out
+    line = printed.plain(replace(run_started(), on_divergence=policy), dead)[-1]
     assert line.startswith("diverged: epoch 1 ended at step 3 with an accuracy as by chance, after")
     assert ("--on-divergence halve would go back to step 2" in line) is (policy == "continue")
 

@@ -328,6 +328,8 @@ def test_a_run_whose_labels_were_never_kept_says_what_to_do(
     with closing(sqlite3.connect(home / "runs.db")) as connection:
         connection.executescript(
             "DROP TABLE labels; DROP TABLE races; DROP TABLE changes; DROP TABLE gradient_norms; "
+            "ALTER TABLE runs DROP COLUMN until_epoch; "
+            "ALTER TABLE runs DROP COLUMN on_divergence; "
             "PRAGMA user_version = 1"
         )
     code, out, err = ask("mistakes", "run 1")

@@ -82,15 +82,16 @@ class TrainFlags:
         ),
     ] = None
     on_divergence: Annotated[
-        Literal["continue", "stop", "halve"],
+        Literal["continue", "stop", "halve"] | None,
         Parameter(
             group=RUN,
             metavar="NAME",
+            show_default="continue",
             help="What to do when the loss is no longer finite, or an epoch ends with accuracy "
             "at chance after a huge loss: continue as the recipe says, stop, or halve the "
             "learning rate and go on from the last healthy state.",
         ),
-    ] = "continue"
+    ] = None
 
 
 @takes_hyperparameters

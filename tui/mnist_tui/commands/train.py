@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -20,6 +20,7 @@ from mnist_core.recipe.hyperparameters import (
     make_hyperparameters,
     unused_fields,
 )
+from mnist_core.recipe.plan import OnDivergence
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded
@@ -34,7 +35,6 @@ from mnist_tui.runtime.startup import LaunchOptions
 from mnist_tui.text.visible_text import visible
 
 if TYPE_CHECKING:
-    from mnist_core.training.divergence import OnDivergence
     from mnist_tui.commands.launch import TrainFlags
 
 
@@ -46,7 +46,7 @@ class _Work:
     recipes: list[Hyperparameters]
     device: DeviceChoice
     threads: int | None
-    on_divergence: "OnDivergence"
+    on_divergence: OnDivergence
     until_epoch: int | None
     """The last epoch, where that is not the one the recipe plans."""
     changes: tuple[Change, ...]
@@ -89,7 +89,7 @@ def _work(store: RunStore, options: LaunchOptions, flags: "TrainFlags") -> _Work
         _recipes(options.hyperparameters, flags.repeat),
         options.device,
         options.threads,
-        flags.on_divergence,
+        flags.on_divergence or "continue",
         flags.until_epoch,
         _changes(flags.change or (), options.hyperparameters),
     )
@@ -108,25 +108,28 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: "TrainFlags", 
         )
     point = store.resume_point(run)
     record = point.record
-    until = flags.until_epoch or record.epochs
+    plan = record.plan
+    if flags.until_epoch is not None:
+        plan = plan.until(flags.until_epoch)
     if "epochs" in options.given:
-        until = options.hyperparameters.epochs
+        plan = plan.until(options.hyperparameters.epochs)
     done, step = (point.state.epoch, point.state.step) if point.state is not None else (0, 0)
-    if until <= done:
+    more = _changes(flags.change or (), record.hyperparameters, step, record.name)
+    plan = replace(plan, changes=(*plan.changes, *more))
+    if plan.last_epoch(record.train_examples) <= done:
         raise UsageError(
             f"{record.name} has {done} epochs already. Say with --epochs how many it is to have, "
             f"such as --epochs {done + 1}."
         )
     environment = record.environment
-    more = _changes(flags.change or (), record.hyperparameters, step, record.name)
     return _Work(
         options.data or record.data,
         [record.hyperparameters],
         "gpu" if environment.device == "gpu" else "cpu",
         environment.threads,
-        flags.on_divergence,
-        until,
-        (*record.changes, *more),
+        flags.on_divergence or plan.on_divergence,
+        plan.until_epoch,
+        plan.changes,
         point,
     )
 
@@ -296,5 +299,5 @@ def _presenter(stdout: TextIO, write_error: WriteLine, flags: "TrainFlags") -> P
         from mnist_tui.commands.progress_bars import TerminalLines
 
         console = Console(file=stdout)
-        return TerminalLines(console, write_error, flags.log_every, flags.on_divergence)
-    return PlainLines(line_writer(stdout), write_error, flags.log_every, flags.on_divergence)
+        return TerminalLines(console, write_error, flags.log_every)
+    return PlainLines(line_writer(stdout), write_error, flags.log_every)
