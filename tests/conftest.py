@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -101,6 +101,19 @@ def repeats(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """`repeats(short, full)`: how often to repeat; `full` with --soak, else `short`."""
     soak = bool(request.config.getoption("--soak"))
     return lambda short, full: full if soak else short
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Train with uncompiled steps, which give the same figures: no g++ runs beside the test."""
+    # Not before the folder of its kernels has been set, which is when MLX takes it up.
+    from mnist_core.backend.mlx import mx
+
+    kernels = "mnist_core.training.kernel_warmup.StepCompilation._kernels_to_make"
+    monkeypatch.setattr(kernels, lambda _: None)
+    mx.disable_compile()
+    yield
+    mx.enable_compile()
 
 
 @pytest.fixture(scope="session")

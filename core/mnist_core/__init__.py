@@ -1,1 +1,1 @@
-"""The engine of mnist-tui: data, models, training, evaluation. It draws and prints nothing."""
+"""The engine of mnist-tui: data, training, runs, races, checks. It draws and prints nothing."""

@@ -2,6 +2,8 @@
 
 A run ends with exactly one of :data:`RunEnded`. Accuracies are fractions, losses the mean
 cross-entropy of a sample in nats, times seconds.
+
+Here too: the state that a run goes on from, what may be thrown into it, and its events as JSON.
 """
 
 import math

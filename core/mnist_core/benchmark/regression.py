@@ -1,4 +1,4 @@
-"""Linear and logistic regression by full-batch gradient descent: what is learned, and how."""
+"""Linear and logistic regression by full-batch descent: the problem, its forms, those in NumPy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

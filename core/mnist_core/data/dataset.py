@@ -1,4 +1,4 @@
-"""A data set in memory, and how it is split for training."""
+"""A data set in memory, how it is split for training, and which of its samples are shown."""
 
 import hashlib
 from dataclasses import dataclass, field

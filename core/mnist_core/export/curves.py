@@ -37,7 +37,7 @@ COLUMNS = ("step", "epoch", *_BATCH_COLUMNS, *_EPOCH_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
-class RunCurves:
+class StoredCurves:
     """A run told again in the numbers that it told while it trained."""
 
     record: RunRecord
@@ -59,13 +59,13 @@ class RunCurves:
         return {epoch.step: epoch for epoch in self.epochs}
 
 
-def read_curves(store: RunStore, record: RunRecord) -> RunCurves:
+def read_curves(store: RunStore, record: RunRecord) -> StoredCurves:
     """The curves of `record`; raises StoreError where they cannot be read."""
     # In this order: of a run that is still written, no epoch is without its batches.
     epochs = store.epochs(record.id)
     labels = store.tested_labels(record)
     chance = None if labels is None else chance_accuracy(labels.test)
-    return RunCurves(record, epochs, list(_told(store, record)), chance)
+    return StoredCurves(record, epochs, list(_told(store, record)), chance)
 
 
 def _told(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted | HyperparameterChanged]:
@@ -120,7 +120,7 @@ def _unrounded(stored: float, exact: float) -> float:
     return exact if float(np.float32(exact)) == stored else stored
 
 
-def to_csv(curves: RunCurves) -> bytes:
+def to_csv(curves: StoredCurves) -> bytes:
     """CSV: a header and a row for each step, step 0 being the evaluation before any update.
 
     Accuracies are fractions, losses nats; `seconds` is the training time up to the step. The
@@ -134,7 +134,7 @@ def to_csv(curves: RunCurves) -> bytes:
     return text.getvalue().encode()
 
 
-def _csv_rows(curves: RunCurves) -> Iterator[Sequence[object]]:
+def _csv_rows(curves: StoredCurves) -> Iterator[Sequence[object]]:
     ends = curves.epoch_ends
     if 0 in ends:
         yield 0, 0, ends[0].run_seconds, "", "", "", "", *_metrics(ends[0])
@@ -156,7 +156,7 @@ def _metrics(epoch: EpochRecord | None) -> list[object]:
     return ["" if value is None else value for value in values]
 
 
-def to_jsonl(curves: RunCurves) -> bytes:
+def to_jsonl(curves: StoredCurves) -> bytes:
     """The lines that `mnist-tui train --json --log-every 1` writes, an object for each event.
 
     A run that was continued is told as one. Checkpoints, and steps that could not be compiled, are
@@ -167,7 +167,7 @@ def to_jsonl(curves: RunCurves) -> bytes:
     ).encode()
 
 
-def _json_objects(curves: RunCurves) -> Iterator[dict[str, Any]]:
+def _json_objects(curves: StoredCurves) -> Iterator[dict[str, Any]]:
     record, ends = curves.record, curves.epoch_ends
     yield event_to_json(record.as_started())
     if 0 in ends:

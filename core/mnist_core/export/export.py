@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mnist_core.events import TrainingState
 from mnist_core.export import ExportError, Format, WeightFormat
-from mnist_core.export.curves import RunCurves, read_curves, to_csv, to_jsonl
+from mnist_core.export.curves import StoredCurves, read_curves, to_csv, to_jsonl
 from mnist_core.export.tensorboard import write_tensorboard
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_core.store.files import write_whole
@@ -156,7 +156,7 @@ def _accuracies(store: RunStore, record: RunRecord, step: int) -> dict[str, floa
     return {}
 
 
-def _amount(curves: RunCurves) -> str:
+def _amount(curves: StoredCurves) -> str:
     steps, epochs = len(curves.batches), curves.record.epoch
     return f"{steps} step{'s' * (steps != 1)} in {epochs} completed epoch{'s' * (epochs != 1)}"
 

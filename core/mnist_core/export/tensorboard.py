@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from mnist_core.export import ExportError
-from mnist_core.export.curves import RunCurves
+from mnist_core.export.curves import StoredCurves
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RunRecord
 
@@ -19,7 +19,7 @@ _Point = tuple[float, int, Mapping[str, float | None]]
 """Seconds of training, update, and the metrics by tag."""
 
 
-def write_tensorboard(curves: RunCurves, folder: Path) -> None:
+def write_tensorboard(curves: StoredCurves, folder: Path) -> None:
     """Write `folder` whole, or leave what was there.
 
     Of each batch there are train/loss, train/accuracy and train/learning_rate, of about ten an
@@ -63,7 +63,7 @@ def _earlier_export(folder: Path) -> list[Path] | None:
     return files
 
 
-def _write_events(curves: RunCurves, folder: Path) -> None:
+def _write_events(curves: StoredCurves, folder: Path) -> None:
     try:
         # Only here: it is an extra, and takes a quarter of a second.
         from tensorboard.compat.proto.event_pb2 import Event
@@ -95,7 +95,7 @@ def _write_events(curves: RunCurves, folder: Path) -> None:
             os.fsync(file.fileno())
 
 
-def _points(curves: RunCurves) -> Iterator[_Point]:
+def _points(curves: StoredCurves) -> Iterator[_Point]:
     ends = curves.epoch_ends
     batches = {batch.step: batch for batch in curves.batches}
     for step in sorted(batches.keys() | ends.keys()):

@@ -1,4 +1,4 @@
-"""The weights of a network as NumPy arrays: their shapes and their start."""
+"""A network's weights as NumPy arrays, their shapes and their start; and the order of batches."""
 
 import math
 from collections.abc import Iterator, Sequence

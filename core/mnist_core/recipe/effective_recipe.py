@@ -1,4 +1,4 @@
-"""What a run follows at a step: its recipe with the changes so far, and the epoch of the step."""
+"""What a run follows at a step: its recipe with the changes so far, the epoch, the rate."""
 
 import math
 from bisect import bisect_left, bisect_right

@@ -1,4 +1,4 @@
-"""Runs that last: a database of their metrics, and files of their weights."""
+"""Runs and races that last: a database of them, and files of the runs' weights."""
 
 from mnist_core.store.races import RaceEnvironment, RaceRecord, RaceState
 from mnist_core.store.records import (

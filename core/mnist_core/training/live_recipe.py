@@ -71,7 +71,7 @@ class LiveRecipe:
         ]
         for field, value in self._changes.take(kind):
             due[field] = value
-            self._ask_for_end(field, value)
+            self._ask_for_end(field, value, state)
         for field, value in due.items():
             same = value == getattr(self.now.hyperparameters, field)
             if not same or (field == "epochs" and last_epoch != self.last_epoch):
@@ -104,7 +104,7 @@ class LiveRecipe:
         """Plan whatever was asked for and not made, since the run ends: it may go on later."""
         for kind in (TakesEffect.NOW, TakesEffect.NEXT_EPOCH):
             for field, value in self._changes.take(kind):
-                self._ask_for_end(field, value)
+                self._ask_for_end(field, value, state)
                 self._plan(Change(state.step, field, value))
 
     def go_back(self, state: TrainingState) -> None:
@@ -126,7 +126,7 @@ class LiveRecipe:
     def _plan_asked(self, state: TrainingState) -> Iterator[ChangePlanned]:
         """Plan what was asked for in the middle of an epoch and waits for its end."""
         for field, value in self._changes.take(TakesEffect.NEXT_EPOCH):
-            self._ask_for_end(field, value)
+            self._ask_for_end(field, value, state)
             self._plan(Change(state.step, field, value))
             yield ChangePlanned(
                 state.step, state.epoch + 1, field, value, self.changes, self.until_epoch
@@ -140,7 +140,8 @@ class LiveRecipe:
         ]
         self._scheduled = sorted([*others, change], key=lambda each: each.step)
 
-    def _ask_for_end(self, field: str, value: Value) -> None:
+    def _ask_for_end(self, field: str, value: Value, state: TrainingState) -> None:
         """A person who asks for other epochs overrules the end that was set before."""
         if field == "epochs" and self.until_epoch is not None:
-            self.until_epoch = int(value)
+            under_way = state.epoch + (state.batch > 0)
+            self.until_epoch = max(int(value), under_way)

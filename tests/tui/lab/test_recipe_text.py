@@ -22,7 +22,7 @@ from mnist_core.recipe.hyperparameters import (
 from mnist_core.recipe.presets import presets
 from mnist_core.store import RunRecord, RunStore
 from mnist_tui.cli import run
-from mnist_tui.commands.launch import TrainFlags
+from mnist_tui.commands.flags import TrainFlags
 from mnist_tui.lab.recipe_text import command_line, recipe_flags
 from mnist_tui.runtime.startup import LaunchOptions
 

@@ -2,6 +2,7 @@
 
 import pytest
 from rich.cells import cell_len
+from textual import events
 from textual.app import App, ComposeResult
 
 from mnist_core.network.mistakes import ConfusedPair
@@ -182,3 +183,34 @@ async def test_names_from_outside_are_literal_and_numbers_stay_whole(width: int)
         if width == 60:
             assert "[red]x[/]" in text
             assert "48.0%" in text
+
+
+@pytest.mark.parametrize("later", [PAIRS[:1], [], PAIRS[::-1]])
+async def test_enter_chooses_the_pair_under_the_cursor_though_others_come_at_once(
+    later: list[ConfusedPair],
+) -> None:
+    app = PairsApp()
+    async with app.run_test(size=(44, 8)) as pilot:
+        app.pairs.show(PAIRS, DIGITS, TOTALS)
+        app.pairs.focus()
+        await pilot.press("end")
+        app.pairs.action_select()
+        app.pairs.show(later, DIGITS, TOTALS)
+        await pilot.pause()
+        assert app.chosen == [(9, 4)]
+
+
+async def test_a_click_that_comes_late_chooses_no_pair_that_is_gone() -> None:
+    app = PairsApp()
+    async with app.run_test(size=(44, 8)) as pilot:
+        app.pairs.show(PAIRS, DIGITS, TOTALS)
+        await pilot.pause()
+        x, y = 5, 4
+        style = app.screen.get_style_at(x, y)
+        assert style.meta["option"] == 3
+        app.pairs.post_message(
+            events.Click(app.pairs, x, y, 0, 0, 1, False, False, False, x, y, style)
+        )
+        app.pairs.show(PAIRS[:1], DIGITS, TOTALS)
+        await pilot.pause()
+        assert app.chosen == []

@@ -89,7 +89,7 @@ async def test_sentences_name_the_keys_of_the_users_file(lab: OpenLab, tmp_path:
         assert "Pin a run with b, or mark one" in here.text()
         await here.press("/")
         await here.write("nothing")
-        assert "No run matches nothing. f9 clears the filter." in here.text()
+        assert "No run matches nothing. F9 clears the filter." in here.text()
 
 
 async def test_a_run_of_another_process_appears_moves_and_ends(lab: OpenLab, three: Path) -> None:

@@ -1,1 +1,1 @@
-"""Charts of curves that grow, drawn as text: no widget, no timer, no thread."""
+"""Charts of curves that grow: drawn as text, and shown by a widget. No timer, no thread."""

@@ -1,1 +1,1 @@
-"""What the subcommands do, imported when they are run."""
+"""The subcommands and their flags, and what opens and ends the app; imported when they are run."""

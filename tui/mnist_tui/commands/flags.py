@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from cyclopts import Group, Parameter, validators
 
@@ -25,6 +25,8 @@ MACHINE = Group("Data and machine", sort_key=1)
 HYPERPARAMETERS = Group("Hyperparameters", sort_key=2)
 RUN = Group("Run", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
+
+_AT_LEAST_ONE = validators.Number(gte=1)
 
 Command = TypeVar("Command", bound=Callable[..., int])
 
@@ -105,6 +107,77 @@ class LaunchFlags(MachineFlags):
             help=f"A published recipe to start from: {', '.join(presets())}. Each flag below "
             "overrides its part of it.",
             show_default=f"{DEFAULT_PRESET}, or that of the configuration file",
+        ),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class TrainFlags:
+    """The flags that only training without the app has."""
+
+    json: Annotated[bool, switch("Write one JSON object a line: an event of the run.")] = False
+    log_every: Annotated[
+        int | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="Tell of every Nth batch too.",
+            show_default="epochs only",
+        ),
+    ] = None
+    repeat: Annotated[
+        int,
+        Parameter(
+            group=OUTPUT,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="Train N times, with the seeds seed, seed+1, and so on; ends with the mean "
+            "and the deviation of the test figures.",
+        ),
+    ] = 1
+    resume: Annotated[
+        str | None,
+        Parameter(
+            group=RUN,
+            metavar="ID",
+            help="Continue this run from its last checkpoint, with everything as it was; "
+            "--epochs adds epochs, --data says where the same data lie now.",
+            show_default=False,
+        ),
+    ] = None
+    until_epoch: Annotated[
+        int | None,
+        Parameter(
+            group=RUN,
+            metavar="N",
+            validator=_AT_LEAST_ONE,
+            help="End with epoch N; the schedule of the learning rate still follows --epochs.",
+            show_default="--epochs",
+        ),
+    ] = None
+    change: Annotated[
+        list[str] | None,
+        Parameter(
+            group=RUN,
+            metavar="STEP:FIELD=VALUE",
+            negative=(),
+            help="Change a hyperparameter after so many updates, such as "
+            "500:learning_rate=0.05; batch_size and epochs change with the next epoch. May be "
+            "given several times.",
+            show_default=False,
+        ),
+    ] = None
+    on_divergence: Annotated[
+        Literal["continue", "stop", "halve"] | None,
+        Parameter(
+            group=RUN,
+            metavar="NAME",
+            show_default="continue",
+            help="What to do when the loss is no longer finite, or an epoch ends with accuracy "
+            "at chance after a huge loss: continue as the recipe says, stop, or halve the "
+            "learning rate and go on from the last healthy state.",
         ),
     ] = None
 

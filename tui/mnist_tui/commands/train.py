@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from mnist_core.backend.backend import DeviceChoice, configure
 from mnist_core.data.dataset import Dataset
@@ -25,7 +25,7 @@ from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded
 from mnist_tui.commands.data import wait_for_dataset
-from mnist_tui.commands.flags import UsageError
+from mnist_tui.commands.flags import TrainFlags, UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
 from mnist_tui.runtime.log import write_log
@@ -33,9 +33,6 @@ from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.runtime.signals import StopSignals, stop_signals
 from mnist_tui.runtime.startup import LaunchOptions
 from mnist_tui.text.visible_text import visible
-
-if TYPE_CHECKING:
-    from mnist_tui.commands.launch import TrainFlags
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class _Work:
     """Where the only recipe is continued; None: all start from their seeds."""
 
 
-def train_headless(options: LaunchOptions, flags: "TrainFlags") -> int:
+def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
     """Load the data and train once for each of `flags.repeat` seeds; the exit code.
 
     With `flags.resume`, continue that run instead. Events go to stdout, everything else to stderr.
@@ -81,7 +78,7 @@ def train_headless(options: LaunchOptions, flags: "TrainFlags") -> int:
     return exit_code(end)
 
 
-def _work(store: RunStore, options: LaunchOptions, flags: "TrainFlags") -> _Work:
+def _work(store: RunStore, options: LaunchOptions, flags: TrainFlags) -> _Work:
     if flags.resume is not None:
         return _resumed_work(store, options, flags, flags.resume)
     return _Work(
@@ -95,7 +92,7 @@ def _work(store: RunStore, options: LaunchOptions, flags: "TrainFlags") -> _Work
     )
 
 
-def _resumed_work(store: RunStore, options: LaunchOptions, flags: "TrainFlags", run: str) -> _Work:
+def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, run: str) -> _Work:
     """How to continue `run`: as it was, but for the place of its data and the number of epochs."""
     what = [f"--{name.replace('_', '-')}" for name in sorted(options.given - {"epochs"})]
     what += ["--repeat"] * (flags.repeat > 1) + ["--device"] * (options.device != "auto")
@@ -289,7 +286,7 @@ def _changes(
     return tuple(found)
 
 
-def _presenter(stdout: TextIO, write_error: WriteLine, flags: "TrainFlags") -> Presenter:
+def _presenter(stdout: TextIO, write_error: WriteLine, flags: TrainFlags) -> Presenter:
     if flags.json:
         return JsonLines(line_writer(stdout), write_error, flags.log_every)
     # A dumb terminal cannot redraw a line, which is what a progress bar does.

@@ -1,1 +1,1 @@
-"""The state of the laboratory, without widgets: data, the session, runs and their curves."""
+"""The state of the laboratory, without widgets: data, session, runs with curves, marks, recipes."""

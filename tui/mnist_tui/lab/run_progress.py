@@ -1,6 +1,4 @@
-"""One run as the screen shows it, its curves and latest figures: made from its events, without a
-widget.
-"""
+"""One run without a widget: its curves and latest figures, from its events or from the store."""
 
 from collections.abc import Iterable, Sequence
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual import on
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -125,11 +125,16 @@ class ConfusedPairs(OptionList):
         if self.highlighted != self.option_count - 1:
             super().action_cursor_down()
 
-    @on(OptionList.OptionSelected)
-    def _choose(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        pair = self._pairs[event.option_index]
-        self.post_message(self.Chosen(pair.true, pair.predicted))
+    def action_select(self) -> None:
+        # At once: a run may bring other pairs before a message of the list came back to it.
+        if self.pair is not None:
+            self.post_message(self.Chosen(*self.pair))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click may come late, on a pair that is gone."""
+        # Textual 8.2.8 looks it up all the same.
+        if event.style.meta.get("option", 0) >= self.option_count:
+            event.prevent_default()
 
     def render_line(self, y: int) -> Strip:
         """The line of a pair; a sign shows the cursor where there are no colours."""

@@ -1,4 +1,4 @@
-"""What the mistakes screen shows: a run's answers at an epoch, or samples before any run."""
+"""What the mistakes screen shows and says: answers at an epoch, or samples before any run."""
 
 import math
 from dataclasses import dataclass, field

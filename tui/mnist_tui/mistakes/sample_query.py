@@ -1,4 +1,4 @@
-"""Which of a set of samples the gallery shows, and in which order."""
+"""Which samples the gallery shows, and in which order: their answers, the filter, the query."""
 
 import operator
 import re

@@ -127,7 +127,9 @@ class RunsScreen(ChartScreen):
 
     def _why_no_rows(self) -> str:
         if self._listing.total:
-            how = f"{key_hint('clear_filter')} clears the filter."
+            key = key_hint("clear_filter")
+            # As a sentence begins; but the capital of a letter is another key.
+            how = f"{key.capitalize() if len(key) > 1 else key} clears the filter."
             return f"No run matches {visible(self._listing.run_filter.text)}. {how}"
         if self._reader.has_failed:
             return "The runs cannot be read; see above."

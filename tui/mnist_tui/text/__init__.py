@@ -1,1 +1,1 @@
-"""Values as text: numbers, tables, digits as characters, text from outside."""
+"""Values as text: numbers, tables, signs of states, digits as characters, text from outside."""

@@ -1,1 +1,1 @@
-"""What several screens share: footer, status line, dialogs, parts of forms."""
+"""What several screens share: status line, footer, help, dialogs, bars, digits, parts of forms."""
