@@ -316,7 +316,7 @@ def test_a_run_may_live_through_anything(
     run_state_machine_as_test(
         RunLife,
         settings=settings(
-            max_examples=repeats(60, 5000),
+            max_examples=repeats(200, 5000),
             stateful_step_count=12,
             deadline=None,
             derandomize=True,
