@@ -79,6 +79,9 @@ def _told(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted | Hyper
     for index in range(len(rows) + 1):
         epoch = recipe.epoch_steps.completed(index) + 1
         for change in _due(to_come, recipe, index):
+            if index == len(rows) and change.takes_effect is TakesEffect.NOW:
+                # It takes effect before the next update, if there ever is one.
+                continue
             to_come.remove(change)
             previous = getattr(recipe.hyperparameters, change.field)
             if change.value == previous:

@@ -196,6 +196,7 @@ class Trainer:
                 if self._state.epoch >= self._recipe.last_epoch:
                     break
                 yield from self._train_epoch()
+            self._recipe.take_asked(self._state)
             yield self._ended(RunCompleted)
         except StopTraining:
             self._recipe.take_asked(self._state)

@@ -1,4 +1,4 @@
-"""Generated runs that are stopped or killed anywhere and go on, and end as the unbroken run does."""
+"""Generated runs, stopped or killed anywhere, that go on: they end as the unbroken run does."""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -34,26 +34,25 @@ DATA = Dataset(
 )
 RECIPES = st.fixed_dictionaries(
     {
-        "hidden_sizes": st.just("3"),
+        "hidden_sizes": st.just("8"),
         "optimizer": st.sampled_from(["sgd", "adam"]),
-        "learning_rate": st.sampled_from([0.1, 0.01]),
+        "learning_rate": st.sampled_from([0.2, 0.02]),
         "schedule": st.sampled_from(["constant", "cosine"]),
         "warmup_steps": st.sampled_from([0, 3]),
         "dropout": st.sampled_from([0.0, 0.3]),
         "validation": st.sampled_from(["none", "5"]),
         "batch_size": st.sampled_from([3, 8, 40]),
-        "epochs": st.integers(1, 8),
+        "epochs": st.integers(2, 8),
         "seed": st.integers(0, 2),
     }
 )
-CHANGES = st.lists(
+SOUND = st.lists(
     st.builds(
         lambda step, change: Change(step, *change),
-        st.integers(0, 60),
+        st.integers(0, 40),
         st.sampled_from(
             [
                 ("learning_rate", 0.05),
-                ("learning_rate", RUINOUS),
                 ("dropout", 0.5),
                 ("weight_decay", 0.01),
                 ("batch_size", 5),
@@ -62,10 +61,21 @@ CHANGES = st.lists(
             ]
         ),
     ),
-    max_size=4,
+    max_size=3,
     unique_by=lambda change: (change.step, change.field),
-).map(lambda changes: tuple(sorted(changes, key=lambda change: change.step)))
-BREAKS = st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=3)
+)
+RUIN = st.lists(
+    st.builds(lambda step: Change(step, "learning_rate", RUINOUS), st.integers(2, 25)), max_size=1
+)
+
+
+def in_order(*parts: list[Change]) -> tuple[Change, ...]:
+    """As a plan has them: by step, and one for each step and field."""
+    found = {(change.step, change.field): change for part in parts for change in part}
+    return tuple(sorted(found.values(), key=lambda change: change.step))
+
+
+BREAKS = st.lists(st.tuples(st.integers(1, 20), st.booleans()), min_size=1, max_size=3)
 """After how many more batches the run breaks, and whether it is killed rather than stopped."""
 
 
@@ -130,8 +140,8 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
     )
     @given(
         recipe=RECIPES,
-        changes=CHANGES,
-        policy=st.sampled_from(["continue", "stop", "halve"]),
+        changes=st.builds(in_order, SOUND, RUIN),
+        policy=st.sampled_from(["halve", "continue", "stop"]),
         breaks=BREAKS,
     )
     def lives(
@@ -153,12 +163,7 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
             for name in ("loss", "accuracy", "learning_rate"):
                 ours, theirs = (store.batches(run.id)[name] for run in (broken, unbroken))
                 np.testing.assert_array_equal(ours, theirs, err_msg=name)
-            ends = (
-                [(each.epoch, each.step, each.test_loss, each.test_accuracy)
-                 for each in store.epochs(run.id)]
-                for run in (broken, unbroken)
-            )  # fmt: skip
-            np.testing.assert_array_equal(*ends)
+            assert epochs_of(store, broken) == epochs_of(store, unbroken)
             # Its plan, followed from the seed, gives the same once more.
             again, _ = trained(store, unbroken.plan, [])
             np.testing.assert_array_equal(
@@ -168,13 +173,22 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
     lives()
 
 
+def epochs_of(store: RunStore, run: RunRecord) -> list[str]:
+    """What was measured at the end of each; as text, since no two NaN are equal."""
+    return [
+        repr((each.epoch, each.step, each.train_loss, each.test_loss, each.test_accuracy))
+        for each in store.epochs(run.id)
+    ]
+
+
 def assert_keeps_healthy_epochs(told: Sequence[Event]) -> None:
     """A run that goes back keeps each epoch that ended well before the first ruinous update."""
     ends = [0]
     for event in told:
         match event:
-            case EpochCompleted() if event.test_accuracy > 0.5 and event.test_loss < 1.0:
-                ends.append(event.step)
+            case EpochCompleted() if event.train_loss is not None and event.train_loss < 1.2:
+                # Its weights were sound at the end, too.
+                ends += [event.step] if event.test_accuracy > 0.3 and event.test_loss < 2 else []
             case RunRewound():
                 assert event.step >= max(end for end in ends if end < event.diverged_step)
                 ends = [end for end in ends if end <= event.step]

@@ -184,6 +184,8 @@ class RunLife(RuleBasedStateMachine):
         self.run_id = ""
         self.kept = 0
         """Updates that the store must have, as far as is known for certain."""
+        self.asked: dict[str, float] = {}
+        """What the run under way was asked to change, and has to do now or when it goes on."""
 
     def teardown(self) -> None:
         for app in self.apps:
@@ -216,6 +218,7 @@ class RunLife(RuleBasedStateMachine):
         run = self.apps[which].session.run
         if run is not None and run.paused:
             run.change(*change)
+            self.asked |= dict([change])
 
     @rule(which=st.integers(0, 1), decision=st.sampled_from(Decision))
     def decide(self, which: int, decision: Decision) -> None:
@@ -226,6 +229,7 @@ class RunLife(RuleBasedStateMachine):
             app.settle()
             assert app.session.progress is before
             self.kept = 0  # It may have gone back.
+            self.asked = {}
             self.look()
 
     @rule(which=st.integers(0, 1))
@@ -253,6 +257,7 @@ class RunLife(RuleBasedStateMachine):
         self.apps[which] = App(self.home)
         if owns:
             self.kept = 0  # The last half second is lost with the process.
+            self.asked = {}
         self.look()
 
     @rule(which=st.integers(0, 1))
@@ -272,7 +277,7 @@ class RunLife(RuleBasedStateMachine):
         app = self.apps[which]
         if app.session.divergence is None or action is Session.stop:
             if action is Session.stop and app.session.divergence is not None:
-                self.kept = 0
+                self.kept, self.asked = 0, {}
             action(app.session)
             app.settle()
             self.look()
@@ -305,6 +310,10 @@ class RunLife(RuleBasedStateMachine):
         assert set(differing_fields(told, kept)) <= set(unused_fields(kept))
         assert command.changes == record.changes
         assert command.last_epoch(EXAMPLES) == record.plan.last_epoch(EXAMPLES)
+        planned = {change.field: change.value for change in record.changes}
+        for field, value in self.asked.items():
+            assert planned.get(field, getattr(record.hyperparameters, field)) == value
+        self.asked = {}
         if record.state is RunState.COMPLETED:
             assert record.epoch == record.plan.last_epoch(EXAMPLES)
 
