@@ -4,6 +4,7 @@
 # A subcommand's module is imported when it is asked for, and what it works with when it works:
 # --help and --version must not wait for MLX, NumPy or Textual.
 import os
+import re
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -68,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
         # Of a command that is not imported yet, cyclopts lists the name alone.
         app.resolved_commands()
     try:
-        code: int | None = app(list(arguments))
+        code: int | None = app(_with_dashes(arguments))
     except CycloptsError as error:
         sys.stderr.write(f"{_usage_sentence(error, commands)}\n")
         return EXIT_USAGE
@@ -76,6 +77,17 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
     return code or 0
+
+
+def _with_dashes(arguments: Sequence[str]) -> list[str]:
+    """The same, with "--flag -" as "--flag=-": cyclopts takes a lone dash for a flag of its own."""
+    joined: list[str] = []
+    for argument in arguments:
+        if argument == "-" and joined and re.fullmatch("--[^=]+", joined[-1]):
+            joined[-1] += "=-"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _usage_sentence(error: "CycloptsError", commands: Sequence[str]) -> str:

@@ -165,7 +165,7 @@ def test_other_files_are_not_mixed_with_event_files(tiny: Dataset, tmp_path: Pat
     with pytest.raises(ExportError, match="holds other files"):
         export_run(store, record, "tensorboard", board)
     assert [path.name for path in board.iterdir()] == ["events.out.tfevents.1.theirs"]
-    with pytest.raises(ExportError, match="is a file"):
+    with pytest.raises(ExportError, match="is no folder"):
         export_run(store, record, "tensorboard", board / "events.out.tfevents.1.theirs")
 
 
