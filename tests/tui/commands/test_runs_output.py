@@ -45,9 +45,7 @@ def test_every_command_gives_a_file_the_mode_that_the_umask_leaves(
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
-def test_every_command_leaves_a_pipe_a_pipe(
-    home: Path, tmp_path: Path, command: list[str]
-) -> None:
+def test_every_command_leaves_a_pipe_a_pipe(home: Path, tmp_path: Path, command: list[str]) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:

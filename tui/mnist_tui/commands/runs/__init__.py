@@ -55,7 +55,11 @@ def plot(
     log: Annotated[bool, switch("Draw the loss on a logarithmic scale.")] = False,
     svg: Annotated[
         str | None,
-        Parameter(group=OUTPUT, metavar="FILE", help="Save the chart as a picture too; - is standard output."),
+        Parameter(
+            group=OUTPUT,
+            metavar="FILE",
+            help="Save the chart as a picture too; - is standard output.",
+        ),
     ] = None,
     home: Home = None,
 ) -> int:

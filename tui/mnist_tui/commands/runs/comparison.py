@@ -68,9 +68,7 @@ def plot_runs(
             line_writer(sys.stderr)(visible(f"The chart is in {svg}."))
 
 
-def _print_comparison(
-    overlays: Sequence[Overlay], metrics: Sequence[Metric], *, log: bool
-) -> None:
+def _print_comparison(overlays: Sequence[Overlay], metrics: Sequence[Metric], *, log: bool) -> None:
     write = line_writer(sys.stdout)
     is_terminal = sys.stdout.isatty()
     width, height = _terminal_size() if is_terminal else SIZE
