@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -33,9 +34,12 @@ def main() -> NoReturn:
 
 
 def _run_logged(arguments: Sequence[str]) -> int:
+    from mnist_core.user_folders import NoHomeError
     from mnist_tui.runtime.log import log_path, log_uncaught_errors
 
-    log_uncaught_errors(log_path(None))
+    # Whoever has no place for a log can still read the help, and name a folder.
+    with suppress(NoHomeError):
+        log_uncaught_errors(log_path(None))
     _prepare_streams()
     try:
         return run(arguments)
@@ -61,6 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code. Wrong usage is said on stderr."""
     from cyclopts import CycloptsError
 
+    from mnist_core.user_folders import NoHomeError
     from mnist_tui.commands.flags import UsageError
 
     app = make_app()
@@ -73,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         sys.stderr.write(f"{_usage_sentence(error, commands)}\n")
         return EXIT_USAGE
-    except UsageError as error:
+    except (UsageError, NoHomeError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
     return code or 0

@@ -33,7 +33,7 @@ def write_tensorboard(curves: StoredCurves, folder: Path) -> None:
     """
     # Before links are followed: a pipe under /dev/fd leads to a name that does not exist.
     earlier = _earlier_export(folder)
-    folder = folder.resolve()
+    folder = Path(os.path.realpath(folder))
     part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
     part.mkdir(parents=True)
     try:
@@ -55,7 +55,7 @@ def _earlier_export(folder: Path) -> list[Path] | None:
         return None
     if not folder.is_dir():
         raise ExportError(f"{folder} is no folder, as TensorBoard takes. Choose another name.")
-    files = list(folder.resolve().iterdir())
+    files = list(folder.iterdir())
     if not all(path.name.startswith("events.") and path.name.endswith(_SUFFIX) for path in files):
         raise ExportError(
             f"{folder} holds other files, which TensorBoard would show as one run with this one. "

@@ -372,7 +372,7 @@ def _unlike_in_float32(made: Hyperparameters) -> Iterator[tuple[str, float, floa
                 yield name, value, counted
 
 
-def _holds(constraint: Any, value: float) -> bool:
+def _holds(constraint: Any, value: Any) -> bool:
     match constraint:
         case Ge(bound):
             return bool(value >= bound)

@@ -44,7 +44,7 @@ def write_output(path: Path, content: bytes) -> None:
         found = path.stat()
     except FileNotFoundError:
         # Where a link leads nowhere yet, the file is made where it leads to.
-        _replace(Path(os.path.realpath(path)), content, 0o666, None)
+        _replace(_real(path), content, 0o666, None)
         return
     if not stat.S_ISREG(found.st_mode):
         _write_through(os.open(path, os.O_WRONLY | os.O_NOCTTY), content)
@@ -52,7 +52,7 @@ def write_output(path: Path, content: bytes) -> None:
     if not os.access(path, os.W_OK):
         # To replace it would take no more than the right to write its folder.
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-    _replace(Path(os.path.realpath(path)), content, 0o666, found)
+    _replace(_real(path), content, 0o666, found)
 
 
 def is_stdout(path: Path) -> bool:
@@ -78,20 +78,22 @@ def sync_folder(folder: Path) -> None:
 
 def _descriptor_named(path: Path) -> int | None:
     """The open file of this process that `path` is another name of; None: it is of none."""
-    folders = {os.path.realpath("/dev/fd"), os.path.realpath("/proc/self/fd")}
-    name = str(path)
+    folders = {_real("/dev/fd"), _real("/proc/self/fd")}
     for _ in range(_MOST_LINKS):
-        folder, last = os.path.split(name)
-        folder = os.path.realpath(folder or ".")
+        path = _real(path.parent) / path.name
         # Looked at before the link is read: the open file may have lost its name, or never had one.
-        if folder in folders:
-            return int(last) if last.isdecimal() else None
+        if path.parent in folders:
+            return int(path.name) if path.name.isdecimal() else None
         try:
-            link = os.readlink(os.path.join(folder, last))
+            path = path.parent / path.readlink()
         except OSError:
             return None
-        name = os.path.join(folder, link)
     return None
+
+
+def _real(path: Path | str) -> Path:
+    """Without links; `Path.resolve` raises where they go in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _replace(path: Path, content: bytes, mode: int, like: os.stat_result | None) -> None:
