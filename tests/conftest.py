@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pwd
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -135,3 +136,20 @@ def _made_once(folder: Path) -> tuple[Path, ...]:
     """Where the program, given the user folders in `folder`, keeps its BLAS and its kernels."""
     cache = folder / USER_FOLDERS["XDG_CACHE_HOME"] / "mnist-tui"
     return cache / "blas", cache / "kernels"
+
+
+@pytest.fixture
+def no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user without HOME and without an entry in the password database, as in a container.
+
+    The temporary folder is tmp_path.
+    """
+
+    def unknown(user: int | str) -> pwd.struct_passwd:
+        raise KeyError(user)
+
+    for name in ("HOME", *USER_FOLDERS):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

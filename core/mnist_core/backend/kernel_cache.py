@@ -13,11 +13,13 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 
-import platformdirs
-
 from mnist_core.backend.installation import libc_version
 from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
+from mnist_core.user_folders import NoHomeError, user_folder
 
+_NO_KERNELS = (
+    "MLX works without compiled kernels, a little slower: there is no safe folder for them."
+)
 _COMPILE_ERRORS = (
     "[Compile::eval_cpu]",  # g++ failed
     "Could not load C++ shared library",  # what it made is gone, damaged, or may not be executed
@@ -54,7 +56,11 @@ def _install() -> KernelCache:
         return KernelCache(None, "")
     # A home folder may serve machines on which the same shared object does not load.
     machine = f"{os.uname().machine}-{libc_version()}".replace(" ", "-")
-    return use_folder(platformdirs.user_cache_path("mnist-tui") / "kernels" / machine)
+    try:
+        cache = user_folder("cache")
+    except NoHomeError as error:
+        return KernelCache(None, f"{_NO_KERNELS} {error}")
+    return use_folder(cache / "kernels" / machine)
 
 
 def use_folder(path: Path) -> KernelCache:
@@ -62,14 +68,13 @@ def use_folder(path: Path) -> KernelCache:
 
     Python code keeps its own, and so do child processes that get `os.environ`.
     """
-    why = "MLX works without compiled kernels, a little slower: there is no safe folder for them."
     try:
         folder = private_folder(path)
     except FolderNotPrivateError as error:
-        return KernelCache(None, f"{why} {error}")
+        return KernelCache(None, f"{_NO_KERNELS} {error}")
     except OSError as error:
         advice = "Give access there, or set XDG_CACHE_HOME to another folder."
-        return KernelCache(None, f"{why} {error}. {advice}")
+        return KernelCache(None, f"{_NO_KERNELS} {error}. {advice}")
     os.putenv("TMPDIR", str(folder))
     return KernelCache(folder, "")
 

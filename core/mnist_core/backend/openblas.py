@@ -30,9 +30,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import platformdirs
-
 from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
+from mnist_core.user_folders import NoHomeError, user_folder
 
 _one_at_a_time = Lock()
 
@@ -51,7 +50,13 @@ def install_blas() -> str:
 @cache
 def _install() -> str:
     keep = reason_to_keep(sys.platform, "mlx.core" in sys.modules, bundled_libraries())
-    return keep or load_openblas(platformdirs.user_cache_path("mnist-tui") / "blas")
+    if keep:
+        return keep
+    try:
+        cache = user_folder("cache")
+    except NoHomeError as error:
+        return f"MLX keeps its slow reference BLAS. {error}"
+    return load_openblas(cache / "blas")
 
 
 def load_openblas(cache: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.recipe.changes import Change, make_change
+from mnist_core.recipe.changes import Change, read_change
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store.records import (
     BATCH_DTYPE,
@@ -337,7 +337,7 @@ def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int 
 
 
 def _change(step: object, field: object, value: object) -> Change:
-    return make_change(int(str(step)), str(field), str(value))
+    return read_change(int(str(step)), str(field), str(value))
 
 
 @lru_cache(maxsize=4096)

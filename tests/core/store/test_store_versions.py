@@ -15,8 +15,9 @@ from helpers.recorded_runs import (
     record_until,
     resume,
 )
-from helpers.stored_runs import check_integrity
+from helpers.stored_runs import check_integrity, put_run
 from mnist_core.data.dataset import Dataset
+from mnist_core.recipe.changes import Change
 from mnist_core.store import RunStore, StoreError, tables
 from mnist_core.store.database import FILE
 from mnist_core.training.train import train
@@ -119,3 +120,20 @@ def test_a_run_of_the_first_version_gets_its_labels_when_it_goes_on(
     assert labels is not None
     np.testing.assert_array_equal(labels.test, tiny.test.labels)
     assert_stored(store, first, events)
+
+
+def test_runs_with_values_that_are_refused_today_are_shown(store: RunStore) -> None:
+    """Of an older version, in which a number that float32 rounds to its bound was taken."""
+    put_run(store.home, "aaaa0001", "run 1")
+    change(
+        store.home, "UPDATE runs SET hyperparameters = json_set(hyperparameters, ?, ?)",
+        "$.dropout", 0.99999999,
+    )  # fmt: skip
+    change(
+        store.home, "INSERT INTO changes VALUES (?, ?, ?, ?)",
+        "aaaa0001", 3, "momentum", "0.99999999",
+    )  # fmt: skip
+    (found,) = store.runs()
+    assert found.hyperparameters.dropout == 0.99999999
+    assert found.changes == (Change(3, "momentum", 0.99999999),)
+    store.close()

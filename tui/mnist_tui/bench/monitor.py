@@ -11,12 +11,12 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import numpy as np
-import platformdirs
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from mnist_core.events import BatchCompleted, Event
 from mnist_core.training.training_run import TrainingRun
+from mnist_core.user_folders import user_folder
 from mnist_tui.bench.app_processes import open_app, train_headless
 from mnist_tui.bench.pseudo_terminal import COLUMNS, ROWS, NotShownError
 from mnist_tui.charts.chart import Chart
@@ -136,7 +136,7 @@ def _share_cache(cache: Path) -> None:
 
     Only on Linux are there kernels to compile, and there this variable moves the cache.
     """
-    own = platformdirs.user_cache_path("mnist-tui", appauthor=False)
+    own = user_folder("cache")
     shared = cache / own.name
     shared.mkdir()
     if own.is_dir():

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, median, stdev
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mnist_core.events import (
     BatchCompleted,
@@ -42,6 +42,17 @@ class Spread:
     median: float
     lowest: float
     highest: float
+
+
+class FinalFigures(NamedTuple):
+    """What the spread over seeds needs of a run: its end would keep all its weights in memory."""
+
+    test_accuracy: float | None
+    test_loss: float | None
+
+    @classmethod
+    def of(cls, end: RunCompleted) -> "FinalFigures":
+        return cls(end.test_accuracy, end.test_loss)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +253,10 @@ def _spread(values: Sequence[float]) -> Spread:
     )
 
 
-def summarize(seeds: Sequence[int], ends: Sequence[RunCompleted]) -> RepeatCompleted:
-    """The spread of the final test metrics; `ends` are in the order of `seeds`."""
-    losses = [math.nan if end.test_loss is None else end.test_loss for end in ends]
-    accuracies = [math.nan if end.test_accuracy is None else end.test_accuracy for end in ends]
+def summarize(seeds: Sequence[int], runs: Sequence[FinalFigures]) -> RepeatCompleted:
+    """The spread of the final test metrics; `runs` are in the order of `seeds`."""
+    losses = [math.nan if run.test_loss is None else run.test_loss for run in runs]
+    accuracies = [math.nan if run.test_accuracy is None else run.test_accuracy for run in runs]
     finite = [index for index, loss in enumerate(losses) if math.isfinite(loss)]
     return RepeatCompleted(
         seeds=tuple(seeds),

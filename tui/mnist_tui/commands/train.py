@@ -160,7 +160,9 @@ def _train(
         if backend.advice:
             write_error(backend.advice)
 
-        recorders = _Recorders(store, dataset, work.point, write_error)
+        recorders = _Recorders(
+            store, dataset, work.point, write_error, lambda text: write_log(log_file, text)
+        )
 
         def events_of(recipe: Hyperparameters) -> Events:
             recorder = recorders.next()
@@ -183,7 +185,7 @@ def _train(
         except _NotResumedError as error:
             return _shown(RunFailed(str(error), ""), presenter)
         finally:
-            recorders.finish(lambda text: write_log(log_file, text))
+            recorders.finish()
         if any(isinstance(event, DatasetOffered) for event in loader.drain()):
             write_error("MNIST has been downloaded meanwhile: the next run will use it.")
         if isinstance(end, RunCompleted):
@@ -206,35 +208,41 @@ class _Recorders:
         dataset: Dataset,
         point: ResumePoint | None,
         write_error: WriteLine,
+        log: Callable[[str], str],
     ) -> None:
+        """`log` keeps a traceback, and says in a sentence where."""
         self._store = store
         self._dataset = dataset
         self._point = point
         self._write_error = write_error
+        self._log = log
         self._told: set[str] = set()
-        self._all: list[RunRecorder] = []
+        self._current: RunRecorder | None = None
 
     def next(self) -> RunRecorder | None:
-        """A started recorder; None where runs cannot be kept.
+        """A started recorder, after the one before is done; None where runs cannot be kept.
 
         Raises:
             _NotResumedError: the run to be continued cannot be.
         """
+        # One that could not write holds on to the weights of its run.
+        self.finish()
         recorder, notice = self._store.begin_recording(self._dataset, self._point)
         if recorder is None and self._point is not None:
             raise _NotResumedError(notice.removeprefix("This run is not kept. "))
-        if recorder is not None:
-            self._all.append(recorder)
+        self._current = recorder
         self._tell(notice)
         return recorder
 
-    def finish(self, log: Callable[[str], str]) -> None:
+    def finish(self) -> None:
         """Wait for what is still to be written, and tell of what could not be."""
-        for recorder in self._all:
-            recorder.finish()
-            if recorder.problem:
-                where = log(recorder.details) if recorder.details else ""
-                self._tell(f"{recorder.problem} {where}")
+        recorder, self._current = self._current, None
+        if recorder is None:
+            return
+        recorder.finish()
+        if recorder.problem:
+            where = self._log(recorder.details) if recorder.details else ""
+            self._tell(f"{recorder.problem} {where}")
 
     def _tell(self, sentence: str) -> None:
         if sentence and sentence not in self._told:
