@@ -73,7 +73,8 @@ from mnist_tui.web.site import serve_site
 
 ServedApp.end.__defaults__ = (1e6,)  # seconds: the test does not wait for them
 app = "import signal; print('__GANGLION__', flush=True); signal.pause()"
-sys.exit(serve_site([sys.executable, "-c", app], "127.0.0.1", 0, Path("unused.log")))
+command, log = [sys.executable, "-c", app], Path("unused.log")
+sys.exit(serve_site(command, "127.0.0.1", 0, log, allowed_hosts=[], max_tabs=1))
 """
 
 

@@ -13,8 +13,10 @@ from mnist_tui.cli import make_app, run
 from mnist_tui.commands.flags import LaunchFlags
 from mnist_tui.runtime.output import OutputLost
 from mnist_tui.web.serve import app_command
-from mnist_tui.web.served_app import ServedApp, Size
-from mnist_tui.web.site import Site, refusal
+from mnist_tui.web.messages import Size
+from mnist_tui.web.served_app import ServedApp
+from mnist_tui.web.site import Site
+from mnist_tui.web.visitors import Reach, is_name, refusal
 
 
 def test_the_app_is_started_with_the_flags_of_the_server() -> None:
