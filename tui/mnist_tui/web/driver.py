@@ -32,7 +32,7 @@ class BrowserDriver(WebDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._write = partial(_write_all, self.fileno)
-        self._input_reader = _TabInput()
+        self._input_reader = TabInput()
 
     def run_input_thread(self) -> None:
         super().run_input_thread()
@@ -42,7 +42,7 @@ class BrowserDriver(WebDriver):
                 self._loop.call_soon_threadsafe(self._app.exit)
 
 
-class _TabInput(InputReader):
+class TabInput(InputReader):
     """Input that ends when the tab is closed, not after everything that came before."""
 
     def __iter__(self) -> Iterator[bytes]:
