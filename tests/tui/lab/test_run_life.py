@@ -251,11 +251,11 @@ class RunLife(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def vanish(self, which: int) -> None:
-        app, record = self.apps[which], self.record()
-        owns = app.session.run is not None and record is not None and record.state.is_live
+        app = self.apps[which]
+        trains = app.session.run is not None
         app.vanish()
         self.apps[which] = App(self.home)
-        if owns:
+        if trains:
             self.kept = 0  # The last half second is lost with the process.
             self.asked = {}
         self.look()

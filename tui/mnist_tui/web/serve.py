@@ -1,7 +1,7 @@
 """`mnist-tui serve`: its flags, and the command line that starts the app for a tab."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from typing import Annotated, Any
@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter, validators
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_tui.commands.flags import (
     LaunchFlags,
+    UsageError,
     home_folder,
     launch_options,
     takes_hyperparameters,
@@ -52,6 +53,27 @@ def serve(
             help="The port to serve at; 0 takes any that is free.",
         ),
     ] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        Parameter(
+            group=SERVER,
+            metavar="NAME",
+            negative=(),
+            help="Another name that browsers may reach the server by, such as one that a proxy "
+            "gives it; addresses, localhost and the names of this machine need none. May be "
+            "given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    max_tabs: Annotated[
+        int,
+        Parameter(
+            group=SERVER,
+            metavar="N",
+            validator=validators.Number(gte=1),
+            help="How many tabs may have an app at a time; each takes some 65 MB.",
+        ),
+    ] = 4,
     **given: Any,
 ) -> int:
     """Serve the app as a web page; each tab has an app of its own, started with the flags.
@@ -60,6 +82,7 @@ def serve(
 
     Ends with 130 when interrupted, 1 when it cannot serve, 2 for wrong usage.
     """
+    allowed_hosts = _checked_names(allow_host or [])
     flags = launch or LaunchFlags()
     found = read_config(config_path(home_folder(flags.home)), only=("preset",))
     # The apps read the flags again; this is to refuse them here.
@@ -70,7 +93,27 @@ def serve(
         return EXIT_FAILED
     from mnist_tui.web.site import serve_site
 
-    return serve_site(app_command(flags, given), host, port, options.log_file)
+    return serve_site(
+        app_command(flags, given),
+        host,
+        port,
+        options.log_file,
+        allowed_hosts=allowed_hosts,
+        max_tabs=max_tabs,
+    )
+
+
+def _checked_names(names: Sequence[str]) -> Sequence[str]:
+    """Raises UsageError for what is not the name of a host."""
+    from mnist_tui.web.visitors import is_name
+
+    for name in names:
+        if not is_name(name):
+            raise UsageError(
+                f"--allow-host takes a name such as gpu.lan, without http:// and a port; {name!r} "
+                "is none."
+            )
+    return names
 
 
 def app_command(flags: LaunchFlags, given: Mapping[str, Any]) -> list[str]:
