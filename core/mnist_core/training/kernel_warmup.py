@@ -18,6 +18,7 @@ import numpy as np
 
 from mnist_core.backend.backend import Backend
 from mnist_core.backend.kernel_cache import install_kernel_cache
+from mnist_core.backend.python_process import python_command
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.learner import Learner
 from mnist_core.network.parameters import initial_parameters, layer_sizes
@@ -47,7 +48,9 @@ class KernelWarmUp:
     def start(self) -> None:
         """Begin to make them, out of the way of what else runs."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, *self._arguments],
+            python_command(
+                f"import sys; from {__name__} import main; main(sys.argv[1:])", *self._arguments
+            ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -162,7 +165,3 @@ def main(arguments: list[str]) -> None:
     marker = _marker(arguments)
     if marker is not None and learner.take_compile_failure() is None:
         marker.touch()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -108,6 +108,20 @@ def test_kernels_are_made_beside_a_run_and_found_by_the_next(tiny: Dataset) -> N
 
 
 @on_linux_cpu
+@pytest.mark.usefixtures("shared_cache")
+def test_a_module_of_the_current_folder_is_not_taken_for_pythons_own(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "random.py").write_text("open('executed', 'w').close(); raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    kernels = KernelWarmUp(recipe(hidden_sizes="7"), tiny, len(tiny.train))
+    kernels.start()
+    kernels.wait(300)
+    assert not (tmp_path / "executed").exists()
+    assert not kernels.missing
+
+
+@on_linux_cpu
 def test_making_kernels_can_be_given_up_at_any_time(tiny: Dataset) -> None:
     kernels = KernelWarmUp(recipe(optimizer="muon"), tiny, len(tiny.train))
     kernels.start()
