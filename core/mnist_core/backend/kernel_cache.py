@@ -110,7 +110,7 @@ _made_again: set[Path] = set()
 
 
 def _kernel_not_loaded(error: RuntimeError) -> Path | None:
-    """The kernel in this program's folder that MLX could not load; None: that is not what failed."""
+    """The kernel in this program's folder that MLX could not load; None: another error."""
     message, folder = str(error), install_kernel_cache().folder
     if folder is None or not message.startswith(_LOAD_ERROR):
         return None
@@ -134,9 +134,9 @@ def compile_failure(error: RuntimeError) -> str | None:
     kernel = _kernel_not_loaded(error)
     if kernel is not None and kernel.exists():
         return (
-            "MLX could not load a kernel that it had compiled, so it works without, a little slower "
-            f"({' '.join(detail.split())}). Check that the disk of {folder} lets programs be "
-            "executed (its mount options have no noexec), or set XDG_CACHE_HOME to another folder."
+            "MLX could not load a kernel that it had compiled, so it works without, a little "
+            f"slower ({' '.join(detail.split())}). Check that the disk of {folder} lets "
+            "programs be executed (no mount option noexec), or set XDG_CACHE_HOME to another one."
         )
     room = f" and that {folder} has room" if folder else ""
     return (

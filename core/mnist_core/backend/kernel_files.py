@@ -85,7 +85,9 @@ def all_whole(marker: Path) -> bool:
         digests = dict(json.loads(marker.read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):  # none, or of an older version, or damaged
         return False
-    return all([_is_whole(marker.parent / name, digest) for name, digest in digests.items()])
+    # Each is looked at, so that each that is damaged goes.
+    whole = [_is_whole(marker.parent / name, digest) for name, digest in digests.items()]
+    return all(whole)
 
 
 def _is_whole(kernel: Path, digest: object) -> bool:
