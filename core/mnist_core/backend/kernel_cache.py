@@ -8,23 +8,30 @@ variable that names it has to stay. MLX's CUDA back end keeps its kernels there 
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import TypeVar
 
 from mnist_core.backend.installation import libc_version
+from mnist_core.backend.kernel_files import discard_damaged
 from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
 from mnist_core.user_folders import NoHomeError, user_folder
 
 _NO_KERNELS = (
     "MLX works without compiled kernels, a little slower: there is no safe folder for them."
 )
+_LOAD_ERROR = "Could not load C++ shared library "
+"""Then follow the path and why: what g++ made is gone, damaged, or may not be executed."""
 _COMPILE_ERRORS = (
     "[Compile::eval_cpu]",  # g++ failed
-    "Could not load C++ shared library",  # what it made is gone, damaged, or may not be executed
+    _LOAD_ERROR,
     "filesystem error",  # the folder is gone or cannot be written
 )
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +73,12 @@ def _install() -> KernelCache:
 def use_folder(path: Path) -> KernelCache:
     """Make the folder `path` if it is missing, and the temporary folder of C libraries.
 
-    Python code keeps its own, and so do child processes that get `os.environ`.
+    Python code keeps its own, and so do child processes that get `os.environ`. Kernels in it that
+    are cut short are removed, so that MLX makes them again.
     """
     try:
         folder = private_folder(path)
+        discard_damaged(folder)
     except FolderNotPrivateError as error:
         return KernelCache(None, f"{_NO_KERNELS} {error}")
     except OSError as error:
@@ -77,6 +86,41 @@ def use_folder(path: Path) -> KernelCache:
         return KernelCache(None, f"{_NO_KERNELS} {error}. {advice}")
     os.putenv("TMPDIR", str(folder))
     return KernelCache(folder, "")
+
+
+def healed(work: Callable[[], _Result]) -> _Result:
+    """What `work`, which evaluates with MLX, returns; it may be called more than once.
+
+    A kernel that cannot be loaded is removed, and `work` called again, which makes it again. That
+    is done once for each kernel: one that was made just now is not what is wrong.
+
+    Raises:
+        RuntimeError: what MLX raised, and nothing was there to be removed.
+    """
+    while True:
+        try:
+            return work()
+        except RuntimeError as error:
+            kernel = _kernel_not_loaded(error)
+            if kernel is None or kernel in _made_again:
+                raise
+            _made_again.add(kernel)
+            try:
+                kernel.unlink()
+            except OSError:
+                raise error from None
+
+
+_made_again: set[Path] = set()
+
+
+def _kernel_not_loaded(error: RuntimeError) -> Path | None:
+    """The kernel in this program's folder that MLX could not load; None: another error."""
+    message, folder = str(error), install_kernel_cache().folder
+    if folder is None or not message.startswith(_LOAD_ERROR):
+        return None
+    kernel = Path(message.removeprefix(_LOAD_ERROR).partition(".so: ")[0] + ".so")
+    return kernel if folder in kernel.parents else None
 
 
 def compile_failure(error: RuntimeError) -> str | None:
@@ -92,6 +136,13 @@ def compile_failure(error: RuntimeError) -> str | None:
     # The compiler tells of an error first, and ends with what it gave up.
     detail = next((line for line in lines if "error:" in line), lines[-1] if lines else message)
     folder = install_kernel_cache().folder
+    kernel = _kernel_not_loaded(error)
+    if kernel is not None and kernel.exists():
+        return (
+            "MLX could not load a kernel that it had compiled, so it works without, a little "
+            f"slower ({' '.join(detail.split())}). Check that the disk of {folder} lets "
+            "programs be executed (no mount option noexec), or set XDG_CACHE_HOME to another one."
+        )
     room = f" and that {folder} has room" if folder else ""
     return (
         "MLX could not compile its kernels, so it works without, a little slower "

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.backend.kernel_cache import compile_failure
+from mnist_core.backend.kernel_cache import compile_failure, healed
 from mnist_core.backend.mlx import mx
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.evaluation import pixel_scaling
@@ -228,7 +228,7 @@ class Learner:
             update=mx.array(float(step + 1)),
         )
         try:
-            return self._take(batch, settings)
+            return healed(lambda: self._take(batch, settings))
         except RuntimeError as error:
             failure = compile_failure(error)
             if failure is None or self._step is self._uncompiled:

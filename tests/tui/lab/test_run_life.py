@@ -40,6 +40,7 @@ from mnist_core.recipe.plan import RunPlan
 from mnist_core.store import RunRecord, RunState, RunStore, StoreError
 from mnist_core.training.train import train
 from mnist_core.training.training_run import Decision, mlx_runs
+from mnist_core.training.training_thread import mlx_thread
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.recipe_text import command_line
 from mnist_tui.lab.session import Session, State
@@ -137,8 +138,9 @@ class App:
     def __init__(self, home: Path) -> None:
         self.store = RunStore(home)
         backend = configure("cpu", 1)
+        self.training = mlx_thread()
         self.session = Session(
-            mlx_runs(backend),
+            mlx_runs(backend, self.training),
             DataSource(lambda: ScriptedLoader(DatasetLoaded(DATA, None))),
             lambda text: text,
             self.store,
@@ -169,7 +171,11 @@ class App:
         if recorder is not None:
             recorder._try_to_write = lambda: True  # type: ignore[method-assign]
         self.end()
+        self.close()
+
+    def close(self) -> None:
         self.session.close()
+        self.training.close()
 
 
 class RunLife(RuleBasedStateMachine):
@@ -190,7 +196,7 @@ class RunLife(RuleBasedStateMachine):
     def teardown(self) -> None:
         for app in self.apps:
             app.end()
-            app.session.close()
+            app.close()
         self.reader.close()
         self.folder.cleanup()
 

@@ -311,7 +311,7 @@ class Session:
         return changed or bool(events) or over
 
     def close(self) -> None:
-        """Stop everything and wait for the run's thread, so that the process may exit."""
+        """Stop everything and wait for the run, so that its thread may be closed."""
         self._next = None
         self.data.close()
         if self.run is not None:

@@ -18,6 +18,7 @@ from mnist_tui.commands.flags import (
 )
 from mnist_tui.runtime.log import log_uncaught_errors
 from mnist_tui.runtime.output import EXIT_FAILED, line_writer
+from mnist_tui.runtime.program import program_command
 from mnist_tui.settings.config import config_path, read_config
 
 WITHOUT_EXTRA = (
@@ -26,9 +27,6 @@ WITHOUT_EXTRA = (
 )
 
 SERVER = Group("Server", sort_key=0)
-
-# -P: a folder that the server was started in must not offer modules of its own.
-_PROGRAM = (sys.executable, "-P", "-c", "from mnist_tui.cli import main; main()")
 
 
 @takes_hyperparameters
@@ -123,7 +121,7 @@ def app_command(flags: LaunchFlags, given: Mapping[str, Any]) -> list[str]:
         flags: all but the hyperparameters.
         given: the hyperparameters that had a flag, as texts and booleans.
     """
-    words = list(_PROGRAM)
+    words = program_command()
     for field in fields(flags):
         value = getattr(flags, field.name)
         if value is not None:
