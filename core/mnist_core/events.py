@@ -363,17 +363,21 @@ def epoch_to_json(epoch: EpochMetrics) -> dict[str, Any]:
     return json_values({"event": "epoch_completed", **epoch.metrics()})
 
 
+_NOT_TOLD = {"traceback", "until_epoch", "on_divergence"}
+"""Fields of events."""
+
+
 def event_to_json(event: Event) -> dict[str, Any]:
     """The event's plain values under their names; arrays, states and tracebacks are left out.
 
-    Numbers that are not finite become None.
+    So is what only matters to a run that goes on. Numbers that are not finite become None.
     """
     out: dict[str, Any] = {"event": event_name(event)}
     for item in fields(event):
         value = getattr(event, item.name)
         if isinstance(value, Hyperparameters):
             out[item.name] = to_json(value)
-        elif isinstance(value, str | int | float | None) and item.name != "traceback":
+        elif isinstance(value, str | int | float | None) and item.name not in _NOT_TOLD:
             out[item.name] = value
     return json_values(out)
 

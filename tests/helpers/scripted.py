@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -187,7 +187,13 @@ class ScriptedRuns:
         except StopTraining:
             yield self._end(RunStopped, epoch, step, batch, run_id)
         except GiveUp:
-            yield self._end(RunDiverged, epoch, step, batch, run_id)
+            # The last healthy state is the end of the epoch before.
+            yield replace(
+                self._end(RunDiverged, epoch, step, batch, run_id),
+                state=TrainingState(
+                    self.weights(epoch), None, step - batch, epoch, best_epoch=epoch
+                ),
+            )
 
     def _epoch(self, dataset: Dataset, epoch: int, step: int) -> EpochCompleted:
         labels = dataset.test.labels
