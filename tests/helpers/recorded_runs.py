@@ -14,7 +14,7 @@ from mnist_core.events import BatchCompleted, EpochCompleted, Event, StopTrainin
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_core.store.database import FILE
-from mnist_core.store.packing import rounded_logits
+from mnist_core.store.packing import rounded_logits, unpack_answers
 from mnist_core.store.recorder import RunRecorder, recorded
 from mnist_core.store.records import StoredAnswers, batch_array
 from mnist_core.training.train import train
@@ -146,6 +146,23 @@ def change(home: Path, sql: str, *values: object) -> None:
     """Change the database as another program would."""
     with closing(sqlite3.connect(home / FILE)) as connection, connection:
         connection.execute(sql, values)
+
+
+def as_version_3(home: Path) -> None:
+    """Make the database that of version 3, with the same runs."""
+    with closing(sqlite3.connect(home / FILE)) as connection, connection:
+        for run, *row in connection.execute("SELECT * FROM packed_answers").fetchall():
+            answers = unpack_answers(*row)
+            logits = None if answers.logits is None else answers.logits.tobytes()
+            connection.execute(
+                "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+                (run, answers.epoch, answers.predictions.tobytes(), answers.losses.tobytes(),
+                 answers.confidences.tobytes(), logits),
+            )  # fmt: skip
+        connection.execute("DROP TABLE packed_answers")
+        for column in ("until_epoch", "on_divergence", "deleted_by"):
+            connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        connection.execute("PRAGMA user_version = 3")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -235,7 +235,9 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     connection = sqlite3.connect(_uri(path, how), uri=True, timeout=_PATIENCE, isolation_level=None)
     try:
         connection.text_factory = _text
-        connection.execute(GIVES_ROOM_BACK)
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # In one that is there it would be a write.
+            connection.execute(GIVES_ROOM_BACK)
         connection.execute("PRAGMA foreign_keys = ON")
         # With the write-ahead log, whoever reads never waits for whoever writes.
         connection.execute("PRAGMA journal_mode = WAL")

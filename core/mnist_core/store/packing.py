@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mnist_core.network.evaluation import probabilities, second_guesses
+from mnist_core.network.evaluation import evaluate, margins, probabilities, second_guesses
 from mnist_core.store.records import StoredAnswers
 
 Blob = bytes | None
@@ -116,6 +116,8 @@ def _rounded(logits: NDArray[np.float32], losses: NDArray[np.float16]) -> NDArra
         shares = probabilities(logits)
         figures = _figures(logits)
         for precision in _PRECISIONS:
+            if not left.size:
+                break
             # d share / d logit = share (1 - share); powers of two leave the last bits zero.
             slopes = shares[left] * (1 - shares[left])
             steps = np.exp2(np.floor(np.log2(precision / slopes))).clip(max=_COARSEST)
@@ -128,16 +130,21 @@ def _rounded(logits: NDArray[np.float32], losses: NDArray[np.float16]) -> NDArra
 
 def _figures(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """(examples, figures): all that is shown of samples that are predicted right, as numbers."""
+    predicted = logits.argmax(axis=1).astype(np.uint16)
+    found = evaluate(logits, predicted)
     shares = probabilities(logits).astype(np.float64)
-    highest = np.partition(shares, max(-2, -shares.shape[1]), axis=1)[:, -2:]
-    confidences = highest[:, -1:]
-    margins = np.diff(highest, axis=1)
-    figures = [np.rint(shares * decimals) for decimals in _DECIMALS]
-    figures += [
-        np.rint(fine * _FINE_DECIMALS) for fine in (confidences, margins, -np.log(confidences))
-    ]
-    guesses = np.stack([logits.argmax(axis=1), second_guesses(logits)], axis=1)
-    return np.concatenate([*figures, shares > 0, guesses], axis=1)
+    confidences = found.answers.confidences.astype(np.float64)[:, None]
+    fine = np.stack([margins(logits), found.losses], axis=1).astype(np.float64)
+    return np.concatenate(
+        [
+            *(np.rint(shares * decimals) for decimals in _DECIMALS),
+            *(np.rint(confidences * decimals) for decimals in (*_DECIMALS, _FINE_DECIMALS)),
+            np.rint(fine * _FINE_DECIMALS),
+            shares > 0,
+            np.stack([predicted, second_guesses(logits)], axis=1),
+        ],
+        axis=1,
+    )
 
 
 def _expected(losses: NDArray[np.float16]) -> NDArray[np.uint16]:

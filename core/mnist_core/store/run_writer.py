@@ -250,7 +250,7 @@ class RunWriter:
         self._train_examples = 0
         self._examples_per_step = 0.0
         self._latest_time = 0.0
-        self._left_out: list[str] = []
+        self._left_out: set[str] = set()
         self.possible_steps: set[int] = set()
         """Where the run may stand in the database: a commit that failed may have succeeded."""
 
@@ -337,11 +337,10 @@ class RunWriter:
         """What of the run is too large to be kept, as a sentence; empty: nothing."""
         if not self._left_out:
             return ""
-        return f"Too large to be kept: {'; '.join(self._left_out)}. The rest of the run is kept."
+        return f"Too large to be kept: {'; '.join(sorted(self._left_out))}. The rest of the run is kept."
 
     def _leave_out(self, what: str) -> None:
-        if what not in self._left_out:
-            self._left_out.append(what)
+        self._left_out.add(what)
 
     def _write_start(self, connection: sqlite3.Connection, started: RunStarted) -> None:
         self._train_examples = started.train_examples

@@ -303,7 +303,7 @@ def test_an_epoch_that_is_not_kept_names_those_that_are(
         )  # fmt: skip
     for gone, rest in ((3, "epochs 0 to 2 and 4 to 5"), (1, "epochs 0, 2 and 4 to 5")):
         with closing(sqlite3.connect(home / "runs.db")) as connection, connection:
-            connection.execute("DELETE FROM answers WHERE epoch = ?", (gone,))
+            connection.execute("DELETE FROM packed_answers WHERE epoch = ?", (gone,))
         _, _, err = ask("mistakes", "run 1", "--epoch", str(gone), "--json")
         assert err.endswith(f"are not kept; those of {rest} are.\n")
 
