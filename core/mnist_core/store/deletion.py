@@ -13,7 +13,7 @@ from mnist_core.store.records import StoreError
 
 _FORGOTTEN_AFTER = 24 * 3600.0
 """Seconds after which a deletion becomes final where nobody can tell whether its process lives."""
-_LOCKS_AT_ONCE = 100
+_LOCKS_AT_ONCE = 20
 """Files of locks to look at, which takes a few milliseconds."""
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 GIVES_ROOM_BACK = "PRAGMA auto_vacuum = INCREMENTAL"
 """Lets a database that is made next give pages back; one of an earlier version `rebuild` first."""
 _INCREMENTAL = 2
-PAGES_AT_START = 250
-"""Pages to give back where somebody waits for the app; a megabyte takes a few milliseconds."""
+PAGES_AT_START = 100
+"""Pages of 4 KiB to give back where somebody waits for the app."""
 _QUICKLY_REBUILT = 32 << 20
 """Bytes that are rebuilt within a second or so."""
 _WORTHWHILE = 0.25

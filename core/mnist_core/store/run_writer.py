@@ -337,7 +337,8 @@ class RunWriter:
         """What of the run is too large to be kept, as a sentence; empty: nothing."""
         if not self._left_out:
             return ""
-        return f"Too large to be kept: {'; '.join(sorted(self._left_out))}. The rest of the run is kept."
+        what = "; ".join(sorted(self._left_out))
+        return f"Too large to be kept: {what}. The rest of the run is kept."
 
     def _leave_out(self, what: str) -> None:
         self._left_out.add(what)

@@ -145,7 +145,7 @@ MIGRATIONS = (
         confidences BLOB NOT NULL,
         logits BLOB,
         PRIMARY KEY (run, epoch)
-    ) WITHOUT ROWID;
+    );
     """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released.

@@ -330,6 +330,7 @@ def test_a_run_whose_labels_were_never_kept_says_what_to_do(
             "DROP TABLE labels; DROP TABLE races; DROP TABLE changes; DROP TABLE gradient_norms; "
             "ALTER TABLE runs DROP COLUMN until_epoch; "
             "ALTER TABLE runs DROP COLUMN on_divergence; "
+            "ALTER TABLE runs DROP COLUMN deleted_by; DROP TABLE packed_answers; "
             "PRAGMA user_version = 1"
         )
     code, out, err = ask("mistakes", "run 1")
