@@ -324,9 +324,9 @@ def select_all_answers(connection: sqlite3.Connection, run: str) -> list[StoredA
     ).fetchall()
     found = {row[0]: _answers(row[0], (*row[1:], None)) for row in rows}
     packed = connection.execute(
-        f"SELECT {_PACKED} FROM packed_answers WHERE run = ?", (run,)
+        f"SELECT {_PACKED}, NULL FROM packed_answers WHERE run = ?", (run,)
     ).fetchall()
-    found |= {row[0]: unpack_answers(*row, logits=None) for row in packed}
+    found |= {row[0]: unpack_answers(*row) for row in packed}
     return [found[epoch] for epoch in sorted(found)]
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.recorded_runs import as_version_3
 from helpers.scripted import digits
 from helpers.stored_runs import put_run
 from mnist_core.data.dataset import Dataset, Examples
@@ -325,12 +326,10 @@ def test_a_run_whose_labels_were_never_kept_says_what_to_do(
     home: Path, ask: Callable[..., Answer]
 ) -> None:
     record = keep(home, digits(), told(digits()))
+    as_version_3(home)
     with closing(sqlite3.connect(home / "runs.db")) as connection:
         connection.executescript(
             "DROP TABLE labels; DROP TABLE races; DROP TABLE changes; DROP TABLE gradient_norms; "
-            "ALTER TABLE runs DROP COLUMN until_epoch; "
-            "ALTER TABLE runs DROP COLUMN on_divergence; "
-            "ALTER TABLE runs DROP COLUMN deleted_by; DROP TABLE packed_answers; "
             "PRAGMA user_version = 1"
         )
     code, out, err = ask("mistakes", "run 1")
