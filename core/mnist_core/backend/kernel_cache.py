@@ -6,17 +6,20 @@ file for this one to execute. MLX looks the temporary folder up for each new ker
 variable that names it has to stay. MLX's CUDA back end keeps its kernels there too.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
 from mnist_core.backend.installation import libc_version
 from mnist_core.backend.kernel_files import discard_damaged
+from mnist_core.backend.leftovers import DAY, UNUSED, mark_used, remove_older
 from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
 from mnist_core.user_folders import NoHomeError, user_folder
 
@@ -85,6 +88,7 @@ def use_folder(path: Path) -> KernelCache:
         advice = "Give access there, or set XDG_CACHE_HOME to another folder."
         return KernelCache(None, f"{_NO_KERNELS} {error}. {advice}")
     os.putenv("TMPDIR", str(folder))
+    _remove_unused(folder)
     return KernelCache(folder, "")
 
 
@@ -121,6 +125,19 @@ def _kernel_not_loaded(error: RuntimeError) -> Path | None:
         return None
     kernel = Path(message.removeprefix(_LOAD_ERROR).partition(".so: ")[0] + ".so")
     return kernel if folder in kernel.parents else None
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove what compilers left, and the kernels of other machines and of other versions of MLX.
+
+    A compiler is done within a day. A process that has loaded a kernel keeps it until its end.
+    """
+    remove_older(folder.glob("cc*"), DAY)
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        mark_used(folder / "mlx" / metadata.version("mlx"))
+        remove_older(folder.glob("mlx/*"), UNUSED)
+    mark_used(folder)
+    remove_older(folder.parent.glob(f"{os.uname().machine}-*"), UNUSED)
 
 
 def compile_failure(error: RuntimeError) -> str | None:

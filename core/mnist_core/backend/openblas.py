@@ -30,6 +30,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from mnist_core.backend.leftovers import DAY, UNUSED, mark_used, remove_older
 from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
 from mnist_core.user_folders import NoHomeError, user_folder
 
@@ -204,7 +205,24 @@ def copy_for_mlx(wheel: OpenBlasWheel, cache: Path) -> Path:
             made = Path(workshop) / stamp.name
             made.write_text(json.dumps(digest | _file_times(copy)))
             _publish(made, stamp)
+    mark_used(stamp)
+    _remove_unused(folder, copy)
     return copy
+
+
+def _remove_unused(folder: Path, used: Path) -> None:
+    """Remove copies of other versions, and what a process left that was killed while it made one.
+
+    A process that has loaded a copy keeps it until its end.
+    """
+    remove_older(folder.glob("making-*"), DAY)
+    for copy in folder.glob("libmnist_openblas-*.so"):
+        if copy != used:
+            stamp = copy.with_suffix(".json")
+            # The stamp is the newer one of both, and marked by whoever uses the copy.
+            remove_older([stamp], UNUSED)
+            if not stamp.exists():
+                remove_older([copy], DAY)
 
 
 def _make(wheel: OpenBlasWheel, copy: Path) -> None:

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from os import getpid
 from pathlib import Path
 from uuid import uuid4
@@ -35,6 +35,7 @@ from mnist_core.events import (
 )
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import to_json
+from mnist_core.store.packing import pack_answers
 from mnist_core.store.records import (
     Environment,
     EpochRow,
@@ -45,7 +46,13 @@ from mnist_core.store.records import (
     batch_array,
     storable,
 )
-from mnist_core.store.tables import EPOCH_COLUMNS, cut_metrics, next_name
+from mnist_core.store.tables import (
+    ANSWER_TABLES,
+    EPOCH_COLUMNS,
+    cut_metrics,
+    join_batches,
+    next_name,
+)
 
 _STARTED_COLUMNS = (
     "parameter_count", "train_examples", "validation_examples", "test_examples", "steps_per_epoch",
@@ -56,6 +63,10 @@ _PROGRESS_COLUMNS = (
     "best_test_accuracy", "best_validation_accuracy", "best_epoch",
 )  # fmt: skip
 """Of a run, as after its last epoch."""
+
+
+_SHORT_COLUMNS = 1000
+"""More bytes than a row takes besides its large values."""
 
 
 class Pending:
@@ -204,6 +215,11 @@ class Pending:
         self._states.pop((state.epoch, state.batch), None)
 
 
+def _most(connection: sqlite3.Connection) -> int:
+    """How many bytes the large values of a row may have together; its other columns are short."""
+    return connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH) - _SHORT_COLUMNS
+
+
 class RunLostError(StoreError):
     """The run is not ours to write any more."""
 
@@ -234,6 +250,7 @@ class RunWriter:
         self._train_examples = 0
         self._examples_per_step = 0.0
         self._latest_time = 0.0
+        self._left_out: set[str] = set()
         self.possible_steps: set[int] = set()
         """Where the run may stand in the database: a commit that failed may have succeeded."""
 
@@ -286,21 +303,45 @@ class RunWriter:
             ],
         )
         for answers in pending.answers:
-            arrays = (answers.predictions, answers.losses, answers.confidences, answers.logits)
-            connection.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-                (self.run_id, answers.epoch,
-                 *(None if array is None else array.tobytes() for array in arrays)),
-            )  # fmt: skip
+            self._write_answers(connection, answers)
         if pending.epochs:
             # Probabilities of every epoch would fill the disk: the best and the last keep theirs.
             last = pending.epochs[-1]
-            connection.execute(
-                "UPDATE answers SET logits = NULL WHERE run = ? AND logits IS NOT NULL "
-                "AND epoch NOT IN (?, ?)",
-                (self.run_id, last.best_epoch, last.epoch),
-            )
+            for table in ANSWER_TABLES:
+                connection.execute(
+                    f"UPDATE {table} SET logits = NULL WHERE run = ? AND logits IS NOT NULL "
+                    "AND epoch NOT IN (?, ?)",
+                    (self.run_id, last.best_epoch, last.epoch),
+                )
         self._write_progress(connection, pending, state, end)
+
+    def _write_answers(self, connection: sqlite3.Connection, answers: StoredAnswers) -> None:
+        """Write what was said in an epoch, or as much of it as a row can hold."""
+        most = _most(connection)
+        packed = pack_answers(answers, most)
+        if answers.logits is not None and packed.logits is None:
+            classes = answers.logits.shape[1]
+            self._leave_out(
+                f"the probabilities of {packed.samples} test samples in {classes} classes"
+            )
+        if packed.size > most:
+            self._leave_out(f"what each epoch says of {packed.samples} test samples")
+            return
+        connection.execute(
+            "INSERT OR REPLACE INTO packed_answers VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self.run_id, answers.epoch, *(getattr(packed, each.name) for each in fields(packed))),
+        )
+
+    @property
+    def left_out(self) -> str:
+        """What of the run is too large to be kept, as a sentence; empty: nothing."""
+        if not self._left_out:
+            return ""
+        what = "; ".join(sorted(self._left_out))
+        return f"Too large to be kept: {what}. The rest of the run is kept."
+
+    def _leave_out(self, what: str) -> None:
+        self._left_out.add(what)
 
     def _write_start(self, connection: sqlite3.Connection, started: RunStarted) -> None:
         self._train_examples = started.train_examples
@@ -320,11 +361,15 @@ class RunWriter:
             "host": socket.gethostname(),
         }
         dataset = self._dataset
-        connection.execute(
-            "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
-            (dataset.fingerprint, dataset.test.labels.astype("<u2").tobytes(),
-             json.dumps(dataset.class_names), json.dumps(dataset.class_labels)),
-        )  # fmt: skip
+        labels = (dataset.test.labels.astype("<u2").tobytes(),
+                  json.dumps(dataset.class_names), json.dumps(dataset.class_labels))  # fmt: skip
+        if sum(map(len, labels)) > _most(connection):
+            self._leave_out(f"the labels of {len(dataset.test.labels)} test samples")
+        else:
+            connection.execute(
+                "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
+                (dataset.fingerprint, *labels),
+            )
         if self.point is None:
             values = {
                 "id": self.run_id,
@@ -408,6 +453,7 @@ class RunWriter:
             last = pending.epochs[-1]
             values |= {name: getattr(last, name) for name in _PROGRESS_COLUMNS}
         if end is not None:
+            join_batches(connection, self.run_id)
             values["ended"] = now
             if isinstance(end, RunFailed):
                 values["failure"] = storable(end.message)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from helpers.recorded_runs import (
+    as_version_3,
     assert_same_state,
     assert_stored,
     assert_stored_so_far,
@@ -336,11 +337,10 @@ def test_changes_and_norms_are_copied_out_of_a_damaged_database(
 
 def without_changes(home: Path) -> None:
     """Make the database of the version before, which knew no changes."""
+    as_version_3(home)
     with closing(sqlite3.connect(home / FILE)) as connection, connection:
         for table in ("races", "changes", "gradient_norms"):
             connection.execute(f"DROP TABLE {table}")
-        for column in ("until_epoch", "on_divergence"):
-            connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 2")
 
 

@@ -190,7 +190,7 @@ def test_changes_are_in_the_command_and_are_read_back(
         # One more epoch after that.
         (2, 8, 4, 4),
         # More than planned, after others had been added: without that it would end before.
-        (12, 44, 12, 12),
+        (12, 3_000, 12, 12),
         # The end that an earlier version kept, which says nothing that is not known.
         (12, 4, 12, None),
         # Not reached yet: the recipe's still hold.

@@ -63,6 +63,7 @@ def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
     """
     write_error = line_writer(sys.stderr)
     store = RunStore(options.home)
+    store.tidy()
     try:
         work = _work(store, options, flags)
     except StoreError as error:
@@ -243,6 +244,7 @@ class _Recorders:
         if recorder.problem:
             where = self._log(recorder.details) if recorder.details else ""
             self._tell(f"{recorder.problem} {where}")
+        self._tell(recorder.left_out)
 
     def _tell(self, sentence: str) -> None:
         if sentence and sentence not in self._told:

@@ -134,6 +134,7 @@ class Session:
             self.store_notice = str(error)
             return
         self.store_notice = self._store.notice
+        self._store.tidy()
         if latest is not None and latest.state is RunState.INTERRUPTED:
             self.interrupted = latest
 
@@ -321,11 +322,12 @@ class Session:
 
     def _check_recorder(self) -> bool:
         """Take over what the recorder cannot do; True if that is news."""
-        problem = self._recorder.problem if self._recorder is not None else ""
+        recorder = self._recorder
+        problem = "" if recorder is None else recorder.problem or recorder.left_out
         if problem == self._logged_problem:
             return False
-        if problem and self._recorder is not None and self._recorder.details:
-            self._log(self._recorder.details)
+        if recorder is not None and recorder.problem and recorder.details:
+            self._log(recorder.details)
         self.store_notice = self._logged_problem = problem
         return True
 
