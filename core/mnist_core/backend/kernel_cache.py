@@ -127,12 +127,17 @@ def _kernel_not_loaded(error: RuntimeError) -> Path | None:
     return kernel if folder in kernel.parents else None
 
 
+_LEFTOVERS = ("mlx/*/cpu/tmp_*", "cc*", "making-*")
+"""What an MLX, a g++ or a marker that was killed under way leaves in a folder of kernels."""
+
+
 def _remove_unused(folder: Path) -> None:
     """Remove what compilers left, and the kernels of other machines and of other versions of MLX.
 
     A compiler is done within a day. A process that has loaded a kernel keeps it until its end.
     """
-    remove_older(folder.glob("cc*"), DAY)
+    for pattern in _LEFTOVERS:
+        remove_older(folder.glob(pattern), DAY)
     with contextlib.suppress(metadata.PackageNotFoundError):
         mark_used(folder / "mlx" / metadata.version("mlx"))
         remove_older(folder.glob("mlx/*"), UNUSED)

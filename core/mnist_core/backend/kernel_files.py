@@ -4,22 +4,15 @@ MLX loads each kernel that has its name, whatever it holds. One that a crash of 
 full disk has cut short cannot be loaded or, worse, ends the process with a bus error when it is.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import struct
 import tempfile
-import time
 from pathlib import Path
 
 KERNELS = "mlx/*/cpu/lib*.so"
 """In a folder of kernels; MLX gives them these names once they are complete."""
-
-_LEFTOVERS = ("mlx/*/cpu/tmp_*", "cc*", "making-*")
-"""What an MLX, a g++ or a marker that was killed under way leaves in a folder of kernels."""
-_DAY = 86400.0
-"""Seconds after which nobody works on such a file any more."""
 
 _ELF64_LITTLE_ENDIAN = b"\x7fELF\x02\x01"
 _ELF_HEADER = struct.Struct("<6s34xQ10xHH2x")
@@ -27,7 +20,7 @@ _ELF_HEADER = struct.Struct("<6s34xQ10xHH2x")
 
 
 def discard_damaged(folder: Path) -> None:
-    """Remove the kernels in `folder` that are cut short, and old leftovers of killed compilers.
+    """Remove the kernels in `folder` that are cut short.
 
     Raises:
         OSError: one cannot be read or removed.
@@ -35,12 +28,6 @@ def discard_damaged(folder: Path) -> None:
     for kernel in folder.glob(KERNELS):
         if _is_cut_short(kernel):
             kernel.unlink(missing_ok=True)
-    for pattern in _LEFTOVERS:
-        for path in folder.glob(pattern):
-            # Another process may just give it its name, or remove it too.
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < time.time() - _DAY:
-                    path.unlink()
 
 
 def _is_cut_short(kernel: Path) -> bool:

@@ -131,7 +131,7 @@ class Pending:
                         self._plan(event.changes, event.until_epoch)
                     if isinstance(event, RunDiverged):
                         # What came after the healthy state cannot be gone on from.
-                        self._states = {}
+                        self._forget_states_after(event.state)
                     if event.state.parameters:
                         self._keep_state(event.state)
         self._add_batches(batches)
@@ -178,8 +178,7 @@ class Pending:
         self.gradient_norms = [each for each in self.gradient_norms if each[0] <= step]
         self.epochs = [row for row in self.epochs if row.epoch <= event.epoch]
         self.answers = [row for row in self.answers if row.epoch <= event.epoch]
-        at = state.epoch, state.batch
-        self._states = {place: each for place, each in self._states.items() if place <= at}
+        self._forget_states_after(state)
         if state.step:
             self._keep_state(state)
 
@@ -191,6 +190,10 @@ class Pending:
         ]
         self.answers.append(StoredAnswers.of(event.epoch, event.test))
         self._keep_state(event.state)
+
+    def _forget_states_after(self, state: TrainingState) -> None:
+        at = state.epoch, state.batch
+        self._states = {place: each for place, each in self._states.items() if place <= at}
 
     def _keep_state(self, state: TrainingState) -> None:
         """Of all states, the last and that of the best epoch will be asked for."""
