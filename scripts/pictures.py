@@ -23,6 +23,7 @@ from mnist_core.data.strokes import SKELETONS, stroke_table
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_core.training.training_run import mlx_runs
+from mnist_core.training.training_thread import mlx_thread
 from mnist_tui.app import MnistApp
 from mnist_tui.draw.canvas import Canvas
 from mnist_tui.draw.reading import ClassBars
@@ -137,10 +138,10 @@ class Studio:
 
 async def draw(folder: Path, data: str, backend: Backend) -> None:
     """Draw every picture into `folder`, which exists."""
-    with TemporaryDirectory() as home:
+    with TemporaryDirectory() as home, mlx_thread() as training:
         store = RunStore(Path(home))
         session = Session(
-            mlx_runs(backend),
+            mlx_runs(backend, training),
             DataSource(lambda: DatasetLoader(data, default_cache_folder())),
             log=str,
             store=store,

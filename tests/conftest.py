@@ -2,9 +2,10 @@
 
 import gc
 import os
+import pwd
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,19 @@ def repeats(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     return lambda short, full: full if soak else short
 
 
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Train with uncompiled steps, which give the same figures: no g++ runs beside the test."""
+    # Not before the folder of its kernels has been set, which is when MLX takes it up.
+    from mnist_core.backend.mlx import mx
+
+    kernels = "mnist_core.training.kernel_warmup.StepCompilation._kernels_to_make"
+    monkeypatch.setattr(kernels, lambda _: None)
+    mx.disable_compile()
+    yield
+    mx.enable_compile()
+
+
 @pytest.fixture(scope="session")
 def real_mnist() -> Path | None:
     """The folder of the four official MNIST files, or None: a test must then use other data."""
@@ -122,3 +136,20 @@ def _made_once(folder: Path) -> tuple[Path, ...]:
     """Where the program, given the user folders in `folder`, keeps its BLAS and its kernels."""
     cache = folder / USER_FOLDERS["XDG_CACHE_HOME"] / "mnist-tui"
     return cache / "blas", cache / "kernels"
+
+
+@pytest.fixture
+def no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user without HOME and without an entry in the password database, as in a container.
+
+    The temporary folder is tmp_path.
+    """
+
+    def unknown(user: int | str) -> pwd.struct_passwd:
+        raise KeyError(user)
+
+    for name in ("HOME", *USER_FOLDERS):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

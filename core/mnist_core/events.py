@@ -21,6 +21,27 @@ from mnist_core.backend.installation import BackendMissing
 from mnist_core.network.evaluation import Answers, Evaluation
 from mnist_core.recipe.changes import Change, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
+from mnist_core.recipe.plan import OnDivergence
+
+
+@dataclass(frozen=True, slots=True)
+class GuardState:
+    """What the divergence guard of a run has seen: with it, a continued run decides as before."""
+
+    first_loss: float | None = None
+    """That of the first batch; None before it."""
+    lowest: float | None = None
+    """The lowest mean loss of a window; None before the first one ends."""
+    healthy_lowest: float | None = None
+    """What `lowest` was in the healthy state."""
+    window: tuple[float, ...] = ()
+    """The losses since the last window ended."""
+    was_huge: bool = False
+    """Whether the loss was so large that the weights may be ruined."""
+    ignored: bool = False
+    """Whether it diverged and was to go on all the same."""
+    healthy: "TrainingState | None" = None
+    """The state to go back to; None: the one that this belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +72,11 @@ class TrainingState:
     """Training time so far, evaluation and pauses apart."""
     epoch_began: float = 0.0
     """What `seconds` was when the unfinished epoch began."""
+    test_loss: float | None = None
+    """After the last completed epoch, as is the accuracy; None before the first evaluation."""
+    test_accuracy: float | None = None
+    guard: GuardState | None = None
+    """None: nothing has been seen, or a version that did not keep it made this state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +103,10 @@ class RunStarted:
     """Threads of that library."""
     changes: tuple[Change, ...] = ()
     """Those of the run so far that hold on, and those known for later."""
+    until_epoch: int | None = None
+    """What of `RunPlan` says so."""
+    on_divergence: OnDivergence | None = None
+    """The same; None: a person is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +156,24 @@ class HyperparameterChanged:
     """Updates in each epoch from now on."""
     changes: tuple[Change, ...] = ()
     """All of the run so far, this one included, and those known for later."""
+    until_epoch: int | None = None
+    """What of `RunPlan` says so now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlanned:
+    """A hyperparameter was asked to have another value from the next epoch on."""
+
+    step: int
+    """Updates done before."""
+    epoch: int
+    """The epoch under way, from 1."""
+    field: str
+    value: Value
+    changes: tuple[Change, ...]
+    """All of the run so far, and those known for later, this one included."""
+    until_epoch: int | None = None
+    """What of `RunPlan` says so now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +250,8 @@ class RunRewound:
     state: TrainingState
     changes: tuple[Change, ...]
     """Those of the run up to there, and those known for later."""
+    until_epoch: int | None = None
+    """What of `RunPlan` says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +270,7 @@ class _Ended:
     """Epochs completed."""
     step: int
     test_accuracy: float | None
-    """After the last epoch that was evaluated; None where a continued run evaluated none."""
+    """After the last epoch that was evaluated; None before the first."""
     best_test_accuracy: float | None
     best_epoch: int
     test_loss: float | None
@@ -229,6 +279,11 @@ class _Ended:
     examples_per_second: float
     """Since it was started or last continued."""
     state: TrainingState
+    changes: tuple[Change, ...] | None = None
+    """All of the run so far, and those to come if it goes on, also those just asked for; None: as
+    it told before."""
+    until_epoch: int | None = None
+    """What of `RunPlan` says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +298,7 @@ class RunStopped(_Ended):
 
 @dataclass(frozen=True, slots=True)
 class RunDiverged(_Ended):
-    """It was given up because it no longer learned."""
+    """It was given up because it no longer learned; `state` is its last healthy one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +331,7 @@ Event = (
     | SamplesPredicted
     | EpochCompleted
     | HyperparameterChanged
+    | ChangePlanned
     | CheckpointReached
     | DivergenceDetected
     | RunRewound
@@ -307,17 +363,21 @@ def epoch_to_json(epoch: EpochMetrics) -> dict[str, Any]:
     return json_values({"event": "epoch_completed", **epoch.metrics()})
 
 
+_NOT_TOLD = {"traceback", "until_epoch", "on_divergence"}
+"""Fields of events."""
+
+
 def event_to_json(event: Event) -> dict[str, Any]:
     """The event's plain values under their names; arrays, states and tracebacks are left out.
 
-    Numbers that are not finite become None.
+    So is what only matters to a run that goes on. Numbers that are not finite become None.
     """
     out: dict[str, Any] = {"event": event_name(event)}
     for item in fields(event):
         value = getattr(event, item.name)
         if isinstance(value, Hyperparameters):
             out[item.name] = to_json(value)
-        elif isinstance(value, str | int | float | None) and item.name != "traceback":
+        elif isinstance(value, str | int | float | None) and item.name not in _NOT_TOLD:
             out[item.name] = value
     return json_values(out)
 

@@ -307,14 +307,16 @@ def test_kernels_lie_where_they_lay_and_are_used_again(
     made, cache = tmp_path / "made", tmp_path / "cache"
     make_kernels(old / "digits", tmp_path / "home", made)
     assert kernel_folder(made).is_dir()
-    assert [path.name for path in kernel_folder(made).glob("ready-*")] == [marker(told)]
+    (ready,) = kernel_folder(made).glob("ready-*")
+    assert ready.name != marker(told), "an earlier version cannot say that kernels are whole"
     folder = kernel_folder(cache)
     folder.mkdir(mode=0o700, parents=True)
     shutil.copytree(kernel_folder(made) / "mlx", folder / "mlx")
     (folder / marker(told)).touch()
     stale = folder / "mlx" / "0.0.1" / "cpu" / "libOld.so"
     stale.parent.mkdir(parents=True)
-    stale.write_bytes(b"of another MLX")
+    another = next(folder.glob("mlx/*/cpu/lib*.so")).read_bytes()
+    stale.write_bytes(another)
     before = sorted(folder.rglob("*"))
     assert [path for path in before if path.suffix == ".so"] != [stale]
     called = tmp_path / "called"
@@ -333,5 +335,8 @@ def test_kernels_lie_where_they_lay_and_are_used_again(
     assert "completed after 3 epochs" in output
     assert errors.splitlines() == [f"Loading {old / 'digits'}"]
     assert not called.exists(), "everything was compiled before"
-    assert sorted(folder.rglob("*")) == before
-    assert stale.read_bytes() == b"of another MLX"
+    # They have been vouched for, if the run left the time for that.
+    added = {path.name for path in set(folder.rglob("*")) - set(before)}
+    assert added <= {ready.name}
+    assert set(before) <= set(folder.rglob("*"))
+    assert stale.read_bytes() == another

@@ -65,23 +65,23 @@ async def test_the_end_of_the_server_stops_and_keeps_the_run(
     assert [run.state for run in store.runs()] == [RunState.STOPPED]
 
 
-STUBBORN = """
+STUBBORN = r"""
 import sys
 from pathlib import Path
 from mnist_tui.web.served_app import ServedApp
 from mnist_tui.web.site import serve_site
 
 ServedApp.end.__defaults__ = (1e6,)  # seconds: the test does not wait for them
-app = "import signal; print('__GANGLION__', flush=True); signal.pause()"
-sys.exit(serve_site([sys.executable, "-c", app], "127.0.0.1", 0, Path("unused.log")))
+app = r"import os, signal; os.write(1, b'__GANGLION__\nD\0\0\0\2up'); signal.pause()"
+command, log = [sys.executable, "-c", app], Path("unused.log")
+sys.exit(serve_site(command, "127.0.0.1", 0, log, allowed_hosts=[], max_tabs=1))
 """
 
 
 async def test_a_second_ctrl_c_ends_apps_that_do_not_end(tmp_path: Path) -> None:
     async with web_server(program=STUBBORN, cwd=tmp_path) as server, tab(server.url) as opened:
-        await opened.send("ping", "is there")
-        await opened.wait_text("pong")
-        apps = await server.first_apps()
+        await opened.wait_for("up")
+        apps = server.apps()
         assert len(apps) == 1
         server.process.send_signal(signal.SIGINT)
         assert "Ending the apps" in await server.error_line()
@@ -182,19 +182,50 @@ async def test_pages_of_other_sites_are_refused(flags: list[str]) -> None:
         ):
             assert (refused.status, await refused.text()) == (
                 403,
-                "This server is reached as 127.0.0.1 only.\n",
+                "This server is reached as 127.0.0.1 only. Other names need --allow-host NAME.\n",
             )
 
 
 async def test_another_address_is_served_with_a_warning(flags: list[str]) -> None:
-    async with web_server(*flags, "--host=0.0.0.0") as server:
+    allowed = ["--allow-host=laboratory.example", "--allow-host=gpu.lan"]
+    async with web_server(*flags, "--host=0.0.0.0", *allowed) as server:
         port = urlsplit(server.url).port
         local = f"http://127.0.0.1:{port}/"
-        named = f"laboratory.example:{port}"
-        assert await status_of_socket(local, Host=named, Origin=f"http://{named}") == 101
-        assert await status_of_socket(local, Host=named, Origin="http://example.org") == 403
+        assert await status_of_socket(local, Origin=local.rstrip("/")) == 101
+        for name in ("laboratory.example", "gpu.lan", socket.gethostname()):
+            named = f"{name}:{port}"
+            assert await status_of_socket(local, Host=named, Origin=f"http://{named}") == 101
+            assert await status_of_socket(local, Host=named, Origin="http://example.org") == 403
+        rebound = f"example.org:{port}"
+        assert await status_of_socket(local, Host=rebound, Origin=f"http://{rebound}") == 403
         await server.end(signal.SIGTERM)
         assert "Anyone who can reach this address can use mnist-tui" in await server.errors()
+
+
+async def test_no_more_tabs_than_asked_for_have_an_app(flags: list[str]) -> None:
+    async with web_server(*flags, "--max-tabs=1") as server:
+        async with tab(server.url) as opened:
+            await opened.wait_for("idle")
+            async with tab(server.url) as above:
+                assert "shows the app in 1 tab at a time" in await above.wait_closed()
+            assert len(server.apps()) == 1
+        async with tab(server.url) as opened:
+            await opened.wait_for("idle")
+            assert len(server.apps()) == 1
+
+
+async def test_a_tab_closed_under_a_flood_of_keys_keeps_its_run(
+    flags: list[str], store: RunStore
+) -> None:
+    async with web_server(*flags) as server:
+        async with tab(server.url) as opened:
+            await opened.wait_for("idle")
+            await opened.press("r")
+            await opened.wait_for(r"running .* epoch [1-9]")
+            apps = server.apps()
+            await opened.press("j" * 200_000)
+        await wait_gone(apps)
+    assert [run.state for run in store.runs()] == [RunState.STOPPED]
 
 
 def refused(*flags: str) -> tuple[int, str]:

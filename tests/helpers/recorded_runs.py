@@ -14,6 +14,7 @@ from mnist_core.events import BatchCompleted, EpochCompleted, Event, StopTrainin
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.store import RunStore
 from mnist_core.store.database import FILE
+from mnist_core.store.packing import rounded_logits, unpack_answers
 from mnist_core.store.recorder import RunRecorder, recorded
 from mnist_core.store.records import StoredAnswers, batch_array
 from mnist_core.training.train import train
@@ -75,7 +76,7 @@ def leave(home: Path, dataset: Dataset, events: Sequence[Event]) -> str:
 
 
 def assert_stored(store: RunStore, run_id: str, unbroken: Sequence[Event]) -> None:
-    """The run has every figure of `unbroken`, to the bit; times apart."""
+    """The run has every figure of `unbroken`, to the bit; times and what is rounded apart."""
     assert_stored_so_far(store, run_id, unbroken)
     batches = [event for event in unbroken if isinstance(event, BatchCompleted)]
     epochs = [event for event in unbroken if isinstance(event, EpochCompleted)]
@@ -93,7 +94,9 @@ def assert_stored(store: RunStore, run_id: str, unbroken: Sequence[Event]) -> No
         assert answers is not None
         if event.epoch in with_logits:
             assert answers.logits is not None
-            np.testing.assert_array_equal(answers.logits, event.test.answers.logits)
+            halves = StoredAnswers.of(event.epoch, event.test).losses
+            expected = rounded_logits(event.test.answers.logits, halves)
+            np.testing.assert_array_equal(answers.logits, expected)
         else:
             assert answers.logits is None
     assert_same_state(store.model(run_id), last)
@@ -143,6 +146,23 @@ def change(home: Path, sql: str, *values: object) -> None:
     """Change the database as another program would."""
     with closing(sqlite3.connect(home / FILE)) as connection, connection:
         connection.execute(sql, values)
+
+
+def as_version_3(home: Path) -> None:
+    """Make the database that of version 3, with the same runs."""
+    with closing(sqlite3.connect(home / FILE)) as connection, connection:
+        for run, *row in connection.execute("SELECT * FROM packed_answers").fetchall():
+            answers = unpack_answers(*row)
+            logits = None if answers.logits is None else answers.logits.tobytes()
+            connection.execute(
+                "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+                (run, answers.epoch, answers.predictions.tobytes(), answers.losses.tobytes(),
+                 answers.confidences.tobytes(), logits),
+            )  # fmt: skip
+        connection.execute("DROP TABLE packed_answers")
+        for column in ("until_epoch", "on_divergence", "deleted_by"):
+            connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+        connection.execute("PRAGMA user_version = 3")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

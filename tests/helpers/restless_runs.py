@@ -63,7 +63,7 @@ class RestlessRuns:
         dataset: Dataset,
         state: TrainingState | None,
         *,
-        until_epoch: int,
+        until_epoch: int | None,
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
@@ -88,7 +88,7 @@ class _Story:
         hyperparameters: Hyperparameters,
         dataset: Dataset,
         state: TrainingState | None,
-        until_epoch: int,
+        until_epoch: int | None,
         samples: NDArray[np.uint8],
         asked: ChangeQueue,
         chance: random.Random,
@@ -98,7 +98,7 @@ class _Story:
         self._samples = samples
         self._asked = asked
         self._random = chance
-        self._last_epoch = until_epoch
+        self._last_epoch = until_epoch or hyperparameters.epochs
         self._resumed = state is not None
         try:
             self._split = split(dataset, hyperparameters.validation)
@@ -130,7 +130,7 @@ class _Story:
             where = (self._last_epoch, steps, self._epoch, self._step)
             yield RunStarted(
                 run_id, self._dataset.name, self._hyperparameters, 10, *sizes, *where,
-                "cpu", "BLAS", 1, self._changes,
+                "cpu", "BLAS", 1, self._changes, self._last_epoch,
             )  # fmt: skip
             if self._random.random() < 0.05:
                 yield CompilationFailed(self._step, "It is not compiled: [/] there is no g++.")
@@ -202,7 +202,8 @@ class _Story:
         kept = [change for change in self._made if change.step <= self._step]
         self._recipe, self._made, later = self._start.after(kept, self._step, self._step)
         self._later = later + self._later
-        yield RunRewound(self._step, self._epoch, diverged, self._state(), self._changes)
+        yield RunRewound(self._step, self._epoch, diverged, self._state(), self._changes,
+                         self._last_epoch)  # fmt: skip
         rate = self._recipe.hyperparameters.learning_rate / 2
         yield self._change("learning_rate", rate)
 
@@ -223,7 +224,7 @@ class _Story:
         epoch = self._epoch + 1
         return HyperparameterChanged(
             self._step, epoch, field, value, previous, self._last_epoch,
-            self._recipe.epoch_steps.in_epoch(epoch), self._changes,
+            self._recipe.epoch_steps.in_epoch(epoch), self._changes, self._last_epoch,
         )  # fmt: skip
 
     @property

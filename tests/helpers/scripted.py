@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -103,7 +103,7 @@ class ScriptedRuns:
         dataset: Dataset,
         state: TrainingState | None,
         *,
-        until_epoch: int,
+        until_epoch: int | None,
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
@@ -123,7 +123,7 @@ class ScriptedRuns:
         hyperparameters: Hyperparameters,
         dataset: Dataset,
         state: TrainingState | None,
-        until_epoch: int,
+        until_epoch: int | None,
         run_id: str,
         changes: ChangeQueue,
     ) -> Generator[Event, None, None]:
@@ -133,21 +133,22 @@ class ScriptedRuns:
         step, epoch, batch = state.step, state.epoch, state.batch
         steps, values, made = STEPS, hyperparameters, list(changes.scheduled)
         sizes = (len(dataset.train), 0, len(dataset.test))
-        where = (until_epoch, STEPS, epoch, step)
+        last_epoch = until_epoch or hyperparameters.epochs
+        where = (last_epoch, STEPS, epoch, step)
         yield RunStarted(
             run_id, dataset.name, hyperparameters, 10, *sizes, *where, "cpu", "BLAS", 1,
-            tuple(made),
+            tuple(made), last_epoch,
         )  # fmt: skip
 
         def change(field: str, value: Value) -> HyperparameterChanged:
-            nonlocal values, steps, until_epoch
+            nonlocal values, steps, last_epoch
             previous = getattr(values, field)
             values = values.model_copy(update={field: value})
             steps = math.ceil(len(dataset.train) / value) if field == "batch_size" else steps
-            until_epoch = int(value) if field == "epochs" else until_epoch
+            last_epoch = int(value) if field == "epochs" else last_epoch
             made.append(Change(step, field, value))
             return HyperparameterChanged(
-                step, epoch + 1, field, value, previous, until_epoch, steps, tuple(made)
+                step, epoch + 1, field, value, previous, last_epoch, steps, tuple(made), last_epoch
             )
 
         try:
@@ -157,7 +158,7 @@ class ScriptedRuns:
                 if not batch:
                     for asked in changes.take(TakesEffect.NEXT_EPOCH):
                         yield change(*asked)
-                if epoch >= until_epoch:
+                if epoch >= last_epoch:
                     break
                 if epoch:
                     self.gate.wait(300)
@@ -178,7 +179,7 @@ class ScriptedRuns:
                     except HalveLearningRate:
                         step, batch = step - 2, batch - 2
                         there = TrainingState(self.weights(epoch), None, step, epoch, batch)
-                        yield RunRewound(step, epoch, step + 2, there, tuple(made))
+                        yield RunRewound(step, epoch, step + 2, there, tuple(made), last_epoch)
                         yield change("learning_rate", values.learning_rate / 2)
                 epoch, batch = epoch + 1, 0
                 yield self._epoch(dataset, epoch, step)
@@ -186,7 +187,13 @@ class ScriptedRuns:
         except StopTraining:
             yield self._end(RunStopped, epoch, step, batch, run_id)
         except GiveUp:
-            yield self._end(RunDiverged, epoch, step, batch, run_id)
+            # The last healthy state is the end of the epoch before.
+            yield replace(
+                self._end(RunDiverged, epoch, step, batch, run_id),
+                state=TrainingState(
+                    self.weights(epoch), None, step - batch, epoch, best_epoch=epoch
+                ),
+            )
 
     def _epoch(self, dataset: Dataset, epoch: int, step: int) -> EpochCompleted:
         labels = dataset.test.labels

@@ -32,13 +32,6 @@ class WebServer:
         """The numbers of the processes behind the tabs."""
         return children_of(self.process.pid)
 
-    async def first_apps(self) -> list[int]:
-        """The same, once there is one: pages are answered before their app is."""
-        async with asyncio.timeout(PATIENCE):
-            while not (apps := self.apps()):
-                await asyncio.sleep(0.02)  # nothing tells of the start of another's child
-        return apps
-
     async def error_line(self) -> str:
         """The next line that it writes to stderr."""
         assert self.process.stderr is not None
@@ -121,12 +114,6 @@ class Tab:
         except TimeoutError:
             raise AssertionError(f"no {pattern!r} in:\n{self.screen()}") from None
         return self.screen()
-
-    async def wait_text(self, text: str) -> None:
-        """Wait for a message that is not drawn and has this text."""
-        async with asyncio.timeout(PATIENCE):
-            while text not in str((await self._socket.receive()).data):
-                pass
 
     async def wait_closed(self) -> str:
         """Wait until the server closes the connection, and return the last screen."""

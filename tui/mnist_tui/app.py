@@ -126,7 +126,7 @@ class MnistApp(App[None]):
         return self._train_screen
 
     async def on_event(self, event: events.Event) -> None:
-        if self._exit and isinstance(event, events.InputEvent):
+        if self._exit and isinstance(event, events.InputEvent | events.Resize):
             return  # it is being left, and the screens are no longer whole
         if isinstance(event, events.Key):
             self._train_screen.end_guidance()

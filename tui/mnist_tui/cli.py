@@ -4,8 +4,10 @@
 # A subcommand's module is imported when it is asked for, and what it works with when it works:
 # --help and --version must not wait for MLX, NumPy or Textual.
 import os
+import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -32,9 +34,12 @@ def main() -> NoReturn:
 
 
 def _run_logged(arguments: Sequence[str]) -> int:
+    from mnist_core.user_folders import NoHomeError
     from mnist_tui.runtime.log import log_path, log_uncaught_errors
 
-    log_uncaught_errors(log_path(None))
+    # Whoever has no place for a log can still read the help, and name a folder.
+    with suppress(NoHomeError):
+        log_uncaught_errors(log_path(None))
     _prepare_streams()
     try:
         return run(arguments)
@@ -60,6 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; the exit code. Wrong usage is said on stderr."""
     from cyclopts import CycloptsError
 
+    from mnist_core.user_folders import NoHomeError
     from mnist_tui.commands.flags import UsageError
 
     app = make_app()
@@ -68,14 +74,25 @@ def run(arguments: Sequence[str]) -> int:
         # Of a command that is not imported yet, cyclopts lists the name alone.
         app.resolved_commands()
     try:
-        code: int | None = app(list(arguments))
+        code: int | None = app(_with_dashes(arguments))
     except CycloptsError as error:
         sys.stderr.write(f"{_usage_sentence(error, commands)}\n")
         return EXIT_USAGE
-    except UsageError as error:
+    except (UsageError, NoHomeError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
     return code or 0
+
+
+def _with_dashes(arguments: Sequence[str]) -> list[str]:
+    """The same, with "--flag -" as "--flag=-": cyclopts takes a lone dash for a flag of its own."""
+    joined: list[str] = []
+    for argument in arguments:
+        if argument == "-" and joined and re.fullmatch("--[^=]+", joined[-1]):
+            joined[-1] += "=-"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _usage_sentence(error: "CycloptsError", commands: Sequence[str]) -> str:

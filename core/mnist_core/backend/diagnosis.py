@@ -201,7 +201,7 @@ def _blas(backend: Backend) -> Blas:
 
 
 def _kernels() -> Kernels:
-    from mnist_core.backend.kernel_cache import compile_failure, install_kernel_cache
+    from mnist_core.backend.kernel_cache import compile_failure, healed, install_kernel_cache
     from mnist_core.backend.mlx import mx
 
     cache = install_kernel_cache()
@@ -219,7 +219,7 @@ def _kernels() -> Kernels:
     compiled = mx.compile(lambda x: mx.exp(x) * x + x)
     started = time.perf_counter()
     try:
-        mx.eval(compiled(mx.ones(2)))
+        healed(lambda: mx.eval(compiled(mx.ones(2))))
     except RuntimeError as error:
         failure = compile_failure(error)
         if failure is None:

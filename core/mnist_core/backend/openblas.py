@@ -30,9 +30,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import platformdirs
-
+from mnist_core.backend.leftovers import DAY, UNUSED, mark_used, remove_older
 from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
+from mnist_core.user_folders import NoHomeError, user_folder
 
 _one_at_a_time = Lock()
 
@@ -51,7 +51,13 @@ def install_blas() -> str:
 @cache
 def _install() -> str:
     keep = reason_to_keep(sys.platform, "mlx.core" in sys.modules, bundled_libraries())
-    return keep or load_openblas(platformdirs.user_cache_path("mnist-tui") / "blas")
+    if keep:
+        return keep
+    try:
+        cache = user_folder("cache")
+    except NoHomeError as error:
+        return f"MLX keeps its slow reference BLAS. {error}"
+    return load_openblas(cache / "blas")
 
 
 def load_openblas(cache: Path) -> str:
@@ -199,7 +205,24 @@ def copy_for_mlx(wheel: OpenBlasWheel, cache: Path) -> Path:
             made = Path(workshop) / stamp.name
             made.write_text(json.dumps(digest | _file_times(copy)))
             _publish(made, stamp)
+    mark_used(stamp)
+    _remove_unused(folder, copy)
     return copy
+
+
+def _remove_unused(folder: Path, used: Path) -> None:
+    """Remove copies of other versions, and what a process left that was killed while it made one.
+
+    A process that has loaded a copy keeps it until its end.
+    """
+    remove_older(folder.glob("making-*"), DAY)
+    for copy in folder.glob("libmnist_openblas-*.so"):
+        if copy != used:
+            stamp = copy.with_suffix(".json")
+            # The stamp is the newer one of both, and marked by whoever uses the copy.
+            remove_older([stamp], UNUSED)
+            if not stamp.exists():
+                remove_older([copy], DAY)
 
 
 def _make(wheel: OpenBlasWheel, copy: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mnist_core.backend.backend import Backend, configure
+from mnist_core.backend.kernel_cache import healed
 from mnist_core.backend.mlx import mx
 from mnist_core.benchmark.engines.engine import mlx_description
 from mnist_core.benchmark.regression import (
@@ -123,6 +124,9 @@ class MlxFast(_MlxRegression):
         mx.eval(self._halves, self._signs)
 
     def descend(self, iterations: int) -> Descent:
+        return healed(lambda: self._descend(iterations))
+
+    def _descend(self, iterations: int) -> Descent:
         linear, weights = self._problem.task == "linear", self._zeros()
         for done in range(0, iterations, self._per_call):
             # The last call does what is left: never an iteration too many.

@@ -7,7 +7,6 @@ its connection and takes no time from the engine whose turn it is.
 import contextlib
 import os
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,6 +17,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
+from mnist_core.backend.python_process import python_command
 from mnist_core.events import failure_sentence
 
 THREAD_VARIABLES = (
@@ -124,8 +124,7 @@ class JobProcess(Generic[Answer]):
             # that the other side does not know.
             code = f"from {__name__} import work; work({theirs.fileno()})"
             self._process = subprocess.Popen(
-                # -P keeps what lies in the current folder from being imported.
-                [sys.executable, "-P", "-c", code],
+                python_command(code),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,

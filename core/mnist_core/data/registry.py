@@ -11,10 +11,9 @@ from threading import Event
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from platformdirs import user_cache_path
-
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.idx import IdxError, read_files, read_folder
+from mnist_core.user_folders import user_folder
 
 if TYPE_CHECKING:
     from mnist_core.data.downloads import Progress
@@ -119,8 +118,12 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def default_cache_folder() -> Path:
-    """Where downloads belong on this system; it may not exist yet."""
-    return user_cache_path("mnist-tui", appauthor=False) / "datasets"
+    """Where downloads belong on this system; it may not exist yet.
+
+    Raises:
+        NoHomeError: this user has no place for them.
+    """
+    return user_folder("cache") / "datasets"
 
 
 def is_cached(name: str, cache: Path) -> bool:

@@ -79,15 +79,20 @@ def _told(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted | Hyper
     for index in range(len(rows) + 1):
         epoch = recipe.epoch_steps.completed(index) + 1
         for change in _due(to_come, recipe, index):
+            if index == len(rows) and change.takes_effect is TakesEffect.NOW:
+                # It takes effect before the next update, if there ever is one.
+                continue
             to_come.remove(change)
-            made.append(replace(change, step=index))
             previous = getattr(recipe.hyperparameters, change.field)
+            if change.value == previous:
+                continue
+            made.append(replace(change, step=index))
             recipe = recipe.changed(made[-1])
             if change.field == "epochs":
                 last_epoch = max(int(change.value), epoch - 1)
             yield HyperparameterChanged(
                 index, epoch, change.field, change.value, previous, last_epoch,
-                recipe.epoch_steps.in_epoch(epoch), (*made, *to_come),
+                recipe.epoch_steps.in_epoch(epoch), (*made, *to_come), record.until_epoch,
             )  # fmt: skip
         if index == len(rows):
             return
@@ -171,7 +176,8 @@ def _json_objects(curves: StoredCurves) -> Iterator[dict[str, Any]]:
     if 0 in ends:
         yield epoch_to_json(ends[0])
     # What training told of it once it tells again, since the same guard looks at the same numbers.
-    guard = DivergenceGuard(None, 0, -1.0 if curves.chance is None else curves.chance)
+    guard = DivergenceGuard(-1.0 if curves.chance is None else curves.chance)
+    healthy_step = 0
     recipe = record.hyperparameters
     for event in curves.told:
         yield event_to_json(event)
@@ -179,23 +185,23 @@ def _json_objects(curves: StoredCurves) -> Iterator[dict[str, Any]]:
             recipe = recipe.model_copy(update={event.field: event.value})
             continue
         step, epoch = event.step, event.epoch
-        reason = guard.after_batch(step, event.loss, _nothing)
+        reason, healthy = guard.after_batch(event.loss)
+        healthy_step = step if healthy else healthy_step
         if reason is not None:
-            yield _divergence(step, epoch, event.loss, reason, guard, recipe)
+            guard.ignore()
+            yield _divergence(step, epoch, event.loss, reason, healthy_step, recipe)
         if step in ends:
             ended = ends[step]
             yield epoch_to_json(ended)
-            reason = guard.after_epoch(step, ended.test_accuracy, _nothing)
+            loss = math.nan if ended.train_loss is None else ended.train_loss
+            reason, healthy = guard.after_epoch(loss, ended.test_accuracy)
+            healthy_step = step if healthy else healthy_step
             if reason is not None:
-                loss = math.nan if ended.train_loss is None else ended.train_loss
-                yield _divergence(step, epoch, loss, reason, guard, recipe)
+                guard.ignore()
+                yield _divergence(step, epoch, loss, reason, healthy_step, recipe)
     end = _end(record)
     if end is not None:
         yield event_to_json(end)
-
-
-def _nothing() -> None:
-    """The state of a run that is only told again."""
 
 
 def _divergence(
@@ -203,11 +209,11 @@ def _divergence(
     epoch: int,
     loss: float,
     reason: DivergenceReason,
-    guard: DivergenceGuard[None],
+    healthy_step: int,
     recipe: Hyperparameters,
 ) -> dict[str, Any]:
     cause = likely_cause(recipe)
-    return event_to_json(DivergenceDetected(step, epoch, loss, reason, guard.healthy_step, cause))
+    return event_to_json(DivergenceDetected(step, epoch, loss, reason, healthy_step, cause))
 
 
 def _end(record: RunRecord) -> Event | None:
@@ -227,4 +233,6 @@ def _end(record: RunRecord) -> Event | None:
         seconds=record.seconds,
         examples_per_second=record.examples_per_second or 0.0,
         state=TrainingState((), None),
+        changes=record.changes,
+        until_epoch=record.until_epoch,
     )

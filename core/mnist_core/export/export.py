@@ -1,8 +1,7 @@
-"""A run as a file, written whole or not at all; files of weights are made here."""
+"""A run as a file that other tools read; files of weights are made here."""
 
 import io
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from mnist_core.export import ExportError, Format, WeightFormat
 from mnist_core.export.curves import StoredCurves, read_curves, to_csv, to_jsonl
 from mnist_core.export.tensorboard import write_tensorboard
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_core.store.files import write_whole
+from mnist_core.store.files import output_name, write_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,8 @@ def export_run(
 ) -> Exported:
     """Write a run to the file `output`, or for tensorboard to that folder.
 
-    What was there is replaced once the new file is whole. csv, jsonl and tensorboard hold the
+    A file that was there is replaced once the new one is whole; what is no file, such as a pipe, is
+    written through (`mnist_core.store.files.write_output`). csv, jsonl and tensorboard hold the
     curves, safetensors and npz the weights after the last completed epoch.
 
     Args:
@@ -53,10 +53,15 @@ def export_run(
         if form == "tensorboard":
             write_tensorboard(curves, output)
         else:
-            _write(output, to_csv(curves) if form == "csv" else to_jsonl(curves))
+            write_output(output, to_csv(curves) if form == "csv" else to_jsonl(curves))
         return Exported(_amount(curves))
     except OSError as error:
-        raise ExportError(f"{output} could not be written: {error.strerror or error}.") from error
+        raise not_written(output, error) from error
+
+
+def not_written(output: Path, error: OSError) -> ExportError:
+    """That `output` could not be written, and why."""
+    return ExportError(f"{output_name(output)} could not be written: {error.strerror or error}.")
 
 
 def _export_weights(
@@ -68,7 +73,7 @@ def _export_weights(
         content = _to_npz(arrays)
     else:
         content = _to_safetensors(arrays, record, state, _accuracies(store, record, state.step))
-    _write(output, content)
+    write_output(output, content)
     return Exported(f"the weights of {_moment(state)}", notice)
 
 
@@ -159,11 +164,3 @@ def _accuracies(store: RunStore, record: RunRecord, step: int) -> dict[str, floa
 def _amount(curves: StoredCurves) -> str:
     steps, epochs = len(curves.batches), curves.record.epoch
     return f"{steps} step{'s' * (steps != 1)} in {epochs} completed epoch{'s' * (epochs != 1)}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    write_whole(path, content)
-    # The temporary file was private, as those of checkpoints are; an export is for others too.
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)

@@ -31,8 +31,9 @@ def write_tensorboard(curves: StoredCurves, folder: Path) -> None:
         ExportError: the folder holds something else, or the tensorboard package is missing.
         OSError: it could not be written.
     """
-    folder = folder.resolve()
+    # Before links are followed: a pipe under /dev/fd leads to a name that does not exist.
     earlier = _earlier_export(folder)
+    folder = Path(os.path.realpath(folder))
     part = folder.with_name(f".{folder.name}.{uuid4().hex[:8]}.part")
     part.mkdir(parents=True)
     try:
@@ -53,7 +54,7 @@ def _earlier_export(folder: Path) -> list[Path] | None:
     if not folder.exists():
         return None
     if not folder.is_dir():
-        raise ExportError(f"{folder} is a file; TensorBoard takes a folder. Choose another name.")
+        raise ExportError(f"{folder} is no folder, as TensorBoard takes. Choose another name.")
     files = list(folder.iterdir())
     if not all(path.name.startswith("events.") and path.name.endswith(_SUFFIX) for path in files):
         raise ExportError(

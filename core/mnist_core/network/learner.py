@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.backend.kernel_cache import compile_failure
+from mnist_core.backend.kernel_cache import compile_failure, healed
 from mnist_core.backend.mlx import mx
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.evaluation import pixel_scaling
@@ -107,6 +107,21 @@ class WeightsSnapshot(NamedTuple):
     parameters: Arrays
     state: Arrays
 
+    @classmethod
+    def of(
+        cls,
+        parameters: tuple[NDArray[np.float32], ...],
+        optimizer_state: tuple[NDArray[np.float32], ...],
+    ) -> "WeightsSnapshot":
+        """The same from copies."""
+        made = cls(*(tuple(map(mx.array, each)) for each in (parameters, optimizer_state)))
+        mx.eval(made.parameters, made.state)
+        return made
+
+    def arrays(self) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
+        """Copies of the parameters and the optimizer state."""
+        return tuple(map(np.array, self.parameters)), tuple(map(np.array, self.state))
+
 
 class Learner:
     """Holds parameters and optimizer state as MLX arrays of the calling thread."""
@@ -185,7 +200,7 @@ class Learner:
 
     def arrays(self) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
         """Copies of the parameters and the optimizer state."""
-        return self.parameters(), tuple(np.array(array) for array in self._state)
+        return self.snapshot().arrays()
 
     def parameters(self) -> tuple[NDArray[np.float32], ...]:
         """Copies of the weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
@@ -213,7 +228,7 @@ class Learner:
             update=mx.array(float(step + 1)),
         )
         try:
-            return self._take(batch, settings)
+            return healed(lambda: self._take(batch, settings))
         except RuntimeError as error:
             failure = compile_failure(error)
             if failure is None or self._step is self._uncompiled:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mnist_core.recipe.hyperparameters import (
     HyperparameterField,
+    Hyperparameters,
     HyperparametersError,
     TakesEffect,
     hyperparameter_fields,
@@ -76,6 +77,18 @@ def make_change(step: int, field: str, value: Value | str) -> Change:
     except HyperparametersError as error:
         raise ChangeError(str(error)) from error
     return Change(step, name, getattr(made, name))
+
+
+def read_change(step: int, field: str, value: str) -> Change:
+    """A change that was made once, also if :func:`make_change` would refuse it today.
+
+    Raises:
+        ValueError: there is no such field, or it cannot change to this value.
+    """
+    if field not in {each.name for each in changeable_fields()}:
+        raise ChangeError(f"{field} cannot change during a run.")
+    made = Hyperparameters.model_validate({field: value})
+    return Change(step, field, getattr(made, field))
 
 
 def parse_change(text: str) -> Change:

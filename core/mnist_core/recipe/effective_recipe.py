@@ -63,6 +63,14 @@ class EpochSteps:
         place = bisect_left(self.stretches, epoch, key=lambda stretch: stretch.first_epoch) - 1
         return self.stretches[max(0, place)].steps
 
+    def in_first_steps(self, step: int) -> float:
+        """What `step` updates would be if every epoch were as long as the first.
+
+        They are as many while it is so, to the bit: what follows the epochs can be told in steps.
+        """
+        stretch, first = self._at_step(step), self.stretches[0].steps
+        return stretch.first_epoch * first + (step - stretch.first_step) * (first / stretch.steps)
+
     def epochs(self, steps: ArrayLike) -> NDArray[np.float64]:
         """Epochs done after so many updates, in fractions; the shape of `steps`."""
         places = np.asarray(steps, np.float64)
@@ -108,14 +116,15 @@ class EffectiveRecipe:
         known = sorted(changes, key=lambda change: change.step)
         return start.after(known, step, step)[0]
 
-    @property
-    def planned_steps(self) -> int:
-        """Updates in all planned epochs, which the schedule of the learning rate spans."""
-        return self.epoch_steps.end(self.hyperparameters.epochs)
-
     def learning_rate(self, step: int) -> float:
-        """That of the update after `step` others."""
-        return learning_rate_at(self.hyperparameters, step, self.planned_steps)
+        """That of the update after `step` others.
+
+        Warm-up and schedule follow the epochs, so another batch size makes no jump: a warm-up of
+        n steps lasts as many epochs as n steps of the first batch size.
+        """
+        place = self.epoch_steps
+        planned = place.in_first_steps(place.end(self.hyperparameters.epochs))
+        return learning_rate_at(self.hyperparameters, place.in_first_steps(step), planned)
 
     def moment_of(self, change: Change) -> int:
         """The step at which `change` takes effect: its own, or the next end of an epoch."""
@@ -137,6 +146,8 @@ class EffectiveRecipe:
     ) -> tuple["EffectiveRecipe", list[Change], list[Change]]:
         """With the changes that took effect up to `step`; those, each at its moment; and the rest.
 
+        One that says what holds already is none.
+
         Args:
             changes: in the order of their steps.
             step: updates done.
@@ -147,11 +158,11 @@ class EffectiveRecipe:
         later: list[Change] = []
         for change in changes:
             moment = found.moment_of(change)
-            if moment <= (step if change.takes_effect is TakesEffect.NOW else epoch_began):
+            if moment > (step if change.takes_effect is TakesEffect.NOW else epoch_began):
+                later.append(change)
+            elif getattr(found.hyperparameters, change.field) != change.value:
                 made.append(replace(change, step=moment))
                 found = found.changed(made[-1])
-            else:
-                later.append(change)
         return found, made, later
 
 
@@ -160,7 +171,7 @@ def steps_per_epoch(examples: int, batch_size: int) -> int:
     return math.ceil(examples / batch_size)
 
 
-def learning_rate_at(hyperparameters: Hyperparameters, step: int, planned_steps: int) -> float:
+def learning_rate_at(hyperparameters: Hyperparameters, step: float, planned_steps: float) -> float:
     """The learning rate of update `step` (from 0) in a run planned for `planned_steps` updates.
 
     Linear warm-up, then constant or half a cosine down to one hundredth (Loshchilov and Hutter,

@@ -3,7 +3,7 @@
 Flags, form rows, JSON and presets are all derived from :class:`Hyperparameters`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticUndefined
+
+from mnist_core.recipe.float32 import in_float32
 
 
 class TakesEffect(StrEnum):
@@ -326,13 +328,15 @@ def make_hyperparameters(
 ) -> Hyperparameters:
     """Validate `values` (typed values or the texts a person types) on top of `base`.
 
+    Bounds hold for a number as float32 too, as which MLX takes it: a dropout of 0.99999999 is 1.
+
     Raises:
         HyperparametersError: with one sentence for each field that was refused.
     """
     fields = hyperparameter_fields()
     given = base.model_dump() if base else {}
     try:
-        return Hyperparameters.model_validate(given | dict(values))
+        made = Hyperparameters.model_validate(given | dict(values))
     except ValidationError as error:
         problems = {}
         for detail in error.errors(include_url=False, include_context=False):
@@ -345,6 +349,41 @@ def make_hyperparameters(
             else:
                 problems[name] = f"There is no hyperparameter {name!r}."
         raise HyperparametersError(problems) from error
+    problems = {
+        name: f"{fields[name].label}: {_quote(values.get(name, value))} is not usable, since MLX "
+        f"computes in float32, where it counts as {counted:g}; it takes {fields[name].expects}."
+        for name, value, counted in _unlike_in_float32(made)
+    }
+    if problems:
+        raise HyperparametersError(problems)
+    return made
+
+
+def _unlike_in_float32(made: Hyperparameters) -> Iterator[tuple[str, float, float]]:
+    """The numbers that leave their bounds when MLX takes them: name, value, and what it becomes.
+
+    It is no part of :class:`Hyperparameters`, which reads stored runs too.
+    """
+    for name, info in Hyperparameters.model_fields.items():
+        value = getattr(made, name)
+        if isinstance(value, float):
+            counted = in_float32(value)
+            if not all(_holds(constraint, counted) for constraint in info.metadata):
+                yield name, value, counted
+
+
+def _holds(constraint: Any, value: Any) -> bool:
+    match constraint:
+        case Ge(bound):
+            return bool(value >= bound)
+        case Gt(bound):
+            return bool(value > bound)
+        case Le(bound):
+            return bool(value <= bound)
+        case Lt(bound):
+            return bool(value < bound)
+        case _:
+            return True
 
 
 def _quote(value: object) -> str:

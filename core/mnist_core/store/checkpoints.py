@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.events import TrainingState
+from mnist_core.events import GuardState, TrainingState
 from mnist_core.store.files import write_whole
 
-_ARRAYS = ("parameters", "optimizer_state")
-_FORMAT = "1"
+_FORMAT = "2"
+_FORMATS = ("1", _FORMAT)
+"""Those that can be read; 1 had no guard."""
+_HEALTHY = "healthy."
+"""Before the names of the arrays of the state to go back to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +113,49 @@ def _is_finite(state: TrainingState) -> bool:
 def _to_bytes(state: TrainingState) -> bytes:
     from safetensors.numpy import save
 
-    named = {f"parameters.{index}": array for index, array in enumerate(state.parameters)}
-    for index, array in enumerate(state.optimizer_state or ()):
-        named[f"optimizer_state.{index}"] = array
-    names = [each.name for each in fields(state) if each.name not in _ARRAYS]
-    rest = {name: getattr(state, name) for name in names}
-    rest["has_optimizer_state"] = state.optimizer_state is not None
+    named: dict[str, NDArray[np.float32]] = {}
+    rest = _values(state, named, "")
     # safetensors takes the memory as it lies, whatever the strides say.
     arrays = {name: np.asarray(array, order="C") for name, array in named.items()}
     # JSON writes a float so that it reads back as the same one.
     text = json.dumps(rest)
     return save(arrays, {"format": _FORMAT, "state": text, "digest": _digest(text, arrays)})
+
+
+def _values(
+    state: TrainingState, arrays: dict[str, NDArray[np.float32]], prefix: str
+) -> dict[str, Any]:
+    """The plain values of a state by name; its arrays go to `arrays`."""
+    values = {each.name: getattr(state, each.name) for each in fields(state)}
+    parameters, optimizer_state = values.pop("parameters"), values.pop("optimizer_state")
+    values["has_optimizer_state"] = optimizer_state is not None
+    for name, group in (("parameters", parameters), ("optimizer_state", optimizer_state or ())):
+        arrays |= {f"{prefix}{name}.{index}": array for index, array in enumerate(group)}
+    if state.guard is not None:
+        guard = {each.name: getattr(state.guard, each.name) for each in fields(state.guard)}
+        if state.guard.healthy is not None:
+            guard["healthy"] = _values(state.guard.healthy, arrays, _HEALTHY)
+        values["guard"] = guard
+    return values
+
+
+def _state(
+    values: dict[str, Any], arrays: Mapping[str, NDArray[np.float32]], prefix: str
+) -> TrainingState:
+    """The other way round; raises KeyError or TypeError where something is missing or unknown."""
+    has_optimizer_state = values.pop("has_optimizer_state")
+    guard = values.pop("guard", None)
+    if guard is not None:
+        healthy = guard["healthy"]
+        guard["healthy"] = None if healthy is None else _state(healthy, arrays, _HEALTHY)
+        guard["window"] = tuple(guard["window"])
+    optimizer_state = _numbered(arrays, f"{prefix}optimizer_state")
+    return TrainingState(
+        parameters=_numbered(arrays, f"{prefix}parameters"),
+        optimizer_state=optimizer_state if has_optimizer_state else None,
+        guard=None if guard is None else GuardState(**guard),
+        **values,
+    )
 
 
 def _from_file(path: Path) -> TrainingState:
@@ -133,18 +168,12 @@ def _from_file(path: Path) -> TrainingState:
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(f"it is damaged: {error}") from error
-    if metadata.get("format") != _FORMAT or "state" not in metadata:
+    if metadata.get("format") not in _FORMATS or "state" not in metadata:
         raise ValueError("it was not made by this version of mnist-tui")
     if metadata.get("digest") != _digest(metadata["state"], arrays):
         raise ValueError("it is damaged: its checksum does not match")
     try:
-        rest: dict[str, Any] = json.loads(metadata["state"])
-        has_optimizer_state = rest.pop("has_optimizer_state")
-        return TrainingState(
-            parameters=_numbered(arrays, "parameters"),
-            optimizer_state=_numbered(arrays, "optimizer_state") if has_optimizer_state else None,
-            **rest,
-        )
+        return _state(json.loads(metadata["state"]), arrays, "")
     except (KeyError, TypeError) as error:
         raise ValueError("it was not made by this version of mnist-tui") from error
 
@@ -158,7 +187,9 @@ def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-def _numbered(arrays: dict[str, NDArray[Any]], name: str) -> tuple[NDArray[np.float32], ...]:
+def _numbered(
+    arrays: Mapping[str, NDArray[np.float32]], name: str
+) -> tuple[NDArray[np.float32], ...]:
     names = sorted(
         (key for key in arrays if key.startswith(f"{name}.")),
         key=lambda key: int(key.rpartition(".")[2]),

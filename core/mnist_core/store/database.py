@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mnist_core.store.files import sync_folder
+from mnist_core.store.free_room import GIVES_ROOM_BACK
 from mnist_core.store.records import StoreError
 from mnist_core.store.repair import salvage, set_aside
 from mnist_core.store.tables import VERSION, check_version, migrate, version_of
@@ -26,6 +27,8 @@ _NEW = "runs.db.new"
 """The database that is to take the place of a damaged one."""
 _PATIENCE = 5.0
 """Seconds to wait for another process that writes."""
+_LONGEST_LOG = 4 << 20
+"""Bytes that the log keeps once what is in it is in the database."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -232,12 +235,16 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     connection = sqlite3.connect(_uri(path, how), uri=True, timeout=_PATIENCE, isolation_level=None)
     try:
         connection.text_factory = _text
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # In one that is there it would be a write.
+            connection.execute(GIVES_ROOM_BACK)
         connection.execute("PRAGMA foreign_keys = ON")
         # With the write-ahead log, whoever reads never waits for whoever writes.
         connection.execute("PRAGMA journal_mode = WAL")
         # A checkpoint is a file of its own. For it never to be ahead of its curves, also after a
         # power cut, a commit must be on the disk; at two a second that costs little.
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_LONGEST_LOG}")
     except BaseException:
         connection.close()
         raise
@@ -284,6 +291,7 @@ def _make_new(path: Path, new: Path) -> tuple[int, int]:
     new.unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(new, isolation_level=None)) as target:
+            target.execute(GIVES_ROOM_BACK)
             migrate(target)
             # An empty file can have nothing to copy, but SQLite would delete its log.
             if not path.exists() or not path.stat().st_size:

@@ -1,8 +1,10 @@
 """Who trains a run: an operating system's lock on a file, which even kill -9 releases."""
 
+import contextlib
 import fcntl
 import os
 import socket
+import time
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -31,8 +33,15 @@ class Ownership:
             OSError: there can be no lock in that folder.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + _PATIENCE
         try:
             self._lock.acquire(timeout=_PATIENCE, poll_interval=_POLL)
+            while not self.held:
+                # Its last owner has removed the file between our opening and locking it.
+                self._lock.release()
+                self._lock.acquire(
+                    timeout=max(0.0, deadline - time.monotonic()), poll_interval=_POLL
+                )
         except Timeout:
             raise StoreError(
                 f"{run} is being trained at this moment, here or by another mnist-tui. "
@@ -55,10 +64,21 @@ class Ownership:
         self._lock.release()
 
     def discard(self) -> None:
-        """Remove the file of a lock that is held, then give it up: the run is gone for good."""
+        """Remove the file of a lock that is held, then give it up."""
         if self.held:
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
         self.release()
+
+    def discard_unused(self) -> None:
+        """Remove the file unless somebody holds the lock.
+
+        Raises:
+            OSError: that cannot be found out.
+        """
+        with contextlib.suppress(Timeout):
+            self._lock.acquire(blocking=False)
+            self.discard()
 
 
 def is_owned(path: Path) -> bool:

@@ -31,6 +31,7 @@ from mnist_core.store.database import (
     mark_suspect,
     transaction,
 )
+from mnist_core.store.free_room import give_back
 from mnist_core.store.ownership import Ownership
 from mnist_core.store.records import END_STATES, RunState
 from mnist_core.store.run_writer import Pending, RunLostError, RunWriter
@@ -49,7 +50,7 @@ class RunRecorder:
 
     def __init__(self, writer: RunWriter, ownership: Ownership, checkpoints: Checkpoints) -> None:
         """Made by `RunStore.record`; all three are of the same run, which is owned already."""
-        self.run_id = writer.run_id
+        self.run_id, self.owner = writer.run_id, writer.owner
         self.is_paused: Callable[[], bool] = lambda: False
         """Tells whether the run waits; set before the run starts."""
         self.problem = ""
@@ -69,6 +70,8 @@ class RunRecorder:
         self._written_state = ""
         self._end_state: RunState | None = None
         self._cause = ""
+        self.left_out = ""
+        """What of the run is too large to be kept, as a sentence; empty: nothing."""
         self._gone = False
         self._thread = threading.Thread(target=self._work, name="run recorder", daemon=True)
 
@@ -90,7 +93,7 @@ class RunRecorder:
         if self._thread.ident is not None:
             self._thread.join()
         else:
-            self._ownership.release()
+            self._ownership.discard()
 
     # -- the recorder's thread -------------------------------------------------------------------
 
@@ -120,10 +123,12 @@ class RunRecorder:
                     f"The last part of the run could not be written to {self._home} and is lost: "
                     f"{self._cause}. What was kept before can be resumed."
                 )
+            if self._connection is not None:
+                give_back(self._connection)
         finally:
             self._gone = True
             self._disconnect()
-            self._ownership.release()
+            self._ownership.discard()
 
     def _try_to_write(self) -> bool:
         """Write what has come; False if it has to be tried again."""
@@ -218,6 +223,7 @@ class RunRecorder:
                 before = set() if written else self._writer.possible_steps
                 self._writer.possible_steps = before | {step}
         self._written_state = state
+        self.left_out = self._writer.left_out
         pending.written()
         if is_start and self._writer.point is not None:
             # Not before the metrics are cut too: what is past the state is of no use from now on.

@@ -27,6 +27,7 @@ from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.recipe.plan import OnDivergence, RunPlan
 
 
 class StoreError(Exception):
@@ -141,8 +142,18 @@ class RunRecord:
     pid: int
     host: str
     """Of the process that trains it, or did last."""
+    owner: str = ""
+    """Whoever trained it last: another one for each time that it was started or continued."""
+    until_epoch: int | None = None
+    """Of its plan, as is the next."""
+    on_divergence: OnDivergence = "continue"
     changes: tuple[Change, ...] = ()
     """Those made during the run and those known for later, in the order of their steps."""
+
+    @property
+    def plan(self) -> RunPlan:
+        """What it is to do from its seed to its end."""
+        return RunPlan(self.hyperparameters, self.changes, self.until_epoch, self.on_divergence)
 
     @property
     def recipe(self) -> EffectiveRecipe:
@@ -173,6 +184,8 @@ class RunRecord:
             blas=self.environment.blas,
             threads=self.environment.threads,
             changes=self.changes,
+            until_epoch=self.until_epoch,
+            on_divergence=self.on_divergence,
         )
 
     @property

@@ -12,12 +12,15 @@ _TABLES = {
     "batches": "run",
     "epochs": "run",
     "answers": "run",
+    "packed_answers": "run",
     "changes": "run",
     "gradient_norms": "run",
 }
 """Each table with the column that names the run."""
-_LATER_TABLES = {"changes", "gradient_norms"}
+_LATER_TABLES = {"changes", "gradient_norms", "packed_answers"}
 """Those that a database of an earlier version does not have."""
+_LATER_COLUMNS = {"until_epoch": "epochs", "on_divergence": "'continue'", "deleted_by": "''"}
+"""The same of the table `runs`, each with what stands for it there, as when it is migrated."""
 
 _MOST_RUNS = 100_000
 """More runs than anybody has: a number above comes from garbage."""
@@ -123,8 +126,13 @@ def _rows(
     rows: dict[str, list[_Row]] = {}
     for table, key in _TABLES.items():
         try:
+            there = set(_columns(damaged, table))
+            values = [
+                _LATER_COLUMNS[name] if name in _LATER_COLUMNS and name not in there else name
+                for name in columns[table]
+            ]
             rows[table] = damaged.execute(
-                f"SELECT {', '.join(columns[table])} FROM {table} WHERE {key} = ?", (run_id,)
+                f"SELECT {', '.join(values)} FROM {table} WHERE {key} = ?", (run_id,)
             ).fetchall()
         except sqlite3.DatabaseError as error:
             if str(error) != f"no such table: {table}" or table not in _LATER_TABLES:

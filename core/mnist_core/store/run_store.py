@@ -1,5 +1,6 @@
 """The runs of a home folder: listed, read, renamed, deleted, resumed, and recorded."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,14 @@ from mnist_core.data.dataset import Dataset, tested
 from mnist_core.events import TrainingState
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import FILE, Database
+from mnist_core.store.deletion import (
+    Deleter,
+    final_runs,
+    lock_path,
+    remove_run,
+    remove_unused_locks,
+)
+from mnist_core.store.free_room import PAGES_AT_START, give_back, rebuild
 from mnist_core.store.ownership import Ownership, lives
 from mnist_core.store.races import RaceRecord, insert_race, remove_race, select_races
 from mnist_core.store.recorder import RunRecorder
@@ -41,8 +50,8 @@ from mnist_core.store.tables import (
     select_runs,
 )
 
-_FORGOTTEN_AFTER = 24 * 3600.0
-"""Seconds after which a deletion that nobody undid becomes final, should a process not have."""
+_RUNS_AT_START = 1
+"""Deleted runs to remove where somebody waits for the app: each takes some ten milliseconds."""
 
 
 class RunStore:
@@ -57,6 +66,7 @@ class RunStore:
         self.unreadable = ""
         """Which runs `runs` had to leave out and why, as a sentence; empty: none."""
         self._database = Database(home)
+        self._deleter = Deleter(home)
         self._live_ids: tuple[object, list[str]] = (None, [])
 
     # -- reading ---------------------------------------------------------------------------------
@@ -214,6 +224,8 @@ class RunStore:
     def delete(self, run_ids: Iterable[str]) -> None:
         """Take runs out of the list until `restore`, or for good with `purge`.
 
+        For as long as this store is open, nobody else makes that final.
+
         Raises:
             StoreError: one of them is being trained; none was deleted then.
         """
@@ -225,42 +237,57 @@ class RunStore:
                         f"Run {run_id} is being trained. Stop it before you delete it."
                     )
                 connection.execute(
-                    "UPDATE runs SET deleted = ? WHERE id = ?", (time.time(), run_id)
+                    "UPDATE runs SET deleted = ?, deleted_by = ? WHERE id = ?",
+                    (time.time(), self._deleter.begin(), run_id),
                 )
 
     def restore(self, run_ids: Iterable[str]) -> None:
         """Undo `delete`, unless it has become final."""
         with self._database.writing() as connection:
             for run_id in run_ids:
-                connection.execute("UPDATE runs SET deleted = NULL WHERE id = ?", (run_id,))
+                connection.execute(
+                    "UPDATE runs SET deleted = NULL, deleted_by = '' WHERE id = ?", (run_id,)
+                )
 
     def purge(self, run_ids: Iterable[str] = ()) -> None:
-        """Make the deletion of these runs final, and of those that were forgotten a day ago."""
+        """Make the deletion of these runs final, and of those that nobody can bring back any more.
+
+        Those are the ones of processes that have ended without doing so. The disk gets their room.
+        """
         if self.read_only:
             return
-        ids = list(run_ids)
+        ids = set(run_ids)
+        self._remove(ids)
+        with self._database.reading() as connection:
+            if ids:
+                rebuild(connection, self.home / FILE)
+            give_back(connection)
+
+    def tidy(self) -> None:
+        """Purge a few runs, and remove lock files that killed processes left.
+
+        It is for the start of a program: it takes milliseconds, and what is left is for the next.
+        """
+        with contextlib.suppress(StoreError):
+            if not self.exists or self.read_only:
+                return
+            self._remove(set(), _RUNS_AT_START)
+            remove_unused_locks(self.home)
+            with self._database.reading() as connection:
+                give_back(connection, PAGES_AT_START)
+
+    def _remove(self, ids: set[str], most: int | None = None) -> None:
+        with self._database.reading() as connection:
+            gone = final_runs(connection, self.home, ids)[:most]
+        if not gone:
+            return
         with self._database.writing() as connection:
-            marks = ", ".join("?" * len(ids))
-            gone = connection.execute(
-                "SELECT id FROM runs WHERE deleted < ? "
-                f"OR (deleted IS NOT NULL AND id IN ({marks}))",
-                (time.time() - _FORGOTTEN_AFTER, *ids),
-            ).fetchall()
-            for (run_id,) in gone:
-                ownership = Ownership(self._lock_path(run_id))
-                try:
-                    ownership.claim(run_id)
-                except (StoreError, OSError):
-                    # Somebody still writes it: the next time.
-                    continue
-                # Files first: what a kill leaves is a deleted run, which the next purge finds.
-                self._checkpoints(run_id).delete()
-                connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
-                ownership.discard()
-            if gone:
-                connection.execute(
-                    "DELETE FROM labels WHERE fingerprint NOT IN (SELECT fingerprint FROM runs)"
-                )
+            # Somebody may have brought one back, or removed it, meanwhile.
+            for run_id in sorted({*gone} & {*final_runs(connection, self.home, ids)}):
+                remove_run(connection, self.home, run_id)
+            connection.execute(
+                "DELETE FROM labels WHERE fingerprint NOT IN (SELECT fingerprint FROM runs)"
+            )
 
     # -- races -----------------------------------------------------------------------------------
 
@@ -345,8 +372,9 @@ class RunStore:
         return recorder
 
     def close(self) -> None:
-        """Close the database; the next use opens it again."""
+        """Close the database; the next use opens it again. What is deleted, nobody restores now."""
         self._database.close()
+        self._deleter.end()
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -360,7 +388,7 @@ class RunStore:
     ) -> RunRecorder:
         if self.read_only:
             # What kept it from being written may be over, as a full disk.
-            self.close()
+            self._database.close()
         if self.read_only:
             raise StoreError(self.notice or f"{self.home} cannot be written.")
         ownership = Ownership(self._lock_path(run_id))
@@ -377,7 +405,7 @@ class RunStore:
         """Raises StoreError if the run, which is ours now, cannot go on from there any more."""
         record = point.record
         now = self.run(record.id)
-        if (now.step, now.updated) != (record.step, record.updated):
+        if (now.step, now.owner) != (record.step, record.owner):
             raise StoreError(f"{record.name} has been continued meanwhile. Resume it once more.")
         if point.state is not None and point.state.step > record.step:
             raise StoreError(
@@ -389,7 +417,7 @@ class RunStore:
         return Checkpoints(self.home / "checkpoints" / run_id)
 
     def _lock_path(self, run_id: str) -> Path:
-        return self.home / "locks" / f"{run_id}.lock"
+        return lock_path(self.home, run_id)
 
     def _edit(self, column: str, value: str, run_id: str) -> None:
         with self._database.writing() as connection:

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from os import getpid
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
+    ChangePlanned,
     CheckpointReached,
     EpochCompleted,
     Event,
@@ -34,6 +35,7 @@ from mnist_core.events import (
 )
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import to_json
+from mnist_core.store.packing import pack_answers
 from mnist_core.store.records import (
     Environment,
     EpochRow,
@@ -44,7 +46,13 @@ from mnist_core.store.records import (
     batch_array,
     storable,
 )
-from mnist_core.store.tables import EPOCH_COLUMNS, cut_metrics, next_name
+from mnist_core.store.tables import (
+    ANSWER_TABLES,
+    EPOCH_COLUMNS,
+    cut_metrics,
+    join_batches,
+    next_name,
+)
 
 _STARTED_COLUMNS = (
     "parameter_count", "train_examples", "validation_examples", "test_examples", "steps_per_epoch",
@@ -55,6 +63,10 @@ _PROGRESS_COLUMNS = (
     "best_test_accuracy", "best_validation_accuracy", "best_epoch",
 )  # fmt: skip
 """Of a run, as after its last epoch."""
+
+
+_SHORT_COLUMNS = 1000
+"""More bytes than a row takes besides its large values."""
 
 
 class Pending:
@@ -72,6 +84,8 @@ class Pending:
         """Where the rows that are in the database are to be cut; those here are cut already."""
         self.all_changes: tuple[Change, ...] | None = None
         """Those in the place of all that the database has; None: those stay."""
+        self.until_epoch: int | None = None
+        """Of the plan that `all_changes` is a part of."""
         self.last_epoch: int | None = None
         """The epoch to end with, where that has changed."""
         self.steps_per_epoch: int | None = None
@@ -95,9 +109,12 @@ class Pending:
                 case EpochCompleted():
                     self._add_epoch(event)
                 case RunStarted():
-                    self.started, self.all_changes = event, event.changes
+                    self.started = event
+                    self._plan(event.changes, event.until_epoch)
+                case ChangePlanned():
+                    self._plan(event.changes, event.until_epoch)
                 case HyperparameterChanged():
-                    self.all_changes = event.changes
+                    self._plan(event.changes, event.until_epoch)
                     self.last_epoch = event.epochs
                     self.steps_per_epoch = event.steps_per_epoch
                 case RunRewound():
@@ -106,13 +123,17 @@ class Pending:
                     self._go_back(event)
                 case CheckpointReached():
                     self._keep_state(event.state)
-                case RunCompleted() | RunStopped():
+                case RunFailed():
                     self.end = event
+                case RunCompleted() | RunStopped() | RunDiverged():
+                    self.end = event
+                    if event.changes is not None:
+                        self._plan(event.changes, event.until_epoch)
+                    if isinstance(event, RunDiverged):
+                        # What came after the healthy state cannot be gone on from.
+                        self._forget_states_after(event.state)
                     if event.state.parameters:
                         self._keep_state(event.state)
-                case RunDiverged() | RunFailed():
-                    # What diverged cannot be gone on from; what came before it can.
-                    self.end = event
         self._add_batches(batches)
 
     @property
@@ -127,6 +148,9 @@ class Pending:
         """Whether there is anything for the database but an end."""
         rows = self.started or self.rewound or self.epochs or self.last_batch
         return bool(rows) or self.all_changes is not None
+
+    def _plan(self, changes: tuple[Change, ...], until_epoch: int | None) -> None:
+        self.all_changes, self.until_epoch = changes, until_epoch
 
     def _add_batches(self, batches: Sequence[BatchCompleted]) -> None:
         if not batches:
@@ -146,7 +170,7 @@ class Pending:
         step, state = event.step, event.state
         if self.rewound is None or step < self.rewound.step:
             self.rewound = event
-        self.all_changes = event.changes
+        self._plan(event.changes, event.until_epoch)
         if self._batches:
             kept = np.concatenate(self._batches)[: max(0, step - self._first_step)]
             self._batches = [kept] if len(kept) else []
@@ -154,8 +178,7 @@ class Pending:
         self.gradient_norms = [each for each in self.gradient_norms if each[0] <= step]
         self.epochs = [row for row in self.epochs if row.epoch <= event.epoch]
         self.answers = [row for row in self.answers if row.epoch <= event.epoch]
-        at = state.epoch, state.batch
-        self._states = {place: each for place, each in self._states.items() if place <= at}
+        self._forget_states_after(state)
         if state.step:
             self._keep_state(state)
 
@@ -167,6 +190,10 @@ class Pending:
         ]
         self.answers.append(StoredAnswers.of(event.epoch, event.test))
         self._keep_state(event.state)
+
+    def _forget_states_after(self, state: TrainingState) -> None:
+        at = state.epoch, state.batch
+        self._states = {place: each for place, each in self._states.items() if place <= at}
 
     def _keep_state(self, state: TrainingState) -> None:
         """Of all states, the last and that of the best epoch will be asked for."""
@@ -189,6 +216,11 @@ class Pending:
     def saved(self, state: TrainingState) -> None:
         """Forget a state, which is in a file now."""
         self._states.pop((state.epoch, state.batch), None)
+
+
+def _most(connection: sqlite3.Connection) -> int:
+    """How many bytes the large values of a row may have together; its other columns are short."""
+    return connection.getlimit(sqlite3.SQLITE_LIMIT_LENGTH) - _SHORT_COLUMNS
 
 
 class RunLostError(StoreError):
@@ -215,11 +247,13 @@ class RunWriter:
         self._name = name
         self._data = data
         self._dataset = dataset
-        self._token = uuid4().hex
+        self.owner = uuid4().hex
+        """What says in the database that the run is ours."""
         self._steps_per_second_from: tuple[int, float] = (0, 0.0)
         self._train_examples = 0
         self._examples_per_step = 0.0
         self._latest_time = 0.0
+        self._left_out: set[str] = set()
         self.possible_steps: set[int] = set()
         """Where the run may stand in the database: a commit that failed may have succeeded."""
 
@@ -272,21 +306,45 @@ class RunWriter:
             ],
         )
         for answers in pending.answers:
-            arrays = (answers.predictions, answers.losses, answers.confidences, answers.logits)
-            connection.execute(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-                (self.run_id, answers.epoch,
-                 *(None if array is None else array.tobytes() for array in arrays)),
-            )  # fmt: skip
+            self._write_answers(connection, answers)
         if pending.epochs:
             # Probabilities of every epoch would fill the disk: the best and the last keep theirs.
             last = pending.epochs[-1]
-            connection.execute(
-                "UPDATE answers SET logits = NULL WHERE run = ? AND logits IS NOT NULL "
-                "AND epoch NOT IN (?, ?)",
-                (self.run_id, last.best_epoch, last.epoch),
-            )
+            for table in ANSWER_TABLES:
+                connection.execute(
+                    f"UPDATE {table} SET logits = NULL WHERE run = ? AND logits IS NOT NULL "
+                    "AND epoch NOT IN (?, ?)",
+                    (self.run_id, last.best_epoch, last.epoch),
+                )
         self._write_progress(connection, pending, state, end)
+
+    def _write_answers(self, connection: sqlite3.Connection, answers: StoredAnswers) -> None:
+        """Write what was said in an epoch, or as much of it as a row can hold."""
+        most = _most(connection)
+        packed = pack_answers(answers, most)
+        if answers.logits is not None and packed.logits is None:
+            classes = answers.logits.shape[1]
+            self._leave_out(
+                f"the probabilities of {packed.samples} test samples in {classes} classes"
+            )
+        if packed.size > most:
+            self._leave_out(f"what each epoch says of {packed.samples} test samples")
+            return
+        connection.execute(
+            "INSERT OR REPLACE INTO packed_answers VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self.run_id, answers.epoch, *(getattr(packed, each.name) for each in fields(packed))),
+        )
+
+    @property
+    def left_out(self) -> str:
+        """What of the run is too large to be kept, as a sentence; empty: nothing."""
+        if not self._left_out:
+            return ""
+        what = "; ".join(sorted(self._left_out))
+        return f"Too large to be kept: {what}. The rest of the run is kept."
+
+    def _leave_out(self, what: str) -> None:
+        self._left_out.add(what)
 
     def _write_start(self, connection: sqlite3.Connection, started: RunStarted) -> None:
         self._train_examples = started.train_examples
@@ -294,20 +352,27 @@ class RunWriter:
         self._steps_per_second_from = (started.step, 0.0)
         now = self._now()
         common = {
-            "owner": self._token,
+            "owner": self.owner,
             "environment": json.dumps(asdict(Environment.of(started))),
             "state": RunState.RUNNING,
             "updated": now,
             "epochs": started.epochs,
+            "until_epoch": started.until_epoch,
+            # Where a person is asked this once, it stays what it was.
+            **({"on_divergence": started.on_divergence} if started.on_divergence else {}),
             "pid": getpid(),
             "host": socket.gethostname(),
         }
         dataset = self._dataset
-        connection.execute(
-            "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
-            (dataset.fingerprint, dataset.test.labels.astype("<u2").tobytes(),
-             json.dumps(dataset.class_names), json.dumps(dataset.class_labels)),
-        )  # fmt: skip
+        labels = (dataset.test.labels.astype("<u2").tobytes(),
+                  json.dumps(dataset.class_names), json.dumps(dataset.class_labels))  # fmt: skip
+        if sum(map(len, labels)) > _most(connection):
+            self._leave_out(f"the labels of {len(dataset.test.labels)} test samples")
+        else:
+            connection.execute(
+                "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?)",
+                (dataset.fingerprint, *labels),
+            )
         if self.point is None:
             values = {
                 "id": self.run_id,
@@ -348,7 +413,7 @@ class RunWriter:
                 f"This run is no longer in the database in {self.home}: it has been deleted, or "
                 "the database was replaced. So it is no longer kept."
             )
-        if row[0] != self._token:
+        if row[0] != self.owner:
             raise RunLostError(
                 "Another mnist-tui has taken this run over, so it is no longer kept here."
             )
@@ -369,6 +434,8 @@ class RunWriter:
         values: dict[str, object] = {"state": state, "updated": now}
         if pending.step is not None:
             values["step"] = pending.step
+        if pending.all_changes is not None:
+            values["until_epoch"] = pending.until_epoch
         if pending.last_epoch is not None:
             values["epochs"] = pending.last_epoch
         if pending.rewound is not None:
@@ -389,6 +456,7 @@ class RunWriter:
             last = pending.epochs[-1]
             values |= {name: getattr(last, name) for name in _PROGRESS_COLUMNS}
         if end is not None:
+            join_batches(connection, self.run_id)
             values["ended"] = now
             if isinstance(end, RunFailed):
                 values["failure"] = storable(end.message)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.recipe.changes import Change, make_change
+from mnist_core.recipe.changes import Change, read_change
 from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.store.packing import unpack_answers
 from mnist_core.store.records import (
     BATCH_DTYPE,
     NORM_DTYPE,
@@ -130,8 +131,28 @@ MIGRATIONS = (
         PRIMARY KEY (run, step)
     );
     """,
+    """
+    ALTER TABLE runs ADD COLUMN until_epoch INTEGER;
+    UPDATE runs SET until_epoch = epochs;
+    ALTER TABLE runs ADD COLUMN on_divergence TEXT NOT NULL DEFAULT 'continue';
+    ALTER TABLE runs ADD COLUMN deleted_by TEXT NOT NULL DEFAULT '';
+    CREATE TABLE packed_answers (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        epoch INTEGER NOT NULL,
+        samples INTEGER NOT NULL,
+        predictions BLOB NOT NULL,
+        losses BLOB NOT NULL,
+        confidences BLOB NOT NULL,
+        logits BLOB,
+        PRIMARY KEY (run, epoch)
+    );
+    """,
 )
-"""Script k leads from version k to version k + 1. Never change one that was released."""
+"""Script k leads from version k to version k + 1. Never change one that was released.
+
+The answers of a run go to `packed_answers`; those in `answers` are of an earlier version, which may
+still be writing there.
+"""
 
 VERSION = len(MIGRATIONS)
 
@@ -171,6 +192,10 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 _RUN_COLUMNS = tuple(each.name for each in fields(RunRecord) if each.name != "changes")
 """Of the table `runs`; its changes are in a table of their own."""
+ANSWER_TABLES = ("answers", "packed_answers")
+_MOST_JOINED = 8 << 20
+"""Bytes of batches that are rewritten at the end of a run."""
+_PACKED = "epoch, samples, predictions, losses, confidences"
 EPOCH_COLUMNS = tuple(each.name for each in fields(EpochRecord))
 """Of the table `epochs`, which has the run besides."""
 
@@ -246,6 +271,21 @@ def select_batches(connection: sqlite3.Connection, run: str) -> NDArray[np.void]
     return np.concatenate(parts) if parts else np.empty(0, BATCH_DTYPE)
 
 
+def join_batches(connection: sqlite3.Connection, run: str) -> None:
+    """Make one row of those of a run that has ended: each takes whole pages. Longer ones stay."""
+    rows = connection.execute(
+        "SELECT count(*), coalesce(sum(length(data)), 0) FROM batches WHERE run = ?", (run,)
+    ).fetchone()
+    if rows[0] < 2 or rows[1] > _MOST_JOINED:
+        return
+    joined = select_batches(connection, run)
+    # What comes after a gap is of no use, but only what was read is replaced.
+    connection.execute("DELETE FROM batches WHERE run = ? AND first < ?", (run, len(joined)))
+    connection.execute(
+        "INSERT INTO batches VALUES (?, 0, ?, ?)", (run, len(joined), joined.tobytes())
+    )
+
+
 def select_gradient_norms(connection: sqlite3.Connection, run: str) -> NDArray[np.void]:
     """See `RunStore.gradient_norms`."""
     rows = connection.execute(
@@ -266,6 +306,11 @@ def select_epochs(connection: sqlite3.Connection, run: str) -> list[EpochRecord]
 def select_answers(connection: sqlite3.Connection, run: str, epoch: int) -> StoredAnswers | None:
     """See `RunStore.answers`."""
     row = connection.execute(
+        f"SELECT {_PACKED}, logits FROM packed_answers WHERE run = ? AND epoch = ?", (run, epoch)
+    ).fetchone()
+    if row is not None:
+        return unpack_answers(*row)
+    row = connection.execute(
         "SELECT predictions, losses, confidences, logits FROM answers WHERE run = ? AND epoch = ?",
         (run, epoch),
     ).fetchone()
@@ -275,10 +320,14 @@ def select_answers(connection: sqlite3.Connection, run: str, epoch: int) -> Stor
 def select_all_answers(connection: sqlite3.Connection, run: str) -> list[StoredAnswers]:
     """See `RunStore.all_answers`."""
     rows = connection.execute(
-        "SELECT epoch, predictions, losses, confidences FROM answers WHERE run = ? ORDER BY epoch",
-        (run,),
+        "SELECT epoch, predictions, losses, confidences FROM answers WHERE run = ?", (run,)
     ).fetchall()
-    return [_answers(row[0], (*row[1:], None)) for row in rows]
+    found = {row[0]: _answers(row[0], (*row[1:], None)) for row in rows}
+    packed = connection.execute(
+        f"SELECT {_PACKED}, NULL FROM packed_answers WHERE run = ?", (run,)
+    ).fetchall()
+    found |= {row[0]: unpack_answers(*row) for row in packed}
+    return [found[epoch] for epoch in sorted(found)]
 
 
 def select_labels(connection: sqlite3.Connection, fingerprint: str) -> StoredLabels | None:
@@ -313,7 +362,7 @@ def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int 
             (len(kept), kept.tobytes(), run, first),
         )
     connection.execute("DELETE FROM gradient_norms WHERE run = ? AND step > ?", (run, step))
-    for table in ("epochs", "answers"):
+    for table in ("epochs", *ANSWER_TABLES):
         connection.execute(f"DELETE FROM {table} WHERE run = ? AND epoch > ?", (run, last_epoch))
     connection.execute(
         "UPDATE runs SET step = ?, epoch = ?, "
@@ -332,7 +381,7 @@ def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int 
 
 
 def _change(step: object, field: object, value: object) -> Change:
-    return make_change(int(str(step)), str(field), str(value))
+    return read_change(int(str(step)), str(field), str(value))
 
 
 @lru_cache(maxsize=4096)

@@ -1,19 +1,13 @@
 """The divergence guard: notices that a run no longer learns, and keeps a state to go back to."""
 
 import math
-from collections.abc import Callable
-from typing import Generic, Literal, TypeVar
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.events import DivergenceReason
+from mnist_core.events import DivergenceReason, GuardState
 from mnist_core.recipe.hyperparameters import Hyperparameters, unused_fields
-
-_State = TypeVar("_State")
-
-OnDivergence = Literal["continue", "stop", "halve"]
-"""To go on as the recipe says, to end, or to go back and halve the learning rate."""
 
 WINDOW = 50
 """Batches between two looks at the loss; single batches are too noisy to judge by."""
@@ -25,86 +19,90 @@ _TOLERANCE = 0.005
 """How far above chance an accuracy may be and still count as chance."""
 
 
-class DivergenceGuard(Generic[_State]):
-    """Fed with the losses and accuracies of a run, it tells once when the run has diverged.
+class DivergenceGuard:
+    """Fed with the losses and accuracies of a run, it tells when the run has diverged.
 
     It fires on a loss that is not finite, and on an epoch that ends with accuracy at chance after a
     loss of ten times the first one: units that a huge update has pushed out of reach stay silent,
-    and the network says the same of every image.
+    and the network says the same of every image. It fires until it is `ignored`, or goes back.
 
-    A state is healthy while the mean loss of 50 batches is at most twice the lowest such mean.
-    After a huge loss that says nothing, for a ruined network has a low loss too; then an epoch has
-    to end more than half way from chance to 1 before a state counts again.
+    A state is healthy while the mean loss of 50 batches, or of an epoch, is at most twice the
+    lowest mean of 50. After a huge loss that says nothing, for a ruined network has a low loss too;
+    then an epoch has to end more than half way from chance to 1 before a state counts again.
     """
 
-    def __init__(self, state: _State, step: int, chance: float) -> None:
+    def __init__(self, chance: float, state: GuardState | None = None) -> None:
         """
         Args:
-            state: where the run begins, which counts as healthy.
-            step: updates done there.
             chance: the share of the most common class among the examples of the accuracies.
+            state: what it has seen before; None: nothing.
         """
-        self.healthy = state
-        self.healthy_step = step
+        self._seen = state or GuardState()
+        self._window = list(self._seen.window)
         self._chance = chance
-        self._first: float | None = None
-        self._lowest: float | None = None
-        """The lowest mean loss of a window; None before the first one ends."""
-        self._healthy_lowest: float | None = None
-        self._window: list[float] = []
-        self._was_huge = False
-        self._fired = False
 
-    def after_batch(
-        self, step: int, loss: float, state: Callable[[], _State]
-    ) -> DivergenceReason | None:
-        """Take the loss of the batch of update `step`; why the run has diverged with it, if so.
+    @property
+    def state(self) -> GuardState:
+        """What it has seen so far, without the healthy state: that is the trainer's."""
+        return replace(self._seen, window=tuple(self._window))
 
-        `state` gives the state after the update; it is asked only where that is worth keeping.
+    def after_batch(self, loss: float) -> tuple[DivergenceReason | None, bool]:
+        """Take the loss of a batch.
+
+        Returns why the run has diverged with it, if so, and whether its state is healthy now.
         """
         if not math.isfinite(loss):
-            return self._fire(DivergenceReason.LOSS_NOT_FINITE)
-        if self._first is None:
-            self._first = loss
-        self._was_huge = self._was_huge or loss > HUGE * self._first
+            return self._fired(DivergenceReason.LOSS_NOT_FINITE), False
+        if self._seen.first_loss is None:
+            self._seen = replace(self._seen, first_loss=loss)
+        if not self._seen.was_huge and loss > HUGE * (self._seen.first_loss or 0.0):
+            self._seen = replace(self._seen, was_huge=True)
         self._window.append(loss)
-        if len(self._window) == WINDOW:
-            mean = math.fsum(self._window) / WINDOW
-            self._window = []
-            reference = self._first if self._lowest is None else self._lowest
-            self._lowest = mean if self._lowest is None else min(self._lowest, mean)
-            if mean <= _HEALTHY * reference and not self._was_huge:
-                self._keep(step, state)
-        return None
-
-    def after_epoch(
-        self, step: int, accuracy: float, state: Callable[[], _State]
-    ) -> DivergenceReason | None:
-        """Take the accuracy at the end of an epoch of training, after `step` updates."""
-        if not self._was_huge:
-            return None
-        if accuracy <= self._chance + _TOLERANCE:
-            return self._fire(DivergenceReason.ACCURACY_AT_CHANCE)
-        if accuracy > (1 + self._chance) / 2:
-            self._was_huge = False
-            self._keep(step, state)
-        return None
-
-    def go_back(self) -> _State:
-        """The healthy state, from which the run is watched again."""
-        self._lowest = self._healthy_lowest
+        if len(self._window) < WINDOW:
+            return None, False
+        mean = math.fsum(self._window) / WINDOW
         self._window = []
-        self._was_huge = self._fired = False
-        return self.healthy
+        healthy = self._is_low(mean)
+        lowest = mean if self._seen.lowest is None else min(self._seen.lowest, mean)
+        self._seen = replace(self._seen, lowest=lowest)
+        return self._kept(healthy)
 
-    def _keep(self, step: int, state: Callable[[], _State]) -> None:
-        if not self._fired:
-            self.healthy, self.healthy_step = state(), step
-            self._healthy_lowest = self._lowest
+    def after_epoch(self, loss: float, accuracy: float) -> tuple[DivergenceReason | None, bool]:
+        """The same with the mean loss of an epoch's batches, and the accuracy at its end."""
+        at_chance = accuracy <= self._chance + _TOLERANCE
+        if not self._seen.was_huge:
+            return self._kept(not at_chance and self._is_low(loss))
+        if at_chance:
+            return self._fired(DivergenceReason.ACCURACY_AT_CHANCE), False
+        recovered = accuracy > (1 + self._chance) / 2
+        if recovered:
+            self._seen = replace(self._seen, was_huge=False)
+        return self._kept(recovered and not self._seen.ignored)
 
-    def _fire(self, reason: DivergenceReason) -> DivergenceReason | None:
-        fired, self._fired = self._fired, True
-        return None if fired else reason
+    def ignore(self) -> None:
+        """Tell of no divergence any more."""
+        self._seen = replace(self._seen, ignored=True)
+
+    def go_back(self) -> None:
+        """Watch again from the healthy state on."""
+        self._window = []
+        self._seen = replace(
+            self._seen, lowest=self._seen.healthy_lowest, was_huge=False, ignored=False
+        )
+
+    def _is_low(self, mean: float) -> bool:
+        seen = self._seen
+        reference = seen.first_loss if seen.lowest is None else seen.lowest
+        low = reference is not None and mean <= _HEALTHY * reference
+        return low and not seen.was_huge and not seen.ignored
+
+    def _kept(self, healthy: bool) -> tuple[None, bool]:
+        if healthy:
+            self._seen = replace(self._seen, healthy_lowest=self._seen.lowest)
+        return None, healthy
+
+    def _fired(self, reason: DivergenceReason) -> DivergenceReason | None:
+        return None if self._seen.ignored else reason
 
 
 def chance_accuracy(labels: NDArray[np.integer]) -> float:

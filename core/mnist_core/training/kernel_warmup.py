@@ -18,6 +18,8 @@ import numpy as np
 
 from mnist_core.backend.backend import Backend
 from mnist_core.backend.kernel_cache import install_kernel_cache
+from mnist_core.backend.kernel_files import all_whole, vouch
+from mnist_core.backend.python_process import python_command
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.learner import Learner
 from mnist_core.network.parameters import initial_parameters, layer_sizes
@@ -41,13 +43,23 @@ class KernelWarmUp:
 
     @property
     def missing(self) -> bool:
-        """Whether no process has made the kernels yet, though there is a folder for them."""
-        return self._marker is not None and not self._marker.exists()
+        """Whether no process has made the kernels yet, though there is a folder for them.
+
+        So it is too where one of them is gone or damaged; then it is removed.
+        """
+        if self._marker is None:
+            return False
+        try:
+            return not all_whole(self._marker)
+        except OSError:  # whoever makes them again finds out what is wrong
+            return True
 
     def start(self) -> None:
         """Begin to make them, out of the way of what else runs."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, *self._arguments],
+            python_command(
+                f"import sys; from {__name__} import main; main(sys.argv[1:])", *self._arguments
+            ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -82,7 +94,9 @@ def _marker(arguments: list[str]) -> Path | None:
     folder = install_kernel_cache().folder
     if folder is None:
         return None
-    name = "\n".join([metadata.version("mlx"), *arguments])
+    # The step is this program's, and another version of it may have other kernels.
+    versions = [metadata.version(name) for name in ("mnist-tui", "mlx")]
+    name = "\n".join([*versions, *arguments])
     return folder / f"ready-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
@@ -161,8 +175,4 @@ def main(arguments: list[str]) -> None:
         learner.update(np.arange(size, dtype=np.int32), step, 0.1)
     marker = _marker(arguments)
     if marker is not None and learner.take_compile_failure() is None:
-        marker.touch()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+        vouch(marker)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from mnist_core.backend.backend import Backend, configure
 from mnist_core.data.dataset import Dataset, Examples, split
 from mnist_core.events import (
     BatchCompleted,
+    ChangePlanned,
     CheckpointReached,
     CompilationFailed,
     DivergenceDetected,
@@ -43,9 +45,9 @@ from mnist_core.network.parameters import (
 )
 from mnist_core.recipe.changes import ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
+from mnist_core.recipe.plan import OnDivergence
 from mnist_core.training.divergence import (
     DivergenceGuard,
-    OnDivergence,
     chance_accuracy,
     likely_cause,
 )
@@ -74,7 +76,7 @@ def train(
     until_epoch: int | None = None,
     samples: NDArray[np.uint8] | None = None,
     changes: ChangeQueue | None = None,
-    on_divergence: OnDivergence = "continue",
+    on_divergence: OnDivergence | None = "continue",
     run_id: str | None = None,
 ) -> Generator[Event, None, None]:
     """Train a network, telling each batch and epoch as it is done.
@@ -95,8 +97,8 @@ def train(
         samples: images (samples, height, width) to predict about twice a second.
         changes: what changes on the way, and the place to ask for more; of a run that goes on,
             also the changes before `state`, which are made without being told again.
-        on_divergence: whether to go on as the recipe says, to end, or to go back and halve the
-            learning rate.
+        on_divergence: what to do where whoever is told does not decide; None for "continue" in a
+            run about which a person is asked.
         run_id: the name of this run in its events; made up if None.
 
     Raises:
@@ -117,15 +119,22 @@ def train(
     yield from trainer.events()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HealthyState:
     """A state to go back to."""
 
     state: TrainingState
-    """Without arrays of its own: those are in `weights`."""
+    """Its arrays are in `weights`, not here."""
     weights: WeightsSnapshot
-    last_test: Evaluation | None
     examples: int
+
+    @cached_property
+    def whole(self) -> TrainingState:
+        """The state with its arrays, and without the guard: whoever goes back takes its own."""
+        parameters, optimizer_state = self.weights.arrays()
+        return replace(
+            self.state, parameters=parameters, optimizer_state=optimizer_state, guard=None
+        )
 
 
 class Trainer:
@@ -141,7 +150,7 @@ class Trainer:
         changes: ChangeQueue,
         until_epoch: int | None,
         samples: NDArray[np.uint8] | None,
-        on_divergence: OnDivergence,
+        on_divergence: OnDivergence | None,
     ) -> None:
         """See `train`."""
         self._hyperparameters = hyperparameters
@@ -165,10 +174,13 @@ class Trainer:
         self._compilation = StepCompilation(now, dataset, train, backend)
         self._learner = self._compilation.learner
         self._learner.load(self._state.parameters, self._state.optimizer_state)
-        self._last_test: Evaluation | None = None
         self._started_at = self._state.seconds
         self._examples = 0
-        self._guard = self._new_guard()
+        seen = self._state.guard
+        self._guard = DivergenceGuard(chance_accuracy(self._split.test.labels), seen)
+        self._healthy = self._healthy_state()
+        if seen is not None and seen.healthy is not None:
+            self._healthy = self._healthy_state_of(seen.healthy)
 
     def events(self) -> Generator[Event, None, None]:
         """The whole run; see `train`."""
@@ -176,17 +188,22 @@ class Trainer:
             self._compilation.start()
             yield self._started()
             if self._started_anew:
-                yield self._complete_epoch()
+                yield self._complete_epoch()[0]
+            else:
+                yield from self._judge_last_epoch()
             while True:
                 yield from self._make_changes(TakesEffect.NEXT_EPOCH)
                 if self._state.epoch >= self._recipe.last_epoch:
                     break
                 yield from self._train_epoch()
+            self._recipe.take_asked(self._state)
             yield self._ended(RunCompleted)
         except StopTraining:
+            self._recipe.take_asked(self._state)
             yield self._ended(RunStopped)
         except GiveUp:
-            yield self._ended(RunDiverged)
+            self._guard.go_back()
+            yield self._ended(RunDiverged, replace(self._healthy.whole, guard=self._guard.state))
         finally:
             self._compilation.close()
 
@@ -200,11 +217,14 @@ class Trainer:
         while self._state.batch < self._recipe.now.epoch_steps.in_epoch(self._state.epoch + 1):
             yield from self._make_changes(TakesEffect.NOW)
             batch = self._train_batch(order)
+            # Whoever stops it here has the guard in the state too, which saw this batch.
+            reason, healthy = self._guard.after_batch(batch.loss)
+            if healthy:
+                self._healthy = self._healthy_state()
             yield batch
             failure = self._learner.take_compile_failure()
             if failure is not None:
                 yield CompilationFailed(batch.step, failure)
-            reason = self._guard.after_batch(batch.step, batch.loss, self._healthy_state)
             if reason is not None and (yield from self._went_back(reason, batch.epoch, batch.loss)):
                 return
             if self._samples is not None and time.monotonic() >= self._next_prediction:
@@ -213,33 +233,40 @@ class Trainer:
             if time.monotonic() >= next_checkpoint:
                 yield CheckpointReached(self._state.step, self._state.epoch + 1, self._snapshot())
                 next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL
-        completed = self._complete_epoch()
+        completed, reason = self._complete_epoch()
         yield completed
-        reason = self._guard.after_epoch(
-            completed.step, completed.test_accuracy, self._healthy_state
-        )
         if reason is not None:
             loss = math.nan if completed.train_loss is None else completed.train_loss
             yield from self._went_back(reason, completed.epoch, loss)
+
+    def _judge_last_epoch(self) -> Generator[Event, None, None]:
+        """Tell of the divergence that the last epoch ended with, if the run was stopped there."""
+        state = self._state
+        if state.batch or state.guard is None or state.test_accuracy is None:
+            return
+        reason, _ = self._guard.after_epoch(math.inf, state.test_accuracy)
+        if reason is not None:
+            yield from self._went_back(reason, state.epoch, math.nan)
 
     def _went_back(
         self, reason: DivergenceReason, epoch: int, loss: float
     ) -> Generator[Event, None, bool]:
         """Tell of a divergence and do what is decided; whether the run went back."""
         cause = likely_cause(self._recipe.now.hyperparameters)
-        step, healthy_step = self._state.step, self._guard.healthy_step
+        step, healthy_step = self._state.step, self._healthy.state.step
         try:
             yield DivergenceDetected(step, epoch, loss, reason, healthy_step, cause)
             if self._on_divergence == "stop":
                 raise GiveUp
-            if self._on_divergence == "continue":
+            if self._on_divergence != "halve":
+                self._guard.ignore()
                 return False
         except HalveLearningRate:
             pass
         yield from self._halve_learning_rate()
         return True
 
-    def _make_changes(self, kind: TakesEffect) -> Iterator[HyperparameterChanged]:
+    def _make_changes(self, kind: TakesEffect) -> Iterator[HyperparameterChanged | ChangePlanned]:
         for changed in self._recipe.take_due(kind, self._state):
             self._compilation.follow(self._recipe.now.hyperparameters)
             yield changed
@@ -262,6 +289,8 @@ class Trainer:
             blas=self._backend.blas,
             threads=self._backend.threads,
             changes=self._recipe.changes,
+            until_epoch=self._recipe.until_epoch,
+            on_divergence=self._on_divergence,
         )
 
     def _train_batch(self, order: NDArray[np.int32]) -> BatchCompleted:
@@ -296,13 +325,13 @@ class Trainer:
             gradient_norm=norm,
         )
 
-    def _complete_epoch(self) -> EpochCompleted:
-        """Evaluate; after training, close the epoch under way."""
+    def _complete_epoch(self) -> tuple[EpochCompleted, DivergenceReason | None]:
+        """Evaluate and, after training, close the epoch under way; why the run diverged in it."""
         state = self._state
         trained = state.batch > 0
         seen = len(self._split.train)
         validation = self._evaluate(self._split.validation) if self._split.validation else None
-        test = self._last_test = self._evaluate(self._split.test)
+        test = self._evaluate(self._split.test)
         epoch = state.epoch + 1 if trained else state.epoch
         best_test, better = _better(test, state.best_test_accuracy)
         best_validation = None
@@ -318,14 +347,20 @@ class Trainer:
             best_validation_accuracy=best_validation,
             best_epoch=epoch if better else state.best_epoch,
             epoch_began=state.seconds,
+            test_loss=test.loss,
+            test_accuracy=test.accuracy,
         )
-        if not trained:
-            # A run that goes back to its start has been evaluated there.
-            self._guard = self._new_guard()
-        return EpochCompleted(
+        train_loss = state.loss_sum / seen if trained else None
+        # What nothing was trained on yet is healthy.
+        reason, healthy = None, True
+        if train_loss is not None:
+            reason, healthy = self._guard.after_epoch(train_loss, test.accuracy)
+        if healthy:
+            self._healthy = self._healthy_state()
+        completed = EpochCompleted(
             epoch=epoch,
             step=state.step,
-            train_loss=state.loss_sum / seen if trained else None,
+            train_loss=train_loss,
             train_accuracy=state.correct / seen if trained else None,
             validation_loss=validation.loss if validation else None,
             validation_accuracy=validation.accuracy if validation else None,
@@ -335,6 +370,7 @@ class Trainer:
             test=test,
             state=self._snapshot(),
         )
+        return completed, reason
 
     def _predict_samples(self, samples: NDArray[np.uint8]) -> SamplesPredicted:
         """Predict images (samples, height, width) with the model as it is now."""
@@ -345,20 +381,22 @@ class Trainer:
             self._learner.parameters(),
         )
 
-    def _ended(self, end: type[_Ended]) -> _Ended:
-        """The event that ends this run."""
+    def _ended(self, end: type[_Ended], state: TrainingState | None = None) -> _Ended:
+        """The event that ends this run, which may go on from `state`; None: where it stands."""
         seconds = self._state.seconds - self._started_at
         return end(
             run_id=self._run_id,
             epoch=self._state.epoch,
             step=self._state.step,
-            test_accuracy=self._last_test.accuracy if self._last_test else None,
+            test_accuracy=self._state.test_accuracy,
             best_test_accuracy=self._state.best_test_accuracy,
             best_epoch=self._state.best_epoch,
-            test_loss=self._last_test.loss if self._last_test else None,
+            test_loss=self._state.test_loss,
             seconds=self._state.seconds,
             examples_per_second=self._examples / seconds if seconds else 0.0,
-            state=self._snapshot(),
+            state=state or self._snapshot(),
+            changes=self._recipe.changes,
+            until_epoch=self._recipe.until_epoch,
         )
 
     # -- divergence ------------------------------------------------------------------------------
@@ -373,27 +411,33 @@ class Trainer:
         rate = before.learning_rate / 2
         if rate < _LEAST_SHARE * self._hyperparameters.learning_rate:
             raise GiveUp
-        diverged_step, healthy = self._state.step, self._guard.go_back()
+        diverged_step, healthy = self._state.step, self._healthy
+        self._guard.go_back()
         state = self._state = healthy.state
         self._learner.go_back(healthy.weights)
-        self._last_test, self._examples = healthy.last_test, healthy.examples
+        self._examples = healthy.examples
         self._recipe.go_back(state)
         self._compilation.follow(self._recipe.now.hyperparameters)
         yield RunRewound(
-            state.step, state.epoch, diverged_step, self._snapshot(), self._recipe.changes
+            state.step,
+            state.epoch,
+            diverged_step,
+            self._snapshot(),
+            self._recipe.changes,
+            self._recipe.until_epoch,
         )
-        halved = self._recipe.change("learning_rate", rate, state, self._recipe.last_epoch)
+        halved = self._recipe.change("learning_rate", rate, state)
         self._compilation.follow(self._recipe.now.hyperparameters)
         yield halved
 
-    def _new_guard(self) -> DivergenceGuard[HealthyState]:
-        """A guard of a run that begins, or goes on, where this one stands."""
-        return DivergenceGuard(
-            self._healthy_state(), self._state.step, chance_accuracy(self._split.test.labels)
-        )
-
     def _healthy_state(self) -> HealthyState:
-        return HealthyState(self._state, self._learner.snapshot(), self._last_test, self._examples)
+        """Where the run stands now, to go back to."""
+        return HealthyState(self._state, self._learner.snapshot(), self._examples)
+
+    def _healthy_state_of(self, state: TrainingState) -> HealthyState:
+        """One from before this run was continued."""
+        weights = WeightsSnapshot.of(state.parameters, state.optimizer_state or ())
+        return HealthyState(replace(state, parameters=(), optimizer_state=None), weights, 0)
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -405,7 +449,13 @@ class Trainer:
 
     def _snapshot(self) -> TrainingState:
         parameters, optimizer_state = self._learner.arrays()
-        return replace(self._state, parameters=parameters, optimizer_state=optimizer_state)
+        healthy = None if self._healthy.state is self._state else self._healthy.whole
+        return replace(
+            self._state,
+            parameters=parameters,
+            optimizer_state=optimizer_state,
+            guard=replace(self._guard.state, healthy=healthy),
+        )
 
     def _evaluate(self, examples: Examples) -> Evaluation:
         return evaluate(self._learner.logits(examples.images), examples.labels)

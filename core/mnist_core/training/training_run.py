@@ -1,4 +1,4 @@
-"""A run in a thread of its own: its controls, what was asked of it, and its events' mailbox.
+"""A run in another thread: its controls, what was asked of it, and its events' mailbox.
 
 `mlx_runs` makes those that train with MLX, which is imported only once such a run starts.
 """
@@ -34,6 +34,7 @@ from mnist_core.recipe.changes import Change, ChangeQueue, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store.recorder import RunRecorder, recorded
 from mnist_core.store.records import Environment
+from mnist_core.training.training_thread import TrainingThread
 
 
 class _Request(Enum):
@@ -55,17 +56,17 @@ class Decision(Enum):
 
 
 class TrainingRun:
-    """Drives a generator of events in its own thread; `drain` it about ten times a second.
+    """Drives a generator of events in another thread; `drain` it about ten times a second.
 
-    The thread ends after exactly one of `RunEnded`, which is the last event. While it has diverged
+    It is over after exactly one of `RunEnded`, which is the last event. While it has diverged
     and waits to be decided about, it takes changes, `decide` and `stop`, and nothing else.
     """
 
     def __init__(
         self,
         make_events: Callable[[], Generator[Event, None, None]],
-        at_thread_end: Callable[[], None] | None = None,
         *,
+        thread: TrainingThread | None = None,
         changes: ChangeQueue | None = None,
         hold: bool = False,
         recorder: RunRecorder | None = None,
@@ -73,7 +74,8 @@ class TrainingRun:
         """
         Args:
             make_events: makes the events; it is called in the run's thread.
-            at_thread_end: called there at the end.
+            thread: where it is driven, once the runs before have ended there; whoever made it
+                closes it. None: one of its own, which ends with the run.
             changes: where those events look for changes that were asked for.
             hold: wait at `DivergenceDetected`, paused, until `decide` or `stop`.
             recorder: keeps what the run tells; None: nobody does.
@@ -91,7 +93,11 @@ class TrainingRun:
         self._decision = Decision.GO_ON
         self._batches_left = 0
         self._make_events = make_events
-        self._at_thread_end = at_thread_end
+        self._thread = thread or TrainingThread()
+        self._is_own_thread = thread is None
+        self._over = threading.Event()
+        """Whether the thread has done with it and keeps nothing of it."""
+        self._started = False
         self._recorder = recorder
         if recorder is not None:
             recorder.is_paused = lambda: self.paused
@@ -100,10 +106,10 @@ class TrainingRun:
         self._requested = threading.Condition()
         self.paused = False
         """Whether the thread is waiting to be resumed."""
-        self._thread = threading.Thread(target=self._work, name="training run", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        self._started = True
+        self._thread.do(self._work)
 
     def pause(self) -> None:
         """Wait after the batch under way, until `resume` or `stop`."""
@@ -169,13 +175,21 @@ class TrainingRun:
 
     @property
     def alive(self) -> bool:
-        return self._thread.is_alive()
+        """Whether it was started and is not over."""
+        return self._started and not self._over.is_set()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the thread to end; False if it has not after `timeout` seconds."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self.alive
+        """Wait until it is over; False if it is not after `timeout` seconds.
+
+        One that was never started is not waited for.
+        """
+        if not self._started:
+            return True
+        if not self._over.wait(timeout):
+            return False
+        if self._is_own_thread:
+            self._thread.close()
+        return True
 
     def drain(self) -> list[Event]:
         """The events since the last call, oldest first."""
@@ -203,8 +217,7 @@ class TrainingRun:
         except Exception as error:  # noqa: BLE001 - the thread's edge: it goes on as an event
             self._mailbox.post(RunFailed(failure_sentence(error), traceback.format_exc()))
         finally:
-            if self._at_thread_end is not None:
-                self._at_thread_end()
+            self._over.set()
 
     def _drive(self, events: Generator[Event, None, None]) -> None:
         try:
@@ -216,7 +229,7 @@ class TrainingRun:
                 event = next(events) if answer is None else events.throw(answer)
         except StopIteration:
             raise RuntimeError("The run ended without saying how it went.") from None
-        # The generator lets go of its arrays before the thread ends.
+        # The generator lets go of its arrays before the run is over.
         events.close()
         self._mailbox.post(event)
 
@@ -261,7 +274,7 @@ class RunFactory(Protocol):
         dataset: Dataset,
         state: TrainingState | None,
         *,
-        until_epoch: int,
+        until_epoch: int | None,
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
@@ -274,8 +287,11 @@ class RunFactory(Protocol):
         """
 
 
-def mlx_runs(backend: Backend) -> RunFactory:
-    """A factory of runs that train with MLX on `backend`, and wait when they diverge."""
+def mlx_runs(backend: Backend, thread: TrainingThread) -> RunFactory:
+    """A factory of runs that train with MLX on `backend`, and wait when they diverge.
+
+    All train in `thread`, which `mlx_thread` makes; MLX is used nowhere else meanwhile.
+    """
     configured = backend
 
     def make_run(
@@ -283,7 +299,7 @@ def mlx_runs(backend: Backend) -> RunFactory:
         dataset: Dataset,
         state: TrainingState | None,
         *,
-        until_epoch: int,
+        until_epoch: int | None,
         samples: NDArray[np.uint8],
         recorder: RunRecorder | None = None,
         environment: Environment | None = None,
@@ -309,16 +325,10 @@ def mlx_runs(backend: Backend) -> RunFactory:
                 until_epoch=until_epoch,
                 samples=samples,
                 changes=asked,
+                on_divergence=None,
                 run_id=recorder.run_id if recorder is not None else None,
             )
 
-        return TrainingRun(trained, _clear_streams, changes=asked, hold=True, recorder=recorder)
+        return TrainingRun(trained, thread=thread, changes=asked, hold=True, recorder=recorder)
 
     return make_run
-
-
-def _clear_streams() -> None:
-    # A thread that used MLX and ends with its streams alive can abort the process at exit.
-    from mnist_core.backend.mlx import mx
-
-    mx.clear_streams()

@@ -146,6 +146,77 @@ def test_a_kernel_that_cannot_be_loaded_is_a_failed_compile(tmp_path: Path) -> N
     assert "Could not load C++ shared library" in said
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="MLX compiles with g++ alone")
+@pytest.mark.parametrize("kept", [0, 32, 1000, 8192, -100])
+def test_a_kernel_that_was_cut_short_is_made_again(kept: int, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    run_python(COMPILED + "evaluate()", XDG_CACHE_HOME=cache)
+    (kernel,) = cache.rglob("cpu/lib*.so")
+    whole = kernel.read_bytes()
+    kernel.write_bytes(whole[:kept])
+
+    # Without, MLX raises an error, or the process ends with a bus error.
+    answer = run_python(COMPILED + "print(evaluate())", XDG_CACHE_HOME=cache)
+
+    assert answer == [ANSWER]
+    assert len(kernel.read_bytes()) == len(whole)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="MLX compiles with g++ alone")
+def test_a_kernel_that_cannot_be_loaded_is_made_again(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    run_python(COMPILED + "evaluate()", XDG_CACHE_HOME=cache)
+    (kernel,) = cache.rglob("cpu/lib*.so")
+    whole = kernel.read_bytes()
+    kernel.write_bytes(whole[:16] + bytes(24) + whole[40:])
+
+    answer = run_python(
+        COMPILED + "from mnist_core.backend.kernel_cache import healed\n"
+        "try: evaluate()\n"
+        "except RuntimeError: print('damaged')\n"
+        "print(healed(evaluate))",
+        XDG_CACHE_HOME=cache,
+    )
+
+    assert answer == ["damaged", ANSWER]
+
+
+def test_a_kernel_is_made_again_once_and_no_more(tmp_path: Path) -> None:
+    called = tmp_path / "called"
+    # As on a disk that lets nothing be executed: what was made just now cannot be loaded.
+    then = f'echo >> {called}; for name; do :; done; echo junk > "$name"'
+
+    (said,) = run_python(
+        COMPILED + "from mnist_core.backend.kernel_cache import compile_failure, healed\n"
+        "try: healed(evaluate)\n"
+        "except RuntimeError as error: print(compile_failure(error))",
+        XDG_CACHE_HOME=tmp_path / "cache",
+        PATH=compiler(tmp_path / "bin", then),
+    )
+
+    assert len(called.read_text()) == 2
+    assert "could not load a kernel" in said
+    assert "lets programs be executed" in said
+    assert "Check that g++ works" not in said
+
+
+def test_only_old_leftovers_of_killed_compilers_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "kernels"
+    kernels = folder / "mlx" / "1.0" / "cpu"
+    kernels.mkdir(parents=True)
+    folder.chmod(0o700)
+    old = [folder / "ccAbCd.s", kernels / "tmp_1.cpp", kernels / "tmp_1.so", folder / "making-1"]
+    others = [folder / "ccNew.s", kernels / "tmp_2.so", kernels / "A.cpp", folder / "ready-1"]
+    for path in (*old, *others):
+        path.touch()
+    for path in (*old, *others[2:]):
+        os.utime(path, (1, 1))
+
+    assert use_folder(folder).folder == folder.resolve()
+
+    assert {path for path in folder.rglob("*") if path.is_file()} == {*others}
+
+
 def test_other_errors_of_mlx_are_not_taken_for_failed_compiles() -> None:
     assert compile_failure(RuntimeError("There is no Stream(cpu, 1) in current thread.")) is None
 

@@ -165,7 +165,7 @@ def test_other_files_are_not_mixed_with_event_files(tiny: Dataset, tmp_path: Pat
     with pytest.raises(ExportError, match="holds other files"):
         export_run(store, record, "tensorboard", board)
     assert [path.name for path in board.iterdir()] == ["events.out.tfevents.1.theirs"]
-    with pytest.raises(ExportError, match="is a file"):
+    with pytest.raises(ExportError, match="is no folder"):
         export_run(store, record, "tensorboard", board / "events.out.tfevents.1.theirs")
 
 
@@ -211,3 +211,25 @@ def test_an_export_is_as_readable_as_any_new_file(tiny: Dataset, tmp_path: Path)
     (tmp_path / "any").touch()
     export_run(store, record, "csv", tmp_path / "run.csv")
     assert (tmp_path / "run.csv").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_to_a_folder_of_event_files_is_followed(
+    tiny: Dataset, tmp_path: Path, exists: bool
+) -> None:
+    store, record = stored(tmp_path / "home", tiny)
+    if exists:
+        (tmp_path / "board").mkdir()
+    (tmp_path / "link").symlink_to("board")
+    export_run(store, record, "tensorboard", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert len(list((tmp_path / "board").iterdir())) == 1
+
+
+def test_links_in_a_circle_are_no_folder(tiny: Dataset, tmp_path: Path) -> None:
+    store, record = stored(tmp_path / "home", tiny)
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(ExportError, match="could not be written"):
+        export_run(store, record, "tensorboard", tmp_path / "a")
+    assert (tmp_path / "a").is_symlink()

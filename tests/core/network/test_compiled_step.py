@@ -1,6 +1,7 @@
 """Compiled steps: the same bits as uncompiled ones, few kernels, and a run that never waits."""
 
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 
 from helpers.python_process import run_python
 from mnist_core.backend.backend import configure
-from mnist_core.backend.kernel_cache import install_kernel_cache
+from mnist_core.backend.kernel_cache import KernelCache, install_kernel_cache
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, CompilationFailed, RunCompleted
 from mnist_core.network.learner import Learner
 from mnist_core.network.parameters import initial_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.training import kernel_warmup
 from mnist_core.training.kernel_warmup import KernelWarmUp
 from mnist_core.training.train import train
 
@@ -105,6 +107,94 @@ def test_kernels_are_made_beside_a_run_and_found_by_the_next(tiny: Dataset) -> N
     assert not kernels.missing
     assert not KernelWarmUp(recipe(learning_rate=0.5, seed=9), tiny, len(tiny.train)).missing
     assert KernelWarmUp(recipe(optimizer="adam"), tiny, len(tiny.train)).missing
+
+
+@on_linux_cpu
+@pytest.mark.parametrize("damage", ["gone", "changed", "other version", "marker"])
+def test_kernels_that_are_not_what_they_were_are_made_again(
+    damage: str, tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        kernel_warmup, "install_kernel_cache", lambda: KernelCache(folder_in(tmp_path), "")
+    )
+    chosen = recipe(hidden_sizes="6", activation="relu")
+
+    def make() -> None:
+        kernels = KernelWarmUp(chosen, tiny, len(tiny.train))
+        assert kernels.missing
+        kernels.start()
+        kernels.wait(300)
+        assert not kernels.missing
+
+    make()
+    made = {path: path.stat().st_size for path in tmp_path.rglob("cpu/lib*.so")}
+    kernel = min(made)
+    match damage:
+        case "gone":
+            kernel.unlink()
+        case "changed":
+            content = kernel.read_bytes()
+            kernel.write_bytes(content[:-64] + bytes(64))
+        case "marker":
+            for marker in tmp_path.rglob("ready-*"):
+                marker.write_text("")  # as an earlier version left it
+        case "other version":
+            version = metadata.version
+            monkeypatch.setattr(
+                metadata, "version", lambda name: "2" if name == "mnist-tui" else version(name)
+            )
+            assert KernelWarmUp(chosen, tiny, len(tiny.train)).missing
+            return
+    make()
+    assert {path: path.stat().st_size for path in tmp_path.rglob("cpu/lib*.so")} == made
+
+
+def folder_in(cache: Path) -> Path:
+    """Where the program keeps kernels, with this folder of caches."""
+    usual = install_kernel_cache().folder
+    assert usual is not None
+    return cache / "mnist-tui" / "kernels" / usual.name
+
+
+@on_linux_cpu
+def test_a_run_makes_a_damaged_kernel_again_and_says_nothing(tmp_path: Path) -> None:
+    learn = (
+        "import numpy as np\n"
+        "from mnist_core.data.dataset import Dataset, Examples\n"
+        "from mnist_core.network.learner import Learner\n"
+        "from mnist_core.network.parameters import initial_parameters\n"
+        "from mnist_core.recipe.hyperparameters import make_hyperparameters\n"
+        "examples = Examples(np.zeros((30, 5, 5), np.uint8), (np.arange(30) % 3).astype('u2'))\n"
+        "data = Dataset('x', examples, examples, ('a', 'b', 'c'), (0, 1, 2))\n"
+        "recipe = make_hyperparameters({'batch_size': 10, 'hidden_sizes': '4'})\n"
+        "learner = Learner(recipe, data, examples, compiled=True)\n"
+        "learner.load(initial_parameters((25, 4, 3), 0), None)\n"
+        "print(learner.update(np.arange(10, dtype='i4'), 0, 0.1))\n"
+        "print(learner.take_compile_failure())\n"
+    )
+    first = run_python(learn, XDG_CACHE_HOME=tmp_path)
+    kernels = list(tmp_path.rglob("cpu/lib*.so"))
+    assert kernels
+    for kernel in kernels:
+        content = kernel.read_bytes()
+        kernel.write_bytes(content[:16] + bytes(24) + content[40:])
+    assert run_python(learn, XDG_CACHE_HOME=tmp_path) == first
+    assert first[1] == "None"
+
+
+@on_linux_cpu
+@pytest.mark.usefixtures("shared_cache")
+def test_a_module_of_the_current_folder_is_not_taken_for_pythons_own(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "random.py").write_text("open('executed', 'w').close(); raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    kernels = KernelWarmUp(recipe(hidden_sizes="7"), tiny, len(tiny.train))
+    kernels.start()
+    kernels.wait(300)
+    assert not (tmp_path / "executed").exists()
+    assert not kernels.missing
 
 
 @on_linux_cpu

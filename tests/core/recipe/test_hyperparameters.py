@@ -2,9 +2,12 @@ import math
 from itertools import pairwise
 
 import pytest
+from annotated_types import Ge, Gt, Le, Lt
 
 from mnist_core.recipe.effective_recipe import learning_rate_at
+from mnist_core.recipe.float32 import in_float32
 from mnist_core.recipe.hyperparameters import (
+    FieldDescription,
     Hyperparameters,
     HyperparametersError,
     differing_fields,
@@ -85,6 +88,59 @@ def test_a_bad_value_gets_a_sentence_that_names_it(name: str, value: str) -> Non
     assert hyperparameter_fields()[name].label in sentence
     assert hyperparameter_fields()[name].expects in sentence
     assert value in sentence or value == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "counted"),
+    [
+        ("dropout", "0.99999999", "1"),
+        ("momentum", 0.99999999, "1"),
+        ("label_smoothing", "0.99999999", "1"),
+        ("learning_rate", "1e-50", "0"),
+        ("learning_rate", "1e-40", "0"),
+    ],
+)
+def test_a_value_that_float32_moves_out_of_its_bounds_is_refused(
+    name: str, value: object, counted: str
+) -> None:
+    with pytest.raises(HyperparametersError) as caught:
+        make_hyperparameters({name: value})
+    field = hyperparameter_fields()[name]
+    assert caught.value.problems == {
+        name: f"{field.label}: {value!r} is not usable, since MLX computes in float32, where it "
+        f"counts as {counted}; it takes {field.expects}."
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dropout", "0.9999999"),
+        ("momentum", "0.99999994"),
+        ("learning_rate", "1.2e-38"),
+        ("learning_rate", "100"),
+        ("weight_decay", "1e-50"),
+        ("weight_decay", "10"),
+    ],
+)
+def test_a_value_that_float32_keeps_within_its_bounds_is_taken(name: str, value: str) -> None:
+    assert getattr(make_hyperparameters({name: value}), name) == float(value)
+
+
+def test_every_bound_is_one_that_float32_is_checked_against() -> None:
+    """A fraction declared with a bound of another kind would pass unseen."""
+    for info in Hyperparameters.model_fields.values():
+        if info.annotation is float:
+            kinds = {type(item) for item in info.metadata} - {FieldDescription}
+            assert kinds <= {Ge, Gt, Le, Lt}
+
+
+@pytest.mark.parametrize(
+    ("value", "counted"),
+    [(0.1, 0.1), (1e39, math.inf), (-1e39, -math.inf), (1 - 2**-24, 1 - 2**-24), (0.0, 0.0)],
+)
+def test_numbers_as_float32(value: float, counted: float) -> None:
+    assert in_float32(value) == pytest.approx(counted, rel=1e-7, abs=0)
 
 
 def test_all_problems_are_reported_together() -> None:

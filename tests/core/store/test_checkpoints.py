@@ -101,7 +101,7 @@ def damage(path: Path, how: str) -> None:
             at = content.index(b'\\"correct\\": 7')
             content[at + len(b'\\"correct\\": ')] = ord("8")
         case "another version":
-            at = content.index(b'"format":"1"')
+            at = content.index(b'"format":"2"')
             content[at + len(b'"format":"')] = ord("9")
     path.write_bytes(content)
 

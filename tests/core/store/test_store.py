@@ -1,6 +1,7 @@
 """The database of runs: what is kept, listed, found, edited and removed, and where."""
 
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,7 @@ from helpers.recorded_runs import (
 from helpers.stored_runs import check_integrity
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, RunStarted
-from mnist_core.store import RunState, RunStore, StoreError
-from mnist_core.store import run_store as run_store_module
+from mnist_core.store import RunState, RunStore, StoreError, deletion
 from mnist_core.store.database import FILE
 from mnist_core.store.ownership import Ownership
 from mnist_core.store.recorder import recorded
@@ -218,7 +218,7 @@ def test_a_deletion_can_be_undone_until_it_is_final(tiny: Dataset, store: RunSto
     assert left == set()
     assert len(list((store.home / "checkpoints").iterdir())) == 1
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        for table in ("batches", "epochs", "answers"):
+        for table in ("batches", "epochs", "packed_answers"):
             runs = connection.execute(f"SELECT DISTINCT run FROM {table}").fetchall()
             assert runs == [(kept,)]
 
@@ -226,15 +226,38 @@ def test_a_deletion_can_be_undone_until_it_is_final(tiny: Dataset, store: RunSto
 def test_a_forgotten_deletion_becomes_final_after_a_day(
     tiny: Dataset, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As an earlier version deletes, which does not say who it is.
     old, new = (leave(store.home, tiny, list(train(hyperparameters(epochs=1), tiny))) for _ in "ab")
-    store.delete([old])
-    monkeypatch.setattr(run_store_module, "_FORGOTTEN_AFTER", -1.0)
+    change(store.home, "UPDATE runs SET deleted = ? WHERE id = ?", time.time(), old)
+    monkeypatch.setattr(deletion, "_FORGOTTEN_AFTER", -1.0)
     store.purge()
     monkeypatch.undo()
-    store.delete([new])
+    change(store.home, "UPDATE runs SET deleted = ? WHERE id = ?", time.time(), new)
     store.purge()
     store.restore([old, new])
     assert [run.id for run in store.runs()] == [new]
+
+
+def test_a_deletion_is_final_once_nobody_can_undo_it(
+    tiny: Dataset, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, open_for_days = (
+        leave(store.home, tiny, list(train(hyperparameters(epochs=1), tiny))) for _ in "ab"
+    )
+    other, gone = RunStore(store.home), RunStore(store.home)
+    other.delete([open_for_days])
+    gone.delete([killed])
+    store.tidy()
+    assert {path.name for path in (store.home / "checkpoints").iterdir()} == {killed, open_for_days}
+    # What a kill does: nothing but letting go of the lock.
+    gone._deleter._lock.release()
+    monkeypatch.setattr(deletion, "_FORGOTTEN_AFTER", -1.0)
+    store.tidy()
+    assert [path.name for path in (store.home / "checkpoints").iterdir()] == [open_for_days]
+    other.restore([open_for_days])
+    assert [run.id for run in store.runs()] == [open_for_days]
+    other.close()
+    assert list((store.home / "locks").iterdir()) == []
 
 
 def test_a_live_run_is_neither_deleted_nor_purged(tiny: Dataset, store: RunStore) -> None:

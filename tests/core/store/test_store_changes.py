@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from helpers.recorded_runs import (
+    as_version_3,
     assert_same_state,
     assert_stored,
     assert_stored_so_far,
@@ -225,15 +227,16 @@ def test_a_run_goes_back_into_its_middle(
     tiny: Dataset, store: RunStore, written: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     overflowing(monkeypatch)
-    chosen = hyperparameters(epochs=14, activation="leaky_relu")
-    changes = (Change(55, "learning_rate", 1e2), Change(56, "weight_decay", 10.0))
+    # 50 batches end in the middle of an epoch of 6.
+    chosen = hyperparameters(epochs=14, activation="leaky_relu", batch_size=12)
+    changes = (Change(51, "learning_rate", 1e2), Change(52, "weight_decay", 0.1))
     events = list(changing(tiny, changes, chosen, on_divergence="halve"))
     (rewound, *_) = (e for e in events if isinstance(e, RunRewound))
-    assert (rewound.step, rewound.epoch) == (50, 9)
+    assert (rewound.step, rewound.epoch) == (50, 8)
     run_id = record_slowly(store, tiny, events, written)
     straight = as_if_straight(events)
     assert_stored(store, run_id, straight)
-    assert [change.step for change in store.run(run_id).changes] == [50]
+    assert [change.step for change in store.run(run_id).changes] == [50, 52]
     again = list(changing(tiny, store.run(run_id).changes, chosen))
     assert_stored(store, run_id, again)
 
@@ -242,8 +245,8 @@ def test_a_run_that_dies_right_after_it_went_back_goes_on_from_there(
     tiny: Dataset, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     overflowing(monkeypatch)
-    chosen = hyperparameters(epochs=14, activation="leaky_relu")
-    changes = (Change(55, "learning_rate", 0.16), Change(56, "weight_decay", 10.0))
+    chosen = hyperparameters(epochs=14, activation="leaky_relu", batch_size=12)
+    changes = (Change(51, "learning_rate", 0.16), Change(52, "weight_decay", 0.1))
     events = list(changing(tiny, changes, chosen, on_divergence="halve"))
     at = next(k for k, event in enumerate(events) if isinstance(event, RunRewound))
     rewound = events[at]
@@ -254,7 +257,7 @@ def test_a_run_that_dies_right_after_it_went_back_goes_on_from_there(
         recorder.record(event)
     recorder.finish()
     run = store.run(recorder.run_id)
-    assert (run.state, run.step, run.epoch) == (RunState.INTERRUPTED, 50, 9)
+    assert (run.state, run.step, run.epoch) == (RunState.INTERRUPTED, 50, 8)
     assert len(store.batches(run.id)) == 50
     point = store.resume_point(run.id)
     assert point.state is not None
@@ -334,6 +337,7 @@ def test_changes_and_norms_are_copied_out_of_a_damaged_database(
 
 def without_changes(home: Path) -> None:
     """Make the database of the version before, which knew no changes."""
+    as_version_3(home)
     with closing(sqlite3.connect(home / FILE)) as connection, connection:
         for table in ("races", "changes", "gradient_norms"):
             connection.execute(f"DROP TABLE {table}")
@@ -349,6 +353,7 @@ def test_runs_of_a_database_before_changes_are_kept(
     store.close()
     without_changes(store.home)
     found = salvaged(store.home, tmp_path / "new") if damaged else RunStore(store.home)
-    assert found.run(run_id) == before
+    # A version before this one knew only where the run was to end.
+    assert found.run(run_id) == replace(before, until_epoch=before.epochs)
     assert found.run(run_id).changes == ()
     assert len(found.gradient_norms(run_id)) == 0

@@ -107,6 +107,9 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_made(
 @pytest.mark.parametrize(
     "loss",
     ["DROP TABLE labels; DROP TABLE races; DROP TABLE changes; DROP TABLE gradient_norms; "
+     "ALTER TABLE runs DROP COLUMN until_epoch; "
+     "ALTER TABLE runs DROP COLUMN on_divergence; ALTER TABLE runs DROP COLUMN deleted_by; "
+     "DROP TABLE packed_answers; "
      "PRAGMA user_version = 1",
      "ALTER TABLE labels RENAME TO old; CREATE TABLE labels (fingerprint, test, class_names, "
      "class_labels); INSERT INTO labels SELECT fingerprint, NULL, '', '' FROM old; DROP TABLE old"],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.recorded_runs import (
+    as_version_3,
     assert_stored,
     change,
     hyperparameters,
@@ -15,8 +16,9 @@ from helpers.recorded_runs import (
     record_until,
     resume,
 )
-from helpers.stored_runs import check_integrity
+from helpers.stored_runs import check_integrity, put_run
 from mnist_core.data.dataset import Dataset
+from mnist_core.recipe.changes import Change
 from mnist_core.store import RunStore, StoreError, tables
 from mnist_core.store.database import FILE
 from mnist_core.training.train import train
@@ -34,7 +36,7 @@ def test_a_new_database_has_the_present_version(store: RunStore) -> None:
     assert store.runs() == []
     assert store.exists
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == tables.VERSION == 3
+        assert tables.version_of(connection) == tables.VERSION == 4
     assert check_integrity(store.home) == "ok"
 
 
@@ -73,7 +75,7 @@ def test_an_older_database_is_brought_to_the_present_version(
     next_version(monkeypatch, "ALTER TABLE runs ADD COLUMN colour TEXT; CREATE TABLE more (x);")
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == 4
+        assert tables.version_of(connection) == 5
         assert connection.execute("SELECT colour FROM runs").fetchall() == [(None,)]
 
 
@@ -90,13 +92,14 @@ def test_a_migration_that_fails_leaves_the_version_before_it(
     monkeypatch.undo()
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == 3
+        assert tables.version_of(connection) == 4
         columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
     assert "colour" not in columns
 
 
 def without_labels(home: Path) -> None:
     """Make the database of the first version, which had none of the later tables."""
+    as_version_3(home)
     for table in ("labels", "races", "changes", "gradient_norms"):
         change(home, f"DROP TABLE {table}")
     change(home, "PRAGMA user_version = 1")
@@ -117,3 +120,20 @@ def test_a_run_of_the_first_version_gets_its_labels_when_it_goes_on(
     assert labels is not None
     np.testing.assert_array_equal(labels.test, tiny.test.labels)
     assert_stored(store, first, events)
+
+
+def test_runs_with_values_that_are_refused_today_are_shown(store: RunStore) -> None:
+    """Of an older version, in which a number that float32 rounds to its bound was taken."""
+    put_run(store.home, "aaaa0001", "run 1")
+    change(
+        store.home, "UPDATE runs SET hyperparameters = json_set(hyperparameters, ?, ?)",
+        "$.dropout", 0.99999999,
+    )  # fmt: skip
+    change(
+        store.home, "INSERT INTO changes VALUES (?, ?, ?, ?)",
+        "aaaa0001", 3, "momentum", "0.99999999",
+    )  # fmt: skip
+    (found,) = store.runs()
+    assert found.hyperparameters.dropout == 0.99999999
+    assert found.changes == (Change(3, "momentum", 0.99999999),)
+    store.close()

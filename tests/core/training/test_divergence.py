@@ -43,23 +43,31 @@ CHANCE = 0.25
 
 
 class Watched:
-    """A guard fed with made-up figures; states are the steps they belong to."""
+    """A guard fed with made-up figures, and told to let be what it fires on."""
 
     def __init__(self) -> None:
-        self.guard: DivergenceGuard[int] = DivergenceGuard(0, 0, CHANCE)
-        self.step = 0
+        self.guard = DivergenceGuard(CHANCE)
+        self.step = self.healthy_step = 0
 
     def batches(self, *losses: float) -> list[DivergenceReason]:
         """Feed with these; why it fired."""
         fired = []
         for loss in losses:
             self.step += 1
-            reason = self.guard.after_batch(self.step, loss, lambda: self.step)
+            reason = self._told(*self.guard.after_batch(loss))
             fired += [] if reason is None else [reason]
         return fired
 
-    def epoch(self, accuracy: float) -> DivergenceReason | None:
-        return self.guard.after_epoch(self.step, accuracy, lambda: self.step)
+    def epoch(self, accuracy: float, loss: float = math.inf) -> DivergenceReason | None:
+        """Feed with the end of an epoch, of a `loss` that says nothing good if none is given."""
+        return self._told(*self.guard.after_epoch(loss, accuracy))
+
+    def _told(self, reason: DivergenceReason | None, healthy: bool) -> DivergenceReason | None:
+        if reason is not None:
+            self.guard.ignore()
+        if healthy:
+            self.healthy_step = self.step
+        return reason
 
 
 @pytest.fixture
@@ -74,7 +82,7 @@ def watched() -> Watched:
 def test_it_fires_once_on_a_loss_that_is_not_finite(watched: Watched, loss: float) -> None:
     assert watched.batches(2.3, 2.0) == []
     assert watched.batches(loss, loss, 2.0, loss) == [DivergenceReason.LOSS_NOT_FINITE]
-    assert watched.guard.healthy_step == 0
+    assert watched.healthy_step == 0
 
 
 def test_it_fires_on_chance_after_a_huge_loss_only(watched: Watched) -> None:
@@ -97,56 +105,91 @@ def test_a_network_that_has_recovered_may_be_as_bad_as_chance_later(watched: Wat
 
 def test_every_50_batches_a_healthy_state_is_kept(watched: Watched) -> None:
     watched.batches(*[2.0] * 49)
-    assert watched.guard.healthy_step == 0
+    assert watched.healthy_step == 0
     watched.batches(2.0)
-    assert (watched.guard.healthy, watched.guard.healthy_step) == (50, 50)
+    assert watched.healthy_step == 50
     watched.batches(*[1.0] * 120)
-    assert watched.guard.healthy_step == 150
+    assert watched.healthy_step == 150
+
+
+def test_the_end_of_an_epoch_of_few_batches_is_healthy_too(watched: Watched) -> None:
+    for epoch in range(1, 5):
+        watched.batches(*[2.0 / epoch] * 10)
+        assert watched.epoch(0.9, loss=2.0 / epoch) is None
+        assert watched.healthy_step == 10 * epoch
+    # Not where the network says the same of all, or the epoch was twice as bad as the best window.
+    watched.batches(*[0.5] * 10)
+    watched.epoch(CHANCE, loss=0.5)
+    watched.epoch(0.9, loss=4.1)
+    assert watched.healthy_step == 50
+    watched.batches(*[0.5] * 10)
+    watched.epoch(0.9, loss=4.1)
+    assert watched.healthy_step == 50
+
+
+def test_it_fires_until_it_is_told_to_let_be() -> None:
+    guard = DivergenceGuard(CHANCE)
+    guard.after_batch(2.3)
+    assert [guard.after_batch(math.nan)[0] for _ in range(2)] == 2 * [
+        DivergenceReason.LOSS_NOT_FINITE
+    ]
+    guard.ignore()
+    assert guard.after_batch(math.nan) == (None, False)
+
+
+def test_a_guard_goes_on_from_what_another_has_seen(watched: Watched) -> None:
+    watched.batches(2.0, *[1.0] * 60, 30.0)
+    other = DivergenceGuard(CHANCE, watched.guard.state)
+    assert other.state == watched.guard.state
+    for loss in [0.5] * 49:
+        assert other.after_batch(loss) == watched.guard.after_batch(loss)
+    assert other.after_epoch(1.0, CHANCE) == (DivergenceReason.ACCURACY_AT_CHANCE, False)
 
 
 def test_a_loss_above_twice_the_lowest_is_not_healthy(watched: Watched) -> None:
     watched.batches(*[1.0] * 50, *[2.1] * 50)
-    assert watched.guard.healthy_step == 50
+    assert watched.healthy_step == 50
     # Twice the lowest is still well; the mean counts, not a single batch.
     watched.batches(*[2.0] * 49, 2.0)
-    assert watched.guard.healthy_step == 150
+    assert watched.healthy_step == 150
     watched.batches(9.0, *[1.5] * 49)
-    assert watched.guard.healthy_step == 200
+    assert watched.healthy_step == 200
 
 
 def test_a_first_batch_that_was_lucky_holds_up_only_the_first_window(watched: Watched) -> None:
     watched.batches(0.01, *[0.09] * 49)
-    assert watched.guard.healthy_step == 0
+    assert watched.healthy_step == 0
     watched.batches(*[0.09] * 50)
-    assert watched.guard.healthy_step == 100
+    assert watched.healthy_step == 100
 
 
 def test_after_a_huge_loss_nothing_is_healthy_until_it_has_learned(watched: Watched) -> None:
     watched.batches(*[2.0] * 50, 21.0, *[0.5] * 149)
-    assert watched.guard.healthy_step == 50
+    assert watched.healthy_step == 50
     watched.epoch((1 + CHANCE) / 2)
-    assert watched.guard.healthy_step == 50
+    assert watched.healthy_step == 50
     watched.epoch((1 + CHANCE) / 2 + 0.01)
-    assert watched.guard.healthy_step == 200
+    assert watched.healthy_step == 200
     watched.batches(*[0.5] * 50)
-    assert watched.guard.healthy_step == 250
+    assert watched.healthy_step == 250
 
 
 def test_gone_back_it_watches_as_it_did_there(watched: Watched) -> None:
     watched.batches(*[2.0] * 50, *[1.0] * 50, *[30.0] * 10, math.nan)
-    assert watched.guard.go_back() == 100
+    assert watched.healthy_step == 100
+    watched.guard.go_back()
     watched.step = 100
     # The windows begin anew, the lowest mean is that of the state.
     watched.batches(*[2.1] * 50)
-    assert watched.guard.healthy_step == 100
+    assert watched.healthy_step == 100
     watched.batches(*[1.9] * 50)
-    assert watched.guard.healthy_step == 200
+    assert watched.healthy_step == 200
     assert watched.batches(math.nan) == [DivergenceReason.LOSS_NOT_FINITE]
 
 
 def test_what_follows_a_divergence_that_is_let_be_is_not_kept(watched: Watched) -> None:
     watched.batches(*[2.0] * 50, math.nan, *[1.0] * 100)
-    assert watched.guard.healthy_step == 50
+    assert watched.healthy_step == 50
 
 
 def test_chance_is_the_most_common_class() -> None:
@@ -265,21 +308,22 @@ def test_the_rescued_run_is_repeated_to_the_bit_by_its_changes(
 def test_it_goes_back_into_the_middle_of_a_run(
     tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # 13 epochs of 5 batches learn well; then somebody asks for far too much.
-    chosen = make_hyperparameters({"hidden_sizes": "8", "batch_size": 16, "epochs": 16})
-    asked = [Change(60, "momentum", 0.5), Change(65, "learning_rate", 1e2),
-             Change(66, "weight_decay", 10.0), Change(75, "batch_size", 35)]  # fmt: skip
+    # 8 epochs of 6 batches and 2 more learn well; then somebody asks for far too much.
+    chosen = make_hyperparameters({"hidden_sizes": "8", "batch_size": 12, "epochs": 16})
+    asked = [Change(51, "momentum", 0.5), Change(51, "learning_rate", 1e2),
+             Change(52, "weight_decay", 0.1), Change(75, "batch_size", 35)]  # fmt: skip
     spoil_updates(monkeypatch, lambda _step, rate: overflow if rate > 0.1 else None)
     events = list(train(chosen, tiny, changes=ChangeQueue(asked), on_divergence="halve"))
     first = of(RunRewound, events)[0]
-    assert (first.step, first.epoch, first.state.batch) == (50, 9, 5)
+    assert (first.step, first.epoch, first.state.batch) == (50, 8, 2)
     assert first.state.step == 50
-    # What was asked for after that state went with it, but not what is still to come.
-    assert first.changes == (asked[3],)
+    # What was asked for after that state comes again, but for the learning rate that was too much.
+    assert first.changes == (asked[0], asked[2], asked[3])
     changes = of(HyperparameterChanged, events)[-1].changes
     assert len(of(RunRewound, events)) == 10
     assert changes[0] == Change(50, "learning_rate", 100.0 / 2**10)
-    assert Change(75, "batch_size", 35) in changes
+    assert changes[1:3] == (asked[0], asked[2])
+    assert changes[3] == Change(78, "batch_size", 35)
     end = list(train(chosen, tiny, changes=ChangeQueue(changes)))[-1]
     assert isinstance(end, RunCompleted)
     assert isinstance(events[-1], RunCompleted)

@@ -1,12 +1,16 @@
 """TrainingRun driven by scripted generators: no MLX, no timing."""
 
+import sys
 import threading
+import weakref
 from collections.abc import Generator
 from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
 import pytest
 
+from helpers.python_process import run_python
 from helpers.recorded_runs import wait_until
 from mnist_core.events import (
     BatchCompleted,
@@ -26,6 +30,7 @@ from mnist_core.events import (
 from mnist_core.recipe.changes import ChangeError, ChangeQueue
 from mnist_core.recipe.hyperparameters import TakesEffect
 from mnist_core.training.training_run import Decision, TrainingRun
+from mnist_core.training.training_thread import TrainingThread
 
 Events = Generator[Event, None, None]
 
@@ -155,18 +160,98 @@ def test_a_generator_that_just_ends_is_a_failure() -> None:
     assert end.message
 
 
-def test_the_thread_cleans_up_after_itself_in_its_own_thread() -> None:
+def test_runs_share_a_thread_which_cleans_up_after_itself_when_it_is_closed() -> None:
     threads = []
 
     def script() -> Events:
-        threads.append(threading.get_ident())
+        threads.append(threading.current_thread())
         yield stopped(0)
 
-    run = TrainingRun(script, at_thread_end=lambda: threads.append(threading.get_ident()))
+    def failing() -> Events:
+        threads.append(threading.current_thread())
+        raise ValueError("broken")
+        yield
+
+    with TrainingThread(lambda: threads.append(threading.current_thread())) as thread:
+        for make_events in (script, failing, script):
+            run = TrainingRun(make_events, thread=thread)
+            assert not run.alive
+            run.start()
+            assert isinstance(finish(run)[-1], RunEnded)
+            assert not run.alive
+        assert len(threads) == 3
+        assert threads[0].is_alive()
+    assert len(threads) == 4
+    assert {*threads} == {threads[0]}
+    assert threads[0] is not threading.current_thread()
+    assert not threads[0].is_alive()
+
+
+def test_a_thread_keeps_nothing_of_a_run_that_is_over() -> None:
+    class Burden:
+        pass
+
+    burden = Burden()
+    kept = weakref.ref(burden)
+
+    def script(_: Burden) -> Events:
+        yield stopped(0)
+
+    with TrainingThread() as thread:
+        run = TrainingRun(partial(script, burden), thread=thread)
+        run.start()
+        finish(run)
+        TrainingRun(endless, thread=thread)  # and one that never starts hinders nobody
+        del run, burden
+        wait_until(lambda: kept() is None)
+
+
+def test_the_own_thread_of_a_run_has_ended_once_it_is_joined() -> None:
+    threads = []
+
+    def script() -> Events:
+        threads.append(threading.current_thread())
+        yield stopped(0)
+
+    run = TrainingRun(script)
     run.start()
     finish(run)
-    assert len(threads) == 2
-    assert threads[0] == threads[1] != threading.get_ident()
+    assert not threads[0].is_alive()
+
+
+_MANY_RUNS = """
+from pathlib import Path
+import numpy as np
+from mnist_core.backend.backend import configure
+from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.recipe.hyperparameters import make_hyperparameters
+from mnist_core.training.kernel_warmup import StepCompilation
+from mnist_core.training.training_run import mlx_runs
+from mnist_core.training.training_thread import mlx_thread
+StepCompilation._kernels_to_make = lambda _: None
+from mnist_core.backend.mlx import mx
+mx.disable_compile()
+images = np.random.default_rng(0).integers(0, 255, (30, 5, 5), np.uint8)
+examples = Examples(images, (np.arange(30) % 3).astype(np.uint16))
+data = Dataset('x', examples, examples, ('a', 'b', 'c'), (0, 1, 2))
+recipe = make_hyperparameters({'batch_size': 10, 'epochs': 1, 'hidden_sizes': '4'})
+with mlx_thread() as thread:
+    make = mlx_runs(configure('cpu', 1), thread)
+    for count in range(60):
+        run = make(recipe, data, None, until_epoch=None, samples=images[:2])
+        run.start()
+        run.join()
+        end = run.drain()[-1]
+        print(type(end).__name__, len(list(Path('/proc/self/task').iterdir())))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there threads are counted in /proc")
+def test_runs_leave_no_thread_of_the_operating_system_behind() -> None:
+    lines = run_python(_MANY_RUNS)
+    assert len(lines) == 60
+    assert {*lines} == {lines[0]}
+    assert lines[0].startswith("RunCompleted ")
 
 
 def test_many_events_pass_the_mailbox_without_loss() -> None:

@@ -1,20 +1,26 @@
 """How headless training ends: completed, stopped, failed, several seeds."""
 
+import gc
 import signal
+import weakref
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.scripted_events import (
     batch_completed,
     epoch_completed,
+    run_completed,
     run_started,
     training,
     whole_run,
 )
 from mnist_core.backend.installation import BackendMissing
-from mnist_core.events import Event, RunCompleted, RunFailed, RunStarted, RunStopped
+from mnist_core.events import Event, RunCompleted, RunFailed, RunStarted, RunStopped, TrainingState
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.commands.headless import Events, exit_code, to_the_end, train_in_turn
 from mnist_tui.commands.presenters import RepeatCompleted
@@ -142,6 +148,28 @@ def test_several_seeds_end_with_their_summary(log_file: Path) -> None:
     assert trained == [3, 4, 5]
     assert [summary.seeds for summary in notes.summaries] == [(3, 4, 5)]
     assert sum(isinstance(event, RunStarted) for event in notes.events) == 3
+
+
+def test_runs_that_have_ended_do_not_keep_their_weights_in_memory(log_file: Path) -> None:
+    class Forgetful(Notes):
+        def show(self, event: Event) -> None:
+            """Keep nothing."""
+
+    weights: list[weakref.ref[NDArray[np.float32]]] = []
+    alive: list[int] = []
+
+    def events_of(_recipe: Hyperparameters) -> Events:
+        gc.collect()
+        alive.append(sum(reference() is not None for reference in weights))
+        array = np.zeros(4, np.float32)
+        weights.append(weakref.ref(array))
+        return training(
+            [run_started(), replace(run_completed(), state=TrainingState((array,), None))]
+        )
+
+    recipes = [Hyperparameters(seed=seed) for seed in range(6)]
+    train_in_turn(recipes, events_of, Forgetful(), StopSignals(), log_file)
+    assert max(alive) <= 1
 
 
 def test_a_failed_seed_ends_the_series_without_a_summary(log_file: Path) -> None:

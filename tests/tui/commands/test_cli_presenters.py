@@ -31,8 +31,9 @@ from mnist_core.events import (
     RunRewound,
 )
 from mnist_core.recipe.changes import Change
-from mnist_core.training.divergence import OnDivergence
+from mnist_core.recipe.plan import OnDivergence
 from mnist_tui.commands.presenters import (
+    FinalFigures,
     JsonLines,
     PlainLines,
     Presenter,
@@ -119,9 +120,7 @@ def test_a_divergence_says_what_could_be_done_only_where_nothing_is(
     printed: Printed, policy: OnDivergence
 ) -> None:
     dead = replace(NOT_FINITE, reason=DivergenceReason.ACCURACY_AT_CHANCE)
-    lines = PlainLines(printed.out.append, printed.err.append, None, policy)
-    lines.show(dead)
-    (line,) = printed.out
+    line = printed.plain(replace(run_started(), on_divergence=policy), dead)[-1]
     assert line.startswith("diverged: epoch 1 ended at step 3 with an accuracy as by chance, after")
     assert ("--on-divergence halve would go back to step 2" in line) is (policy == "continue")
 
@@ -263,7 +262,7 @@ def test_an_ordinary_epoch_fits_80_columns() -> None:
 
 def test_the_summary_of_several_seeds(printed: Printed) -> None:
     ends = [run_completed(0.90, 0.5), run_completed(0.94, 0.3), run_completed(0.95, math.nan)]
-    summary = summarize([4, 5, 6], ends)
+    summary = summarize([4, 5, 6], list(map(FinalFigures.of, ends)))
     PlainLines(printed.out.append, printed.err.append, None).show_repeat(summary)
     assert printed.out == [
         "3 runs, seeds 4 to 6",
@@ -288,7 +287,7 @@ def test_the_summary_of_several_seeds(printed: Printed) -> None:
 
 
 def test_a_summary_of_nothing_but_failures_names_no_mean_loss(printed: Printed) -> None:
-    summary = summarize([4, 5], [run_completed(0.1, math.nan), run_completed(0.1, math.inf)])
+    summary = summarize([4, 5], [FinalFigures(0.1, math.nan), FinalFigures(0.1, math.inf)])
     PlainLines(printed.out.append, printed.err.append, None).show_repeat(summary)
     assert printed.out == [
         "2 runs, seeds 4 to 5",
@@ -303,7 +302,7 @@ def test_a_summary_of_nothing_but_failures_names_no_mean_loss(printed: Printed) 
 
 
 def test_the_summary_of_a_single_run_has_no_deviation(printed: Printed) -> None:
-    summary = summarize([4], [run_completed(0.9, 0.5)])
+    summary = summarize([4], [FinalFigures(0.9, 0.5)])
     PlainLines(printed.out.append, printed.err.append, None).show_repeat(summary)
     assert printed.out[1] == (
         "test accuracy: mean 0.9000, median 0.9000, lowest 0.9000, highest 0.9000"

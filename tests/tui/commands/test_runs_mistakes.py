@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.recorded_runs import as_version_3
 from helpers.scripted import digits
 from helpers.stored_runs import put_run
 from mnist_core.data.dataset import Dataset, Examples
@@ -303,7 +304,7 @@ def test_an_epoch_that_is_not_kept_names_those_that_are(
         )  # fmt: skip
     for gone, rest in ((3, "epochs 0 to 2 and 4 to 5"), (1, "epochs 0, 2 and 4 to 5")):
         with closing(sqlite3.connect(home / "runs.db")) as connection, connection:
-            connection.execute("DELETE FROM answers WHERE epoch = ?", (gone,))
+            connection.execute("DELETE FROM packed_answers WHERE epoch = ?", (gone,))
         _, _, err = ask("mistakes", "run 1", "--epoch", str(gone), "--json")
         assert err.endswith(f"are not kept; those of {rest} are.\n")
 
@@ -325,6 +326,7 @@ def test_a_run_whose_labels_were_never_kept_says_what_to_do(
     home: Path, ask: Callable[..., Answer]
 ) -> None:
     record = keep(home, digits(), told(digits()))
+    as_version_3(home)
     with closing(sqlite3.connect(home / "runs.db")) as connection:
         connection.executescript(
             "DROP TABLE labels; DROP TABLE races; DROP TABLE changes; DROP TABLE gradient_norms; "

@@ -144,7 +144,8 @@ def test_data_and_machine_are_said(
 def test_added_epochs_leave_the_recipe_as_it_was(
     record: RunRecord, read_back: Callable[[str], Launch]
 ) -> None:
-    longer = replace(record, epochs=record.hyperparameters.epochs + 5)
+    epochs = record.hyperparameters.epochs + 5
+    longer = replace(record, epochs=epochs, until_epoch=epochs)
     options, rest = read_back(command_line(longer))
     assert options.hyperparameters == record.hyperparameters
     assert rest["until_epoch"] == longer.epochs
@@ -181,20 +182,24 @@ def test_changes_are_in_the_command_and_are_read_back(
 
 
 @pytest.mark.parametrize(
-    ("value", "step", "epochs", "said"),
+    ("value", "step", "until", "said"),
     [
-        (12, 4, 12, None),
+        (12, 4, None, None),
         # Fewer than had been done when it changed: it ended there.
-        (1, 12, 3, None),
+        (1, 12, None, None),
         # One more epoch after that.
         (2, 8, 4, 4),
+        # More than planned, after others had been added: without that it would end before.
+        (12, 3_000, 12, 12),
+        # The end that an earlier version kept, which says nothing that is not known.
+        (12, 4, 12, None),
         # Not reached yet: the recipe's still hold.
-        (12, 4_000, 10, None),
+        (12, 4_000, None, None),
     ],
 )
 def test_epochs_that_were_changed_and_then_added_to_are_told_apart(
-    record: RunRecord, value: int, step: int, epochs: int, said: int | None,
+    record: RunRecord, value: int, step: int, until: int | None, said: int | None,
     read_back: Callable[[str], Launch],
 ) -> None:  # fmt: skip
-    changed = replace(record, changes=(Change(step, "epochs", value),), epochs=epochs, step=40)
+    changed = replace(record, changes=(Change(step, "epochs", value),), until_epoch=until)
     assert read_back(command_line(changed))[1]["until_epoch"] == said

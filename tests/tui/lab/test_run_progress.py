@@ -179,7 +179,7 @@ def test_a_stored_run_comes_back_with_its_changes(progress: RunProgress, tmp_pat
     assert progress.learning_rate.y == pytest.approx([0.1] * 7)
     assert (progress.step, progress.epoch_under_way, progress.planned_steps) == (7, 2, 12)
     assert (progress.changes, progress.scheduled) == ([change], [later])
-    assert progress.all_changes == (change, later)
+    assert progress.plan.changes == (change, later)
     np.testing.assert_array_equal(store.model(record.id).parameters[0], WEIGHTS[0])
 
     curves = RunCurves(record)

@@ -1,20 +1,24 @@
 """The parts of the web page that need no app: flags, visitors, and a process that misbehaves."""
 
 import asyncio
+import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from mnist_tui.cli import make_app, run
 from mnist_tui.commands.flags import LaunchFlags
 from mnist_tui.runtime.output import OutputLost
+from mnist_tui.web.driver import TabInput
+from mnist_tui.web.messages import MOST_BYTES, Size
 from mnist_tui.web.serve import app_command
-from mnist_tui.web.served_app import ServedApp, Size
-from mnist_tui.web.site import Site, refusal
+from mnist_tui.web.served_app import ServedApp
+from mnist_tui.web.site import Site
+from mnist_tui.web.visitors import Reach, is_name, refusal
 
 
 def test_the_app_is_started_with_the_flags_of_the_server() -> None:
@@ -51,32 +55,73 @@ def test_a_sentence_that_nobody_reads_is_lost_output(monkeypatch: pytest.MonkeyP
         run(["serve", "--port=0"])
 
 
+LOCAL = Reach("127.0.0.1", is_local=True, names=frozenset({"gpu.lan"}))
+OPEN = Reach("0.0.0.0", is_local=False, names=frozenset({"laboratory", "gpu.lan"}))
+
+
 @pytest.mark.parametrize(
-    ("host", "origin", "local_name", "is_refused"),
+    ("host", "origin", "reach", "is_refused"),
     [
-        ("127.0.0.1:8000", None, "127.0.0.1", False),
-        ("127.0.0.1:8000", "http://127.0.0.1:8000", "127.0.0.1", False),
-        ("localhost:9000", "http://localhost:9000", "127.0.0.1", False),
-        ("[::1]:8000", "http://[::1]:8000", "::1", False),
-        ("Laboratory:8000", "http://laboratory:8000", "laboratory", False),
-        ("127.0.0.1:8000", "http://localhost:8000", "127.0.0.1", True),
-        ("127.0.0.1:8000", "http://127.0.0.1:8001", "127.0.0.1", True),
-        ("127.0.0.1:8000", "null", "127.0.0.1", True),
-        ("127.0.0.1:8000", "", "127.0.0.1", True),
-        ("example.org", "http://example.org", "127.0.0.1", True),
-        ("127.0.0.1.example.org", None, "127.0.0.1", True),
-        ("192.168.1.5:8000", None, "127.0.0.1", True),
-        ("", None, "127.0.0.1", True),
-        ("[:::", None, "127.0.0.1", True),
-        ("192.168.1.5:8000", "http://192.168.1.5:8000", None, False),
-        ("gpu.lan", "https://gpu.lan", None, False),
-        ("gpu.lan", "https://example.org", None, True),
+        ("127.0.0.1:8000", None, LOCAL, False),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000", LOCAL, False),
+        ("localhost:9000", "http://localhost:9000", LOCAL, False),
+        ("[::1]:8000", "http://[::1]:8000", LOCAL, False),
+        ("GPU.lan", "https://gpu.lan", LOCAL, False),
+        ("Laboratory:8000", "http://laboratory:8000", Reach("laboratory", is_local=True), False),
+        ("127.0.0.1:8000", "http://localhost:8000", LOCAL, True),
+        ("127.0.0.1:8000", "http://127.0.0.1:8001", LOCAL, True),
+        ("127.0.0.1:8000", "null", LOCAL, True),
+        ("127.0.0.1:8000", "", LOCAL, True),
+        ("example.org", "http://example.org", LOCAL, True),
+        ("127.0.0.1.example.org", None, LOCAL, True),
+        ("192.168.1.5:8000", None, LOCAL, True),
+        ("", None, LOCAL, True),
+        ("[:::", None, LOCAL, True),
+        ("192.168.1.5:8000", "http://192.168.1.5:8000", OPEN, False),
+        ("[fe80::5]:8000", "http://[fe80::5]:8000", OPEN, False),
+        ("localhost:8000", "http://localhost:8000", OPEN, False),
+        ("Laboratory.:8000", "http://laboratory.:8000", OPEN, False),
+        ("gpu.lan", "https://gpu.lan", OPEN, False),
+        ("gpu.lan", "https://example.org", OPEN, True),
+        ("example.org:8000", "http://example.org:8000", OPEN, True),
+        ("192.168.1.5.example.org", "http://192.168.1.5.example.org", OPEN, True),
+        ("2130706433:8000", "http://2130706433:8000", OPEN, True),
+        ("", None, OPEN, True),
     ],
 )
-def test_who_is_refused(
-    host: str, origin: str | None, local_name: str | None, is_refused: bool
+def test_who_is_refused(host: str, origin: str | None, reach: Reach, is_refused: bool) -> None:
+    assert bool(refusal(host, origin, reach)) is is_refused
+
+
+def test_only_where_others_reach_it_a_server_has_all_names_of_the_machine() -> None:
+    own = socket.gethostname()
+    assert Reach.of("0.0.0.0", ["Zürich.example."], is_local=False).has(f"{own}.")
+    assert Reach.of("0.0.0.0", ["Zürich.example."], is_local=False).has("xn--zrich-kva.example")
+    assert Reach.of("127.0.0.1", ["gpu.lan"], is_local=True).names == {"gpu.lan"}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("gpu.lan", True),
+        ("Zürich.example", True),
+        ("my_box", True),
+        ("192.168.1.5", True),
+        ("fe80::5", True),
+        ("http://gpu.lan", False),
+        ("gpu.lan:8000", False),
+        ("gpu.lan/page", False),
+        ("*.lan", False),
+        ("", False),
+    ],
+)
+def test_what_the_flag_for_names_takes(
+    name: str, is_one: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bool(refusal(host, origin, local_name)) is is_refused
+    assert is_name(name) is is_one
+    if not is_one:
+        assert run(["serve", f"--allow-host={name}"]) == 2
+        assert "--allow-host takes a name such as gpu.lan" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -94,27 +139,39 @@ def test_a_size_is_within_bounds(asked: tuple[object, object], size: Size) -> No
 
 
 @asynccontextmanager
-async def tab_of(source: str) -> AsyncIterator[ClientWebSocketResponse]:
-    """A tab whose app is a Python program."""
-    site = Site([sys.executable, "-c", source], "127.0.0.1")
-    async with (
-        TestClient(TestServer(site.application())) as client,
-        client.ws_connect("/ws") as socket,
-    ):
-        yield socket
+async def site_of(source: str, max_tabs: int = 1) -> AsyncIterator[tuple[Site, ClientSession]]:
+    """A site that shows a Python program in its tabs."""
+    site = Site([sys.executable, "-c", source], LOCAL, max_tabs)
+    # aiohttp's own server for tests cancels a request whose browser has gone, unlike this.
+    runner = web.AppRunner(site.application(), access_log=None)
+    await runner.setup()
+    listening = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listening).start()
+    try:
+        async with ClientSession(f"http://127.0.0.1:{listening.getsockname()[1]}") as client:
+            yield site, client
+    finally:
+        await runner.cleanup()
     assert not site._relays
 
 
-async def shown(socket: ClientWebSocketResponse) -> str:
+@asynccontextmanager
+async def tab_of(source: str) -> AsyncIterator[ClientWebSocketResponse]:
+    """A tab whose app is a Python program."""
+    async with site_of(source) as (_, client), client.ws_connect("/ws") as tab:
+        yield tab
+
+
+async def shown(tab: ClientWebSocketResponse) -> str:
     """Everything the tab is sent until the server closes it."""
-    parts = [bytes(message.data) async for message in socket if message.type is WSMsgType.BINARY]
+    parts = [bytes(message.data) async for message in tab if message.type is WSMsgType.BINARY]
     return b"".join(parts).decode()
 
 
 async def test_why_the_app_does_not_start_is_shown_as_plain_text() -> None:
     source = "import sys; sys.exit('There is no back end \\x1b[31mhere.')"
-    async with tab_of(source) as socket:
-        assert "There is no back end ␛[31mhere." in await shown(socket)
+    async with tab_of(source) as tab:
+        assert "There is no back end ␛[31mhere." in await shown(tab)
 
 
 @pytest.mark.parametrize(
@@ -128,8 +185,8 @@ async def test_why_the_app_does_not_start_is_shown_as_plain_text() -> None:
     ],
 )
 async def test_an_end_without_a_word_is_said(source: str, sentence: str) -> None:
-    async with tab_of(source) as socket:
-        assert sentence in await shown(socket)
+    async with tab_of(source) as tab:
+        assert sentence in await shown(tab)
 
 
 DRAWS_FOR_EVER = """
@@ -146,8 +203,8 @@ for _ in range(100_000):
 
 
 async def test_what_is_drawn_after_the_tab_is_closed_does_not_hold_the_app_up() -> None:
-    async with tab_of(DRAWS_FOR_EVER) as socket:
-        assert (await socket.receive()).data == b"frame"
+    async with tab_of(DRAWS_FOR_EVER) as tab:
+        assert (await tab.receive()).data == b"frame"
 
 
 async def test_messages_that_make_no_sense_have_no_effect() -> None:
@@ -157,25 +214,147 @@ os.write(1, b"__GANGLION__\\n")
 data = os.read(0, 4096)
 os.write(1, b"D" + len(data).to_bytes(4, "big") + data)
 """
-    async with tab_of(echo) as socket:
+    async with tab_of(echo) as tab:
         for text in ("no JSON", "[]", "7", '["stdin"]', '["stdin", 5]', '["resize", 3]', '["x"]'):
-            await socket.send_str(text)
-        await socket.send_bytes(b"bytes")
-        await socket.send_str('["ping", "12"]')
-        assert await socket.receive_json() == ["pong", "12"]
-        await socket.send_str('["stdin", "r\u00e9"]')
-        assert (await socket.receive()).data == b"D\0\0\0\x03r\xc3\xa9"
+            await tab.send_str(text)
+        await tab.send_bytes(b"bytes")
+        await tab.send_str('["ping", "12"]')
+        assert await tab.receive_json() == ["pong", "12"]
+        await tab.send_str('["stdin", "r\u00e9"]')
+        assert (await tab.receive()).data == b"D\0\0\0\x03r\xc3\xa9"
+
+
+NEVER_ENDS = "import os, signal; os.write(1, b'__GANGLION__\\nD\\0\\0\\0\\2up'); signal.pause()"
 
 
 async def test_an_app_that_does_not_end_is_killed() -> None:
-    source = "import signal; print('up', flush=True); signal.pause()"
-    app = await ServedApp.start([sys.executable, "-c", source], Size(80, 24))
-    sent: list[bytes] = []
-
-    async def send(data: bytes) -> None:
-        sent.append(data)
-
-    relay = asyncio.create_task(app.relay(send))
+    app = await ServedApp.start([sys.executable, "-c", NEVER_ENDS], Size(80, 24))
+    sent: asyncio.Queue[bytes] = asyncio.Queue()
+    relay = asyncio.create_task(app.relay(sent.put))
+    assert await sent.get() == b"up"
     await app.end(patience=0.1)
     await relay
-    assert b"killed by SIGKILL" in b"".join(sent)
+    assert b"killed by SIGKILL" in await sent.get()
+
+
+READS_TO_THE_END = """
+import os
+os.write(1, b"__GANGLION__\\n" + b"D" + (2).to_bytes(4, "big") + b"up")
+while os.read(0, 4096):
+    pass
+"""
+
+
+async def test_a_tab_above_the_cap_is_told_so_until_another_is_closed() -> None:
+    async with site_of(READS_TO_THE_END, max_tabs=2) as (site, client):
+        first, second = await client.ws_connect("/ws"), await client.ws_connect("/ws")
+        assert (await first.receive()).data == (await second.receive()).data == b"up"
+        third = await client.ws_connect("/ws")
+        assert "shows the app in 2 tabs at a time" in await shown(third)
+        assert site.open_tabs == 2
+        await first.close()
+        fourth = await client.ws_connect("/ws")
+        assert (await fourth.receive()).data == b"up"
+        assert len(site._relays) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "said"),
+    [
+        ('["stdin", "' + "x" * MOST_BYTES + '"]', None, "what it sent could not be read: "),
+        ("[" * 100_000, 1008, "it sent a message with more than 16 brackets"),
+        ('[{"a":' * 50_000 + "}]" * 50_000, 1008, "it sent a message with more than 16 brackets"),
+    ],
+    ids=["long", "deep list", "deep objects"],
+)
+async def test_a_message_without_bounds_closes_its_tab_alone(
+    message: str, code: int | None, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with site_of(READS_TO_THE_END, max_tabs=2) as (_site, client):
+        good, bad = await client.ws_connect("/ws"), await client.ws_connect("/ws")
+        assert (await good.receive()).data == (await bad.receive()).data == b"up"
+        with suppress(ConnectionError):  # the server need not take all of a long one
+            await bad.send_str(message)
+        await shown(bad)
+        assert code is None or bad.close_code == code
+        await good.send_str('["ping", "[[[[[[[[[[[[[[[[[[[[["]')
+        assert await good.receive_json() == ["pong", "[" * 21]
+    assert f"A tab was closed, since {said}" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+async def test_what_an_app_leaves_unread_closes_its_tab(caplog: pytest.LogCaptureFixture) -> None:
+    async with site_of(NEVER_ENDS) as (site, client):
+        tab = await client.ws_connect("/ws")
+        assert (await tab.receive()).data == b"up"
+        [app] = site._relays
+        for _ in range(9):
+            await tab.send_str('["stdin", "' + "x" * (MOST_BYTES // 2) + '"]')
+        await shown(tab)
+        assert tab.close_code == 1008
+        app.kill()
+    assert "that its app has not read" in caplog.text
+
+
+async def test_an_app_that_has_not_drawn_yet_is_ended_with_its_tab() -> None:
+    starting = "import os, signal; os.write(1, b'not yet'); signal.pause()"
+    async with site_of(starting) as (site, client):
+        tab = await client.ws_connect("/ws")
+        await tab.send_str('["ping", "is there"]')
+        assert await tab.receive_json() == ["pong", "is there"]
+        [(app, relay)] = site._relays.items()
+        await tab.close()
+        await relay
+        assert app._process.returncode == -signal.SIGTERM
+
+
+DRAWS_UNTIL_CLOSED = """
+import os, select
+packet = b"D" + (4096).to_bytes(4, "big") + b"." * 4096
+os.write(1, b"__GANGLION__\\n")
+while not select.select([0], [], [], 0)[0]:
+    os.write(1, packet)
+"""
+
+
+async def test_an_app_does_not_wait_for_a_tab_that_takes_nothing() -> None:
+    app = await ServedApp.start([sys.executable, "-c", DRAWS_UNTIL_CLOSED], Size(80, 24))
+    asked = asyncio.Event()
+
+    async def send(_data: bytes) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    relay = asyncio.create_task(app.relay(send))
+    await asked.wait()
+    await app.end(patience=1e6)
+    await relay
+    assert app._process.returncode == 0
+
+
+def test_input_ends_with_the_tab_and_not_after_all_that_came_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(sys, "__stdin__", theirs)
+    with theirs:
+        ours.sendall(b"x" * 50_000)
+        reading = iter(TabInput())
+        assert next(reading) == b"x" * 1024
+        ours.close()
+        assert len(b"".join(reading)) <= 2048
+
+
+async def test_typed_text_is_cut_so_that_the_app_hears_of_the_end_between() -> None:
+    counts = """
+import os
+os.write(1, b"__GANGLION__\\n")
+data = b""
+while len(data) < 3015:
+    data += os.read(0, 4096)
+kinds = bytes([data[0], data[1029], data[2058]])
+os.write(1, b"D" + len(kinds).to_bytes(4, "big") + kinds)
+"""
+    async with tab_of(counts) as tab:
+        await tab.send_str('["stdin", "' + "x" * 3000 + '"]')
+        assert (await tab.receive()).data == b"DDD"

@@ -4,7 +4,6 @@ import json
 import random
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal
-
-MNIST_TUI = (sys.executable, "-c", "from mnist_tui.cli import main; main()")
-"""The command under test, in this very environment."""
+from mnist_tui.runtime.program import program_command
 
 _FIRST_FRAME = "Learning rate"
 _READY = r"\bidle\b"
@@ -135,7 +132,7 @@ class AppOnTerminal:
 @contextmanager
 def open_app(flags: Sequence[str], env: Mapping[str, str] | None = None) -> Iterator[AppOnTerminal]:
     """Start the app with `flags`; it is gone when the block ends."""
-    with PseudoTerminal([*MNIST_TUI, *flags], env) as terminal:
+    with PseudoTerminal(program_command(flags), env) as terminal:
         app = AppOnTerminal(terminal)
         yield app
         app.quit()
@@ -167,7 +164,7 @@ def train_headless(flags: Sequence[str]) -> HeadlessRun:
     """
     epochs: list[tuple[float, int]] = []
     completed = False
-    command = [*MNIST_TUI, "train", "--json", *flags]
+    command = program_command(["train", "--json", *flags])
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None

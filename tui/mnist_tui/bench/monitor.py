@@ -11,12 +11,13 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import numpy as np
-import platformdirs
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from mnist_core.events import BatchCompleted, Event
 from mnist_core.training.training_run import TrainingRun
+from mnist_core.training.training_thread import TrainingThread
+from mnist_core.user_folders import user_folder
 from mnist_tui.bench.app_processes import open_app, train_headless
 from mnist_tui.bench.pseudo_terminal import COLUMNS, ROWS, NotShownError
 from mnist_tui.charts.chart import Chart
@@ -136,7 +137,7 @@ def _share_cache(cache: Path) -> None:
 
     Only on Linux are there kernels to compile, and there this variable moves the cache.
     """
-    own = platformdirs.user_cache_path("mnist-tui", appauthor=False)
+    own = user_folder("cache")
     shared = cache / own.name
     shared.mkdir()
     if own.is_dir():
@@ -196,12 +197,13 @@ def event_seconds(events: int) -> float:
             yield BatchCompleted(step, 1, step, 0.5, 0.9, 0.1, step * 1e-3)
         yield RunSoFar().stopped()
 
-    run = TrainingRun(batches, at_thread_end=lambda: spent.append(time.thread_time()))
+    thread = TrainingThread(lambda: spent.append(time.thread_time()))
+    run = TrainingRun(batches, thread=thread)
     run.start()
     began = time.thread_time()
     pause = threading.Event()
     while run.alive:
         pause.wait(_DRAIN_INTERVAL)
         run.drain()
-    run.join()
+    thread.close()
     return (spent[0] + time.thread_time() - began) / events

@@ -17,6 +17,7 @@ from mnist_core.recipe.hyperparameters import (
     unused_fields,
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
+from mnist_core.user_folders import user_folder
 from mnist_tui.runtime.log import log_path, log_uncaught_errors
 from mnist_tui.runtime.startup import Device, LaunchOptions
 from mnist_tui.settings.config import Config
@@ -170,15 +171,16 @@ class TrainFlags:
         ),
     ] = None
     on_divergence: Annotated[
-        Literal["continue", "stop", "halve"],
+        Literal["continue", "stop", "halve"] | None,
         Parameter(
             group=RUN,
             metavar="NAME",
+            show_default="continue",
             help="What to do when the loss is no longer finite, or an epoch ends with accuracy "
             "at chance after a huge loss: continue as the recipe says, stop, or halve the "
             "learning rate and go on from the last healthy state.",
         ),
-    ] = "continue"
+    ] = None
 
 
 def takes_hyperparameters(command: Command) -> Command:
@@ -243,11 +245,12 @@ def home_folder(home: str | None) -> Path | None:
 
 
 def run_folder(home: str | None) -> Path:
-    """The folder of the runs: the one that is asked for, or the platform's for user data."""
-    # Only here: --help must not wait for it.
-    from platformdirs import user_data_path
+    """The folder of the runs: the one that is asked for, or the platform's for user data.
 
-    return home_folder(home) or user_data_path("mnist-tui", appauthor=False)
+    Raises:
+        NoHomeError: none is asked for, and this user has none.
+    """
+    return home_folder(home) or user_folder("data")
 
 
 def data_source(data: str | None) -> str | None:

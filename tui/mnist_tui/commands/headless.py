@@ -20,7 +20,7 @@ from mnist_core.events import (
     known_failure,
 )
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_tui.commands.presenters import Presenter, summarize
+from mnist_tui.commands.presenters import FinalFigures, Presenter, summarize
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED
 from mnist_tui.runtime.signals import StopSignals
@@ -118,22 +118,23 @@ def train_in_turn(
     signals: StopSignals,
     log_file: Path,
 ) -> RunEnded:
-    """Train each recipe until one does not complete; the end of the last one.
+    """Train each of `recipes`, one at least, until one does not complete; the end of the last one.
 
     More than one are the same but for the seed, and their spread is shown when all are complete.
     """
-    ends: list[RunCompleted] = []
+    completed: list[FinalFigures] = []
     with signals.deferred() as stop_requested:
         for recipe in recipes:
             for event in to_the_end(events_of(recipe), stop_requested, log_file):
                 presenter.show(event)
                 if isinstance(event, RunCompleted):
-                    ends.append(event)
+                    end = event
+                    completed.append(FinalFigures.of(event))
                 elif isinstance(event, RunEnded):
                     return event
     if len(recipes) > 1:
-        presenter.show_repeat(summarize([recipe.seed for recipe in recipes], ends))
-    return ends[-1]
+        presenter.show_repeat(summarize([recipe.seed for recipe in recipes], completed))
+    return end
 
 
 def exit_code(end: RunEnded) -> int:

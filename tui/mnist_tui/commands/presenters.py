@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, median, stdev
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mnist_core.events import (
     BatchCompleted,
@@ -31,9 +31,6 @@ from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count, metric
 from mnist_tui.text.visible_text import visible
 
-if TYPE_CHECKING:
-    from mnist_core.training.divergence import OnDivergence
-
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -45,6 +42,17 @@ class Spread:
     median: float
     lowest: float
     highest: float
+
+
+class FinalFigures(NamedTuple):
+    """What the spread over seeds needs of a run: its end would keep all its weights in memory."""
+
+    test_accuracy: float | None
+    test_loss: float | None
+
+    @classmethod
+    def of(cls, end: RunCompleted) -> "FinalFigures":
+        return cls(end.test_accuracy, end.test_loss)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,18 +108,19 @@ class PlainLines(Presenter):
         write: WriteLine,
         write_error: WriteLine,
         log_every: int | None,
-        on_divergence: "OnDivergence" = "continue",
     ) -> None:
         self._write = write
         self._write_error = write_error
         self._log_every = log_every
-        self._on_divergence = on_divergence
+        self._goes_on = False
+        """Whether the run goes on after it has diverged, as the recipe says."""
         self._epochs = 0
 
     def show(self, event: Event) -> None:
         match event:
             case RunStarted():
                 self._epochs = event.epochs
+                self._goes_on = event.on_divergence in (None, "continue")
                 for line in started_lines(event):
                     self._write(line)
             case BatchCompleted() if _is_logged(event, self._log_every):
@@ -119,7 +128,7 @@ class PlainLines(Presenter):
             case EpochCompleted():
                 self._write(epoch_line(event, self._epochs))
             case DivergenceDetected():
-                self._write(divergence_line(event, self._on_divergence))
+                self._write(divergence_line(event, goes_on=self._goes_on))
             case RunRewound():
                 self._write(rewound_line(event))
             case HyperparameterChanged():
@@ -187,7 +196,7 @@ def change_line(event: HyperparameterChanged) -> str:
     )
 
 
-def divergence_line(event: DivergenceDetected, on_divergence: "OnDivergence") -> str:
+def divergence_line(event: DivergenceDetected, *, goes_on: bool) -> str:
     """What happened, the likely cause, and where the recipe goes on, what could be done."""
     match event.reason:
         case DivergenceReason.LOSS_NOT_FINITE:
@@ -198,7 +207,7 @@ def divergence_line(event: DivergenceDetected, on_divergence: "OnDivergence") ->
                 "after a huge loss"
             )
     line = f"diverged: {what}. {event.cause}"
-    if on_divergence == "continue":
+    if goes_on:
         line += (
             " The run goes on to its end as the recipe says; --on-divergence halve would go back "
             f"to step {event.healthy_step} with half the learning rate."
@@ -244,10 +253,10 @@ def _spread(values: Sequence[float]) -> Spread:
     )
 
 
-def summarize(seeds: Sequence[int], ends: Sequence[RunCompleted]) -> RepeatCompleted:
-    """The spread of the final test metrics; `ends` are in the order of `seeds`."""
-    losses = [math.nan if end.test_loss is None else end.test_loss for end in ends]
-    accuracies = [math.nan if end.test_accuracy is None else end.test_accuracy for end in ends]
+def summarize(seeds: Sequence[int], runs: Sequence[FinalFigures]) -> RepeatCompleted:
+    """The spread of the final test metrics; `runs` are in the order of `seeds`."""
+    losses = [math.nan if run.test_loss is None else run.test_loss for run in runs]
+    accuracies = [math.nan if run.test_accuracy is None else run.test_accuracy for run in runs]
     finite = [index for index, loss in enumerate(losses) if math.isfinite(loss)]
     return RepeatCompleted(
         seeds=tuple(seeds),

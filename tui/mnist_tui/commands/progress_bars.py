@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.constrain import Constrain
@@ -33,9 +33,6 @@ from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_tui.commands.presenters import PlainLines
 from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.visible_text import visible
-
-if TYPE_CHECKING:
-    from mnist_core.training.divergence import OnDivergence
 
 REFRESH_INTERVAL = 0.1
 """Seconds between two drawings of the bar of a training."""
@@ -89,11 +86,10 @@ class TerminalLines(PlainLines):
         console: Console,
         write_error: WriteLine,
         log_every: int | None,
-        on_divergence: "OnDivergence" = "continue",
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(self._print, write_error, log_every, on_divergence)
+        super().__init__(self._print, write_error, log_every)
         self._console = console
         self._clock = clock
         self._progress = ProgressBars(

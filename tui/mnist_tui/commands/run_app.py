@@ -12,6 +12,7 @@ from mnist_core.data.registry import default_cache_folder
 from mnist_core.store import RunStore
 from mnist_core.store.database import FILE as STORE_FILE
 from mnist_core.training.training_run import mlx_runs
+from mnist_core.training.training_thread import mlx_thread
 from mnist_tui.app import MnistApp
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
@@ -40,8 +41,9 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     cache = default_cache_folder()
     first_launch = not (options.home / STORE_FILE).exists()
     store = RunStore(options.home)
+    training = mlx_thread()
     session = Session(
-        mlx_runs(backend),
+        mlx_runs(backend, training),
         DataSource(lambda: DatasetLoader(options.data, cache)),
         log=lambda text: write_log(options.log_file, text),
         store=store,
@@ -77,4 +79,5 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         app.close_race()
         app.purge_deleted()
         session.close()
+        training.close()
     return app.return_code or 0

@@ -4,9 +4,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from mnist_core.backend.backend import DeviceChoice, configure
 from mnist_core.data.dataset import Dataset
@@ -20,6 +20,7 @@ from mnist_core.recipe.hyperparameters import (
     make_hyperparameters,
     unused_fields,
 )
+from mnist_core.recipe.plan import OnDivergence
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded
@@ -33,9 +34,6 @@ from mnist_tui.runtime.signals import StopSignals, stop_signals
 from mnist_tui.runtime.startup import LaunchOptions
 from mnist_tui.text.visible_text import visible
 
-if TYPE_CHECKING:
-    from mnist_core.training.divergence import OnDivergence
-
 
 @dataclass(frozen=True, slots=True)
 class _Work:
@@ -45,7 +43,7 @@ class _Work:
     recipes: list[Hyperparameters]
     device: DeviceChoice
     threads: int | None
-    on_divergence: "OnDivergence"
+    on_divergence: OnDivergence
     until_epoch: int | None
     """The last epoch, where that is not the one the recipe plans."""
     changes: tuple[Change, ...]
@@ -65,6 +63,7 @@ def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
     """
     write_error = line_writer(sys.stderr)
     store = RunStore(options.home)
+    store.tidy()
     try:
         work = _work(store, options, flags)
     except StoreError as error:
@@ -88,7 +87,7 @@ def _work(store: RunStore, options: LaunchOptions, flags: TrainFlags) -> _Work:
         _recipes(options.hyperparameters, flags.repeat),
         options.device,
         options.threads,
-        flags.on_divergence,
+        flags.on_divergence or "continue",
         flags.until_epoch,
         _changes(flags.change or (), options.hyperparameters),
     )
@@ -107,25 +106,28 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
         )
     point = store.resume_point(run)
     record = point.record
-    until = flags.until_epoch or record.epochs
+    plan = record.plan
+    if flags.until_epoch is not None:
+        plan = plan.until(flags.until_epoch)
     if "epochs" in options.given:
-        until = options.hyperparameters.epochs
+        plan = plan.until(options.hyperparameters.epochs)
     done, step = (point.state.epoch, point.state.step) if point.state is not None else (0, 0)
-    if until <= done:
+    more = _changes(flags.change or (), record.hyperparameters, step, record.name)
+    plan = replace(plan, changes=(*plan.changes, *more))
+    if plan.last_epoch(record.train_examples) <= done:
         raise UsageError(
             f"{record.name} has {done} epochs already. Say with --epochs how many it is to have, "
             f"such as --epochs {done + 1}."
         )
     environment = record.environment
-    more = _changes(flags.change or (), record.hyperparameters, step, record.name)
     return _Work(
         options.data or record.data,
         [record.hyperparameters],
         "gpu" if environment.device == "gpu" else "cpu",
         environment.threads,
-        flags.on_divergence,
-        until,
-        (*record.changes, *more),
+        flags.on_divergence or plan.on_divergence,
+        plan.until_epoch,
+        plan.changes,
         point,
     )
 
@@ -159,7 +161,9 @@ def _train(
         if backend.advice:
             write_error(backend.advice)
 
-        recorders = _Recorders(store, dataset, work.point, write_error)
+        recorders = _Recorders(
+            store, dataset, work.point, write_error, lambda text: write_log(log_file, text)
+        )
 
         def events_of(recipe: Hyperparameters) -> Events:
             recorder = recorders.next()
@@ -182,7 +186,7 @@ def _train(
         except _NotResumedError as error:
             return _shown(RunFailed(str(error), ""), presenter)
         finally:
-            recorders.finish(lambda text: write_log(log_file, text))
+            recorders.finish()
         if any(isinstance(event, DatasetOffered) for event in loader.drain()):
             write_error("MNIST has been downloaded meanwhile: the next run will use it.")
         if isinstance(end, RunCompleted):
@@ -205,35 +209,42 @@ class _Recorders:
         dataset: Dataset,
         point: ResumePoint | None,
         write_error: WriteLine,
+        log: Callable[[str], str],
     ) -> None:
+        """`log` keeps a traceback, and says in a sentence where."""
         self._store = store
         self._dataset = dataset
         self._point = point
         self._write_error = write_error
+        self._log = log
         self._told: set[str] = set()
-        self._all: list[RunRecorder] = []
+        self._current: RunRecorder | None = None
 
     def next(self) -> RunRecorder | None:
-        """A started recorder; None where runs cannot be kept.
+        """A started recorder, after the one before is done; None where runs cannot be kept.
 
         Raises:
             _NotResumedError: the run to be continued cannot be.
         """
+        # One that could not write holds on to the weights of its run.
+        self.finish()
         recorder, notice = self._store.begin_recording(self._dataset, self._point)
         if recorder is None and self._point is not None:
             raise _NotResumedError(notice.removeprefix("This run is not kept. "))
-        if recorder is not None:
-            self._all.append(recorder)
+        self._current = recorder
         self._tell(notice)
         return recorder
 
-    def finish(self, log: Callable[[str], str]) -> None:
+    def finish(self) -> None:
         """Wait for what is still to be written, and tell of what could not be."""
-        for recorder in self._all:
-            recorder.finish()
-            if recorder.problem:
-                where = log(recorder.details) if recorder.details else ""
-                self._tell(f"{recorder.problem} {where}")
+        recorder, self._current = self._current, None
+        if recorder is None:
+            return
+        recorder.finish()
+        if recorder.problem:
+            where = self._log(recorder.details) if recorder.details else ""
+            self._tell(f"{recorder.problem} {where}")
+        self._tell(recorder.left_out)
 
     def _tell(self, sentence: str) -> None:
         if sentence and sentence not in self._told:
@@ -295,5 +306,5 @@ def _presenter(stdout: TextIO, write_error: WriteLine, flags: TrainFlags) -> Pre
         from mnist_tui.commands.progress_bars import TerminalLines
 
         console = Console(file=stdout)
-        return TerminalLines(console, write_error, flags.log_every, flags.on_divergence)
-    return PlainLines(line_writer(stdout), write_error, flags.log_every, flags.on_divergence)
+        return TerminalLines(console, write_error, flags.log_every)
+    return PlainLines(line_writer(stdout), write_error, flags.log_every)

@@ -130,8 +130,11 @@ def command_line(record: RunRecord) -> str:
         words += _with_value("--data", record.data)
     words += recipe_flags(record.hyperparameters)
     words += change_flags(record.changes)
-    if record.epochs != _planned_epochs(record):
-        words += ["--until-epoch", str(record.epochs)]
+    until, examples = record.until_epoch, record.train_examples
+    if until is not None and until != record.plan.until(None).last_epoch(examples):
+        words += ["--until-epoch", str(until)]
+    if record.on_divergence != "continue":
+        words += ["--on-divergence", record.on_divergence]
     environment = record.environment
     words += ["--device", environment.device, "--threads", str(environment.threads)]
     return shlex.join(words)
@@ -140,15 +143,6 @@ def command_line(record: RunRecord) -> str:
 def change_flags(changes: Iterable[Change]) -> list[str]:
     """--change for each."""
     return [word for change in changes for word in ("--change", str(change))]
-
-
-def _planned_epochs(record: RunRecord) -> int:
-    """The epoch that the recipe and the changes made so far end with."""
-    epochs = record.hyperparameters.epochs
-    for change in record.changes:
-        if change.field == "epochs" and change.step <= record.step:
-            epochs = max(int(change.value), record.recipe.epoch_steps.completed(change.step))
-    return epochs
 
 
 def recipe_flags(hyperparameters: Hyperparameters) -> list[str]:

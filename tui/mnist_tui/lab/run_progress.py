@@ -8,15 +8,18 @@ from numpy.typing import ArrayLike, NDArray
 from mnist_core.data.dataset import Dataset, Examples, shown_samples, split
 from mnist_core.events import (
     BatchCompleted,
+    ChangePlanned,
     CompilationFailed,
     DivergenceDetected,
     EpochCompleted,
     Event,
     HyperparameterChanged,
+    RunCompleted,
     RunDiverged,
     RunEnded,
     RunRewound,
     RunStarted,
+    RunStopped,
     SamplesPredicted,
     TrainingState,
 )
@@ -24,6 +27,7 @@ from mnist_core.network.evaluation import Answers, answer
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
 from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.recipe.plan import RunPlan
 from mnist_core.store import EpochRecord, RunRecord, RunStore, StoredAnswers
 from mnist_core.store.answers import AnswerHistory
 from mnist_tui.charts.series import Series
@@ -146,6 +150,8 @@ class RunProgress(Curves):
         self._sample_rows = sample_rows
         self.from_store = False
         """Whether it was not begun here, but in the store."""
+        self.owner = ""
+        """`RunRecord.owner` while nobody else has continued it; empty: it is not kept."""
         self.started: RunStarted | None = None
         self.batch: BatchCompleted | None = None
         self.epoch: EpochCompleted | None = None
@@ -171,6 +177,7 @@ class RunProgress(Curves):
         """What it follows now; None until it has begun."""
         self.planned_epochs = hyperparameters.epochs
         """The epoch it is to end with."""
+        self._until_epoch: int | None = None
         self.step = 0
         """Updates done."""
         self._epochs_done = 0
@@ -181,9 +188,10 @@ class RunProgress(Curves):
         return self.started.run_id if self.started else ""
 
     @property
-    def all_changes(self) -> tuple[Change, ...]:
-        """Those made so far and those known for later, which a run that goes on needs."""
-        return (*self.changes, *self.scheduled)
+    def plan(self) -> RunPlan:
+        """What it is to do from its seed to its end."""
+        changes = (*self.changes, *self.scheduled)
+        return RunPlan(self.hyperparameters, changes, self._until_epoch)
 
     @property
     def epoch_steps(self) -> EpochSteps:
@@ -253,7 +261,9 @@ class RunProgress(Curves):
                     self._add_batches(batches)
                     batches = []
                     self.planned_epochs = event.epochs
-                    self._take_changes(event.changes)
+                    self._take_plan(event.changes, event.until_epoch)
+                case ChangePlanned():
+                    self._take_plan(event.changes, event.until_epoch)
                 case DivergenceDetected():
                     self.divergence = event
                 case RunRewound():
@@ -271,6 +281,10 @@ class RunProgress(Curves):
                     if isinstance(event, RunEnded):
                         self.end = event
         self._add_batches(batches)
+        end = self.end
+        if isinstance(end, RunCompleted | RunStopped | RunDiverged) and end.changes is not None:
+            # With what was asked for and not made before it was stopped.
+            self._take_plan(end.changes, end.until_epoch)
 
     def restore(self, store: RunStore, record: RunRecord, steps: int) -> None:
         """Take what was kept of a run up to the update `steps`, and what its models said.
@@ -281,7 +295,7 @@ class RunProgress(Curves):
         kept = store.epochs(record.id) if steps else []
         epochs = [epoch for epoch in kept if epoch.step <= steps]
         batches = store.batches(record.id)[:steps]
-        self.from_store = True
+        self.from_store, self.owner = True, record.owner
         self._begin(record.as_started(epoch=epochs[-1].epoch if epochs else 0, step=len(batches)))
         self.add_stored(batches, 0, self.epoch_steps)
         norms = store.gradient_norms(record.id)
@@ -305,10 +319,11 @@ class RunProgress(Curves):
         self.started = event
         self.planned_epochs = event.epochs
         self.step, self._epochs_done = event.step, event.epoch
-        self._take_changes(event.changes)
+        self._take_plan(event.changes, event.until_epoch)
 
-    def _take_changes(self, changes: Sequence[Change]) -> None:
+    def _take_plan(self, changes: Sequence[Change], until_epoch: int | None) -> None:
         """Follow `changes`, of which those up to the present step were made."""
+        self._until_epoch = until_epoch
         if self.started is None:
             return
         began = self.started
@@ -326,7 +341,7 @@ class RunProgress(Curves):
         if self.epoch is not None and self.epoch.epoch > event.epoch:
             self.epoch = None
         self.parameters = event.state.parameters or self.parameters
-        self._take_changes(event.changes)
+        self._take_plan(event.changes, event.until_epoch)
 
     def _add_batches(self, batches: Sequence[BatchCompleted]) -> None:
         if not batches:

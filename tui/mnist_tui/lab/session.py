@@ -10,6 +10,7 @@ from mnist_core.data.dataset import Dataset, Examples, shown_samples
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded
 from mnist_core.events import DivergenceDetected, RunFailed, TrainingState
 from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.recipe.plan import RunPlan
 from mnist_core.store import ResumePoint, RunRecord, RunState, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import END_STATES
@@ -114,7 +115,9 @@ class Session:
         """Whether `one_more_epoch` has something to go on from."""
         if self.run is not None:
             return self.run.paused and not self.run.stopping
-        return self.progress is not None and self.progress.state is not None
+        return self.progress is not None and (
+            self.progress.state is not None or self._is_stored(self.progress)
+        )
 
     @property
     def divergence(self) -> DivergenceDetected | None:
@@ -131,6 +134,7 @@ class Session:
             self.store_notice = str(error)
             return
         self.store_notice = self._store.notice
+        self._store.tidy()
         if latest is not None and latest.state is RunState.INTERRUPTED:
             self.interrupted = latest
 
@@ -169,14 +173,11 @@ class Session:
             self._resume_next = run_id
             return
         point = self._store.resume_point(run_id)
-        record = point.record
-        dataset = _check_data(record, self.data.dataset)
-        done = point.state
-        steps = done.step if done is not None else 0
-        progress = restored(self._store, record, dataset, steps)
-        until_epoch = max(record.epochs, done.epoch + 1 if done is not None else 1)
-        self._start(progress, point.state, until_epoch, point)
-        self.store_notice = point.notice or self.store_notice
+        done = point.state.epoch if point.state is not None else 0
+        plan = point.record.plan
+        if done >= plan.last_epoch(point.record.train_examples):
+            plan = plan.until(done + 1)
+        self._resume(point, plan)
 
     def show_stored(self, run_id: str) -> None:
         """Show a run of the store, with what its last model said of the samples.
@@ -206,9 +207,8 @@ class Session:
             return
         if self.run is not None:
             self.run.train_one_epoch()
-        elif self.progress is not None and self.progress.state is not None:
-            state = self.progress.state
-            self._continue(self.progress, state, state.epoch + 1)
+        elif self.progress is not None:
+            self._continue(self.progress, lambda state, plan: plan.until(state.epoch + 1))
 
     def train_batches(self, count: int) -> bool:
         """Train on so many batches, then pause: of the run under way, or of one that has ended.
@@ -218,10 +218,14 @@ class Session:
         progress = self.progress
         if self.run is not None:
             self.run.train_batches(count)
-        elif progress is not None and progress.state is not None:
-            last = progress.epoch_steps.completed(progress.step + count - 1) + 1
-            until_epoch = max(progress.planned_epochs, last)
-            self._continue(progress, progress.state, until_epoch, count)
+        elif progress is not None and self.can_continue:
+            epoch_steps, planned = progress.epoch_steps, progress.planned_epochs
+
+            def reaching(state: TrainingState, plan: RunPlan) -> RunPlan:
+                last = epoch_steps.completed(state.step + count - 1) + 1
+                return plan.until(last) if last > planned else plan
+
+            self._continue(progress, reaching, count)
         else:
             return False
         return True
@@ -229,19 +233,61 @@ class Session:
     def _continue(
         self,
         progress: RunProgress,
-        state: TrainingState,
-        until_epoch: int,
+        planned: Callable[[TrainingState, RunPlan], RunPlan],
         batches: int | None = None,
     ) -> None:
-        """Go on with the ended run that is shown; pause after so many `batches`."""
-        point = None
-        if progress.run_id:
-            try:
-                point = ResumePoint(self._store.run(progress.run_id), state, "")
-            except StoreError as error:
-                self.store_notice = str(error)
-        progress.continue_run()
-        self._start(progress, state, until_epoch, point, batches)
+        """Go on with the ended run that is shown, as `planned` from its state and plan.
+
+        It pauses after so many `batches`. What the store has decides: a run that was continued
+        meanwhile is shown as it is now, and one that is gone goes on without being kept.
+        """
+        try:
+            if self._is_stored(progress):
+                stored = self._store.resume_point(progress.run_id)
+                at = stored.state or TrainingState((), None)
+                self._resume(stored, planned(at, stored.record.plan), batches)
+            elif progress.state is not None:
+                state, plan = progress.state, planned(progress.state, progress.plan)
+                point, unkept = self._point_of(progress, state)
+                progress.continue_run()
+                self._start(progress, state, plan, point, batches, unkept)
+        except StoreError as error:
+            self.store_notice = str(error)
+
+    def _point_of(
+        self, progress: RunProgress, state: TrainingState
+    ) -> tuple[ResumePoint | None, str]:
+        """Where the store has the run that ended with `state`; or None, and why it is not kept.
+
+        Raises:
+            StoreError: somebody else has continued it; it is shown as it is now.
+        """
+        if not progress.owner:
+            return None, "This run has not been kept from its start, so it is not kept now."
+        try:
+            record = self._store.run(progress.run_id)
+        except StoreError as error:
+            return None, f"{error} The run goes on, but is not kept."
+        if record.state.is_live:
+            raise StoreError(f"{record.name} is being trained by another mnist-tui at this moment.")
+        if record.owner != progress.owner:
+            self.show_stored(record.id)
+            raise StoreError(
+                f"{record.name} has been continued meanwhile, to epoch {record.epoch}. This is how "
+                f"it stands now; press {key_hint('one_more_epoch')} to go on from here."
+            )
+        return ResumePoint(record, state, ""), ""
+
+    def _is_stored(self, progress: RunProgress) -> bool:
+        """Whether it is shown as the store has it, and can be continued only from there."""
+        return progress.from_store and progress.end is None and bool(progress.run_id)
+
+    def _resume(self, point: ResumePoint, plan: RunPlan, batches: int | None = None) -> None:
+        dataset = _check_data(point.record, self.data.dataset)
+        steps = point.state.step if point.state is not None else 0
+        progress = restored(self._store, point.record, dataset, steps)
+        self._start(progress, point.state, plan, point, batches)
+        self.store_notice = point.notice or self.store_notice
 
     def tick(self) -> bool:
         """Take what arrived since the last call; True if anything to be drawn changed."""
@@ -266,7 +312,7 @@ class Session:
         return changed or bool(events) or over
 
     def close(self) -> None:
-        """Stop everything and wait for the run's thread, so that the process may exit."""
+        """Stop everything and wait for the run, so that its thread may be closed."""
         self._next = None
         self.data.close()
         if self.run is not None:
@@ -276,11 +322,12 @@ class Session:
 
     def _check_recorder(self) -> bool:
         """Take over what the recorder cannot do; True if that is news."""
-        problem = self._recorder.problem if self._recorder is not None else ""
+        recorder = self._recorder
+        problem = "" if recorder is None else recorder.problem or recorder.left_out
         if problem == self._logged_problem:
             return False
-        if problem and self._recorder is not None and self._recorder.details:
-            self._log(self._recorder.details)
+        if recorder is not None and recorder.problem and recorder.details:
+            self._log(recorder.details)
         self.store_notice = self._logged_problem = problem
         return True
 
@@ -317,19 +364,20 @@ class Session:
         if hyperparameters is None:
             return
         progress = progress_for(hyperparameters, dataset)
-        self._start(progress, None, hyperparameters.epochs, batches=self._next_batches)
+        self._start(progress, None, progress.plan, batches=self._next_batches)
 
     def _start(
         self,
         progress: RunProgress,
         state: TrainingState | None,
-        until_epoch: int,
+        plan: RunPlan,
         point: ResumePoint | None = None,
         batches: int | None = None,
+        unkept: str = "",
     ) -> None:
         """Train `progress` from `state` on, and pause after so many `batches`.
 
-        Another run that was shown before becomes the ghost.
+        Another run that was shown before becomes the ghost. `unkept` says why it is not kept.
         """
         before = self.progress
         same = before is progress or (
@@ -339,17 +387,20 @@ class Session:
             self.ghost = before
         self.progress = progress
         self.samples = progress.samples
-        self._recorder, self.store_notice = self._store.begin_recording(progress.dataset, point)
+        self._recorder, self.store_notice = None, unkept
+        if not unkept:
+            self._recorder, self.store_notice = self._store.begin_recording(progress.dataset, point)
+        progress.owner = self._recorder.owner if self._recorder is not None else ""
         self._logged_problem = ""
         self.run = self._make_run(
             progress.hyperparameters,
             progress.dataset,
             state,
-            until_epoch=until_epoch,
+            until_epoch=plan.until_epoch,
             samples=progress.samples.images,
             recorder=self._recorder,
             environment=point.record.environment if point is not None else None,
-            changes=progress.all_changes,
+            changes=plan.changes,
         )
         if batches is not None:
             self.run.train_batches(batches)

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-_APP = "mnist-tui"
+from mnist_core.user_folders import APP, user_folder
 
 
 def log_path(home: Path | None) -> Path:
-    """The log file's place: in `home` if one was asked for, else where the platform keeps state."""
-    if home is not None:
-        return home / f"{_APP}.log"
-    from platformdirs import user_state_path
+    """The log file's place: in `home` if one was asked for, else where the platform keeps state.
 
-    return user_state_path(_APP, appauthor=False) / f"{_APP}.log"
+    Raises:
+        NoHomeError: this user has no place for it.
+    """
+    return (user_folder("state") if home is None else home) / f"{APP}.log"
 
 
 def write_log(path: Path, text: str) -> str:

@@ -19,9 +19,9 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
+from mnist_core.user_folders import user_folder
 from mnist_tui.text.visible_text import visible
 
-_APP = "mnist-tui"
 FILE_NAME = "config.toml"
 
 _IN_EXAMPLE = "one of the names that mnist-tui config --example lists"
@@ -144,12 +144,12 @@ class ConfigFile:
 
 
 def config_path(home: Path | None) -> Path:
-    """The file's place: in `home` if one was asked for, else where the platform keeps settings."""
-    if home is not None:
-        return home / FILE_NAME
-    from platformdirs import user_config_path
+    """The file's place: in `home` if one was asked for, else where the platform keeps settings.
 
-    return user_config_path(_APP, appauthor=False) / FILE_NAME
+    Raises:
+        NoHomeError: this user has no place for it.
+    """
+    return (user_folder("config") if home is None else home) / FILE_NAME
 
 
 def read_config(path: Path, only: Collection[str] = ()) -> ConfigFile:

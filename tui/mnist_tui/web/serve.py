@@ -1,7 +1,7 @@
 """`mnist-tui serve`: its flags, and the command line that starts the app for a tab."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from typing import Annotated, Any
@@ -11,12 +11,14 @@ from cyclopts import Group, Parameter, validators
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_tui.commands.flags import (
     LaunchFlags,
+    UsageError,
     home_folder,
     launch_options,
     takes_hyperparameters,
 )
 from mnist_tui.runtime.log import log_uncaught_errors
 from mnist_tui.runtime.output import EXIT_FAILED, line_writer
+from mnist_tui.runtime.program import program_command
 from mnist_tui.settings.config import config_path, read_config
 
 WITHOUT_EXTRA = (
@@ -25,9 +27,6 @@ WITHOUT_EXTRA = (
 )
 
 SERVER = Group("Server", sort_key=0)
-
-# -P: a folder that the server was started in must not offer modules of its own.
-_PROGRAM = (sys.executable, "-P", "-c", "from mnist_tui.cli import main; main()")
 
 
 @takes_hyperparameters
@@ -52,6 +51,27 @@ def serve(
             help="The port to serve at; 0 takes any that is free.",
         ),
     ] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        Parameter(
+            group=SERVER,
+            metavar="NAME",
+            negative=(),
+            help="Another name that browsers may reach the server by, such as one that a proxy "
+            "gives it; addresses, localhost and the names of this machine need none. May be "
+            "given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    max_tabs: Annotated[
+        int,
+        Parameter(
+            group=SERVER,
+            metavar="N",
+            validator=validators.Number(gte=1),
+            help="How many tabs may have an app at a time; each takes some 65 MB.",
+        ),
+    ] = 4,
     **given: Any,
 ) -> int:
     """Serve the app as a web page; each tab has an app of its own, started with the flags.
@@ -60,6 +80,7 @@ def serve(
 
     Ends with 130 when interrupted, 1 when it cannot serve, 2 for wrong usage.
     """
+    allowed_hosts = _checked_names(allow_host or [])
     flags = launch or LaunchFlags()
     found = read_config(config_path(home_folder(flags.home)), only=("preset",))
     # The apps read the flags again; this is to refuse them here.
@@ -70,7 +91,27 @@ def serve(
         return EXIT_FAILED
     from mnist_tui.web.site import serve_site
 
-    return serve_site(app_command(flags, given), host, port, options.log_file)
+    return serve_site(
+        app_command(flags, given),
+        host,
+        port,
+        options.log_file,
+        allowed_hosts=allowed_hosts,
+        max_tabs=max_tabs,
+    )
+
+
+def _checked_names(names: Sequence[str]) -> Sequence[str]:
+    """Raises UsageError for what is not the name of a host."""
+    from mnist_tui.web.visitors import is_name
+
+    for name in names:
+        if not is_name(name):
+            raise UsageError(
+                f"--allow-host takes a name such as gpu.lan, without http:// and a port; {name!r} "
+                "is none."
+            )
+    return names
 
 
 def app_command(flags: LaunchFlags, given: Mapping[str, Any]) -> list[str]:
@@ -80,7 +121,7 @@ def app_command(flags: LaunchFlags, given: Mapping[str, Any]) -> list[str]:
         flags: all but the hyperparameters.
         given: the hyperparameters that had a flag, as texts and booleans.
     """
-    words = list(_PROGRAM)
+    words = program_command()
     for field in fields(flags):
         value = getattr(flags, field.name)
         if value is not None:

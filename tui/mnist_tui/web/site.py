@@ -5,31 +5,30 @@ Only for where the extra web is installed.
 
 import asyncio
 import errno
-import json
 import logging
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, web
 
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, EXIT_INTERRUPTED, line_writer
 from mnist_tui.text.visible_text import visible
-from mnist_tui.web.served_app import ServedApp, Size
+from mnist_tui.web.messages import BadMessage, Size
+from mnist_tui.web.served_app import ServedApp
+from mnist_tui.web.tab import Tab
+from mnist_tui.web.visitors import Reach, is_loopback, refusal
 
 WARNING = (
     "Anyone who can reach this address can use mnist-tui on this machine as you do: train, delete "
     "runs, and write files. Nothing that passes between is encrypted."
 )
 
-HEARTBEAT = 15.0
-"""Seconds between two questions whether the browser is still there."""
+_LOG = logging.getLogger(__name__)
 
 _PAGE = Path(__file__).with_name("page")
 
@@ -47,14 +46,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Site:
     """The page and the apps behind its tabs."""
 
-    def __init__(self, command: Sequence[str], local_name: str | None) -> None:
+    def __init__(self, command: Sequence[str], reach: Reach, max_tabs: int) -> None:
         """
         Args:
             command: what starts the app for a tab.
-            local_name: where only this machine reaches the site; None if others do.
+            reach: under which names it may be asked.
+            max_tabs: how many tabs may have an app at a time.
         """
         self._command = command
-        self._local_name = local_name
+        self._reach = reach
+        self._max_tabs = max_tabs
+        self._tabs: set[Tab] = set()
+        """The open ones, each with an app or waiting until that of a closed one has ended."""
+        self._places = asyncio.Semaphore(max_tabs)
         self._relays: dict[ServedApp, asyncio.Task[None]] = {}
         """The apps, each with what hands its drawing on until it has ended."""
         self._ending = False
@@ -65,7 +69,7 @@ class Site:
         @web.middleware
         async def refuse_strangers(request: web.Request, handler: Handler) -> web.StreamResponse:
             origin = request.headers.get("Origin")
-            if reason := refusal(request.host, origin, self._local_name):
+            if reason := refusal(request.host, origin, self._reach):
                 return web.Response(status=403, text=reason + "\n")
             return await handler(request)
 
@@ -100,85 +104,48 @@ class Site:
         await asyncio.gather(*(app.end() for app in self._relays), *self._relays.values())
 
     async def _serve_tab(self, request: web.Request) -> web.StreamResponse:
-        tab = web.WebSocketResponse(heartbeat=HEARTBEAT)
-        await tab.prepare(request)
+        tab = await Tab.opened(request)
+        if len(self._tabs) >= self._max_tabs:
+            await tab.part(self._no_place())
+            return tab.socket
+        self._tabs.add(tab)
+        try:
+            async with self._places:
+                size = Size.asked(request.query.get("width"), request.query.get("height"))
+                await self._show_app(tab, size)
+        finally:
+            self._tabs.discard(tab)
+        return tab.socket
+
+    def _no_place(self) -> str:
+        tabs = "1 tab" if self._max_tabs == 1 else f"{self._max_tabs} tabs"
+        return (
+            f"This server shows the app in {tabs} at a time, and no more are free. Close one and "
+            "open this one again, or start the server with a larger --max-tabs."
+        )
+
+    async def _show_app(self, tab: Tab, size: Size) -> None:
+        """Show an app in the tab until one of them ends, then end the other."""
         if self._ending:
             await tab.close()
-            return tab
-        size = Size.asked(request.query.get("width"), request.query.get("height"))
+            return
         try:
             app = await ServedApp.start(self._command, size)
         except OSError as error:
-            await tab.send_bytes(f"The app could not be started: {error.strerror}.".encode())
-            await tab.close()
-            return tab
-        self._relays[app] = relay = asyncio.create_task(_relay(app, tab))
+            await tab.part(f"The app could not be started: {error.strerror}.")
+            return
+        self._relays[app] = relay = asyncio.create_task(tab.show(app))
         relay.add_done_callback(lambda _relay: self._relays.pop(app))
+        code = WSCloseCode.OK
         try:
-            async for message in tab:
-                if message.type is WSMsgType.TEXT:
-                    await _obey(message.data, app, tab)
+            await tab.obey(app)
+        except BadMessage as why:
+            _LOG.warning("A tab was closed, since %s.", why)
+            code = WSCloseCode.POLICY_VIOLATION
         finally:
-            await app.end()
+            self._tabs.discard(tab)
+            await asyncio.gather(app.end(), tab.close(code))
             await relay
-        return tab
-
-
-async def _relay(app: ServedApp, tab: web.WebSocketResponse) -> None:
-    await app.relay(tab.send_bytes)
-    await tab.close()
-
-
-async def _obey(text: str, app: ServedApp, tab: web.WebSocketResponse) -> None:
-    """Do what textual-serve's script in the page asks for; all else has no effect."""
-    try:
-        message = json.loads(text)
-    except ValueError:
-        return
-    match message:
-        case ["stdin", str(typed)]:
-            await app.type(typed)
-        case ["resize", {"width": width, "height": height}]:
-            await app.resize(Size.asked(width, height))
-        case ["focus" | "blur" as change, *_]:
-            await app.focus(has_focus=change == "focus")
-        case ["ping", str(sent)]:
-            await tab.send_json(["pong", sent])
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the host of that name or address."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def refusal(host: str, origin: str | None, local_name: str | None) -> str:
-    """Why a request is refused, as a sentence; empty: it is not.
-
-    Any page that a browser shows can send requests to 127.0.0.1, open WebSockets included, and a
-    name that its owner points at 127.0.0.1 makes them look like this server's own ("DNS
-    rebinding").
-
-    Args:
-        host: its header Host.
-        origin: its header Origin, if it has one; browsers send it with every WebSocket.
-        local_name: the name or address at which only this machine reaches the server; None if
-            others do, under names that the server cannot know.
-    """
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        source = urlsplit(origin).netloc if origin is not None else host
-    except ValueError:
-        return "The request's Host or Origin is no address."
-    if local_name is not None and name != local_name.lower() and not _is_loopback(name):
-        return f"This server is reached as {local_name} only."
-    if source.lower() != host.lower():
-        return "Pages of other sites may not use this server."
-    return ""
 
 
 async def _index(_request: web.Request) -> web.StreamResponse:
@@ -227,7 +194,7 @@ def _sentence(error: OSError, host: str, port: int) -> str:
 
 def _is_local(listening: socket.socket) -> bool:
     """Whether nobody but this machine can reach the socket."""
-    return _is_loopback(listening.getsockname()[0])
+    return is_loopback(listening.getsockname()[0])
 
 
 def _url(listening: socket.socket, host: str) -> str:
@@ -237,7 +204,15 @@ def _url(listening: socket.socket, host: str) -> str:
     return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"
 
 
-def serve_site(command: Sequence[str], host: str, port: int, log_file: Path) -> int:
+def serve_site(
+    command: Sequence[str],
+    host: str,
+    port: int,
+    log_file: Path,
+    *,
+    allowed_hosts: Sequence[str],
+    max_tabs: int,
+) -> int:
     """Serve the page until Ctrl-C or SIGTERM, which also end every app; the exit code.
 
     Args:
@@ -245,6 +220,8 @@ def serve_site(command: Sequence[str], host: str, port: int, log_file: Path) -> 
         host: the name or address to serve at.
         port: 0 takes any that is free.
         log_file: where the web server's complaints go.
+        allowed_hosts: further names under which it may be asked.
+        max_tabs: how many tabs may have an app at a time.
     """
     write_error = line_writer(sys.stderr)
     try:
@@ -256,7 +233,8 @@ def serve_site(command: Sequence[str], host: str, port: int, log_file: Path) -> 
     with listening:
         if not _is_local(listening):
             write_error(WARNING)
-        asyncio.run(_serve(command, listening, host))
+        reach = Reach.of(host, allowed_hosts, is_local=_is_local(listening))
+        asyncio.run(_serve(Site(command, reach, max_tabs), _url(listening, host), listening))
     return EXIT_INTERRUPTED
 
 
@@ -271,8 +249,7 @@ class _LogFile(logging.Handler):
         write_log(self._path, self.format(record))
 
 
-async def _serve(command: Sequence[str], listening: socket.socket, host: str) -> None:
-    site = Site(command, host if _is_local(listening) else None)
+async def _serve(site: Site, url: str, listening: socket.socket) -> None:
     ending = asyncio.Event()
 
     def end() -> None:
@@ -290,7 +267,7 @@ async def _serve(command: Sequence[str], listening: socket.socket, host: str) ->
     await runner.setup()
     try:
         await web.SockSite(runner, listening).start()
-        line_writer(sys.stdout)(f"mnist-tui is at {_url(listening, host)} until Ctrl-C.")
+        line_writer(sys.stdout)(f"mnist-tui is at {url} until Ctrl-C.")
         await ending.wait()
         if site.open_tabs:
             line_writer(sys.stderr)("Ending the apps; runs under way are stopped and kept.")

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from mnist_core.backend.python_process import python_command
+
 Accelerator = Literal["cuda", "mps"]
 """As PyTorch names them: a GPU of NVIDIA or AMD, and that of Apple silicon through Metal."""
 
@@ -55,8 +57,7 @@ def accelerator_found() -> bool:
     question = f"from {__name__} import find_accelerator; print(find_accelerator())"
     try:
         answer = subprocess.run(
-            # -P keeps what lies in the current folder from being imported.
-            [sys.executable, "-P", "-c", question],
+            python_command(question),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

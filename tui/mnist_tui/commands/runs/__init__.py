@@ -55,7 +55,11 @@ def plot(
     log: Annotated[bool, switch("Draw the loss on a logarithmic scale.")] = False,
     svg: Annotated[
         str | None,
-        Parameter(group=OUTPUT, metavar="FILE", help="Save the chart as a picture too."),
+        Parameter(
+            group=OUTPUT,
+            metavar="FILE",
+            help="Save the chart as a picture too; - is standard output.",
+        ),
     ] = None,
     home: Home = None,
 ) -> int:
@@ -87,8 +91,8 @@ def export(
         Parameter(
             group=OUTPUT,
             metavar="PATH",
-            help="The file, or for tensorboard the folder. One that is there is replaced "
-            "when the new one is whole.",
+            help="The file, or for tensorboard the folder; - is standard output. A file that "
+            "is there is replaced when the new one is whole.",
         ),
     ],
     best: Annotated[bool, switch("Take the weights of the best epoch instead.")] = False,
@@ -99,6 +103,8 @@ def export(
         raise UsageError(
             f"--best has no effect here: {format} holds the curves of all epochs. Leave it out."
         )
+    if format == "tensorboard" and output == "-":
+        raise UsageError("tensorboard takes a folder for --output, not standard output.")
     path = _path("--output", output)
     folder = _folder(home)
     from mnist_tui.commands.runs.with_store import export
@@ -177,4 +183,9 @@ def _epoch(text: str | None) -> int | Literal["best"] | None:
 def _path(flag: str, text: str) -> Path:
     if not text:
         raise UsageError(f"{flag} needs the name of a file.")
+    if text == "-":
+        # Only here: --help must not wait for it.
+        from mnist_core.store.files import STDOUT
+
+        return STDOUT
     return Path(text)

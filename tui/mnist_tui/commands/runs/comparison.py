@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.style import Style
 
-from mnist_core.export import ExportError
+from mnist_core.export.export import not_written
 from mnist_core.store import RunRecord, RunStore
-from mnist_core.store.files import write_whole
+from mnist_core.store.files import is_stdout, write_output
 from mnist_tui.charts.plot import Ink, Plot
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
 from mnist_tui.commands.runs.show_runs import score_text
-from mnist_tui.commands.runs.with_store import stored_runs, with_store
+from mnist_tui.commands.runs.with_store import lost_if_reader_left, stored_runs, with_store
 from mnist_tui.lab.overlay import LOOKS, Look, Overlay, RunCurves
 from mnist_tui.lab.recipe_text import short_difference, values
 from mnist_tui.lab.run_plots import Metric, overlay_plot
@@ -53,20 +53,29 @@ def plot_runs(
 ) -> None:
     """Print the curves of these runs in one chart a metric, and save them as `svg`.
 
-    On a terminal the chart is in colour and fills it; elsewhere it is plain text.
+    On a terminal the chart is in colour and fills it; elsewhere it is plain text. A picture that
+    goes to standard output has it to itself.
     """
-    write = line_writer(sys.stdout)
     metrics: Sequence[Metric] = ("loss", "accuracy") if metric is None else (metric,)
     overlays = read_overlays(store, stored_runs(store, runs))
+    has_stdout_to_itself = svg is not None and is_stdout(svg)
+    if not has_stdout_to_itself:
+        _print_comparison(overlays, metrics, log=log)
+    if svg is not None:
+        with lost_if_reader_left(svg):
+            _save(draw_comparison(overlays, metrics, *SIZE, log=log), svg)
+        if not has_stdout_to_itself:
+            line_writer(sys.stderr)(visible(f"The chart is in {svg}."))
+
+
+def _print_comparison(overlays: Sequence[Overlay], metrics: Sequence[Metric], *, log: bool) -> None:
+    write = line_writer(sys.stdout)
     is_terminal = sys.stdout.isatty()
     width, height = _terminal_size() if is_terminal else SIZE
     drawn = draw_comparison(overlays, metrics, width, height, log=log)
     in_color = is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
     for line in _in_color(drawn, width) if in_color else _plain(drawn):
         write(line)
-    if svg is not None:
-        _save(draw_comparison(overlays, metrics, *SIZE, log=log), svg)
-        line_writer(sys.stderr)(visible(f"The chart is in {svg}."))
 
 
 def _terminal_size() -> tuple[int, int]:
@@ -106,9 +115,9 @@ def _save(drawn: Drawn, path: Path) -> None:
     # A picture may not fetch fonts, and need not: any monospaced one will do.
     picture = re.sub(r"@font-face \{.*?\}", "", picture, flags=re.DOTALL)
     try:
-        write_whole(path, picture.encode())
+        write_output(path, picture.encode())
     except OSError as error:
-        raise ExportError(f"{path} could not be written: {error.strerror}.") from error
+        raise not_written(path, error) from error
 
 
 def read_overlays(store: RunStore, records: Sequence[RunRecord]) -> list[Overlay]:

@@ -147,7 +147,12 @@ def _about(record: RunRecord, answers: StoredAnswers, wrong: int, shown: int) ->
             f"It was tested on the last {samples} test images of {record.dataset}; index 0 is the "
             "first of them."
         )
-    if wrong and answers.logits is None:
+    if wrong and answers.logits is None and answers.epoch in (record.best_epoch, record.epoch):
+        yield (
+            "The probabilities of this run are too large to be kept, so confidence and loss are "
+            "rounded to three digits."
+        )
+    elif wrong and answers.logits is None:
         yield (
             "Probabilities are kept for the best and the last epoch only; here confidence and loss "
             "are rounded to three digits."

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec
@@ -10,7 +11,8 @@ from typing import Concatenate, ParamSpec
 from mnist_core.export import ExportError, Format
 from mnist_core.export.export import export_run
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, line_writer
+from mnist_core.store.files import is_stdout, output_name
+from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, OutputLost, line_writer
 from mnist_tui.text.visible_text import visible
 
 P = ParamSpec("P")
@@ -84,7 +86,20 @@ def delete_runs(store: RunStore, runs: Sequence[str], *, as_json: bool) -> None:
 def export(store: RunStore, run: str, form: Format, output: Path, *, best: bool) -> None:
     """Write a run to `output` and say what was written."""
     (record,) = stored_runs(store, [run])
-    exported = export_run(store, record, form, output, best=best)
+    with lost_if_reader_left(output):
+        exported = export_run(store, record, form, output, best=best)
     if exported.notice:
         line_writer(sys.stderr)(visible(exported.notice))
-    line_writer(sys.stdout)(visible(f"{output}: {exported.what} of {record.name} ({record.id})"))
+    sentence = f"{output_name(output)}: {exported.what} of {record.name} ({record.id})"
+    line_writer(sys.stderr if is_stdout(output) else sys.stdout)(visible(sentence))
+
+
+@contextmanager
+def lost_if_reader_left(output: Path) -> Iterator[None]:
+    """Raises OutputLost where `output` is standard output, and nobody reads it any more."""
+    try:
+        yield
+    except ExportError as error:
+        if is_stdout(output) and isinstance(error.__cause__, BrokenPipeError):
+            raise OutputLost from error
+        raise
