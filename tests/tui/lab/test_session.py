@@ -547,3 +547,64 @@ def test_left_while_it_waits_it_is_kept_as_diverged_and_can_be_resumed(
     point = laboratory.store.resume_point(run.id)
     assert point.state is not None
     assert (point.state.epoch, point.state.step) == (1, 4)
+
+
+# -- what others do to a run that is shown ---------------------------------------------------------
+
+
+def other_laboratory(laboratory: Laboratory) -> Laboratory:
+    """A second app on the same home."""
+    other = Laboratory(laboratory.store.home)
+    other.session.data.load()
+    other.session.tick()
+    return other
+
+
+@pytest.mark.parametrize("how", ["one more epoch", "batches"])
+def test_a_run_that_another_app_has_continued_is_not_cut_back(
+    laboratory: Laboratory, how: str
+) -> None:
+    session = laboratory.session
+    session.train(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    (run,) = laboratory.store.runs()
+    other = other_laboratory(laboratory)
+    for _ in range(3):
+        other.session.resume_stored(run.id)
+        other.tick_until_state(State.COMPLETED)
+    other.session.close()
+    go_on: Callable[[], object] = session.one_more_epoch
+    if how == "batches":
+        go_on = lambda: session.train_batches(1)  # noqa: E731
+
+    go_on()
+    assert session.run is None
+    assert "has been continued meanwhile, to epoch 5" in session.store_notice
+    after = laboratory.store.run(run.id)
+    assert (after.epoch, len(laboratory.store.batches(run.id))) == (5, after.step)
+    assert laboratory.step() == after.step
+
+    go_on()
+    laboratory.tick_until(lambda session: session.run is None or session.run.paused)
+    session.stop()
+    laboratory.tick_until(lambda session: session.run is None)
+    last = laboratory.store.run(run.id)
+    assert last.step > after.step
+    assert len(laboratory.store.batches(run.id)) == last.step
+
+
+def test_a_run_that_is_no_longer_in_the_store_goes_on_without_being_kept(
+    laboratory: Laboratory,
+) -> None:
+    session = laboratory.session
+    session.train(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    (run,) = laboratory.store.runs()
+    laboratory.store.delete([run.id])
+    laboratory.store.purge([run.id])
+    session.one_more_epoch()
+    assert "not kept" in session.store_notice
+    laboratory.tick_until_state(State.COMPLETED)
+    assert "not kept" in session.store_notice, "it is still so at the end"
+    assert laboratory.epoch() == 3
+    assert laboratory.store.runs() == []
