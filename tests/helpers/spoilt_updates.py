@@ -46,3 +46,8 @@ def spoil_updates(
         return told
 
     monkeypatch.setattr(Learner, "update", spoiling)
+
+
+def spoil_rates(monkeypatch: pytest.MonkeyPatch, ruinous: float) -> None:
+    """Have updates at a learning rate from `ruinous` on leave no weight a number."""
+    spoil_updates(monkeypatch, lambda _step, rate: overflow if rate >= ruinous else None)
