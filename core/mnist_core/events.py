@@ -24,6 +24,13 @@ from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
 from mnist_core.recipe.plan import OnDivergence
 
 
+class DivergenceReason(StrEnum):
+    """What the divergence guard noticed."""
+
+    LOSS_NOT_FINITE = "loss_not_finite"
+    ACCURACY_AT_CHANCE = "accuracy_at_chance"
+
+
 @dataclass(frozen=True, slots=True)
 class GuardState:
     """What the divergence guard of a run has seen: with it, a continued run decides as before."""
@@ -40,6 +47,8 @@ class GuardState:
     """Whether the loss was so large that the weights may be ruined."""
     ignored: bool = False
     """Whether it diverged and was to go on all the same."""
+    diverged: DivergenceReason | None = None
+    """Why it has diverged, until somebody decides what comes of that."""
     healthy: "TrainingState | None" = None
     """The state to go back to; None: the one that this belongs to."""
 
@@ -212,13 +221,6 @@ class CheckpointReached:
     epoch: int
     """The epoch under way, from 1."""
     state: TrainingState
-
-
-class DivergenceReason(StrEnum):
-    """What the divergence guard noticed."""
-
-    LOSS_NOT_FINITE = "loss_not_finite"
-    ACCURACY_AT_CHANCE = "accuracy_at_chance"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.events import GuardState, TrainingState
+from mnist_core.events import DivergenceReason, GuardState, TrainingState
 from mnist_core.store.files import write_whole
 
 _FORMAT = "2"
@@ -149,6 +149,8 @@ def _state(
         healthy = guard["healthy"]
         guard["healthy"] = None if healthy is None else _state(healthy, arrays, _HEALTHY)
         guard["window"] = tuple(guard["window"])
+        reason = guard.get("diverged")
+        guard["diverged"] = None if reason is None else DivergenceReason(reason)
     optimizer_state = _numbered(arrays, f"{prefix}optimizer_state")
     return TrainingState(
         parameters=_numbered(arrays, f"{prefix}parameters"),

@@ -81,13 +81,17 @@ class DivergenceGuard:
 
     def ignore(self) -> None:
         """Tell of no divergence any more."""
-        self._seen = replace(self._seen, ignored=True)
+        self._seen = replace(self._seen, ignored=True, diverged=None)
 
     def go_back(self) -> None:
         """Watch again from the healthy state on."""
         self._window = []
         self._seen = replace(
-            self._seen, lowest=self._seen.healthy_lowest, was_huge=False, ignored=False
+            self._seen,
+            lowest=self._seen.healthy_lowest,
+            was_huge=False,
+            ignored=False,
+            diverged=None,
         )
 
     def _is_low(self, mean: float) -> bool:
@@ -102,7 +106,10 @@ class DivergenceGuard:
         return None, healthy
 
     def _fired(self, reason: DivergenceReason) -> DivergenceReason | None:
-        return None if self._seen.ignored else reason
+        if self._seen.ignored:
+            return None
+        self._seen = replace(self._seen, diverged=reason)
+        return reason
 
 
 def chance_accuracy(labels: NDArray[np.integer]) -> float:

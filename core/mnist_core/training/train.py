@@ -190,7 +190,7 @@ class Trainer:
             if self._started_anew:
                 yield self._complete_epoch()[0]
             else:
-                yield from self._judge_last_epoch()
+                yield from self._judge_again()
             while True:
                 yield from self._make_changes(TakesEffect.NEXT_EPOCH)
                 if self._state.epoch >= self._recipe.last_epoch:
@@ -199,11 +199,14 @@ class Trainer:
             self._recipe.take_asked(self._state)
             yield self._ended(RunCompleted)
         except StopTraining:
+            if self._on_divergence is None and self._guard.state.diverged is not None:
+                # Whoever stops it now does not wait to be asked.
+                yield self._given_up()
+                return
             self._recipe.take_asked(self._state)
             yield self._ended(RunStopped)
         except GiveUp:
-            self._guard.go_back()
-            yield self._ended(RunDiverged, replace(self._healthy.whole, guard=self._guard.state))
+            yield self._given_up()
         finally:
             self._compilation.close()
 
@@ -239,14 +242,12 @@ class Trainer:
             loss = math.nan if completed.train_loss is None else completed.train_loss
             yield from self._went_back(reason, completed.epoch, loss)
 
-    def _judge_last_epoch(self) -> Generator[Event, None, None]:
-        """Tell of the divergence that the last epoch ended with, if the run was stopped there."""
-        state = self._state
-        if state.batch or state.guard is None or state.test_accuracy is None:
-            return
-        reason, _ = self._guard.after_epoch(math.inf, state.test_accuracy)
+    def _judge_again(self) -> Generator[Event, None, None]:
+        """Tell of the divergence that the run was stopped at before anybody had decided."""
+        reason = self._guard.state.diverged
         if reason is not None:
-            yield from self._went_back(reason, state.epoch, math.nan)
+            under_way = self._state.epoch + (self._state.batch > 0)
+            yield from self._went_back(reason, under_way, math.nan)
 
     def _went_back(
         self, reason: DivergenceReason, epoch: int, loss: float
@@ -400,6 +401,10 @@ class Trainer:
         )
 
     # -- divergence ------------------------------------------------------------------------------
+
+    def _given_up(self) -> RunDiverged:
+        self._guard.go_back()
+        return self._ended(RunDiverged, replace(self._healthy.whole, guard=self._guard.state))
 
     def _halve_learning_rate(self) -> Iterator[RunRewound | HyperparameterChanged]:
         """Go back to the last healthy state, and on from there with half the learning rate.

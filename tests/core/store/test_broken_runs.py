@@ -126,7 +126,7 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
             assert_makes_changes(unbroken, changes)
             broken, _ = trained(store, plan, breaks)
             assert broken.state is unbroken.state
-            assert broken.changes == unbroken.changes
+            assert made(broken) == made(unbroken)
             assert (broken.step, broken.epoch, broken.epochs) == (
                 unbroken.step, unbroken.epoch, unbroken.epochs,
             )  # fmt: skip
@@ -141,6 +141,11 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
             )
 
     lives()
+
+
+def made(run: RunRecord) -> list[Change]:
+    """The changes that some batch shows."""
+    return [change for change in run.changes if change.step < run.step]
 
 
 def epochs_of(store: RunStore, run: RunRecord) -> list[str]:

@@ -223,14 +223,18 @@ class RunLife(RuleBasedStateMachine):
         if run is not None:
             self.act(which, lambda _session: run.resume())
 
-    @rule(which=APPS, change=CHANGES)
-    def change(self, which: int, change: tuple[str, float]) -> None:
+    @rule(which=APPS, change=CHANGES, then=st.sampled_from(["stop", "go on", "wait"]))
+    def change(self, which: int, change: tuple[str, float], then: str) -> None:
         session = self.apps[which].session
         if session.run is not None and session.run.paused:
             session.run.change(*change)
             known = self.known_of(session)
             if known is not None:
                 known.asked |= dict([change])
+            if then == "stop":
+                self.stop(which)
+            elif then == "go on":
+                self.go_on(which, 3)
 
     @rule(which=APPS, decision=st.sampled_from(Decision))
     def decide(self, which: int, decision: Decision) -> None:
