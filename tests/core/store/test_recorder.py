@@ -31,8 +31,9 @@ from mnist_core.store import checkpoints as checkpoints_module
 from mnist_core.store import recorder as recorder_module
 from mnist_core.store.database import FILE
 from mnist_core.store.ownership import Ownership, is_owned
+from mnist_core.store.pending import Pending
 from mnist_core.store.recorder import RunRecorder, recorded
-from mnist_core.store.run_writer import Pending, RunWriter
+from mnist_core.store.run_writer import RunWriter
 from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled", "_hurried")
