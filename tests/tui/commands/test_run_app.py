@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,23 @@ def test_deletions_that_cannot_be_made_final_are_a_sentence(
     monkeypatch.setattr(MnistApp, "purge_deleted", purge)
     assert open_and_leave() == 0
     assert capsys.readouterr().err == "The disk is full.\n"
+
+
+def test_an_app_whose_terminal_is_gone_stops_and_keeps_its_run(
+    open_and_leave: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Callable[[], None]] = []
+
+    @contextmanager
+    def terminal_gone(_log: Path, hung_up: Callable[[], None]) -> Iterator[None]:
+        hung_up()
+        yield
+
+    monkeypatch.setattr(module, "stray_output_logged", terminal_gone)
+    monkeypatch.setattr(MnistApp, "call_later", lambda _app, wish: asked.append(wish))
+    monkeypatch.setattr(MnistApp, "run", lambda _app: None)
+    assert open_and_leave() == 0
+    assert [wish.__name__ for wish in asked] == ["stop_and_exit"]
 
 
 def test_a_session_ends_its_run_and_closes_its_store_whatever_fails(tmp_path: Path) -> None:

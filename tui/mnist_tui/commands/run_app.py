@@ -65,7 +65,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         first_launch=first_launch,
     )
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    def end(_number: int = 0, _frame: FrameType | None = None) -> None:
         app.call_later(app.stop_and_exit)
 
     # A terminal that is closed, or a machine that shuts down, must not cost a run. Ctrl-C is a key
@@ -80,7 +80,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         endings.callback(app.close_race)
         # From here on the terminal sends it again, and the end of a run must not be cut short.
         endings.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
-        with stray_output_logged(options.log_file):
+        with stray_output_logged(options.log_file, end):
             app.run()
     return app.return_code or 0
 
