@@ -186,6 +186,9 @@ class RunsScreen(ChartScreen):
                 return super().check_action(action, parameters)
 
     @on(RunsTable.Chosen)
+    def _open_chosen(self, event: RunsTable.Chosen) -> None:
+        self.post_message(self.Opened(event.record))
+
     def action_open_run(self) -> None:
         self._ask(self.Opened)
 
