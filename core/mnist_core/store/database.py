@@ -14,7 +14,7 @@ from mnist_core.store.files import sync_folder
 from mnist_core.store.free_room import GIVES_ROOM_BACK
 from mnist_core.store.records import StoreError
 from mnist_core.store.repair import salvage, set_aside
-from mnist_core.store.tables import VERSION, check_version, migrate, version_of
+from mnist_core.store.schema import VERSION, check_version, migrate, version_of
 
 FILE = "runs.db"
 DAMAGE_ADVICE = (

@@ -33,8 +33,9 @@ from mnist_core.store.database import (
 )
 from mnist_core.store.free_room import give_back
 from mnist_core.store.ownership import Ownership
+from mnist_core.store.pending import Pending
 from mnist_core.store.records import END_STATES, RunState
-from mnist_core.store.run_writer import Pending, RunLostError, RunWriter
+from mnist_core.store.run_writer import RunLostError, RunWriter
 
 WRITE_INTERVAL = 0.5
 """Seconds between two writes."""

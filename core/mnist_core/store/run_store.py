@@ -373,8 +373,10 @@ class RunStore:
 
     def close(self) -> None:
         """Close the database; the next use opens it again. What is deleted, nobody restores now."""
-        self._database.close()
-        self._deleter.end()
+        try:
+            self._database.close()
+        finally:
+            self._deleter.end()
 
     # -- inside ----------------------------------------------------------------------------------
 

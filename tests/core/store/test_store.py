@@ -30,11 +30,6 @@ from mnist_core.training.train import train
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "home")
-
-
 # -- what is kept --------------------------------------------------------------------------------
 
 

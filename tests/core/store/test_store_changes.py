@@ -40,7 +40,7 @@ from mnist_core.store import recorder as recorder_module
 from mnist_core.store.database import FILE
 from mnist_core.store.recorder import recorded
 from mnist_core.store.repair import salvage
-from mnist_core.store.tables import migrate
+from mnist_core.store.schema import migrate
 from mnist_core.training.train import train
 
 CHANGES = (

@@ -304,11 +304,11 @@ def test_an_older_database_is_read_without_being_changed(
     home: Path, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = (home / FILE).read_bytes()
-    from mnist_core.store import tables
+    from mnist_core.store import schema
 
-    monkeypatch.setattr(tables, "MIGRATIONS", (*tables.MIGRATIONS, "CREATE TABLE more (x);"))
-    monkeypatch.setattr(tables, "VERSION", tables.VERSION + 1)
-    monkeypatch.setattr(database, "VERSION", tables.VERSION)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, "CREATE TABLE more (x);"))
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
+    monkeypatch.setattr(database, "VERSION", schema.VERSION)
     monkeypatch.setattr(database, "may_write", lambda home, path: False)
     store = RunStore(home)
     for run in store.runs():

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,11 +36,6 @@ from mnist_core.store.recorder import recorded
 from mnist_core.training.train import train
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "home")
 
 
 @pytest.mark.parametrize(

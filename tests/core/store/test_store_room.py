@@ -44,11 +44,6 @@ pytestmark = pytest.mark.usefixtures("uncompiled")
 PLENTY = 1_000_000_000
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "home")
-
-
 # -- answers -------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from helpers.recorded_runs import (
 from helpers.stored_runs import check_integrity, put_run
 from mnist_core.data.dataset import Dataset
 from mnist_core.recipe.changes import Change
-from mnist_core.store import RunStore, StoreError, tables
+from mnist_core.store import RunStore, StoreError, schema
 from mnist_core.store.database import FILE
 from mnist_core.training.train import train
 
@@ -36,7 +36,7 @@ def test_a_new_database_has_the_present_version(store: RunStore) -> None:
     assert store.runs() == []
     assert store.exists
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == tables.VERSION == 4
+        assert schema.version_of(connection) == schema.VERSION == 4
     assert check_integrity(store.home) == "ok"
 
 
@@ -51,7 +51,7 @@ def test_an_empty_file_is_made_a_database(store: RunStore) -> None:
 def test_a_database_of_a_newer_version_is_left_alone(store: RunStore) -> None:
     store.runs()
     store.close()
-    change(store.home, f"PRAGMA user_version = {tables.VERSION + 1}")
+    change(store.home, f"PRAGMA user_version = {schema.VERSION + 1}")
     before = (store.home / FILE).read_bytes()
     with pytest.raises(StoreError, match="newer version of mnist-tui"):
         store.runs()
@@ -60,9 +60,9 @@ def test_a_database_of_a_newer_version_is_left_alone(store: RunStore) -> None:
 
 
 def next_version(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    monkeypatch.setattr(tables, "MIGRATIONS", (*tables.MIGRATIONS, script))
-    version = len(tables.MIGRATIONS)
-    monkeypatch.setattr(tables, "VERSION", version)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, script))
+    version = len(schema.MIGRATIONS)
+    monkeypatch.setattr(schema, "VERSION", version)
     monkeypatch.setattr("mnist_core.store.database.VERSION", version)
 
 
@@ -75,7 +75,7 @@ def test_an_older_database_is_brought_to_the_present_version(
     next_version(monkeypatch, "ALTER TABLE runs ADD COLUMN colour TEXT; CREATE TABLE more (x);")
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == 5
+        assert schema.version_of(connection) == 5
         assert connection.execute("SELECT colour FROM runs").fetchall() == [(None,)]
 
 
@@ -92,7 +92,7 @@ def test_a_migration_that_fails_leaves_the_version_before_it(
     monkeypatch.undo()
     assert_stored(store, run_id, events)
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == 4
+        assert schema.version_of(connection) == 4
         columns = [row[1] for row in connection.execute("PRAGMA table_info(runs)")]
     assert "colour" not in columns
 

@@ -16,7 +16,8 @@ from textual.strip import Strip
 from mnist_core.data.dataset import Examples
 from mnist_core.store import StoredAnswers
 from mnist_tui.mistakes import gallery
-from mnist_tui.mistakes.gallery import Gallery, GalleryLayout, Tiles, draw_tile, lay_out
+from mnist_tui.mistakes.gallery import Gallery, Tiles, draw_tile
+from mnist_tui.mistakes.gallery_layout import GalleryLayout, lay_out
 from mnist_tui.mistakes.sample_query import LabelledAnswers
 
 DIGITS = tuple("0123456789")

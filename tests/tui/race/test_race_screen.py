@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from helpers.app_harness import opened
 from helpers.lab import SIZES
@@ -199,6 +200,41 @@ async def test_earlier_races_are_opened_and_deleted(open_lab: OpenLab) -> None:
         await lab.press("escape", "ctrl+d", "enter")
         assert [kept.score.race.task for kept in lab.race_session.kept] == ["linear"]
         assert lab.race_session.score is None, "what was shown is gone"
+
+
+async def test_a_late_click_or_enter_opens_the_race_that_it_was_on(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        await lab.race("r")
+        await lab.press("e", "right")
+        await lab.race("ctrl+r")
+        linear, mlp = lab.race_session.kept
+        lines = lab.app.race_screen.query_one(KeptRaces)
+
+        def click_on_the_second() -> None:
+            x, y = lines.content_region.x + 5, lines.content_region.y + 1
+            style = lab.app.screen.get_style_at(x, y)
+            assert style.meta["option"] == 1
+            click = events.Click(lines, x, y, 0, 0, 1, False, False, False, x, y, style)
+            click.stop()  # the screen would take it for one more
+            lines.post_message(click)
+
+        for ask in (click_on_the_second, lines.action_select):
+            lab.race_session.open(linear.record.id)
+            lines.show([linear, mlp], "")
+            lines.focus()
+            lines.highlighted = 1
+            await lab.pilot.pause()
+            ask()
+            lines.show([mlp, linear], "")
+            await lab.pilot.pause()
+            assert lab.race_session.shown is mlp
+        lines.show([linear, mlp], "")
+        await lab.pilot.pause()
+        click_on_the_second()
+        lab.race_session.open(linear.record.id)
+        lines.show([linear], "")
+        await lab.pilot.pause()
+        assert lab.race_session.shown is linear, "the other one is no longer listed"
 
 
 async def test_races_of_the_store_are_there_after_a_restart(open_lab: OpenLab) -> None:

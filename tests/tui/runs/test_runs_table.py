@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from textual import events
+from textual.geometry import Offset
 
 from helpers.counting import count_calls
 from helpers.runs_lab import OpenLab
@@ -32,6 +34,27 @@ async def test_a_click_moves_the_cursor_and_a_second_one_opens(lab: OpenLab, thr
         await here.pilot.double_click(RunsTable, offset=(20, 4))
         await here.pilot.pause()
         assert [request.record.name for request in here.app.asked] == ["first"]
+
+
+@pytest.mark.parametrize("cursor_on", ["second", "first"])
+async def test_a_late_double_click_opens_a_run_only_if_both_clicks_were_on_it(
+    lab: OpenLab, three: Path, cursor_on: str
+) -> None:
+    async with lab() as here:
+        table = here.table
+        x, y = 20, table.gutter.top + 2
+        at = table.region.offset + Offset(x, y)
+        style = here.app.screen.get_style_at(*at)
+        click = events.Click(table, x, y, 0, 0, 1, False, False, False, *at, style, chain=2)
+        click.stop()  # the screen would take it for one more
+        await here.press(*["down"] * ["third", "second", "first"].index(cursor_on))
+        table.post_message(click)
+        third, second, first = table._rows
+        table.show([second, first, third], 3, table._sorting)
+        await here.pilot.pause()
+        assert here.current.name == "second"
+        opened = [request.record.name for request in here.app.asked]
+        assert opened == (["second"] if cursor_on == "second" else [])
 
 
 async def test_sorting_by_keys_and_by_a_click_on_the_header(lab: OpenLab, three: Path) -> None:

@@ -98,3 +98,15 @@ def test_sentences_take_their_keys_from_the_table(path: str) -> None:
         if sentence not in labels
     }
     assert {sentence: keys for sentence, keys in by_hand.items() if keys} == {}
+
+
+@pytest.mark.parametrize("path", sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py")))
+def test_keys_are_written_as_they_are_called(path: str) -> None:
+    """With another letter case, a key would be another key."""
+    changed = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Call)
+        if ast.unparse(node.value.func) in ("key_hint", "sentence_key", "shown_key")
+    ]
+    assert changed == []

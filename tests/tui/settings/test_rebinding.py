@@ -1,14 +1,19 @@
 """Other keys for commands: names of keys, clashes, and the app with them."""
 
 from collections.abc import Mapping
+from contextvars import copy_context
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from helpers.app_harness import opened
+from mnist_core.data.dataset import Examples
 from mnist_tui.lab.session import State
+from mnist_tui.mistakes.mistakes_view import MistakesView, empty_text
+from mnist_tui.mistakes.sample_query import LabelledAnswers, SampleQuery
 from mnist_tui.settings.config import Config, ConfigFile
-from mnist_tui.settings.keys import KEYS, Scope, bindings_of, key_hint
+from mnist_tui.settings.keys import KEYS, Scope, bindings_of, key_hint, set_active_keys
 from mnist_tui.settings.rebinding import command_names, key_named, rebound, scopes_of
 
 
@@ -168,6 +173,20 @@ async def test_sentences_name_the_keys_that_work(tmp_path: Path) -> None:
         await lab.pilot.press("d")
         await shows("read digits. Press f5, then a, to train")
     assert key_hint("run") == "a"
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("escape", "Esc"), ("f9", "F9"), ("ctrl+b", "Ctrl+b"), ("c", "c"), ("C", "C")],
+)
+def test_a_key_that_begins_a_sentence_stays_the_key_that_it_is(key: str, shown: str) -> None:
+    def words() -> str:
+        set_active_keys(rebound({"clear_samples": (key,)})[0])
+        labelled = LabelledAnswers(Examples(np.zeros((1, 1, 1), np.uint8), np.zeros(1, "<u2")), ())
+        view = MistakesView(labelled, dark_on_light=False, samples_name="test")
+        return empty_text(view, SampleQuery(true=1))
+
+    assert copy_context().run(words) == f"No sample is in this cell. {shown} shows all mistakes."
 
 
 def test_where_no_app_runs_the_usual_keys_are_named() -> None:

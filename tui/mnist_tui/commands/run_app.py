@@ -3,13 +3,14 @@
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from types import FrameType
 
 from mnist_core.backend.backend import available_cores, configure
 from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.loader import DatasetLoader
 from mnist_core.data.registry import default_cache_folder
-from mnist_core.store import RunStore
+from mnist_core.store import RunStore, StoreError
 from mnist_core.store.database import FILE as STORE_FILE
 from mnist_core.training.training_run import mlx_runs
 from mnist_core.training.training_thread import mlx_thread
@@ -20,6 +21,7 @@ from mnist_tui.runtime.log import stray_output_logged, write_log
 from mnist_tui.runtime.output import EXIT_FAILED
 from mnist_tui.runtime.startup import LaunchOptions
 from mnist_tui.settings.config import ConfigFile
+from mnist_tui.text.visible_text import visible
 
 SWITCH_INTERVAL = 1e-4
 """Seconds that one thread may keep the interpreter from another that waits for it.
@@ -63,21 +65,29 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         first_launch=first_launch,
     )
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    def end(_number: int = 0, _frame: FrameType | None = None) -> None:
         app.call_later(app.stop_and_exit)
 
     # A terminal that is closed, or a machine that shuts down, must not cost a run. Ctrl-C is a key
     # while the app is up; as a signal it comes from elsewhere.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end)
-    try:
-        with stray_output_logged(options.log_file):
-            app.run()
-    finally:
+    # The last of them comes first. What fails in one keeps no other from its turn.
+    with ExitStack() as endings:
+        endings.callback(training.close)
+        endings.callback(session.close)
+        endings.callback(_purge_deleted, app)
+        endings.callback(app.close_race)
         # From here on the terminal sends it again, and the end of a run must not be cut short.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        app.close_race()
-        app.purge_deleted()
-        session.close()
-        training.close()
+        endings.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        with stray_output_logged(options.log_file, end):
+            app.run()
     return app.return_code or 0
+
+
+def _purge_deleted(app: MnistApp) -> None:
+    try:
+        app.purge_deleted()
+    except StoreError as error:
+        # Nothing is lost: the store does it another time.
+        sys.stderr.write(f"{visible(str(error))}\n")

@@ -4,6 +4,7 @@ It holds no widget, so the rules of starting, stopping and restarting are tested
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from enum import StrEnum
 
 from mnist_core.data.dataset import Dataset, Examples, shown_samples
@@ -314,11 +315,16 @@ class Session:
     def close(self) -> None:
         """Stop everything and wait for the run, so that its thread may be closed."""
         self._next = None
-        self.data.close()
+        # The last of them comes first. What fails in one keeps no other from its turn.
+        with ExitStack() as endings:
+            endings.callback(self._store.close)
+            endings.callback(self._end_run)
+            endings.callback(self.data.close)
+
+    def _end_run(self) -> None:
         if self.run is not None:
             self.run.stop()
             self.run.join()
-        self._store.close()
 
     def _check_recorder(self) -> bool:
         """Take over what the recorder cannot do; True if that is news."""

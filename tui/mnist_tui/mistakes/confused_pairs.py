@@ -5,17 +5,16 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.strip import Strip
-from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from mnist_core.network.mistakes import ConfusedPair
 from mnist_tui.text.numbers import percent_of
 from mnist_tui.text.visible_text import class_name, fitting, padded
+from mnist_tui.ui.steady_options import SteadyOptions
 
 NO_MISTAKES = "No mistakes."
 NO_ANSWERS = "No predictions yet."
@@ -33,7 +32,7 @@ _SHARE = 6
 """Cells of ` 12.5%`, to the right of a count."""
 
 
-class ConfusedPairs(OptionList):
+class ConfusedPairs(SteadyOptions):
     """A line for each pair; the cursor stays on its pair when the order changes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,7 +88,10 @@ class ConfusedPairs(OptionList):
             self.set_options([Option(Content(f" {words}"), disabled=True)])
         else:
             texts = pair_texts(self._pairs, self._class_names, self._totals, width - 1)
-            self.set_options(Option(Content(f" {text}")) for text in texts)
+            self.set_options(
+                Option(Content(f" {text}"), id=f"{pair.true} {pair.predicted}")
+                for pair, text in zip(self._pairs, texts, strict=True)
+            )
             self.scroll_to(y=top, animate=False, force=True, immediate=True)
             self.highlighted = place
             headings = _HEADINGS if texts[0].endswith("%") else _HEADINGS[2:]
@@ -129,12 +131,6 @@ class ConfusedPairs(OptionList):
         # At once: a run may bring other pairs before a message of the list came back to it.
         if self.pair is not None:
             self.post_message(self.Chosen(*self.pair))
-
-    def on_click(self, event: events.Click) -> None:
-        """A click may come late, on a pair that is gone."""
-        # Textual 8.2.8 looks it up all the same.
-        if event.style.meta.get("option", 0) >= self.option_count:
-            event.prevent_default()
 
     def render_line(self, y: int) -> Strip:
         """The line of a pair; a sign shows the cursor where there are no colours."""

@@ -15,7 +15,7 @@ from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
 from mnist_tui.mistakes.sample_query import Kind, LabelledAnswers, SampleQuery
 from mnist_tui.mistakes.sample_text import SampleDetail
-from mnist_tui.settings.keys import key_hint
+from mnist_tui.settings.keys import key_hint, sentence_key
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
@@ -134,7 +134,7 @@ def unanswered_text(*, train: bool) -> str:
 
 def empty_text(view: MistakesView, query: SampleQuery) -> str:
     """Why no sample is shown, and which key shows others."""
-    back, other_kind = key_hint("clear_samples").capitalize(), key_hint("next_kind")
+    back, other_kind = sentence_key("clear_samples"), key_hint("next_kind")
     if query.filter.text:
         return f"No sample matches {visible(query.filter.text)}. {back} clears the filter."
     if query.has_cell:

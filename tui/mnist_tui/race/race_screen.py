@@ -27,12 +27,13 @@ from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
+from mnist_tui.ui.steady_options import SteadyOptions
 
 LOOKS_PER_SECOND = 5
 """Each draws only what is new, so that watching a race takes little from who is racing."""
 
 
-class KeptRaces(OptionList):
+class KeptRaces(SteadyOptions):
     """A line for each race; Enter or a click opens it."""
 
     def show(self, races: Sequence[KeptRace], shown: str) -> None:

@@ -9,7 +9,7 @@ from textual.notifications import SeverityLevel
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.runs.runs_table import RunsTable
-from mnist_tui.settings.keys import key_hint
+from mnist_tui.settings.keys import key_hint, sentence_key
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import LineInput
 
@@ -109,7 +109,7 @@ class RunEditor:
             self.deleted.append(deleted)
 
         if self._change(delete):
-            how = f"{key_hint('undo_delete')} brings it back."
+            how = f"{sentence_key('undo_delete')} brings it back."
             self._say(f"Deleted {run.name}. {how}", severity="information")
 
     def undo_delete(self) -> None:

@@ -20,7 +20,7 @@ from mnist_tui.runs.run_filter import FilterLine
 from mnist_tui.runs.run_listing import RunListing, RunReader
 from mnist_tui.runs.runs_compared import RunsCompared
 from mnist_tui.runs.runs_table import RunsTable
-from mnist_tui.settings.keys import KEYS, Scope, bindings, key_hint
+from mnist_tui.settings.keys import KEYS, Scope, bindings, key_hint, sentence_key
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.chart_screen import CHART_ACTIONS, ChartScreen
 from mnist_tui.ui.footer import KeyFooter
@@ -127,9 +127,7 @@ class RunsScreen(ChartScreen):
 
     def _why_no_rows(self) -> str:
         if self._listing.total:
-            key = key_hint("clear_filter")
-            # As a sentence begins; but the capital of a letter is another key.
-            how = f"{key.capitalize() if len(key) > 1 else key} clears the filter."
+            how = f"{sentence_key('clear_filter')} clears the filter."
             return f"No run matches {visible(self._listing.run_filter.text)}. {how}"
         if self._reader.has_failed:
             return "The runs cannot be read; see above."
@@ -188,6 +186,9 @@ class RunsScreen(ChartScreen):
                 return super().check_action(action, parameters)
 
     @on(RunsTable.Chosen)
+    def _open_chosen(self, event: RunsTable.Chosen) -> None:
+        self.post_message(self.Opened(event.record))
+
     def action_open_run(self) -> None:
         self._ask(self.Opened)
 

@@ -22,6 +22,8 @@ from mnist_tui.text.visible_text import in_middle, padded
 
 _MARK_CELLS = 4
 """A blank, the sign of the mark, that of the reference, and a gap."""
+_RUN = "run"
+"""Under which a click finds the id of the run that it hit."""
 
 
 class RunsTable(ScrollView, can_focus=True):
@@ -62,7 +64,11 @@ class RunsTable(ScrollView, can_focus=True):
         """The cursor is on another run, or on none."""
 
     class Chosen(Message):
-        """The user double-clicked the run under the cursor."""
+        """The user double-clicked a run."""
+
+        def __init__(self, record: RunRecord) -> None:
+            super().__init__()
+            self.record = record
 
     class HeaderClicked(Message):
         def __init__(self, column: str) -> None:
@@ -168,11 +174,13 @@ class RunsTable(ScrollView, can_focus=True):
             if column is not None:
                 self.post_message(self.HeaderClicked(column))
             return
-        index = self.scroll_offset.y + offset.y - 1
-        if index < len(self._rows):
-            self._move_to(index)
-            if event.chain == 2:
-                self.post_message(self.Chosen())
+        # Not by its place: other runs may have come in between, also between two clicks.
+        run_id = event.style.meta.get(_RUN)
+        row = next((row for row in self._rows if row.record.id == run_id), None)
+        if row is not None:
+            if event.chain == 2 and run_id == self._cursor_id:
+                self.post_message(self.Chosen(row.record))
+            self.put_cursor_on(row.record.id)
 
     def _column_at(self, x: int) -> str | None:
         left = _MARK_CELLS
@@ -232,7 +240,8 @@ class RunsTable(ScrollView, can_focus=True):
             if index == self._cursor:
                 base += self._style("cursor")
         line = [Segment(text, base + style) for text, style in segments]
-        return Strip(line).adjust_cell_length(width, base)
+        strip = Strip(line).adjust_cell_length(width, base)
+        return strip.apply_meta({_RUN: self._rows[index].record.id}) if y else strip
 
     def _header(self) -> list[tuple[str, Style]]:
         segments = [(" " * _MARK_CELLS, Style.null())]

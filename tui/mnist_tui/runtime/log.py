@@ -4,13 +4,15 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from mnist_core.user_folders import APP, user_folder
+from mnist_tui.runtime.terminal import open_terminal
 
 
 def log_path(home: Path | None) -> Path:
@@ -60,32 +62,31 @@ def log_uncaught_errors(path: Path) -> None:
 
 
 @contextmanager
-def stray_output_logged(log: Path) -> Iterator[None]:
+def stray_output_logged(log: Path, hung_up: Callable[[], None]) -> Iterator[None]:
     """Send what C libraries write to file descriptors 1 and 2 to the file `log`.
 
     Textual draws through `sys.__stderr__` and reads its size from `sys.__stdout__`, so these keep
-    the terminal under other descriptors. If the log cannot be opened, such output is dropped.
+    the terminal under other descriptors; `hung_up` is called when that has been closed, in any
+    thread. If the log cannot be opened, stray output is dropped.
     """
     target = _open_log(log)
     streams = {1: sys.__stdout__, 2: sys.__stderr__}
-    saved = {number: os.dup(number) for number in streams}
-    terminals = {
-        number: os.fdopen(os.dup(number), "w", encoding="utf-8", errors="replace")
-        for number in streams
-    }
-    sys.__stdout__, sys.__stderr__ = terminals[1], terminals[2]  # type: ignore[misc]
-    for number in streams:
-        os.dup2(target, number)
-    os.close(target)
-    try:
-        yield
-    finally:
+    terminals = {number: open_terminal(number, hung_up) for number in streams}
+    with ExitStack() as restoring:
         for number, terminal in terminals.items():
-            terminal.flush()
-            os.dup2(saved[number], number)
-            os.close(saved[number])
-            terminal.close()
-        sys.__stdout__, sys.__stderr__ = streams[1], streams[2]  # type: ignore[misc]
+            saved = os.dup(number)
+            restoring.callback(os.close, saved)
+            restoring.callback(os.dup2, saved, number)
+            restoring.callback(terminal.close)
+            os.dup2(target, number)
+        os.close(target)
+        restoring.callback(_use_streams, streams[1], streams[2])
+        _use_streams(terminals[1], terminals[2])
+        yield
+
+
+def _use_streams(stdout: TextIO | None, stderr: TextIO | None) -> None:
+    sys.__stdout__, sys.__stderr__ = stdout, stderr  # type: ignore[assignment,misc]
 
 
 def _open_log(log: Path) -> int:

@@ -268,3 +268,12 @@ def key_hint(command: str) -> str:
         KeyError: there is no such command in the table.
     """
     return (_ACTIVE.get() or _USUAL)[command]
+
+
+def sentence_key(command: str) -> str:
+    """`key_hint` where a sentence begins with it: a name has a capital there.
+
+    A single letter stays as it is, since its capital is another key.
+    """
+    key = key_hint(command)
+    return key if len(key) == 1 else key[0].upper() + key[1:]

@@ -9,7 +9,7 @@ from mnist_core.store import RunRecord
 from mnist_core.training.training_run import Decision
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
-from mnist_tui.settings.keys import key_hint
+from mnist_tui.settings.keys import key_hint, sentence_key
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import DivergenceDialog, Way, what_happened
 from mnist_tui.train.form_values import LiveValues
@@ -145,7 +145,7 @@ class Steering:
         form.load(record.recipe.hyperparameters)
         self.edit()
         how = (
-            f"{key_hint('run')} trains with them; enter changes the run under way."
+            f"{sentence_key('run')} trains with them; enter changes the run under way."
             if self._session.state.is_active
             else "Change some, and press enter."
         )

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec
@@ -29,20 +29,20 @@ def with_store(
     @wraps(command)
     def run(home: Path, /, *args: P.args, **kwargs: P.kwargs) -> int:
         write_error = line_writer(sys.stderr)
-        store = RunStore(home)
-        try:
-            command(store, *args, **kwargs)
-        except (StoreError, ExportError) as error:
-            write_error(visible(str(error)))
-            return EXIT_FAILED
-        except OSError as error:
-            write_error(visible(f"{home} cannot be read: {error.strerror or error}."))
-            return EXIT_FAILED
-        finally:
-            # Of a folder that is only read, it tells that new runs are not kept: none is made here.
-            if store.notice and not store.read_only:
-                write_error(visible(store.notice))
-            store.close()
+        with closing(RunStore(home)) as store:
+            try:
+                command(store, *args, **kwargs)
+            except (StoreError, ExportError) as error:
+                write_error(visible(str(error)))
+                return EXIT_FAILED
+            except OSError as error:
+                write_error(visible(f"{home} cannot be read: {error.strerror or error}."))
+                return EXIT_FAILED
+            finally:
+                # Of a folder that is only read, it tells that new runs are not kept: none is made
+                # here.
+                if store.notice and not store.read_only:
+                    write_error(visible(store.notice))
         return EXIT_DONE
 
     return run

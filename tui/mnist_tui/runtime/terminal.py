@@ -1,0 +1,43 @@
+"""The terminal that the app draws on, which may be gone from one moment to the next."""
+
+import errno
+import os
+from collections.abc import Callable
+from io import BufferedWriter, FileIO, TextIOWrapper
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class _Terminal(FileIO):
+    def __init__(self, descriptor: int, hung_up: Callable[[], None]) -> None:
+        super().__init__(descriptor, "w")
+        self._hung_up: Callable[[], None] | None = hung_up
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+        tell, self._hung_up = self._hung_up, None
+        if tell is not None:
+            tell()
+        return memoryview(data).nbytes
+
+
+def open_terminal(descriptor: int, hung_up: Callable[[], None]) -> TextIOWrapper:
+    """A text stream to a copy of `descriptor`.
+
+    What is written to it once the terminal has been closed goes nowhere: the app still has a run to
+    keep. `hung_up` is called the first time, in the thread that writes; the system may tell of it
+    with a signal too, but tells only the programs whose own terminal it is.
+    """
+    terminal = _Terminal(os.dup(descriptor), hung_up)
+    return TextIOWrapper(
+        BufferedWriter(terminal),
+        encoding="utf-8",
+        errors="replace",
+        line_buffering=terminal.isatty(),
+    )
