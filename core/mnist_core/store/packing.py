@@ -19,11 +19,13 @@ _DECIMALS = (1e2, 1e3)
 """Every probability is shown with two or three decimals, as percent."""
 _FINE_DECIMALS = 1e4
 """Confidence, margin and loss are shown with four decimals too."""
-_PRECISIONS = (4e-5, 1e-5, 2e-6, 4e-7)
+_PRECISIONS = (1.6e-4, 8e-5, 4e-5, 2e-5, 1e-5, 5e-6, 2e-6, 4e-7)
 """How far rounding a logit may move a probability. The next, finer one is for the samples of which
 a shown figure would be another one."""
-_COARSEST = np.float32(1.0)
+_COARSEST = np.float32(4.0)
 """The largest step that a logit is rounded to, where the probability is next to nothing."""
+_LEAST = np.float32(-16.0)
+"""Below the largest logit of the sample: what is smaller is shown as no other probability."""
 _SURE_LOSS = 0.69
 """Less than log 2, in nats. Whatever has a loss below it is predicted right."""
 _PART = 1 << 20
@@ -121,7 +123,7 @@ def _rounded(logits: NDArray[np.float32], losses: NDArray[np.float16]) -> NDArra
             # d share / d logit = share (1 - share); powers of two leave the last bits zero.
             slopes = shares[left] * (1 - shares[left])
             steps = np.exp2(np.floor(np.log2(precision / slopes))).clip(max=_COARSEST)
-            rounded = np.rint(shifted[left] / steps) * steps
+            rounded = np.maximum(np.rint(shifted[left] / steps) * steps, _LEAST)
             same = (_figures(rounded) == figures[left]).all(axis=1)
             found[left[same]] = rounded[same]
             left = left[~same]
