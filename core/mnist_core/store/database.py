@@ -27,6 +27,8 @@ _NEW = "runs.db.new"
 """The database that is to take the place of a damaged one."""
 _PATIENCE = 5.0
 """Seconds to wait for another process that writes."""
+_MOMENT = 0.2
+"""Seconds to wait for a command of an earlier version that is about to end."""
 _LONGEST_LOG = 4 << 20
 """Bytes that the log keeps once what is in it is in the database."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -45,6 +47,10 @@ class Opened:
 
 class _DamagedError(Exception):
     """The database is not sound; the message says how."""
+
+
+class _InUseError(Exception):
+    """A program of an earlier version has the database open."""
 
 
 class Database:
@@ -95,9 +101,12 @@ class Database:
             StoreError: it cannot be opened or written; nothing was changed.
         """
         try:
+            if self.read_only:
+                # What kept it from being written may be over, as a full disk.
+                self.close()
             connection = self._open()
             if self._read_only:
-                raise StoreError(f"{self._home} cannot be written, so its runs cannot be changed.")
+                raise StoreError(f"The runs in {self._home} cannot be changed. {self.notice}")
             with transaction(connection):
                 yield connection
         except sqlite3.Error as error:
@@ -134,7 +143,8 @@ def open_database(home: Path) -> Opened:
     """Open the database in `home`, making both if they are missing.
 
     A damaged database is renamed, never deleted, and a new one with the runs that can still be read
-    takes its place. One that cannot be written is opened for reading.
+    takes its place. One that cannot be written, or is in use by an earlier version, is opened for
+    reading.
 
     Raises:
         StoreError: there is no way to use it.
@@ -153,6 +163,12 @@ def open_database(home: Path) -> Opened:
         # Two processes that start together must not both make or set aside the database.
         with FileLock(home / f".{FILE}.lock", timeout=_PATIENCE, fallback_to_soft=False):
             return _open_to_write(path)
+    except _InUseError:
+        return _open_to_read(
+            path,
+            f"{path} is open in an earlier version of mnist-tui, so it can only be read here and "
+            "new runs are not kept. Close that one first.",
+        )
     except Timeout as error:
         raise StoreError(
             f"{path} is being opened by another mnist-tui that does not finish. Close it."
@@ -187,13 +203,14 @@ def mark_suspect(home: Path) -> None:
 def file_identity(path: Path, *, content: bool = False) -> tuple[int, ...]:
     """What tells the database from another one under its name, `content` from what it held before.
 
-    It is empty where there is no file.
+    It is empty where there is no file. The last who closes the database removes its log, which is
+    when a program of an earlier version is out of the way.
     """
     try:
         found = path.stat()
     except OSError:
         return ()
-    state = (found.st_size, found.st_mtime_ns) if content else ()
+    state = (found.st_size, found.st_mtime_ns, _log_of(path).exists()) if content else ()
     return (found.st_dev, found.st_ino, *state)
 
 
@@ -225,6 +242,10 @@ def _code(error: sqlite3.Error) -> int:
     # The lower byte is the kind of error, the others say more of it. Errors of the module itself
     # have none.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 def _uri(path: Path, how: str) -> str:
@@ -311,6 +332,10 @@ def _sound(path: Path) -> sqlite3.Connection:
     connection = _connect(path, "mode=rwc")
     try:
         check_version(connection, str(path))
+        if 0 < version_of(connection) < VERSION:
+            connection.close()
+            _migrate_alone(path)
+            connection = _connect(path, "mode=rw")
         migrate(connection)
         # Reads every page that lists the runs, so that damage there shows now and not later.
         connection.execute("SELECT count(*), sum(length(hyperparameters)) FROM runs").fetchone()
@@ -326,6 +351,32 @@ def _sound(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _migrate_alone(path: Path) -> None:
+    """Bring the tables of an earlier version up to date while nobody else has them open.
+
+    A program that has them open never asks again of which version they are. It would write what is
+    read no more, and restart a run whose checkpoints it does not understand.
+
+    Raises:
+        _InUseError: somebody has them open.
+        sqlite3.Error: they cannot be changed, and are as they were.
+    """
+    with closing(
+        sqlite3.connect(_uri(path, "mode=rw"), uri=True, timeout=_MOMENT, isolation_level=None)
+    ) as connection:
+        # Before the first access, which then fails while there is another connection, even an idle
+        # one. It stays exclusive until it is closed.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if _code(error) in _BUSY:
+                raise _InUseError from error
+            raise
+        connection.execute("ROLLBACK")
+        migrate(connection)
+
+
 def _check_emptiness(path: Path) -> None:
     """Raises _DamagedError if an empty or missing file held runs once.
 
@@ -333,7 +384,7 @@ def _check_emptiness(path: Path) -> None:
     """
     if path.exists() and path.stat().st_size:
         return
-    log = path.with_name(path.name + "-wal")
+    log = _log_of(path)
     checkpoints = path.parent / "checkpoints"
     kept_runs = path.exists() and checkpoints.is_dir() and any(checkpoints.iterdir())
     if kept_runs or (log.exists() and log.stat().st_size):
@@ -347,7 +398,7 @@ def _open_to_read(path: Path, notice: str) -> Opened:
         return Opened(empty, read_only=True, notice=notice)
     # In a folder that cannot be written SQLite cannot make the files that WAL needs; a database
     # declared immutable needs none, and passes over what is still in the log.
-    log = path.with_name(path.name + "-wal")
+    log = _log_of(path)
     unseen = log.exists() and log.stat().st_size > 0
     problem = "it holds no runs"
     for how in ("mode=ro", "immutable=1"):

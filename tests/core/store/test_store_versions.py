@@ -97,6 +97,34 @@ def test_a_migration_that_fails_leaves_the_version_before_it(
     assert "colour" not in columns
 
 
+def test_a_database_that_an_earlier_version_has_open_is_only_read_until_that_one_ends(
+    tiny: Dataset, store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would go on writing into tables that it does not know to have changed."""
+    monkeypatch.setattr("mnist_core.store.database._MOMENT", 0.0)
+    run_id = "aaaa0001"
+    put_run(store.home, run_id, "run 1")
+    with closing(sqlite3.connect(store.home / FILE)) as earlier:
+        assert earlier.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+        next_version(monkeypatch, "ALTER TABLE runs ADD COLUMN colour TEXT;")
+        assert [each.id for each in store.runs()] == [run_id]
+        assert "is open in an earlier version" in store.notice
+        with pytest.raises(StoreError, match=r"cannot be changed.*Close that one"):
+            store.delete([run_id])
+        recorder, why = store.begin_recording(tiny)
+        assert recorder is None
+        assert "not kept" in why
+        assert tables.version_of(earlier) == 4
+        assert store.read_only
+    assert not store.read_only
+    assert store.notice == ""
+    store.set_note(run_id, "x")
+    store.close()
+    with closing(sqlite3.connect(store.home / FILE)) as connection:
+        assert tables.version_of(connection) == 5
+    assert check_integrity(store.home) == "ok"
+
+
 def without_labels(home: Path) -> None:
     """Make the database of the first version, which had none of the later tables."""
     as_version_3(home)

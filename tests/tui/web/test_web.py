@@ -6,9 +6,16 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from unittest.mock import AsyncMock, Mock
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
+from aiohttp import (
+    ClientConnectionResetError,
+    ClientSession,
+    ClientWebSocketResponse,
+    WSMsgType,
+    web,
+)
 
 from mnist_tui.cli import make_app, run
 from mnist_tui.commands.flags import LaunchFlags
@@ -18,6 +25,7 @@ from mnist_tui.web.messages import MOST_BYTES, Size
 from mnist_tui.web.serve import app_command
 from mnist_tui.web.served_app import ServedApp
 from mnist_tui.web.site import Site
+from mnist_tui.web.tab import Tab
 from mnist_tui.web.visitors import Reach, is_name, refusal
 
 
@@ -330,6 +338,56 @@ async def test_an_app_does_not_wait_for_a_tab_that_takes_nothing() -> None:
     await app.end(patience=1e6)
     await relay
     assert app._process.returncode == 0
+
+
+async def test_nothing_is_awaited_of_a_tab_that_has_not_taken_the_last_picture() -> None:
+    app = await ServedApp.start([sys.executable, "-c", DRAWS_UNTIL_CLOSED], Size(80, 24))
+    connection, ended = Mock(spec=asyncio.Transport), asyncio.Event()
+    connection.abort.side_effect = ended.set
+    browser = Mock(spec=web.WebSocketResponse)
+    asked = asyncio.Event()
+
+    async def taken(_data: bytes) -> None:
+        asked.set()
+        await ended.wait()
+        raise ClientConnectionResetError
+
+    browser.send_bytes = taken
+    browser.close = AsyncMock(side_effect=lambda **_: connection.abort.assert_called_once_with())
+    showing = asyncio.create_task(Tab(browser, connection).show(app))
+    await asked.wait()
+    await app.end(patience=1e6)
+    await showing
+    browser.close.assert_awaited_once()
+
+
+def is_full(tab: Tab) -> bool:
+    """Whether what is sent to it waits in the server."""
+    assert tab._transport is not None
+    return tab._transport.get_write_buffer_size() > 0
+
+
+async def test_the_app_of_a_browser_that_takes_nothing_ends_with_its_last_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mnist_tui.web.tab._LOOK", 0.01)
+    # Only what the tab says may end it here.
+    monkeypatch.setattr("mnist_tui.web.tab.HEARTBEAT", 1e6)
+    async with site_of(DRAWS_UNTIL_CLOSED) as (site, client):
+        address = client._base_url
+        assert address is not None
+        assert address.host is not None
+        with socket.create_connection((address.host, address.port or 80)) as browser:
+            browser.sendall(
+                b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+            while not site._relays or not is_full(next(iter(site._tabs))):
+                await asyncio.sleep(0.01)  # nothing tells of it
+            [relay] = site._relays.values()
+            browser.shutdown(socket.SHUT_WR)
+            await relay
 
 
 def test_input_ends_with_the_tab_and_not_after_all_that_came_before(

@@ -45,6 +45,8 @@ class ServedApp:
         self._is_ready = False
         """Whether it has begun to draw, so may have a run to keep."""
         self._told_to_end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sending: asyncio.Task[None] | None = None
+        """The last that was handed to the tab."""
 
     @classmethod
     async def start(cls, command: Sequence[str], size: Size) -> Self:
@@ -65,8 +67,11 @@ class ServedApp:
         )
         return cls(process)
 
-    async def relay(self, send: Send) -> None:
+    async def relay(self, send: Send) -> bool:
         """Hand what the app draws to `send`, until the process has ended.
+
+        Returns whether the tab has taken all of that, or is closed: from one that still has not,
+        nothing is to be waited for.
 
         If it did not end well, why is sent as text. `send` may raise ConnectionError once its tab
         is closed; what is drawn after that, or while the app ends, is dropped: an app whose tab
@@ -80,9 +85,10 @@ class ServedApp:
         if not reason and code and not (self._told_to_end.done() and code == -signal.SIGTERM):
             reason = f"The app ended unexpectedly, {_said(code)}."
         if is_open and reason:
-            sending = asyncio.create_task(send(as_screen(reason)))
-            await asyncio.wait({sending}, timeout=_PARTING)
-            _is_sent(sending)
+            self._sending = asyncio.create_task(send(as_screen(reason)))
+            await asyncio.wait({self._sending}, timeout=_PARTING)
+            _is_sent(self._sending)
+        return self._sending is None or self._sending.done()
 
     def type(self, text: str) -> None:
         """Hand over what the terminal in the tab sends: keys and the mouse.
@@ -146,7 +152,7 @@ class ServedApp:
 
     async def _send(self, send: Send, packet: bytes) -> bool:
         """Send a packet; False: the tab is closed, or has not taken it when the app is to end."""
-        sending = asyncio.create_task(send(packet))
+        self._sending = sending = asyncio.create_task(send(packet))
         await asyncio.wait({sending, self._told_to_end}, return_when=asyncio.FIRST_COMPLETED)
         return _is_sent(sending)
 

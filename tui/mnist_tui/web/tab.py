@@ -23,6 +23,9 @@ HEARTBEAT = 15.0
 _GOODBYE = 1.0
 """Seconds that a browser gets to agree to the end of its connection."""
 
+_LOOK = 0.25
+"""Seconds between two looks whether a browser that takes nothing has gone."""
+
 
 class Tab:
     """The connection to one tab."""
@@ -43,7 +46,9 @@ class Tab:
 
     async def show(self, app: ServedApp) -> None:
         """Show what the app draws until it has ended, then close the tab."""
-        await app.relay(self.socket.send_bytes)
+        takes_more = await app.relay(self.socket.send_bytes)
+        if not takes_more and self._transport is not None:
+            self._transport.abort()
         await self.close()
 
     async def part(self, sentence: str) -> None:
@@ -66,6 +71,24 @@ class Tab:
         Raises:
             BadMessage: it must be closed for what it sent.
         """
+        watching = asyncio.create_task(self._drop_what_nobody_takes())
+        try:
+            await self._obey(app)
+        finally:
+            watching.cancel()
+
+    async def _drop_what_nobody_takes(self) -> None:
+        """Cut the connection once the browser has said its last word, as a proxy tells it.
+
+        asyncio then closes it, but first sends what waits to be sent: for ever, if nobody reads.
+        """
+        while self._transport is not None:
+            if self._transport.is_closing():
+                self._transport.abort()
+                return
+            await asyncio.sleep(_LOOK)
+
+    async def _obey(self, app: ServedApp) -> None:
         async for received in self.socket:
             if received.type is WSMsgType.ERROR:
                 raise BadMessage(f"what it sent could not be read: {received.data}")
