@@ -114,14 +114,14 @@ def test_a_database_that_an_earlier_version_has_open_is_only_read_until_that_one
         recorder, why = store.begin_recording(tiny)
         assert recorder is None
         assert "not kept" in why
-        assert tables.version_of(earlier) == 4
+        assert schema.version_of(earlier) == 4
         assert store.read_only
     assert not store.read_only
     assert store.notice == ""
     store.set_note(run_id, "x")
     store.close()
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert tables.version_of(connection) == 5
+        assert schema.version_of(connection) == 5
     assert check_integrity(store.home) == "ok"
 
 
