@@ -37,7 +37,8 @@ class DivergenceGuard:
             chance: the share of the most common class among the examples of the accuracies.
             state: what it has seen before; None: nothing.
         """
-        self._seen = state or GuardState()
+        # One that was continued would give up with the healthy state from before that.
+        self._seen = replace(state or GuardState(), healthy=None)
         self._window = list(self._seen.window)
         self._chance = chance
 

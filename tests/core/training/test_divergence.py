@@ -263,6 +263,30 @@ def test_a_run_that_is_given_up_ends_as_diverged(tiny: Dataset) -> None:
     assert isinstance(list(train(wild(), tiny, on_divergence="stop"))[-1], RunDiverged)
 
 
+def test_given_up_a_run_that_was_continued_keeps_the_last_healthy_state_not_an_old_one(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = make_hyperparameters({"epochs": 9, "batch_size": 8, "learning_rate": 0.2})
+    events = train(chosen, tiny, backend=configure("cpu", 1))
+    batches = (event for event in events if isinstance(event, BatchCompleted))
+    next(each for each in batches if each.batch == 2)
+    stopped = events.throw(StopTraining())
+    assert isinstance(stopped, RunStopped)
+    assert stopped.state.guard is not None
+    assert stopped.state.guard.healthy is not None
+    epoch_end = 0
+    spoil_updates(monkeypatch, lambda step, _: overflow if epoch_end and step > epoch_end else None)
+    for event in train(
+        chosen, tiny, stopped.state, backend=configure("cpu", 1), on_divergence="stop"
+    ):
+        if isinstance(event, EpochCompleted) and event.epoch == 6:
+            epoch_end = event.step
+    assert isinstance(event, RunDiverged)
+    assert event.state.step == epoch_end > stopped.step
+    assert event.state.guard is not None
+    assert event.state.guard.healthy is None, "it would go back to before it was continued"
+
+
 def test_a_run_can_be_stopped_where_it_diverged(tiny: Dataset) -> None:
     assert isinstance(answered(wild(), tiny, StopTraining())[-1], RunStopped)
 
