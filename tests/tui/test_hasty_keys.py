@@ -16,6 +16,7 @@ from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.ui.dialogs import CommandScreen, LineInput, Palette, Question
+from mnist_tui.ui.form_fields import FieldRow
 from mnist_tui.ui.sizes import TooSmall
 
 
@@ -75,6 +76,19 @@ async def test_arrows_in_the_form_all_count_however_fast(tmp_path: Path) -> None
         await lab.until(lambda: "Learning rate" in focused_row(lab))
         await Keyboard(lab.app).press(*["up"] * 4)
         await lab.until(lambda: "Hidden layers" in focused_row(lab))
+
+
+async def test_what_is_typed_at_once_in_a_field_is_taken_in_its_order(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("e")
+        row = next(row for row in lab.app.query(FieldRow) if row.key == "epochs")
+        row.editor.focus()
+        await lab.pilot.pause()
+        await Keyboard(lab.app).press("ctrl+u", "7", "1", "0", "left", "backspace", "4", "enter")
+        await lab.until(lambda: lab.session.progress is not None)
+        assert row.text == "740"
+        assert lab.session.progress is not None
+        assert lab.session.progress.hyperparameters.epochs == 740
 
 
 def focused_row(lab: AppHarness) -> str:

@@ -5,9 +5,10 @@ from textual.binding import BindingType
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
-from mnist_tui.train.form_values import EFFECT_SIGNS
+from mnist_tui.train.form_values import EFFECT_SIGNS, LiveValues
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.ui.form_fields import Choice, FieldHelp, FieldRow
 
@@ -249,3 +250,19 @@ async def test_text_that_looks_like_markup_is_only_text() -> None:
             await pilot.pause()
             assert repr(text) in app.form.problems["hidden_sizes"]
         assert app.row("hidden_sizes").region.height > 1
+
+
+async def test_a_change_of_the_run_leaves_what_was_typed_a_moment_before() -> None:
+    app = FormApp()
+    async with app.run_test(size=(40, 30)) as pilot:
+        app.form.show_run(LiveValues(app, Hyperparameters()))
+        await pilot.pause()
+        editor = app.row("epochs").editor
+        assert isinstance(editor, Input)
+        # The form has not been told of this one yet.
+        editor.value = "640"
+        now = Hyperparameters(learning_rate=0.05)
+        app.form.show_run(LiveValues(app, now, changes=(Change(3, "learning_rate", 0.05),)))
+        assert app.row("epochs").text == "640"
+        assert app.row("learning_rate").text == "0.05"
+        assert app.form.hyperparameters == Hyperparameters(learning_rate=0.05, epochs=640)

@@ -159,14 +159,17 @@ class HyperparameterForm(Widget):
         if live == self._live:
             return
         before, self._live = self._live, live
+        # What was typed a moment ago is in the fields, and not in the draft yet.
+        texts = self._texts
         if before is not None and live is not None and before.run is live.run:
             was, now = texts_of(before.in_force), texts_of(live.in_force)
             texts = {
                 name: now[name]
                 if now[name] != was[name] and value_of(name, text) == was[name]
                 else text
-                for name, text in self._draft.texts.items()
+                for name, text in texts.items()
             }
+        if texts != self._draft.texts:
             self._take(texts)
         self._show_draft()
         self._show_keys()
@@ -196,6 +199,11 @@ class HyperparameterForm(Widget):
     def _all_rows(self) -> list[FieldRow]:
         return [self._preset_row, *self._rows.values()]
 
+    @property
+    def _texts(self) -> dict[str, str]:
+        """What the fields hold now, by name."""
+        return {name: row.text for name, row in self._rows.items()}
+
     @on(Input.Changed)
     @on(Choice.Changed)
     def _take_edit(self, event: Input.Changed | Choice.Changed) -> None:
@@ -204,7 +212,7 @@ class HyperparameterForm(Widget):
             name = self._picker.value
             self.load(presets()[name].hyperparameters, name)
             return
-        texts = {name: row.text for name, row in self._rows.items()}
+        texts = self._texts
         # Input also reports the texts that `load` put there.
         if texts != self._draft.texts:
             self._take(texts)

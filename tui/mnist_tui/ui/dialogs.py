@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -19,14 +19,24 @@ from textual.widgets import Button, Input, Static
 
 from mnist_tui.text.visible_text import visible
 
+_LINE_ACTIONS = {binding.key: binding.action for binding in Binding.make_bindings(Input.BINDINGS)}
+
 
 class TextLine(Input):
-    """Textual's input, as wide as its place whatever is in it.
+    """Textual's input, which takes keys in their order, and is as wide as its place.
 
-    Textual's lays the whole screen out with every letter, in case its width followed the text.
+    Textual's lays the whole screen out with every letter, in case its width followed the text. Its
+    editing keys and Enter go from widget to widget up to the app first, and come after letters
+    that were typed behind them: so it is where keys arrive together, as over a slow connection.
     """
 
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
+
+    async def on_key(self, event: events.Key) -> None:
+        action = _LINE_ACTIONS.get(event.key)
+        if action is not None:
+            event.stop()
+            await self.run_action(action)
 
 
 class Dialog(ModalScreen[ScreenResultType]):
