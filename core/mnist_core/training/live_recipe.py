@@ -35,9 +35,12 @@ class LiveRecipe:
         """Those that have taken effect, each at the step where it did."""
         self._scheduled = list(changes.scheduled)
         if state is not None:
-            self.now, self._effective, self._scheduled = self.at_start.after(
-                self._scheduled, state.step, state.step - state.batch
-            )
+            # One for this very step is made before the next batch, as where nobody had stopped.
+            before = [change for change in self._scheduled if change.step < state.step]
+            now = self._scheduled[len(before) :]
+            epoch_began = state.step - state.batch if state.batch else state.step - 1
+            self.now, self._effective, later = self.at_start.after(before, state.step, epoch_began)
+            self._scheduled = later + now
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from helpers.blobs import blobs
@@ -44,6 +44,12 @@ RECIPES = st.fixed_dictionaries(
         "seed": st.integers(0, 2),
     }
 )
+PLAIN: dict[str, object] = {
+    "hidden_sizes": "8",
+    "learning_rate": 0.2,
+    "batch_size": 3,
+    "epochs": 2,
+}
 SOUND = st.sampled_from(
     [
         ("learning_rate", 0.05),
@@ -107,6 +113,15 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
         database=None,
         suppress_health_check=list(HealthCheck),
     )
+    @example(  # A change for the very step at which the run stops.
+        PLAIN | {"validation": "5"},
+        (Change(2, "learning_rate", RUINOUS), Change(12, "learning_rate", 0.05)),
+        "halve",
+        [(12, False)],
+    )
+    @example(  # Stopped at the batch that shows the divergence.
+        PLAIN, (Change(17, "learning_rate", RUINOUS),), "stop", [(1, False), (18, False)]
+    )
     @given(
         recipe=RECIPES,
         changes=scheduled(),
@@ -144,8 +159,9 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
 
 
 def made(run: RunRecord) -> list[Change]:
-    """The changes that some batch shows."""
-    return [change for change in run.changes if change.step < run.step]
+    """The changes that some batch shows; two of the same step have no order."""
+    found = [change for change in run.changes if change.step < run.step]
+    return sorted(found, key=lambda change: (change.step, change.field))
 
 
 def epochs_of(store: RunStore, run: RunRecord) -> list[str]:
