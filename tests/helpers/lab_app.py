@@ -74,6 +74,8 @@ class LabApp:
         recorder, progress = self.session._recorder, self.session.progress
         if recorder is None or recorder._gone:
             return True
+        if recorder._pending._states:
+            return False  # Its checkpoint comes after the rows.
         assert progress is not None
         try:
             record = self.store.run(progress.run_id)
