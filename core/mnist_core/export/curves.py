@@ -24,7 +24,7 @@ from mnist_core.events import (
 )
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
-from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
+from mnist_core.recipe.hyperparameters import TakesEffect
 from mnist_core.store import EpochRecord, RunRecord, RunStore
 from mnist_core.store.records import END_STATES
 from mnist_core.training.divergence import DivergenceGuard, chance_accuracy, likely_cause
@@ -178,7 +178,7 @@ def _json_objects(curves: StoredCurves) -> Iterator[dict[str, Any]]:
     # What training told of it once it tells again, since the same guard looks at the same numbers.
     guard = DivergenceGuard(-1.0 if curves.chance is None else curves.chance)
     healthy_step = 0
-    recipe = record.hyperparameters
+    recipe = healthy_recipe = record.hyperparameters
     for event in curves.told:
         yield event_to_json(event)
         if isinstance(event, HyperparameterChanged):
@@ -186,19 +186,23 @@ def _json_objects(curves: StoredCurves) -> Iterator[dict[str, Any]]:
             continue
         step, epoch = event.step, event.epoch
         reason, healthy = guard.after_batch(event.loss)
-        healthy_step = step if healthy else healthy_step
+        if healthy:
+            healthy_step, healthy_recipe = step, recipe
         if reason is not None:
             guard.ignore()
-            yield _divergence(step, epoch, event.loss, reason, healthy_step, recipe)
+            cause = likely_cause(recipe, healthy_recipe)
+            yield _divergence(step, epoch, event.loss, reason, healthy_step, cause)
         if step in ends:
             ended = ends[step]
             yield epoch_to_json(ended)
             loss = math.nan if ended.train_loss is None else ended.train_loss
             reason, healthy = guard.after_epoch(loss, ended.test_accuracy)
-            healthy_step = step if healthy else healthy_step
+            if healthy:
+                healthy_step, healthy_recipe = step, recipe
             if reason is not None:
                 guard.ignore()
-                yield _divergence(step, epoch, loss, reason, healthy_step, recipe)
+                cause = likely_cause(recipe, healthy_recipe)
+                yield _divergence(step, epoch, loss, reason, healthy_step, cause)
     end = _end(record)
     if end is not None:
         yield event_to_json(end)
@@ -210,9 +214,8 @@ def _divergence(
     loss: float,
     reason: DivergenceReason,
     healthy_step: int,
-    recipe: Hyperparameters,
+    cause: str,
 ) -> dict[str, Any]:
-    cause = likely_cause(recipe)
     return event_to_json(DivergenceDetected(step, epoch, loss, reason, healthy_step, cause))
 
 

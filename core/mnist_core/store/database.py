@@ -75,6 +75,12 @@ class Database:
         self._open()
         return self._read_only
 
+    def writable(self) -> bool:
+        """Whether it can be written now: what kept it from that may be over, as a full disk."""
+        if self.read_only:
+            self.close()
+        return not self.read_only
+
     def close(self) -> None:
         """Close it; the next use opens it again."""
         connection, self._connection = self._connection, None
@@ -101,13 +107,9 @@ class Database:
             StoreError: it cannot be opened or written; nothing was changed.
         """
         try:
-            if self.read_only:
-                # What kept it from being written may be over, as a full disk.
-                self.close()
-            connection = self._open()
-            if self._read_only:
+            if not self.writable():
                 raise StoreError(f"The runs in {self._home} cannot be changed. {self.notice}")
-            with transaction(connection):
+            with transaction(self._open()) as connection:
                 yield connection
         except sqlite3.Error as error:
             raise self._failure("changed", error) from error
@@ -224,11 +226,11 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """What is done within is written as a whole or not at all."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        yield
+        yield connection
         connection.execute("COMMIT")
     except BaseException:
         # SQLite has rolled back by itself when the disk is full, for instance.

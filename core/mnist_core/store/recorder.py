@@ -122,8 +122,10 @@ class RunRecorder:
             if self.problem and not self._gone:
                 self.problem = (
                     f"The last part of the run could not be written to {self._home} and is lost: "
-                    f"{self._cause}. What was kept before can be resumed."
+                    f"{self._cause}."
                 )
+                if self._keeps_some():
+                    self.problem += " What was kept before can be resumed."
             if self._connection is not None:
                 give_back(self._connection)
         finally:
@@ -181,6 +183,12 @@ class RunRecorder:
             self._connection = connect(path)
             self._connected_to = identity
         return self._connection
+
+    def _keeps_some(self) -> bool:
+        """Whether the database that lies there has a part of the run."""
+        there = file_identity(self._home / FILE)
+        begun = bool(self._written_state) or self._writer.point is not None
+        return begun and bool(there) and there == self._connected_to
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

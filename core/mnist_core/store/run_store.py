@@ -388,10 +388,7 @@ class RunStore:
         data: str,
         point: ResumePoint | None = None,
     ) -> RunRecorder:
-        if self.read_only:
-            # What kept it from being written may be over, as a full disk.
-            self._database.close()
-        if self.read_only:
+        if not self._database.writable():
             raise StoreError(self.notice or f"{self.home} cannot be written.")
         ownership = Ownership(self._lock_path(run_id))
         try:

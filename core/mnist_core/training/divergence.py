@@ -118,8 +118,18 @@ def chance_accuracy(labels: NDArray[np.integer]) -> float:
     return float(np.bincount(labels).max() / len(labels)) if len(labels) else 0.0
 
 
-def likely_cause(hyperparameters: Hyperparameters) -> str:
-    """Why a run with these has probably diverged and what would help, in sentences."""
+def likely_cause(hyperparameters: Hyperparameters, healthy: Hyperparameters) -> str:
+    """Why a run with these has probably diverged and what would help, in sentences.
+
+    `healthy` are those with which it went well last.
+    """
+    for field in ("learning_rate", "momentum"):
+        before, now = getattr(healthy, field), getattr(hyperparameters, field)
+        if now > before:
+            return (
+                f"{field} was raised from {before:.4g} to {now:.4g} after the last healthy step. "
+                "Lower it again."
+            )
     rate = f"{hyperparameters.learning_rate:.4g}"
     name = hyperparameters.optimizer
     if hyperparameters.pixel_scaling == "none":

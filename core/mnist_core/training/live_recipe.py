@@ -47,6 +47,11 @@ class LiveRecipe:
         """Those that have taken effect, and those known for later."""
         return (*self._effective, *self._scheduled)
 
+    def before(self, step: int) -> Hyperparameters:
+        """Those in force before the changes that took effect at `step` and after it."""
+        earlier = [change for change in self._effective if change.step < step]
+        return self.at_start.after(earlier, step, step)[0].hyperparameters
+
     @property
     def last_epoch(self) -> int:
         """The one that the run is to end with."""

@@ -253,8 +253,9 @@ class Trainer:
         self, reason: DivergenceReason, epoch: int, loss: float
     ) -> Generator[Event, None, bool]:
         """Tell of a divergence and do what is decided; whether the run went back."""
-        cause = likely_cause(self._recipe.now.hyperparameters)
         step, healthy_step = self._state.step, self._healthy.state.step
+        recipe = self._recipe
+        cause = likely_cause(recipe.now.hyperparameters, recipe.before(healthy_step))
         try:
             yield DivergenceDetected(step, epoch, loss, reason, healthy_step, cause)
             if self._on_divergence == "stop":
@@ -421,6 +422,8 @@ class Trainer:
         state = self._state = healthy.state
         self._learner.go_back(healthy.weights)
         self._examples = healthy.examples
+        # It may be from before this run was continued.
+        self._started_at = min(self._started_at, state.seconds)
         self._recipe.go_back(state)
         self._compilation.follow(self._recipe.now.hyperparameters)
         yield RunRewound(

@@ -206,7 +206,8 @@ def test_chance_is_the_most_common_class() -> None:
     ],
 )
 def test_the_likely_cause_is_said(values: dict[str, Any], words: str) -> None:
-    assert words in likely_cause(make_hyperparameters(values))
+    recipe = make_hyperparameters(values)
+    assert words in likely_cause(recipe, recipe)
 
 
 # -- in training ---------------------------------------------------------------------------------
@@ -287,8 +288,44 @@ def test_given_up_a_run_that_was_continued_keeps_the_last_healthy_state_not_an_o
     assert event.state.guard.healthy is None, "it would go back to before it was continued"
 
 
+def test_a_change_that_ruined_it_is_the_cause(tiny: Dataset) -> None:
+    chosen = make_hyperparameters(
+        {"epochs": 4, "batch_size": 8, "learning_rate": 0.1, "activation": "tanh"}
+    )
+    steps = -(-len(tiny.train) // 8)
+    late = ChangeQueue((Change(2 * steps, "learning_rate", 1e38),))
+    (told,) = of(DivergenceDetected, list(train(chosen, tiny, changes=late)))
+    assert told.healthy_step == 2 * steps
+    assert told.cause.startswith("learning_rate was raised from 0.1 to 1e+38 after the last")
+
+
 def test_a_run_can_be_stopped_where_it_diverged(tiny: Dataset) -> None:
     assert isinstance(answered(wild(), tiny, StopTraining())[-1], RunStopped)
+
+
+def test_stopped_where_a_person_was_to_be_asked_it_ends_as_diverged(tiny: Dataset) -> None:
+    events = train(wild(), tiny, on_divergence=None)
+    told = next(event for event in events if isinstance(event, DivergenceDetected))
+    ended = events.throw(StopTraining())
+    assert isinstance(ended, RunDiverged)
+    assert ended.state.step == told.healthy_step
+    again = train(wild(), tiny, ended.state, on_divergence=None)
+    assert of(DivergenceDetected, list(again)), "what it goes on from decides as the first time"
+
+
+def test_a_run_that_goes_back_to_before_it_was_continued_tells_a_speed_that_can_be(
+    tiny: Dataset,
+) -> None:
+    stopped = answered(wild(), tiny, StopTraining())[-1]
+    assert isinstance(stopped, RunStopped)
+    slow = replace(stopped.state, seconds=1000.0)
+    events = train(wild(), tiny, slow, on_divergence="halve")
+    rewound = next(event for event in events if isinstance(event, RunRewound))
+    assert rewound.step < stopped.step
+    next(event for event in events if isinstance(event, BatchCompleted))
+    again = events.throw(StopTraining())
+    assert isinstance(again, RunStopped)
+    assert again.examples_per_second > 0
 
 
 def test_halving_goes_back_and_on_with_half_the_rate(tiny: Dataset) -> None:

@@ -62,6 +62,10 @@ def never() -> bool:
     return False
 
 
+def nothing() -> None:
+    """Called after each event."""
+
+
 def test_all_events_are_passed_on_up_to_the_end(log_file: Path) -> None:
     events = whole_run()
     passed = list(to_the_end(training(events), never, log_file))
@@ -131,7 +135,7 @@ def scripted(_recipe: Hyperparameters) -> Events:
 
 def test_one_recipe_needs_no_summary(log_file: Path) -> None:
     notes = Notes()
-    end = train_in_turn(RECIPES[:1], scripted, notes, StopSignals(), log_file)
+    end = train_in_turn(RECIPES[:1], scripted, notes, StopSignals(), log_file, nothing)
     assert isinstance(end, RunCompleted)
     assert notes.summaries == []
     assert exit_code(end) == 0
@@ -144,7 +148,7 @@ def test_several_seeds_end_with_their_summary(log_file: Path) -> None:
         trained.append(recipe.seed)
         return training(whole_run())
 
-    train_in_turn(RECIPES, events_of, notes, StopSignals(), log_file)
+    train_in_turn(RECIPES, events_of, notes, StopSignals(), log_file, nothing)
     assert trained == [3, 4, 5]
     assert [summary.seeds for summary in notes.summaries] == [(3, 4, 5)]
     assert sum(isinstance(event, RunStarted) for event in notes.events) == 3
@@ -168,14 +172,14 @@ def test_runs_that_have_ended_do_not_keep_their_weights_in_memory(log_file: Path
         )
 
     recipes = [Hyperparameters(seed=seed) for seed in range(6)]
-    train_in_turn(recipes, events_of, Forgetful(), StopSignals(), log_file)
+    train_in_turn(recipes, events_of, Forgetful(), StopSignals(), log_file, nothing)
     assert max(alive) <= 1
 
 
 def test_a_failed_seed_ends_the_series_without_a_summary(log_file: Path) -> None:
     notes = Notes()
     end = train_in_turn(
-        RECIPES, lambda _recipe: broken(ValueError("No.")), notes, StopSignals(), log_file
+        RECIPES, lambda _recipe: broken(ValueError("No.")), notes, StopSignals(), log_file, nothing
     )
     assert isinstance(end, RunFailed)
     assert sum(isinstance(event, RunStarted) for event in notes.events) == 1
@@ -194,7 +198,7 @@ def test_a_signal_during_training_stops_it_after_the_batch(
 
     notes = Interrupting()
     with stop_signals() as signals:
-        end = train_in_turn(RECIPES, scripted, notes, signals, log_file)
+        end = train_in_turn(RECIPES, scripted, notes, signals, log_file, nothing)
     assert isinstance(end, RunStopped)
     assert notes.events[-2:] == [batch_completed(1), end]
 

@@ -117,16 +117,19 @@ def train_in_turn(
     presenter: Presenter,
     signals: StopSignals,
     log_file: Path,
+    after_each: Callable[[], None],
 ) -> RunEnded:
     """Train each of `recipes`, one at least, until one does not complete; the end of the last one.
 
     More than one are the same but for the seed, and their spread is shown when all are complete.
+    `after_each` is called after each event.
     """
     completed: list[FinalFigures] = []
     with signals.deferred() as stop_requested:
         for recipe in recipes:
             for event in to_the_end(events_of(recipe), stop_requested, log_file):
                 presenter.show(event)
+                after_each()
                 if isinstance(event, RunCompleted):
                     end = event
                     completed.append(FinalFigures.of(event))

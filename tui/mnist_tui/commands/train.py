@@ -72,11 +72,9 @@ def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
     presenter = _presenter(sys.stdout, write_error, flags)
     with stop_signals() as signals, closing(presenter):
         try:
-            end = _train(options.log_file, work, store, presenter, signals, write_error)
+            return _train(options.log_file, work, store, presenter, signals, write_error)
         except KeyboardInterrupt:
-            end = RunSoFar().stopped()
-            presenter.show(end)
-    return exit_code(end)
+            return _shown(RunSoFar().stopped(), presenter)
 
 
 def _work(store: RunStore, options: LaunchOptions, flags: TrainFlags) -> _Work:
@@ -115,9 +113,10 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
     more = _changes(flags.change or (), record.hyperparameters, step, record.name)
     plan = replace(plan, changes=(*plan.changes, *more))
     if plan.last_epoch(record.train_examples) <= done:
+        flag = "--epochs" if flags.until_epoch is None else "--until-epoch"
         raise UsageError(
-            f"{record.name} has {done} epochs already. Say with --epochs how many it is to have, "
-            f"such as --epochs {done + 1}."
+            f"{record.name} has {done} epochs already. Say with {flag} how many it is to have, "
+            f"such as {flag} {done + 1}."
         )
     environment = record.environment
     return _Work(
@@ -139,7 +138,8 @@ def _train(
     presenter: Presenter,
     signals: StopSignals,
     write_error: WriteLine,
-) -> RunEnded:
+) -> int:
+    """Train all that `work` says; the exit code."""
     loader = DatasetLoader(work.data, default_cache_folder())
     try:
         answer = wait_for_dataset(loader, sys.stderr)
@@ -182,7 +182,9 @@ def _train(
             )
 
         try:
-            end = train_in_turn(work.recipes, events_of, presenter, signals, log_file)
+            end = train_in_turn(
+                work.recipes, events_of, presenter, signals, log_file, recorders.look
+            )
         except _NotResumedError as error:
             return _shown(RunFailed(str(error), ""), presenter)
         finally:
@@ -191,7 +193,7 @@ def _train(
             write_error("MNIST has been downloaded meanwhile: the next run will use it.")
         if isinstance(end, RunCompleted):
             _tell_unreached(work.changes, end.step, write_error)
-        return end
+        return EXIT_FAILED if recorders.lost else exit_code(end)
     finally:
         loader.cancel()
 
@@ -201,7 +203,7 @@ class _NotResumedError(Exception):
 
 
 class _Recorders:
-    """A recorder for each run in turn; what each could not do is said after it."""
+    """A recorder for each run in turn; what one cannot do is said when it happens."""
 
     def __init__(
         self,
@@ -219,6 +221,8 @@ class _Recorders:
         self._log = log
         self._told: set[str] = set()
         self._current: RunRecorder | None = None
+        self.lost = False
+        """Whether a part of a run that was to be kept is lost."""
 
     def next(self) -> RunRecorder | None:
         """A started recorder, after the one before is done; None where runs cannot be kept.
@@ -241,15 +245,25 @@ class _Recorders:
         if recorder is None:
             return
         recorder.finish()
-        if recorder.problem:
-            where = self._log(recorder.details) if recorder.details else ""
-            self._tell(f"{recorder.problem} {where}")
+        # A run that somebody has deleted is no failure; it has no details.
+        self.lost |= bool(recorder.details)
+        self._tell_of(recorder)
+
+    def look(self) -> None:
+        """Tell of what the recorder of the run under way cannot do."""
+        if self._current is not None:
+            self._tell_of(self._current)
+
+    def _tell_of(self, recorder: RunRecorder) -> None:
+        self._tell(recorder.problem, recorder.details)
         self._tell(recorder.left_out)
 
-    def _tell(self, sentence: str) -> None:
+    def _tell(self, sentence: str, details: str = "") -> None:
+        """Say a sentence once; `details` are for the log."""
         if sentence and sentence not in self._told:
             self._told.add(sentence)
-            self._write_error(visible(sentence))
+            where = self._log(details) if details else ""
+            self._write_error(visible(f"{sentence} {where}".rstrip()))
 
 
 def _tell_unreached(changes: Sequence[Change], steps: int, write_error: WriteLine) -> None:
@@ -258,9 +272,9 @@ def _tell_unreached(changes: Sequence[Change], steps: int, write_error: WriteLin
         write_error(f"The run ended after {steps} updates, so nothing came of {late}.")
 
 
-def _shown(end: RunEnded, presenter: Presenter) -> RunEnded:
+def _shown(end: RunEnded, presenter: Presenter) -> int:
     presenter.show(end)
-    return end
+    return exit_code(end)
 
 
 def _recipes(first: Hyperparameters, repeat: int) -> list[Hyperparameters]:

@@ -264,7 +264,7 @@ class Session:
             StoreError: somebody else has continued it; it is shown as it is now.
         """
         if not progress.owner:
-            return None, "This run has not been kept from its start, so it is not kept now."
+            return None, "A part of this run has not been kept, so it is not kept now."
         try:
             record = self._store.run(progress.run_id)
         except StoreError as error:
