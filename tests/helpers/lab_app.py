@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -13,7 +14,7 @@ from mnist_core.data.loader import DatasetLoaded
 from mnist_core.store import RunState, RunStore, StoreError
 from mnist_core.store import recorder as recorder_module
 from mnist_core.training.training_run import mlx_runs
-from mnist_core.training.training_thread import mlx_thread
+from mnist_core.training.training_thread import TrainingThread, mlx_thread
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session, State
 
@@ -29,11 +30,20 @@ def write_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 class LabApp:
     """One app; `settle` after whatever it was told to do."""
 
+    free_threads: ClassVar[list[TrainingThread]] = []
+    """Of apps that are closed: each thread leaves some of MLX behind, and takes long to begin."""
+
+    @classmethod
+    def close_threads(cls) -> None:
+        """End those of the apps that are closed."""
+        while cls.free_threads:
+            cls.free_threads.pop().close()
+
     def __init__(self, home: Path, dataset: Dataset, disk: FullDisk | None = None) -> None:
         self.store = RunStore(home)
         self._disk = disk
         backend = configure("cpu", 1)
-        self._training = mlx_thread()
+        self._training = self.free_threads.pop() if self.free_threads else mlx_thread()
         self.session = Session(
             mlx_runs(backend, self._training),
             DataSource(lambda: ScriptedLoader(DatasetLoaded(dataset, None))),
@@ -98,4 +108,4 @@ class LabApp:
 
     def close(self) -> None:
         self.session.close()
-        self._training.close()
+        self.free_threads.append(self._training)

@@ -499,14 +499,15 @@ def test_a_run_may_live_through_anything(
     spoil_rates(monkeypatch, RUINOUS / 4)
     write_at_once(monkeypatch)
     monkeypatch.setattr(machine, "disk", FullDisk(monkeypatch), raising=False)
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=repeats(short, full),
-            stateful_step_count=14,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+    chosen = settings(
+        max_examples=repeats(short, full),
+        stateful_step_count=14,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
     )
+    try:
+        run_state_machine_as_test(machine, settings=chosen)
+    finally:
+        LabApp.close_threads()
