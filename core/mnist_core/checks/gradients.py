@@ -25,8 +25,7 @@ from mnist_core.checks.reference_network import (
     forward,
     losses,
 )
-from mnist_core.network.models import ACTIVATIONS, Arrays, CrossEntropy
-from mnist_core.network.models import forward as mlx_forward
+from mnist_core.network.models import ACTIVATIONS, backward_pass, cross_entropy, forward_pass
 from mnist_core.network.parameters import initial_parameters
 from mnist_core.recipe.hyperparameters import Activation
 
@@ -89,10 +88,11 @@ def _mlx_loss(
     logits: NDArray[np.float32], labels: NDArray[np.int32], label_smoothing: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Our mean loss () and its gradient (examples, classes)."""
-    function = mx.value_and_grad(CrossEntropy(label_smoothing))
     weight = mx.array(1 / len(labels))
-    loss, gradient = function(mx.array(logits), mx.array(labels[:, None]), weight)
-    return np.array(loss), np.array(gradient)
+    loss, change = cross_entropy(
+        mx.array(logits), mx.array(labels[:, None]), weight, label_smoothing
+    )
+    return np.array(loss), np.array(change * weight)
 
 
 def _slopes_by_logits(
@@ -133,16 +133,13 @@ def _random_batch() -> _RandomBatch:
 
 
 def _mlx_gradients(batch: _RandomBatch, activation: Activation) -> list[NDArray[np.float32]]:
-    """Those that MLX finds for our network and loss, one array a parameter."""
-    inputs, labels = mx.array(batch.inputs), mx.array(batch.labels[:, None])
+    """Those of our network and loss in MLX, one array a parameter."""
     weight = mx.array(1 / len(batch.labels))
-    cross_entropy = CrossEntropy(0.0)
-
-    def loss(parameters: Arrays) -> mx.array:
-        return cross_entropy(mlx_forward(parameters, inputs, activation), labels, weight)
-
-    gradients = mx.grad(loss)(tuple(mx.array(array) for array in batch.parameters))
-    return [np.array(gradient) for gradient in gradients]
+    parameters = [mx.array(array) for array in batch.parameters]
+    passed = forward_pass(parameters, mx.array(batch.inputs), activation)
+    _, change = cross_entropy(passed.logits, mx.array(batch.labels[:, None]), weight, 0.0)
+    gradients = backward_pass(parameters, passed, change * weight)
+    return [np.array(gradient.value()) for gradient in gradients]
 
 
 def check_backpropagation(activation: Literal["relu", "sigmoid"], _: CheckContext) -> Measurement:

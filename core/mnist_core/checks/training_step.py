@@ -30,7 +30,7 @@ from mnist_core.checks.check import (
 from mnist_core.checks.reference_network import Doubles, distance_to_kink, doubles
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.learner import Learner
-from mnist_core.network.models import forward
+from mnist_core.network.models import Gradient, forward_pass
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.network.parameters import initial_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters, OptimizerName
@@ -108,7 +108,7 @@ def muon(w: Doubles, g: Doubles, memory: list[Doubles], update: int, rates: Rate
 
 _UPDATES = 3
 _SIZES = (784, 32, 32, 10)
-"""As in the preset mlx-docs: the first layer is large enough for MLX's split update."""
+"""As in the preset mlx-docs."""
 _ROUNDING = 1e-5
 """Of float32, which has 7 digits, over the sums of a batch."""
 _KINK_MARGIN = 1e-5
@@ -124,6 +124,7 @@ class _Case:
 
 
 _CASES = (
+    _Case("SGD without momentum", "sgd", sgd, Rates(0.05, 0.0, 0.1), 1e-5),
     _Case("SGD with momentum", "sgd", sgd, Rates(0.05, 0.9, 0.0), 1e-5),
     _Case("SGD with weight decay", "sgd", sgd, Rates(0.05, 0.5, 0.1), 1e-5),
     _Case("Adam", "adam", adam, Rates(0.05, 0.0, 0.0), 1e-4),
@@ -177,8 +178,13 @@ def check_updates(case: _Case, _: CheckContext) -> Measurement:
             momentum=mx.array(rates.momentum),
             weight_decay=mx.array(rates.weight_decay),
             update=mx.array(float(update)),
+            has_momentum=rates.momentum > 0,
+            has_decay=rates.weight_decay > 0,
         )
-        ours, state = optimizer.update(ours, [mx.array(g) for g in gradients], state, settings)
+        factor = optimizer.factor(settings)
+        one = mx.array(1.0)
+        given = [gradient_of(mx.array(g) * (one if factor is None else factor)) for g in gradients]
+        ours, state = optimizer.update(ours, given, state, settings)
         exact = [
             case.rule(w, g, memory, update, rates)
             for w, g, memory in zip(exact, doubles(gradients), memories, strict=True)
@@ -188,6 +194,13 @@ def check_updates(case: _Case, _: CheckContext) -> Measurement:
     expected = [new - old for new, old in zip(exact, start, strict=True)]
     difference = largest_relative(found, expected, parameter_names(len(found)))
     return difference.within(case.tolerance)
+
+
+def gradient_of(array: mx.array) -> Gradient:
+    """`array`, (inputs, outputs) or (outputs,), as the gradient of one layer."""
+    if array.ndim == 1:
+        return Gradient(array[None, :], None)
+    return Gradient(array, mx.eye(array.shape[0]))
 
 
 _SHARES = (0.1, 0.5, 0.8)
@@ -234,7 +247,8 @@ def _left(share: float, step: int, layers: int = 1) -> NDArray[np.float32]:
     key = mx.array(np.array([0, step], np.uint32))
     parameters = [mx.array(array) for array in arrays]
     inputs = mx.zeros((_EXAMPLES, _UNITS))
-    return np.array(forward(parameters, inputs, "relu", (mx.array(share), key)))
+    passed = forward_pass(parameters, inputs, "relu", (mx.array(share), key))
+    return np.array(passed.logits)
 
 
 _STEPS = 5

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,13 @@ from mnist_core.backend.kernel_cache import compile_failure, healed
 from mnist_core.backend.mlx import mx
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.evaluation import pixel_scaling
-from mnist_core.network.models import Arrays, CrossEntropy, forward
+from mnist_core.network.models import (
+    Arrays,
+    Gradient,
+    backward_pass,
+    cross_entropy,
+    forward_pass,
+)
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
@@ -42,8 +48,22 @@ number of right predictions); loss and predictions are those before the update."
 GradientNorm = Callable[[Arrays, Batch], mx.array]
 """(parameters, batch) -> the Euclidean norm of all gradients of the mean loss, a scalar."""
 
-_Gradients = Callable[[Arrays, mx.array, Batch], tuple[tuple[mx.array, mx.array], Arrays]]
-"""(parameters, inputs, batch) -> (mean loss, number of right predictions), gradients."""
+
+class CompiledForm(NamedTuple):
+    """What of the values that may change during a run decides how its step is compiled."""
+
+    drops: bool
+    has_momentum: bool
+    has_decay: bool
+
+    @classmethod
+    def of(cls, hyperparameters: Hyperparameters) -> "CompiledForm":
+        return cls(
+            drops=hyperparameters.dropout > 0,
+            has_momentum=hyperparameters.momentum > 0,
+            has_decay=hyperparameters.weight_decay > 0,
+        )
+
 
 EVALUATION_BATCH = 1000
 """Examples in one forward pass: fast on a CPU, and small beside the weights in memory."""
@@ -61,13 +81,12 @@ def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
     and the label smoothing.
     """
     optimizer = OPTIMIZERS[hyperparameters.optimizer]
-    value_and_gradients = _value_and_gradients(hyperparameters, drops)
+    learn = _learning(hyperparameters, drops)
 
     def step(
         parameters: Arrays, state: Arrays, batch: Batch, settings: Settings
     ) -> tuple[Arrays, Arrays, mx.array, mx.array]:
-        inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
-        (loss, correct), gradients = value_and_gradients(parameters, inputs, batch)
+        loss, correct, gradients = learn(parameters, batch, optimizer.factor(settings))
         parameters, state = optimizer.update(parameters, gradients, state, settings)
         return parameters, state, loss, correct
 
@@ -76,29 +95,38 @@ def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
 
 def make_gradient_norm(hyperparameters: Hyperparameters, *, drops: bool) -> GradientNorm:
     """The norm of the gradients that the step of this recipe updates with."""
-    value_and_gradients = _value_and_gradients(hyperparameters, drops)
+    learn = _learning(hyperparameters, drops)
 
     def gradient_norm(parameters: Arrays, batch: Batch) -> mx.array:
-        inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
-        _, gradients = value_and_gradients(parameters, inputs, batch)
-        squares = [mx.sum(mx.square(gradient)) for gradient in gradients]
+        _, _, gradients = learn(parameters, batch, None)
+        squares = [mx.sum(mx.square(gradient.value())) for gradient in gradients]
         return mx.sqrt(mx.sum(mx.stack(squares)))
 
     return gradient_norm
 
 
-def _value_and_gradients(hyperparameters: Hyperparameters, drops: bool) -> _Gradients:
-    cross_entropy = CrossEntropy(hyperparameters.label_smoothing)
+def _learning(
+    hyperparameters: Hyperparameters, drops: bool
+) -> Callable[[Arrays, Batch, mx.array | None], tuple[mx.array, mx.array, list[Gradient]]]:
+    """(parameters, batch, factor) -> mean loss, number of right predictions, gradients.
 
-    def loss_and_correct(
-        parameters: Arrays, inputs: mx.array, batch: Batch
-    ) -> tuple[mx.array, mx.array]:
+    The gradients are those of the loss times the factor, which enters once, at the top.
+    """
+
+    def learn(
+        parameters: Arrays, batch: Batch, factor: mx.array | None
+    ) -> tuple[mx.array, mx.array, list[Gradient]]:
+        inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
         dropout = (batch.dropout, batch.key) if drops else None
-        logits = forward(parameters, inputs, hyperparameters.activation, dropout)
-        correct = mx.sum(mx.argmax(logits, axis=1, keepdims=True) == batch.labels)
-        return cross_entropy(logits, batch.labels, batch.weight), correct
+        passed = forward_pass(parameters, inputs, hyperparameters.activation, dropout)
+        correct = mx.sum(mx.argmax(passed.logits, axis=1, keepdims=True) == batch.labels)
+        loss, change = cross_entropy(
+            passed.logits, batch.labels, batch.weight, hyperparameters.label_smoothing
+        )
+        scale = batch.weight if factor is None else batch.weight * factor
+        return loss, correct, backward_pass(parameters, passed, change * scale)
 
-    return cast(_Gradients, mx.value_and_grad(loss_and_correct))
+    return learn
 
 
 class WeightsSnapshot(NamedTuple):
@@ -136,6 +164,8 @@ class Learner:
     ) -> None:
         """`compiled` lets MLX compile the step at its first use; `compile_step` does it later."""
         self._optimizer = OPTIMIZERS[hyperparameters.optimizer]
+        self._parameters: Arrays = ()
+        self._state: Arrays = ()
         self._images = mx.array(train.images.reshape(len(train), -1))
         self._labels = train.labels.astype(np.int32)[:, None]
         shift, divisor = pixel_scaling(hyperparameters, dataset)
@@ -144,32 +174,37 @@ class Learner:
         self._scalar = lru_cache(maxsize=4)(mx.array)
         self._compile_failure: str | None = None
         self._cannot_compile = False
-        self._drops: bool | None = None
+        self._form: CompiledForm
         self._uncompiled: Step
         self._gradient_norm: GradientNorm
         self._step: Step
+        self._take_form(CompiledForm.of(hyperparameters), hyperparameters)
         self.follow(hyperparameters)
         if compiled:
             self.compile_step()
-        self._parameters: Arrays = ()
-        self._state: Arrays = ()
 
     def follow(self, hyperparameters: Hyperparameters) -> None:
         """Take the settings that may change during a run.
 
-        They enter the step as arrays, so it stays compiled; but dropout that begins or ends takes
-        another step, which is not compiled before `compile_step`.
+        They enter the step as arrays, so it stays compiled; but dropout, momentum or decay that
+        begins or ends takes another step, which is not compiled before `compile_step`.
         """
         self._hyperparameters = hyperparameters
         self._dropout = mx.array(hyperparameters.dropout)
         self._momentum = mx.array(hyperparameters.momentum)
         self._weight_decay = mx.array(hyperparameters.weight_decay)
-        drops = hyperparameters.dropout > 0
-        if drops is not self._drops:
-            self._drops = drops
-            self._uncompiled = make_step(hyperparameters, drops=drops)
-            self._gradient_norm = make_gradient_norm(hyperparameters, drops=drops)
-            self._step = self._uncompiled
+        form = CompiledForm.of(hyperparameters)
+        if form == self._form:
+            return
+        if form.has_momentum > self._form.has_momentum and self._optimizer.begins_with_momentum:
+            self._state = self._optimizer.initial_state(self._parameters)
+        self._take_form(form, hyperparameters)
+
+    def _take_form(self, form: CompiledForm, hyperparameters: Hyperparameters) -> None:
+        self._form = form
+        self._uncompiled = make_step(hyperparameters, drops=form.drops)
+        self._gradient_norm = make_gradient_norm(hyperparameters, drops=form.drops)
+        self._step = self._uncompiled
 
     def run_uncompiled(self) -> None:
         """Leave the step uncompiled until `compile_step`."""
@@ -226,6 +261,8 @@ class Learner:
             momentum=self._momentum,
             weight_decay=self._weight_decay,
             update=mx.array(float(step + 1)),
+            has_momentum=self._form.has_momentum,
+            has_decay=self._form.has_decay,
         )
         try:
             return healed(lambda: self._take(batch, settings))
@@ -272,6 +309,8 @@ class Learner:
             pixels = mx.array(flat[start : start + EVALUATION_BATCH])
             inputs = scale_pixels(pixels, self._pixel_shift, self._pixel_factor)
             parts.append(
-                np.array(forward(self._parameters, inputs, self._hyperparameters.activation))
+                np.array(
+                    forward_pass(self._parameters, inputs, self._hyperparameters.activation).logits
+                )
             )
         return np.concatenate(parts)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mnist_core.backend.mlx import mx
-from mnist_core.network.models import Arrays
+from mnist_core.network.models import Arrays, Gradient
 from mnist_core.recipe.hyperparameters import OptimizerName
 
 
@@ -21,6 +21,10 @@ class Settings(NamedTuple):
     weight_decay: mx.array
     update: mx.array
     """Number of this update, from 1."""
+    has_momentum: bool
+    """Whether the momentum is above 0; a rule may do less where it is not."""
+    has_decay: bool
+    """The same of the weight decay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,12 @@ class Optimizer:
     """An update rule for one parameter array, and how many arrays it remembers for each."""
 
     slots: int
-    apply: Callable[[mx.array, mx.array, Arrays, Settings], tuple[mx.array, Arrays]]
+    apply: Callable[[mx.array, Gradient, Arrays, Settings], tuple[mx.array, Arrays]]
     """(parameter, gradient, remembered, settings) -> (parameter, remembered)."""
+    factor: Callable[[Settings], mx.array | None] = lambda _: None
+    """What the gradients that it is given are to be multiplied with; None: nothing."""
+    begins_with_momentum: bool = False
+    """Whether it remembers nothing while the momentum is 0."""
 
     def initial_state(self, parameters: Sequence[mx.array]) -> Arrays:
         """Zeros: `slots` arrays like each parameter, parameter by parameter."""
@@ -38,7 +46,7 @@ class Optimizer:
     def update(
         self,
         parameters: Sequence[mx.array],
-        gradients: Sequence[mx.array],
+        gradients: Sequence[Gradient],
         state: Arrays,
         settings: Settings,
     ) -> tuple[Arrays, Arrays]:
@@ -56,36 +64,35 @@ class Optimizer:
 _EPSILON = 1e-8
 
 
-_WORTH_TWO_KERNELS = 10_000
-"""Elements from which on a vectorised loop makes up for starting a second one."""
-
-
-def _apart(array: mx.array) -> mx.array:
-    """The same array, computed by a compiled kernel that ends with it.
-
-    Kernels on a CPU are vectorised by the C++ compiler, which gives up on loops that write more
-    than one array: a large update by two kernels took 0.7 of the time of one with two outputs.
-    """
-    if array.size < _WORTH_TWO_KERNELS:
-        return array
-    return array.reshape(-1).reshape(array.shape)
-
-
 def _sgd(
-    parameter: mx.array, gradient: mx.array, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
-    """Stochastic gradient descent with heavy-ball momentum; the decay is added to the gradient."""
-    gradient = gradient + settings.weight_decay * parameter
-    velocity = settings.momentum * remembered[0] + gradient
-    return parameter - settings.learning_rate * _apart(velocity), (velocity,)
+    """Stochastic gradient descent with heavy-ball momentum; the decay is added to the gradient.
+
+    Without momentum the gradient comes times minus the learning rate, and nothing is remembered.
+    """
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if not settings.has_momentum:
+        kept = parameter * (1 - rate * decay) if settings.has_decay else parameter
+        return gradient.added_to(kept), remembered
+    carried = settings.momentum * remembered[0]
+    if settings.has_decay:
+        carried = carried + decay * parameter
+    velocity = gradient.added_to(carried)
+    return parameter - rate * velocity, (velocity,)
+
+
+def _sgd_factor(settings: Settings) -> mx.array | None:
+    return None if settings.has_momentum else -settings.learning_rate
 
 
 def _adam(
-    parameter: mx.array, gradient: mx.array, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Kingma and Ba, "Adam", 2015, algorithm 1, with bias correction."""
-    first = 0.9 * remembered[0] + 0.1 * gradient
-    second = 0.999 * remembered[1] + 0.001 * mx.square(gradient)
+    slope = gradient.value()
+    first = 0.9 * remembered[0] + 0.1 * slope
+    second = 0.999 * remembered[1] + 0.001 * mx.square(slope)
     first_unbiased = first / (1 - mx.power(mx.array(0.9), settings.update))
     second_unbiased = second / (1 - mx.power(mx.array(0.999), settings.update))
     change = first_unbiased / (mx.sqrt(second_unbiased) + _EPSILON)
@@ -93,7 +100,7 @@ def _adam(
 
 
 def _adamw(
-    parameter: mx.array, gradient: mx.array, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019."""
     decayed = parameter * (1 - settings.learning_rate * settings.weight_decay)
@@ -101,43 +108,45 @@ def _adamw(
 
 
 def _rmsprop(
-    parameter: mx.array, gradient: mx.array, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Tieleman and Hinton, lecture 6.5 of "Neural Networks for Machine Learning", 2012."""
-    mean_square = 0.99 * remembered[0] + 0.01 * mx.square(gradient)
-    change = gradient / (mx.sqrt(mean_square) + _EPSILON)
+    slope = gradient.value()
+    mean_square = 0.99 * remembered[0] + 0.01 * mx.square(slope)
+    change = slope / (mx.sqrt(mean_square) + _EPSILON)
     return parameter - settings.learning_rate * change, (mean_square,)
 
 
 def _adagrad(
-    parameter: mx.array, gradient: mx.array, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Duchi et al., "Adaptive Subgradient Methods", 2011."""
-    sum_square = remembered[0] + mx.square(gradient)
-    change = gradient / (mx.sqrt(sum_square) + _EPSILON)
+    slope = gradient.value()
+    sum_square = remembered[0] + mx.square(slope)
+    change = slope / (mx.sqrt(sum_square) + _EPSILON)
     return parameter - settings.learning_rate * change, (sum_square,)
 
 
 def _lion(
-    parameter: mx.array, gradient: mx.array, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, algorithm 2."""
-    (average,) = remembered
-    direction = mx.sign(0.9 * average + 0.1 * gradient)
+    (average,), slope = remembered, gradient.value()
+    direction = mx.sign(0.9 * average + 0.1 * slope)
     change = direction + settings.weight_decay * parameter
-    return parameter - settings.learning_rate * change, (0.99 * average + 0.01 * gradient,)
+    return parameter - settings.learning_rate * change, (0.99 * average + 0.01 * slope,)
 
 
 def _muon(
-    parameter: mx.array, gradient: mx.array, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
 
     Matrices step along the orthogonalised Nesterov momentum; biases along the momentum itself.
     """
-    momentum = settings.momentum
-    average = momentum * remembered[0] + (1 - momentum) * gradient
-    change = momentum * average + (1 - momentum) * gradient
+    momentum, slope = settings.momentum, gradient.value()
+    average = momentum * remembered[0] + (1 - momentum) * slope
+    change = momentum * average + (1 - momentum) * slope
     if parameter.ndim == 2:
         inputs, outputs = parameter.shape
         change = _orthogonalise(change) * max(1.0, outputs / inputs) ** 0.5
@@ -157,7 +166,7 @@ def _orthogonalise(matrix: mx.array) -> mx.array:
 
 
 OPTIMIZERS: Mapping[OptimizerName, Optimizer] = {
-    "sgd": Optimizer(1, _sgd),
+    "sgd": Optimizer(1, _sgd, _sgd_factor, begins_with_momentum=True),
     "adam": Optimizer(2, _adam),
     "adamw": Optimizer(2, _adamw),
     "rmsprop": Optimizer(1, _rmsprop),

@@ -21,13 +21,14 @@ from mnist_core.backend.kernel_cache import install_kernel_cache
 from mnist_core.backend.kernel_files import all_whole, vouch
 from mnist_core.backend.python_process import python_command
 from mnist_core.data.dataset import Dataset, Examples
-from mnist_core.network.learner import Learner
+from mnist_core.network.learner import CompiledForm, Learner
 from mnist_core.network.parameters import initial_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
-_ONLY_WHAT_IS_COMPILED = {"learning_rate", "momentum", "weight_decay", "epochs", "seed", "schedule",
-                          "warmup_steps", "shuffle", "validation", "pixel_scaling"}  # fmt: skip
+_NOT_COMPILED = {"learning_rate", "epochs", "seed", "schedule", "warmup_steps", "shuffle",
+                 "validation", "pixel_scaling"}  # fmt: skip
 """Hyperparameters that enter the step as arrays, or not at all."""
+_COMPILED_AS_ZERO_OR_NOT = ("dropout", "momentum", "weight_decay")
 
 
 class KernelWarmUp:
@@ -35,7 +36,12 @@ class KernelWarmUp:
 
     def __init__(self, hyperparameters: Hyperparameters, dataset: Dataset, examples: int) -> None:
         """`examples` is the number of training examples, which decides the last batch's size."""
-        recipe = hyperparameters.model_dump_json(exclude=_ONLY_WHAT_IS_COMPILED)
+        forms = {
+            name: 0.5 if getattr(hyperparameters, name) else 0.0
+            for name in _COMPILED_AS_ZERO_OR_NOT
+        }
+        compiled = hyperparameters.model_copy(update=forms)
+        recipe = compiled.model_dump_json(exclude=_NOT_COMPILED)
         height, width = dataset.image_shape
         self._arguments = [recipe, str(height), str(width), str(dataset.class_count), str(examples)]
         self._process: subprocess.Popen[bytes] | None = None
@@ -132,9 +138,10 @@ class StepCompilation:
         """Let the learner take the values in force."""
         before, self._followed = self._followed, now
         self.learner.follow(now)
-        if (before.dropout > 0, before.batch_size) == (now.dropout > 0, now.batch_size):
+        same_form = CompiledForm.of(before) == CompiledForm.of(now)
+        if same_form and before.batch_size == now.batch_size:
             return
-        # Dropout, and batches of one example, take kernels of their own.
+        # Another form, and batches of one example, take kernels of their own.
         self.close()
         self._kernels = self._kernels_to_make()
         if self._kernels is None:

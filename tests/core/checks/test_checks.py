@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from mnist_core.backend.backend import configure
 from mnist_core.backend.installation import BackendMissing
 from mnist_core.backend.mlx import mx
-from mnist_core.checks import CHECKS, run_checks, training_step, whole_runs
+from mnist_core.checks import CHECKS, gradients, run_checks, training_step, whole_runs
 from mnist_core.checks.check import (
     Check,
     CheckContext,
@@ -28,7 +28,12 @@ from mnist_core.checks.check import (
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import TrainingState
 from mnist_core.network.evaluation import evaluate
-from mnist_core.network.models import ACTIVATIONS, CrossEntropy, forward
+from mnist_core.network.models import (
+    ACTIVATIONS,
+    ActivationFunction,
+    cross_entropy,
+    forward_pass,
+)
 from mnist_core.network.optimizers import OPTIMIZERS, Optimizer, Settings
 from mnist_core.network.parameters import batch_order
 from mnist_core.recipe.hyperparameters import Activation, OptimizerName
@@ -71,19 +76,22 @@ def test_every_check_passes(tiny: Dataset) -> None:
 def with_rate(optimizer: Optimizer, factor: float) -> Optimizer:
     """`optimizer` with a learning rate that is off by `factor`."""
 
-    def apply(parameter: Any, gradient: Any, remembered: Any, settings: Settings) -> Any:
-        rate = settings.learning_rate * factor
-        return optimizer.apply(
-            parameter, gradient, remembered, settings._replace(learning_rate=rate)
-        )
+    def wrong(settings: Settings) -> Settings:
+        return settings._replace(learning_rate=settings.learning_rate * factor)
 
-    return replace(optimizer, apply=apply)
+    def apply(parameter: Any, gradient: Any, remembered: Any, settings: Settings) -> Any:
+        return optimizer.apply(parameter, gradient, remembered, wrong(settings))
+
+    return replace(
+        optimizer, apply=apply, factor=lambda settings: optimizer.factor(wrong(settings))
+    )
 
 
 @pytest.mark.parametrize(
     ("optimizer", "name"),
     [
         ("sgd", "One SGD update, w - lr * gradient"),
+        ("sgd", "SGD without momentum, 3 updates"),
         ("sgd", "SGD with momentum, 3 updates"),
         ("sgd", "SGD with weight decay, 3 updates"),
         ("adam", "Adam, 3 updates"),
@@ -120,17 +128,10 @@ def test_an_update_of_one_layer_alone_is_named(
     assert result.detail == "The largest is in the weights of layer 3."
 
 
-def with_slope(activation: Activation, factor: float) -> Callable[[mx.array], mx.array]:
-    """The activation with a gradient that is off by `factor`."""
+def with_slope(activation: Activation, factor: float) -> ActivationFunction:
+    """The activation with a derivative that is off by `factor`."""
     honest = ACTIVATIONS[activation]
-    custom = mx.custom_function(lambda x: honest(x))
-
-    @custom.vjp
-    def gradient(x: mx.array, cotangent: mx.array, _output: mx.array) -> mx.array:
-        _, (slope,) = mx.vjp(honest, [x], [cotangent])
-        return factor * slope
-
-    return cast(Callable[[mx.array], mx.array], custom)
+    return honest._replace(slope=lambda x, y: factor * honest.slope(x, y))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -147,35 +148,33 @@ def test_a_wrong_gradient_of_an_activation_is_seen_in_a_layer(
 def test_a_wrong_loss_and_a_wrong_gradient_of_it_are_seen(
     check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss, gradient = CrossEntropy._loss_and_softmax, CrossEntropy._gradient
+    honest = cross_entropy
+    loss_is_wrong = True
 
-    def loss_too_large(self: CrossEntropy, *inputs: mx.array) -> tuple[mx.array, mx.array]:
-        value, shares = loss(self, *inputs)
-        return value * 1.001, shares
+    def too_large(*arguments: Any) -> tuple[mx.array, mx.array]:
+        loss, change = honest(*arguments)
+        return (loss * 1.001, change) if loss_is_wrong else (loss, change * 1.001)
 
-    def gradient_too_large(self: CrossEntropy, *arguments: Any) -> Any:
-        change, *rest = gradient(self, *arguments)
-        return (change * 1.001, *rest)
-
-    monkeypatch.setattr(CrossEntropy, "_loss_and_softmax", loss_too_large)
+    monkeypatch.setattr(gradients, "cross_entropy", too_large)
     for words in ("", ", label smoothing 0.1"):
         assert check(f"Cross-entropy{words}").status == "failed"
         assert check(f"Gradient of it{words}").status == "ok"
-    monkeypatch.setattr(CrossEntropy, "_loss_and_softmax", loss)
-    monkeypatch.setattr(CrossEntropy, "_gradient", gradient_too_large)
+    loss_is_wrong = False
     for words in ("", ", label smoothing 0.1"):
         assert check(f"Cross-entropy{words}").status == "ok"
         assert check(f"Gradient of it{words}").status == "failed"
 
 
 def test_a_loss_that_overflows_is_seen(check: RunByName, monkeypatch: pytest.MonkeyPatch) -> None:
-    def naive(_: CrossEntropy, logits: Any, labels: Any, weight: Any) -> Any:
-        exponentials = mx.exp(logits)
-        total = mx.sum(exponentials, axis=1, keepdims=True)
-        of_label = mx.take_along_axis(logits, labels, axis=1)
-        return mx.sum((mx.log(total) - of_label) * weight), exponentials / total
+    honest = cross_entropy
 
-    monkeypatch.setattr(CrossEntropy, "_loss_and_softmax", naive)
+    def naive(logits: Any, labels: Any, weight: Any, smoothing: float) -> Any:
+        total = mx.sum(mx.exp(logits), axis=1, keepdims=True)
+        of_label = mx.take_along_axis(logits, labels, axis=1)
+        loss = mx.sum((mx.log(total) - of_label) * weight)
+        return loss, honest(logits, labels, weight, smoothing)[1]
+
+    monkeypatch.setattr(gradients, "cross_entropy", naive)
 
     assert check("Cross-entropy").status == "ok"
     large = check("Cross-entropy, logits of -100 and 100")
@@ -259,13 +258,13 @@ def test_orders_that_do_not_follow_seed_and_epoch_are_seen(
 def test_a_wrong_share_of_dropout_and_a_wrong_scale_are_seen(
     check: RunByName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = forward
+    honest = forward_pass
 
-    def drops_more(parameters: Any, inputs: Any, activation: Any, dropping: Any) -> mx.array:
+    def drops_more(parameters: Any, inputs: Any, activation: Any, dropping: Any) -> Any:
         share, key = dropping
         return honest(parameters, inputs, activation, (share + 0.02, key))
 
-    monkeypatch.setattr(training_step, "forward", drops_more)
+    monkeypatch.setattr(training_step, "forward_pass", drops_more)
 
     assert check("Dropout keeps its share").status == "failed"
     assert check("Dropout scales what it keeps").status == "failed"

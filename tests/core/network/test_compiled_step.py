@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from helpers.python_process import run_python
 from mnist_core.backend.backend import configure
@@ -28,7 +29,6 @@ on_linux_cpu = pytest.mark.skipif(
 
 
 def recipe(**values: Any) -> Hyperparameters:
-    # The first layer is large enough for the update that is split into two kernels.
     return make_hyperparameters({"hidden_sizes": "400, 8", "batch_size": 16, **values})
 
 
@@ -50,7 +50,13 @@ def learn(
 
 @pytest.mark.parametrize(
     "values",
-    [{"activation": "relu"}, {"activation": "gelu"}, {"optimizer": "adam"}, {"optimizer": "muon"}]
+    [
+        {"activation": "relu"},
+        {"activation": "gelu"},
+        {"optimizer": "adam"},
+        {"optimizer": "muon"},
+        {"weight_decay": 0.01},
+    ]
     + [
         pytest.param(values, marks=pytest.mark.soak)  # each has kernels to be compiled
         for values in (
@@ -80,11 +86,28 @@ def test_changing_what_changes_now_compiles_nothing(tiny: Dataset) -> None:
     made = set(folder.rglob("*.so"))
     assert made, "a compiled step has kernels"
     for values in (
-        {"dropout": 0.2, "momentum": 0.9, "weight_decay": 0.1, "learning_rate": 0.3},
-        {"dropout": 0.1, "batch_size": 9, "pixel_scaling": "standard", "epochs": 3, "seed": 5},
+        {"dropout": 0.2, "momentum": 0.9, "learning_rate": 0.3},
+        {"batch_size": 9, "pixel_scaling": "standard", "epochs": 3, "seed": 5},
     ):
-        learn(tiny, recipe(**values), compiled_from=0)
+        learn(tiny, recipe(**{"dropout": 0.1, "momentum": 0.5, **values}), compiled_from=0)
     assert set(folder.rglob("*.so")) == made
+
+
+def test_a_momentum_that_begins_has_no_velocity_yet(tiny: Dataset) -> None:
+    def weights(*momenta: float) -> list[NDArray[np.float32]]:
+        learner = Learner(recipe(momentum=momenta[0]), tiny, tiny.train)
+        sizes = layer_sizes(tiny.input_size, (400, 8), tiny.class_count)
+        learner.load(initial_parameters(sizes, 3), None)
+        for step, momentum in enumerate(momenta):
+            learner.follow(recipe(momentum=momentum))
+            learner.update(np.arange(16, dtype=np.int32), step, 0.1)
+        return list(learner.parameters())
+
+    def same(left: list[NDArray[np.float32]], right: list[NDArray[np.float32]]) -> bool:
+        return all(np.allclose(a, b, atol=1e-6) for a, b in zip(left, right, strict=True))
+
+    assert same(weights(0.9, 0.9, 0.0, 0.9), weights(0.9, 0.9, 0.0, 0.0))
+    assert not same(weights(0.0, 0.9, 0.9), weights(0.0, 0.9, 0.0))
 
 
 @pytest.fixture

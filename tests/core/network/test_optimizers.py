@@ -6,26 +6,40 @@ import numpy as np
 import pytest
 
 from mnist_core.backend.mlx import mx
+from mnist_core.checks.training_step import gradient_of
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.recipe.hyperparameters import OptimizerName
 
 import mlx.optimizers as optim  # isort: skip - after the BLAS is in place
 
-CASES: dict[OptimizerName, tuple[Callable[..., object], float, float]] = {
-    "sgd": (lambda lr, m, wd: optim.SGD(lr, momentum=m, weight_decay=wd), 0.5, 0.01),
-    "adam": (lambda lr, m, wd: optim.Adam(lr, bias_correction=True), 0.0, 0.0),
-    "adamw": (lambda lr, m, wd: optim.AdamW(lr, weight_decay=wd, bias_correction=True), 0.0, 0.1),
-    "rmsprop": (lambda lr, m, wd: optim.RMSprop(lr), 0.0, 0.0),
-    "adagrad": (lambda lr, m, wd: optim.Adagrad(lr), 0.0, 0.0),
-    "lion": (lambda lr, m, wd: optim.Lion(lr, betas=[0.9, 0.99], weight_decay=wd), 0.0, 0.1),
+
+def sgd(rate: float, momentum: float, decay: float) -> object:
+    return optim.SGD(rate, momentum=momentum, weight_decay=decay)
+
+
+CASES: list[tuple[OptimizerName, Callable[..., object], float, float]] = [
+    ("sgd", sgd, 0.0, 0.0),
+    ("sgd", sgd, 0.0, 0.01),
+    ("sgd", sgd, 0.5, 0.0),
+    ("sgd", sgd, 0.5, 0.01),
+    ("adam", lambda lr, m, wd: optim.Adam(lr, bias_correction=True), 0.0, 0.0),
+    ("adamw", lambda lr, m, wd: optim.AdamW(lr, weight_decay=wd, bias_correction=True), 0.0, 0.1),
+    ("rmsprop", lambda lr, m, wd: optim.RMSprop(lr), 0.0, 0.0),
+    ("adagrad", lambda lr, m, wd: optim.Adagrad(lr), 0.0, 0.0),
+    ("lion", lambda lr, m, wd: optim.Lion(lr, betas=[0.9, 0.99], weight_decay=wd), 0.0, 0.1),
     # MLX adds Muon's decay to the gradient; ours is decoupled, so they agree without decay.
-    "muon": (lambda lr, m, wd: optim.Muon(lr, momentum=m, weight_decay=wd), 0.9, 0.0),
-}
+    ("muon", lambda lr, m, wd: optim.Muon(lr, momentum=m, weight_decay=wd), 0.9, 0.0),
+]
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_updates_agree_with_mlx(name: OptimizerName) -> None:
-    make, momentum, weight_decay = CASES[name]
+def test_every_rule_is_tried() -> None:
+    assert {name for name, *_ in CASES} == set(OPTIMIZERS)
+
+
+@pytest.mark.parametrize(("name", "make", "momentum", "weight_decay"), CASES)
+def test_updates_agree_with_mlx(
+    name: OptimizerName, make: Callable[..., object], momentum: float, weight_decay: float
+) -> None:
     reference = make(0.05, momentum, weight_decay)
     random = np.random.default_rng(0)
     start = [random.normal(size=shape).astype(np.float32) for shape in ((4, 4), (3,))]
@@ -35,9 +49,16 @@ def test_updates_agree_with_mlx(name: OptimizerName) -> None:
     for update in range(1, 6):
         gradients = [mx.array(random.normal(size=a.shape).astype(np.float32)) for a in start]
         settings = Settings(
-            mx.array(0.05), mx.array(momentum), mx.array(weight_decay), mx.array(float(update))
+            mx.array(0.05),
+            mx.array(momentum),
+            mx.array(weight_decay),
+            mx.array(float(update)),
+            has_momentum=momentum > 0,
+            has_decay=weight_decay > 0,
         )
-        ours, state = OPTIMIZERS[name].update(ours, gradients, state, settings)
+        factor = OPTIMIZERS[name].factor(settings)
+        given = [gradient_of(g if factor is None else g * factor) for g in gradients]
+        ours, state = OPTIMIZERS[name].update(ours, given, state, settings)
         theirs = reference.apply_gradients(  # type: ignore[attr-defined]
             {str(index): gradient for index, gradient in enumerate(gradients)}, theirs
         )

@@ -12,7 +12,6 @@ import pytest
 from mnist_core import checks as suite
 from mnist_core.backend.backend import Backend
 from mnist_core.backend.installation import BackendMissing
-from mnist_core.backend.mlx import mx
 from mnist_core.checks.check import Check, CheckResult
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.data.registry import DatasetUnavailable
@@ -192,33 +191,38 @@ def test_a_broken_optimizer_exits_1_and_names_the_layer(
 ) -> None:
     honest = OPTIMIZERS["sgd"]
 
-    def apply(parameter: Any, gradient: Any, remembered: Any, settings: Any) -> Any:
-        wrong = settings._replace(learning_rate=1.01 * settings.learning_rate)
-        return honest.apply(parameter, gradient, remembered, wrong)
+    def wrong(settings: Any) -> Any:
+        return settings._replace(learning_rate=1.01 * settings.learning_rate)
 
-    monkeypatch.setitem(OPTIMIZERS, "sgd", replace(honest, apply=apply))
+    def apply(parameter: Any, gradient: Any, remembered: Any, settings: Any) -> Any:
+        return honest.apply(parameter, gradient, remembered, wrong(settings))
+
+    factor = honest.factor
+    monkeypatch.setitem(
+        OPTIMIZERS, "sgd", replace(honest, apply=apply, factor=lambda it: factor(wrong(it)))
+    )
     assert real(of(" updates", "One SGD update", " as in NumPy")) == 1
 
     out = capsys.readouterr().out
     broken = [line.partition("  ")[2].strip() for line in out.splitlines() if "FAILED  " in line]
     assert [" ".join(line.split()[:4]) for line in broken] == [
         "One SGD update, w",
+        "SGD without momentum, 3",
         "SGD with momentum, 3",
         "SGD with weight decay,",
         "200 batches as in",
     ]
-    assert " ".join(out.split()).count("of layer ") == 4
+    assert " ".join(out.split()).count("of layer ") == 5
     assert "ok       Adam, 3 updates" in out
-    assert "10 checks, 4 FAILED in " in out
+    assert "11 checks, 5 FAILED in " in out
 
 
 def test_a_broken_sigmoid_exits_1_and_names_the_layer(
     real: RunCheck, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sigmoid = mx.custom_function(mx.sigmoid)
     # The factor 1 - s is missing.
-    sigmoid.vjp(lambda x, cotangent, s: cotangent * s)
-    monkeypatch.setitem(ACTIVATIONS, "sigmoid", sigmoid)
+    broken = ACTIVATIONS["sigmoid"]._replace(slope=lambda _, s: s)
+    monkeypatch.setitem(ACTIVATIONS, "sigmoid", broken)
     assert real(of("Gradients with")) == 1
 
     out = capsys.readouterr().out
