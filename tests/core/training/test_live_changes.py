@@ -111,6 +111,8 @@ def numpy_losses(
             gradient = network.flat_gradients + settings["weight_decay"] * network.flat_parameters
             velocity = settings["momentum"] * velocity + gradient
             network.flat_parameters -= settings["learning_rate"] * velocity
+            if not settings["momentum"]:
+                velocity = np.zeros_like(velocity)  # There is none before a momentum begins.
             losses.append(loss)
     return losses, [np.asarray(array) for array in network.parameters]
 
