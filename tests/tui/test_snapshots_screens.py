@@ -98,8 +98,7 @@ def test_runs_marked_and_pinned(
 
 @pytest.fixture
 def _known_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two cores, MLX and NumPy: what else is installed here does not count."""
-    monkeypatch.setattr("mnist_tui.race.race_session.available_cores", lambda: 2)
+    """MLX and NumPy: what else is installed here does not count."""
     monkeypatch.setattr(
         "mnist_tui.race.entrants.is_importable", lambda engine: "torch" not in engine
     )

@@ -12,6 +12,14 @@ from mnist_core.backend.openblas import install_blas
 REFERENCE_BLAS = "reference BLAS"
 """What the Linux CPU wheel of MLX links: right, and 13 to 34 times slower than OpenBLAS."""
 
+DEFAULT_THREADS = 1
+"""Of a matrix product: several wait for each other, in a loop, while another process has a core.
+
+On two cores a second one made steps 0.9 to 1.4 times as fast on a quiet machine, and 5 to 20 times
+as slow beside one busy process (docs/results.md). It also keeps the last digits of a run the same
+on every machine with the same kind of CPU, whatever its number of cores.
+"""
+
 DeviceChoice = Literal["auto", "cpu", "gpu"]
 
 
@@ -40,8 +48,8 @@ def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Back
 
     Args:
         device: auto takes the GPU where there is one.
-        threads: of a matrix product on the CPU; None takes every core this process may use. A BLAS
-            that cannot be told keeps its own number, which the result shows.
+        threads: of a matrix product on the CPU; None takes `DEFAULT_THREADS`. A BLAS that cannot be
+            told keeps its own number, which the result shows.
 
     Raises:
         BackendMissing: MLX has no usable back end here, or no GPU and `device` asks for one.
@@ -59,7 +67,7 @@ def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Back
     use_gpu = has_gpu and device != "cpu"
     chosen = mx.Device(mx.gpu if use_gpu else mx.cpu)
     mx.set_default_device(chosen)
-    blas, blas_threads = _set_blas_threads(threads or available_cores())
+    blas, blas_threads = _set_blas_threads(threads or DEFAULT_THREADS)
     if use_gpu:
         blas = "Metal" if sys.platform == "darwin" else "cuBLAS"
     return Backend(

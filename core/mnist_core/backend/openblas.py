@@ -22,7 +22,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -70,7 +71,8 @@ def load_openblas(cache: Path) -> str:
         library = copy_for_mlx(wheel, cache)
         for dependency in wheel.dependencies():
             ctypes.CDLL(str(dependency))  # found by name when the copy, elsewhere, asks for it
-        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+        with _short_waits():
+            ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
     except (OpenBlasError, FolderNotPrivateError) as error:
         return f"MLX keeps its slow reference BLAS. {error}"
     except OSError as error:  # a full disk, a read-only cache, a folder that may not be executed
@@ -79,6 +81,27 @@ def load_openblas(cache: Path) -> str:
             f"{error}. Make room or give access there, or set XDG_CACHE_HOME to another folder."
         )
     return ""
+
+
+@contextmanager
+def _short_waits() -> Iterator[None]:
+    """Have an OpenBLAS that is loaded meanwhile let its idle threads sleep soon.
+
+    After a product they look out for the next one in a loop, in which another process has no core.
+    The variable says for how long, as a power of 2, and is read as the library is loaded. It is
+    taken back then, since it is for nobody else, as the rivals of a benchmark.
+    """
+    if _WAIT_VARIABLE in os.environ:
+        yield
+        return
+    os.environ[_WAIT_VARIABLE] = "4"
+    try:
+        yield
+    finally:
+        del os.environ[_WAIT_VARIABLE]
+
+
+_WAIT_VARIABLE = "OPENBLAS_THREAD_TIMEOUT"
 
 
 def bundled_libraries() -> tuple[str, ...] | None:

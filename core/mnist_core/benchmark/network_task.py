@@ -62,9 +62,36 @@ class NetworkJob:
         return Begun(engine.description, engine.train_epoch)
 
 
+_BUSY = "+busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """An engine as it takes part; its text is the name of the entrant, such as numpy/2+busy."""
+
+    engine: EngineName
+    threads: int | None = None
+    """None: those of the task."""
+    busy: bool = False
+    """Whether it is measured while busy loops turn."""
+
+    @classmethod
+    def of(cls, entrant: str) -> "Contestant":
+        name = entrant.removesuffix(_BUSY)
+        engine, _, threads = name.partition("/")
+        return cls(cast(EngineName, engine), int(threads) if threads else None, name != entrant)
+
+    def __str__(self) -> str:
+        threads = "" if self.threads is None else f"/{self.threads}"
+        return f"{self.engine}{threads}{_BUSY if self.busy else ''}"
+
+
 @dataclass(frozen=True)
 class NetworkTask(_RecipeTask):
-    """Its entrants are engines. Rounds continue one run, so accuracy grows from round to round."""
+    """Its entrants are engines, as the texts of `Contestant`.
+
+    Rounds continue one run, so accuracy grows from round to round.
+    """
 
     name = "mlp"
 
@@ -72,10 +99,16 @@ class NetworkTask(_RecipeTask):
     """Epochs in a turn; each is a lap."""
     stock_batches: int | None = None
     """As of `NetworkJob`."""
+    busy: int = 0
+    """Busy loops beside the contestants that say so."""
 
     def job(self, entrant: str) -> NetworkJob:
-        engine = cast(EngineName, entrant)
-        return NetworkJob(engine, self.problem, self.threads, self.stock_batches)
+        contestant = Contestant.of(entrant)
+        threads = contestant.threads or self.threads
+        return NetworkJob(contestant.engine, self.problem, threads, self.stock_batches)
+
+    def busy_loops(self, entrant: str) -> int:
+        return self.busy if Contestant.of(entrant).busy else 0
 
     def lap(self, entrant: str, round_: int, measured: EpochTrained) -> Lap:
         """Its pace is that of a whole epoch, at the speed that was timed."""

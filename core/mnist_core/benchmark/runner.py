@@ -4,10 +4,11 @@ import threading
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from mnist_core.benchmark.busy_loops import BusyLoops
 from mnist_core.benchmark.race import CurveReached, EntrantReady, Lap, Race, RaceProgress
 from mnist_core.benchmark.worker import EngineError, Job, JobProcess, ProcessGroup
 from mnist_core.events import Mailbox, failure_sentence
@@ -35,6 +36,10 @@ class Task(ABC):
     def laps_per_turn(self) -> int:
         return 1
 
+    def busy_loops(self, _entrant: str) -> int:
+        """How many processes that do nothing else keep the machine busy beside its laps."""
+        return 0
+
     def curve_before(self, entrant: str) -> CurveReached | None:
         """What is known of its curve before its first lap."""
         return None
@@ -59,8 +64,11 @@ def run_race(
     if task.new_process_per_lap:
         yield from _run_anew(task, race, group)
         return
+    group = group or ProcessGroup()
     with ExitStack() as started:
         processes: list[JobProcess[Any]] = []
+        counts = [task.busy_loops(entrant) for entrant in race.entrants]
+        loops = started.enter_context(BusyLoops(max(counts), group))
         for entrant in race.entrants:
             process = started.enter_context(JobProcess(task.job(entrant), group))
             # One after the other: none warms up while another one does.
@@ -69,9 +77,11 @@ def run_race(
             if with_curves and (curve := task.curve_before(entrant)):
                 yield curve
         for round_ in range(1, race.rounds + 1):
-            for entrant, process in zip(race.entrants, processes, strict=True):
+            for entrant, process, busy in zip(race.entrants, processes, counts, strict=True):
                 for _ in range(task.laps_per_turn):
-                    lap = task.lap(entrant, round_, process.measure())
+                    with loops.turning() if busy else nullcontext():
+                        measured = process.measure()
+                    lap = task.lap(entrant, round_, measured)
                     yield lap
                     if with_curves and (curve := task.curve_after(lap, process.trace)):
                         yield curve

@@ -90,7 +90,7 @@ def train(
         hyperparameters: what to train and how, before any change.
         dataset: uint8 images of any size, with any number of classes.
         state: where to go on; None starts from the seed and evaluates epoch 0 first.
-        backend: what MLX computes on; None takes the best there is, with all threads.
+        backend: what MLX computes on; None takes the best there is.
         until_epoch: the epoch to end with, whatever `changes.scheduled` says of epochs; None for
             those of `hyperparameters`. The schedule of the learning rate follows the planned epochs
             either way.

@@ -10,7 +10,7 @@ import pytest
 
 from mnist_core.benchmark.engines.engine import EpochTrained
 from mnist_core.benchmark.engines.engine_registry import EngineName
-from mnist_core.benchmark.network_task import LazilyTrained, NetworkTask
+from mnist_core.benchmark.network_task import Contestant, LazilyTrained, NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Race, RaceProgress, RaceScore
 from mnist_core.benchmark.runner import Task as RaceTask
@@ -32,6 +32,10 @@ SECONDS: dict[str, tuple[float, float, float]] = {
     "mlx": (0.10, 0.12, 0.10),
     "mlx-stock": (0.30, 0.36, 0.30),
     "numpy": (0.11, 0.12, 0.09),
+    "numpy/2": (0.09, 0.13, 0.08),
+    "mlx+busy": (0.20, 0.20, 0.20),
+    "numpy+busy": (0.30, 0.30, 0.30),
+    "numpy/2+busy": (0.90, 0.90, 0.90),
 }
 
 
@@ -66,6 +70,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     ) -> int:
         loaded = answer or DatasetLoaded(DATASET, None)
         loader = SimpleNamespace(cancel=lambda: None)
+        monkeypatch.setattr(f"{module}.available_cores", lambda: 2)
         monkeypatch.setattr(f"{module}.DatasetLoader", lambda _source, _cache: loader)
         monkeypatch.setattr(f"{module}.wait_for_dataset", lambda _loader, _stream: loaded)
         if run_race is not None:
@@ -83,9 +88,9 @@ def test_the_table_aligns_and_says_what_was_left_out(
     assert capsys.readouterr().out.splitlines() == [
         "digits: 1 000 training examples, 1 000 test examples",
         "3 rounds of 1 epoch, the engines in turn; 2 threads; evaluation is not timed",
-        "mlx        mlx 1.0",
-        "mlx-stock  mlx-stock 1.0",
-        "numpy      numpy 1.0",
+        "mlx            mlx 1.0",
+        "mlx-stock      mlx-stock 1.0",
+        "numpy          numpy 1.0",
         "",
         "torch-sigmoid: 4-512-256-2 sigmoid, sgd 0.01, momentum 0.5, batch 32",
         "",
@@ -96,6 +101,7 @@ def test_the_table_aligns_and_says_what_was_left_out(
         "Medians. Test accuracy is that after 3 epochs.",
         "* mlx-stock trained on 200 examples of each epoch only: its seconds are scaled up to all "
         "1 000 examples, its accuracy is what so little training gives.",
+        "mlx is 15.00x as fast as mlx-stock and 1.00x as fast as numpy.",
         "MLX takes the GPU where it has one, Apple's or NVIDIA's; what it took here stands above, "
         "at its engine.",
         "mx.eval after every batch, every epoch or at the end: mnist-tui bench --task evaluations "
@@ -113,7 +119,7 @@ def test_the_table_aligns_and_says_what_was_left_out(
 def test_published_times_stand_beside_those_measured(
     bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = ["--preset", "mlx-wide", "--rounds", "1"]
+    flags = ["--preset", "mlx-wide", "--rounds", "1", "--threads", "1"]
     assert bench(*flags, "--engine", "mlx,numpy", answer=AS_LARGE_AS_MNIST) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[7:11] == [
@@ -123,7 +129,7 @@ def test_published_times_stand_beside_those_measured(
         "Medians. Test accuracy is that after 1 epoch.",
     ]
     assert (
-        lines[11] == "Published for engines that are not in this race: torch 0.39, torch-gpu 0.53."
+        lines[12] == "Published for engines that are not in this race: torch 0.39, torch-gpu 0.53."
     )
 
     assert bench(*flags, "--engine", "mlx,numpy", "--json", answer=AS_LARGE_AS_MNIST) == 0
@@ -169,6 +175,28 @@ def test_many_epochs_are_shown_at_about_equal_distances(epochs: int, shown: list
     assert max(map(len, (heads, line))) <= 98
 
 
+def test_rivals_run_with_one_thread_and_with_all_alone_and_beside_busy_loops(
+    bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("--engine", "mlx,numpy", "--rounds", "3", "--busy", "4") == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines[2:8]]
+    assert names == ["mlx", "numpy", "numpy/2", "mlx+busy", "numpy+busy", "numpy/2+busy"]
+    assert "mlx is 0.90x as fast as numpy/2, the better one of numpy's." in lines
+    assert (
+        "Beside 4 busy loops: mlx takes 2.00 times as long as alone, and is 1.50x as fast as "
+        "numpy, the better one of numpy's."
+    ) in lines
+    assert bench("--engine", "mlx,numpy", "--rounds", "1", "--busy", "4", "--json") == 0
+    *_, summary = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (summary["threads"], summary["busy_loops"]) == (1, 4)
+
+
+@pytest.mark.parametrize("name", ["mlx", "numpy/2", "torch-gpu+busy", "numpy/16+busy"])
+def test_a_contestant_is_its_name(name: str) -> None:
+    assert str(Contestant.of(name)) == name
+
+
 def test_each_preset_gets_a_table_and_the_engines_are_described_once(
     bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,6 +208,7 @@ def test_each_preset_gets_a_table_and_the_engines_are_described_once(
         "mlx-wide",
     ]
     assert out.count("numpy 1.0") == 1
+    assert out.count("numpy/2 1.0") == 1
 
 
 def test_json_is_an_object_for_each_epoch_and_one_for_the_race(
@@ -278,7 +307,8 @@ def test_an_interrupted_race_ends_its_engines(
 def test_a_real_engine_answers(
     bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert bench("--json", "--engine", "numpy", "--rounds", "2", run_race=None) == 0
+    flags = ["--json", "--engine", "numpy", "--rounds", "2", "--threads", "1"]
+    assert bench(*flags, run_race=None) == 0
     described, *measured, summary = map(json.loads, capsys.readouterr().out.splitlines())
     assert described["description"].startswith("NumPy ")
     assert [each["epoch"] for each in measured] == [1, 2]

@@ -4,11 +4,17 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any, TextIO
 
-from mnist_core.backend.backend import available_cores
+from mnist_core.backend.backend import DEFAULT_THREADS, available_cores
 from mnist_core.benchmark.engines.engine_registry import ITERATIONS_PER_CALL
-from mnist_core.benchmark.network_task import EVALUATION_TIMES, EvaluationTask, NetworkTask
+from mnist_core.benchmark.network_task import (
+    EVALUATION_TIMES,
+    Contestant,
+    EvaluationTask,
+    NetworkTask,
+)
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Lap, RaceScore
 from mnist_core.benchmark.regression import FORMS, RegressionProblem
@@ -96,7 +102,7 @@ def _load_dataset(options: BenchOptions, write_error: WriteLine) -> Dataset | No
 def _reports(options: BenchOptions, dataset: Dataset | None) -> Iterator[RaceReport]:
     """The race of each recipe, or of the regression; `dataset` is what networks train on."""
     flags = options.flags
-    rounds, threads = flags.rounds or ROUNDS, flags.threads or available_cores()
+    rounds, threads = flags.rounds or ROUNDS, flags.threads or DEFAULT_THREADS
     if flags.task == "linear" or flags.task == "logistic":
         forms = tuple(
             name
@@ -112,12 +118,27 @@ def _reports(options: BenchOptions, dataset: Dataset | None) -> Iterator[RaceRep
     for recipe in options.presets:
         problem = Problem(presets()[recipe].hyperparameters, dataset)
         if flags.task == "mlp":
-            task = NetworkTask(recipe, problem, threads, flags.epochs or 1, flags.stock_batches)
-            yield NetworkReport(task, options.engines, rounds)
+            task = NetworkTask(
+                recipe, problem, threads, flags.epochs or 1, flags.stock_batches, flags.busy or 0
+            )
+            yield NetworkReport(task, _contestants(options), rounds)
         else:
             epochs = flags.epochs or EVALUATION_EPOCHS
             evaluations = EvaluationTask(recipe, problem, threads, epochs)
             yield EvaluationReport(evaluations, EVALUATION_TIMES, rounds)
+
+
+def _contestants(options: BenchOptions) -> tuple[str, ...]:
+    """The engines as they take part: rivals also with a thread for each core, and all also busy."""
+    cores = available_cores()
+    several = options.flags.threads is None and cores > 1
+    quiet = [
+        Contestant(engine, threads)
+        for engine in options.engines
+        for threads in ((None, cores) if several and engine in ("numpy", "torch") else (None,))
+    ]
+    busy = [replace(each, busy=True) for each in quiet] if options.flags.busy else []
+    return tuple(str(each) for each in (*quiet, *busy))
 
 
 def _measure(report: RaceReport, printer: "_Printer") -> None:

@@ -30,7 +30,7 @@ BENCHMARK = Group("Benchmark", sort_key=0)
 Task = Literal["mlp", "linear", "logistic", "evaluations", "monitor"]
 
 _TAKEN: Mapping[Task, frozenset[str]] = {
-    "mlp": frozenset({"preset", "engine", "epochs", "stock_batches", "data"}),
+    "mlp": frozenset({"preset", "engine", "epochs", "stock_batches", "busy", "data"}),
     "linear": frozenset({"engine", "iterations_per_call"}),
     "logistic": frozenset({"engine", "iterations_per_call"}),
     "evaluations": frozenset({"preset", "epochs", "data"}),
@@ -106,12 +106,20 @@ class BenchFlags:
             "all",
         ),
     ] = None
+    busy: Annotated[
+        int | None,
+        _number(
+            "Measure each engine also beside N processes that keep the machine busy.",
+            "none",
+            most=1024,
+        ),
+    ] = None
     data: Data = None
     threads: Annotated[
         int | None,
         _number(
             "CPU threads for the matrix products of every engine.",
-            "all cores",
+            "1; of numpy and torch in mlp, also all cores",
             most=1024,
             group=MACHINE,
         ),

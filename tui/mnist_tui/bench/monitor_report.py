@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from mnist_core.backend.backend import available_cores
+from mnist_core.backend.backend import DEFAULT_THREADS
 from mnist_core.benchmark.race import Quartiles, quartiles
 from mnist_tui.bench.bench_flags import BenchOptions
 from mnist_tui.bench.monitor import POINTS, Monitored, MonitorValue, measure
@@ -29,7 +29,7 @@ def report_monitor(options: BenchOptions, write: WriteLine, write_error: WriteLi
     """
     flags = options.flags
     # As many threads as the app takes by itself, so that both train with the same.
-    threads = flags.threads or max(1, available_cores() - 1)
+    threads = flags.threads or DEFAULT_THREADS
     monitored = Monitored(options.presets[0], flags.data, threads)
     rounds = flags.rounds or ROUNDS
     if not flags.json:

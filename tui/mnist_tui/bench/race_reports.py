@@ -1,14 +1,16 @@
 """What a race of each task is in words and in JSON, and the races of networks: no output here."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from mnist_core.benchmark.engines.engine import EpochTrained
 from mnist_core.benchmark.engines.engine_registry import published_seconds
 from mnist_core.benchmark.network_task import (
     EVALUATION_TIMES,
+    Contestant,
     EvaluationTask,
     EvaluationTime,
     NetworkTask,
@@ -78,14 +80,16 @@ class NetworkReport(RaceReport):
     def heading(self) -> list[str]:
         race = self.race
         rounds = f"{count(race.rounds, 'round')} of {count(self.task.epochs, 'epoch')}"
+        several = any(Contestant.of(entrant).threads for entrant in race.entrants)
+        others = ", or as many as its name says" if several else ""
         return [
             f"{_dataset(race)}, {count(race.test_examples, 'test example')}",
-            f"{rounds}, the engines in turn; {count(race.threads, 'thread')}; "
+            f"{rounds}, the engines in turn; {count(race.threads, 'thread')}{others}; "
             "evaluation is not timed",
         ]
 
     def ready_lines(self, event: EntrantReady) -> list[str]:
-        return [f"{event.entrant:<10} {visible(event.description)}"]
+        return [f"{event.entrant:<14} {visible(event.description)}"]
 
     def table(self, score: RaceScore) -> list[str]:
         return [
@@ -150,10 +154,11 @@ class NetworkReport(RaceReport):
             for lap in last_laps(score)
             if self._timed_share(lap) < 1
         ]
+        notes += self._against_rivals(score)
         absent = [
             f"{engine} {seconds:.2f}"
             for engine, seconds in self._published.items()
-            if engine not in race.entrants
+            if engine not in [Contestant.of(entrant).engine for entrant in race.entrants]
         ]
         if absent:
             notes.append(f"Published for engines that are not in this race: {', '.join(absent)}.")
@@ -164,6 +169,37 @@ class NetworkReport(RaceReport):
                 "mx.eval after every batch, every epoch or at the end: "
                 f"mnist-tui bench --task evaluations --preset {race.recipe}",
             ]
+        return notes
+
+    def _against_rivals(self, score: RaceScore) -> list[str]:
+        """How fast the baseline is against each library at its better number of threads.
+
+        The better one has the lower median; the ratio is the median of the rounds.
+        """
+        ours = Contestant.of(self.race.baseline)
+        contestants = [Contestant.of(entrant) for entrant in self.race.entrants]
+        notes = []
+        for busy in (False, True):
+            base = str(replace(ours, busy=busy))
+            if base not in self.race.entrants:
+                continue
+            found = []
+            for engine in dict.fromkeys(each.engine for each in contestants):
+                same = [str(c) for c in contestants if c.engine == engine and c.busy == busy]
+                best = min(same, key=lambda entrant: _median(score, entrant))
+                ratio = score.ratio(best, base)
+                if ratio is not None:
+                    which = f", the better one of {engine}'s" if len(same) > 1 else ""
+                    name = str(replace(Contestant.of(best), busy=False))
+                    found.append(f"{ratio.median:.2f}x as fast as {name}{which}")
+            slower = score.ratio(base)
+            words = f"is {' and '.join(found)}" if found else ""
+            if slower is not None:
+                long = f"takes {slower.median:.2f} times as long as alone"
+                words = f"{long}, and {words}" if words else long
+            where = f"Beside {count(self.task.busy, 'busy loop')}: " if busy else ""
+            if words:
+                notes.append(f"{where}{ours} {words}.")
         return notes
 
     def ready_json(self, event: EntrantReady) -> dict[str, Any]:
@@ -199,6 +235,7 @@ class NetworkReport(RaceReport):
         return {
             **_network_json(self.race, self.task.epochs),
             "baseline": self.race.baseline,
+            "busy_loops": self.task.busy,
             "engines": [
                 {
                     "engine": lap.entrant,
@@ -308,6 +345,11 @@ def column(title: str, cells: Sequence[str]) -> Column:
 def last_laps(score: RaceScore) -> list[Lap]:
     """Of each entrant, in the order of their turns."""
     return [score.laps_of(name)[-1] for name in score.race.entrants]
+
+
+def _median(score: RaceScore, entrant: str) -> float:
+    pace = score.pace(entrant)
+    return math.inf if pace is None else pace.median
 
 
 def _quartiles_of(score: RaceScore, entrant: str, metric: str) -> Quartiles:

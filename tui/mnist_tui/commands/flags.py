@@ -89,7 +89,7 @@ class MachineFlags:
             metavar="N",
             validator=validators.Number(gte=1, lte=1024),
             help="CPU threads for the matrix products; another number gives other last digits.",
-            show_default="all cores, one fewer in the app",
+            show_default="1, which is fastest beside other programs",
         ),
     ] = None
     home: Home = None

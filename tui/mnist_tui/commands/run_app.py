@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack
 from types import FrameType
 
-from mnist_core.backend.backend import available_cores, configure
+from mnist_core.backend.backend import configure
 from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.loader import DatasetLoader
 from mnist_core.data.registry import default_cache_folder
@@ -33,10 +33,8 @@ for most of its length.
 
 def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     """Open the app on this terminal; the exit code once it is closed."""
-    # Training must leave the interface a core of its own, or each waits for the other.
-    threads = options.threads or max(1, available_cores() - 1)
     try:
-        backend = configure(options.device, threads)
+        backend = configure(options.device, options.threads)
     except (BackendMissing, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED

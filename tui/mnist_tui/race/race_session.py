@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
-from mnist_core.backend.backend import available_cores
+from mnist_core.backend.backend import DEFAULT_THREADS
 from mnist_core.benchmark.kept_race import KeptRace, kept_races, race_record
 from mnist_core.benchmark.network_task import NetworkTask
 from mnist_core.benchmark.problem import Problem
@@ -206,12 +206,12 @@ class RaceSession:
 
 
 def _task(name: TaskName, recipe: str, dataset: Dataset | None) -> Task:
-    """As `mnist-tui bench` has it by itself: with as many threads as there are cores.
+    """As `mnist-tui bench` has it by itself, each engine with one thread.
 
     Raises:
         ValueError: the engines cannot be compared with that recipe, as a sentence.
     """
-    threads = available_cores()
+    threads = DEFAULT_THREADS
     if name == "linear" or name == "logistic":
         return RegressionTask(RegressionProblem(name), threads)
     assert dataset is not None, "a network is trained on data"
