@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_core.backend.backend import Backend
+from mnist_core.backend.backend import Backend, configure
 from mnist_core.backend.kernel_cache import install_kernel_cache
 from mnist_core.backend.kernel_files import all_whole, vouch
 from mnist_core.backend.python_process import python_command
@@ -28,6 +28,8 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 _NOT_COMPILED = {"learning_rate", "epochs", "seed", "schedule", "warmup_steps", "shuffle",
                  "validation", "pixel_scaling"}  # fmt: skip
 """Hyperparameters that enter the step as arrays, or not at all."""
+_NICENESS = 10
+"""On a core that training shares with the compiler, nine parts in ten are for training."""
 _COMPILED_AS_ZERO_OR_NOT = ("dropout", "momentum", "weight_decay")
 
 
@@ -64,7 +66,10 @@ class KernelWarmUp:
         """Begin to make them, out of the way of what else runs."""
         self._process = subprocess.Popen(
             python_command(
-                f"import sys; from {__name__} import main; main(sys.argv[1:])", *self._arguments
+                # Before what it imports, which takes a second of a core by itself.
+                f"import os, sys; os.nice({_NICENESS}); from {__name__} import main; "
+                "main(sys.argv[1:])",
+                *self._arguments,
             ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -166,7 +171,7 @@ class StepCompilation:
 
 def main(arguments: list[str]) -> None:
     """Run the compiled step once with each size of batch, which makes its kernels."""
-    os.nice(10)
+    configure("cpu", 1)
     recipe, height, width, classes, examples = arguments
     hyperparameters = Hyperparameters.model_validate_json(recipe)
     batch_size = min(hyperparameters.batch_size, int(examples))
