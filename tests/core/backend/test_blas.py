@@ -186,3 +186,28 @@ def test_mlx_keeps_its_own_blas_where_replacing_it_would_not_help(
 
     assert reason in said
     assert bool(said) == bool(reason)
+
+
+@on_linux_cpu
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, "4"), ({"OPENBLAS_THREAD_TIMEOUT": "9"}, "9")]
+)
+def test_idle_threads_sleep_soon_unless_the_user_says_otherwise(
+    given: dict[str, str], expected: str
+) -> None:
+    asked = run_python(
+        "import ctypes, os\n"
+        "load, seen = ctypes.CDLL, []\n"
+        "def look(name, *rest, **more):\n"
+        "    if 'libmnist_openblas' in str(name):\n"
+        "        seen.append(os.environ.get('OPENBLAS_THREAD_TIMEOUT'))\n"
+        "    return load(name, *rest, **more)\n"
+        "ctypes.CDLL = look\n"
+        "from mnist_core.backend.openblas import install_blas\n"
+        "assert not install_blas()\n"
+        "print(*seen)\n"
+        "print(os.environ.get('OPENBLAS_THREAD_TIMEOUT', ''))\n",
+        **given,
+    )
+    # Whoever is started or loaded later, as a rival in a benchmark, is as the user has it.
+    assert asked == [expected, given.get("OPENBLAS_THREAD_TIMEOUT", "")]
