@@ -25,7 +25,14 @@ from mnist_core.checks.reference_network import (
     forward,
     losses,
 )
-from mnist_core.network.models import ACTIVATIONS, backward_pass, cross_entropy, forward_pass
+from mnist_core.network.models import (
+    ACTIVATIONS,
+    backward_pass,
+    cross_entropy,
+    forward_pass,
+    to_mlx,
+    to_numpy,
+)
 from mnist_core.network.parameters import initial_parameters
 from mnist_core.recipe.hyperparameters import Activation
 
@@ -89,10 +96,11 @@ def _mlx_loss(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Our mean loss () and its gradient (examples, classes)."""
     weight = mx.array(1 / len(labels))
+    classes = mx.array(np.arange(logits.shape[1], dtype=np.int32)[None])
     loss, change = cross_entropy(
-        mx.array(logits), mx.array(labels[:, None]), weight, label_smoothing
+        mx.array(logits), mx.array(labels[:, None]), classes, weight, label_smoothing
     )
-    return np.array(loss), np.array(change * weight)
+    return np.array(loss)[0, 0], np.array(change * weight)
 
 
 def _slopes_by_logits(
@@ -135,11 +143,13 @@ def _random_batch() -> _RandomBatch:
 def _mlx_gradients(batch: _RandomBatch, activation: Activation) -> list[NDArray[np.float32]]:
     """Those of our network and loss in MLX, one array a parameter."""
     weight = mx.array(1 / len(batch.labels))
-    parameters = [mx.array(array) for array in batch.parameters]
+    parameters = to_mlx(batch.parameters)
     passed = forward_pass(parameters, mx.array(batch.inputs), activation)
-    _, change = cross_entropy(passed.logits, mx.array(batch.labels[:, None]), weight, 0.0)
-    gradients = backward_pass(parameters, passed, change * weight)
-    return [np.array(gradient.value()) for gradient in gradients]
+    labels, classes = mx.array(batch.labels[:, None]), mx.array(np.arange(_SIZES[-1])[None])
+    _, change = cross_entropy(passed.logits, labels, classes, weight, 0.0)
+    ones = mx.ones((1, len(batch.labels)))
+    gradients = backward_pass(parameters, passed, change * weight, ones)
+    return list(to_numpy(tuple(gradient.value() for gradient in gradients)))
 
 
 def check_backpropagation(activation: Literal["relu", "sigmoid"], _: CheckContext) -> Measurement:

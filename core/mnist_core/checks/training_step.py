@@ -30,7 +30,7 @@ from mnist_core.checks.check import (
 from mnist_core.checks.reference_network import Doubles, distance_to_kink, doubles
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.learner import Learner
-from mnist_core.network.models import Gradient, forward_pass
+from mnist_core.network.models import Gradient, forward_pass, to_mlx, to_numpy
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.network.parameters import initial_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters, OptimizerName
@@ -167,7 +167,7 @@ def check_updates(case: _Case, _: CheckContext) -> Measurement:
     random = np.random.default_rng(1)
     optimizer, rates = OPTIMIZERS[case.optimizer], case.rates
     start = initial_parameters(_SIZES, seed=0)
-    ours = tuple(mx.array(array) for array in start)
+    ours = to_mlx(start)
     state = optimizer.initial_state(ours)
     exact = doubles(start)
     memories: list[list[Doubles]] = [[np.zeros_like(w), np.zeros_like(w)] for w in exact]
@@ -183,24 +183,26 @@ def check_updates(case: _Case, _: CheckContext) -> Measurement:
         )
         factor = optimizer.factor(settings)
         one = mx.array(1.0)
-        given = [gradient_of(mx.array(g) * (one if factor is None else factor)) for g in gradients]
+        given = [
+            gradient_of(array * (one if factor is None else factor), is_of_bias=bool(index % 2))
+            for index, array in enumerate(to_mlx(gradients))
+        ]
         ours, state = optimizer.update(ours, given, state, settings)
         exact = [
             case.rule(w, g, memory, update, rates)
             for w, g, memory in zip(exact, doubles(gradients), memories, strict=True)
         ]
     mx.eval(ours, state)
-    found = [np.array(new).astype(np.float64) - old for new, old in zip(ours, start, strict=True)]
+    moved = zip(to_numpy(ours), start, strict=True)
+    found = [new.astype(np.float64) - old for new, old in moved]
     expected = [new - old for new, old in zip(exact, start, strict=True)]
     difference = largest_relative(found, expected, parameter_names(len(found)))
     return difference.within(case.tolerance)
 
 
-def gradient_of(array: mx.array) -> Gradient:
-    """`array`, (inputs, outputs) or (outputs,), as the gradient of one layer."""
-    if array.ndim == 1:
-        return Gradient(array[None, :], None)
-    return Gradient(array, mx.eye(array.shape[0]))
+def gradient_of(array: mx.array, *, is_of_bias: bool) -> Gradient:
+    """`array`, (inputs, outputs) or (1, outputs), as a gradient."""
+    return Gradient(mx.eye(array.shape[0]), array, is_of_bias)
 
 
 _SHARES = (0.1, 0.5, 0.8)
@@ -245,7 +247,7 @@ def _left(share: float, step: int, layers: int = 1) -> NDArray[np.float32]:
     # The first layer puts out its biases; the others hand on what they get.
     arrays = [np.zeros_like(identity), np.ones_like(zeros), *([identity, zeros] * layers)]
     key = mx.array(np.array([0, step], np.uint32))
-    parameters = [mx.array(array) for array in arrays]
+    parameters = to_mlx(arrays)
     inputs = mx.zeros((_EXAMPLES, _UNITS))
     passed = forward_pass(parameters, inputs, "relu", (mx.array(share), key))
     return np.array(passed.logits)

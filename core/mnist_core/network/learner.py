@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from mnist_core.network.models import (
     backward_pass,
     cross_entropy,
     forward_pass,
+    to_mlx,
+    to_numpy,
 )
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.recipe.hyperparameters import Hyperparameters
@@ -37,6 +39,10 @@ class Batch(NamedTuple):
     """Then multiplied with each pixel, float32."""
     dropout: mx.array
     """The share of hidden units to drop, float32."""
+    ones: mx.array
+    """(1, examples), float32."""
+    classes: mx.array
+    """(1, classes), int32: all of them."""
     key: mx.array
     """Decides which units to drop, (2,) uint32."""
 
@@ -119,12 +125,17 @@ def _learning(
         inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
         dropout = (batch.dropout, batch.key) if drops else None
         passed = forward_pass(parameters, inputs, hyperparameters.activation, dropout)
-        correct = mx.sum(mx.argmax(passed.logits, axis=1, keepdims=True) == batch.labels)
+        is_right = mx.argmax(passed.logits, axis=1, keepdims=True) == batch.labels
         loss, change = cross_entropy(
-            passed.logits, batch.labels, batch.weight, hyperparameters.label_smoothing
+            passed.logits,
+            batch.labels,
+            batch.classes,
+            batch.weight,
+            hyperparameters.label_smoothing,
         )
         scale = batch.weight if factor is None else batch.weight * factor
-        return loss, correct, backward_pass(parameters, passed, change * scale)
+        gradients = backward_pass(parameters, passed, change * scale, batch.ones)
+        return loss, mx.sum(is_right, keepdims=True), gradients
 
     return learn
 
@@ -142,13 +153,15 @@ class WeightsSnapshot(NamedTuple):
         optimizer_state: tuple[NDArray[np.float32], ...],
     ) -> "WeightsSnapshot":
         """The same from copies."""
-        made = cls(*(tuple(map(mx.array, each)) for each in (parameters, optimizer_state)))
+        slots = len(optimizer_state) // len(parameters)
+        made = cls(to_mlx(parameters), to_mlx(optimizer_state, slots or 1))
         mx.eval(made.parameters, made.state)
         return made
 
     def arrays(self) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
         """Copies of the parameters and the optimizer state."""
-        return tuple(map(np.array, self.parameters)), tuple(map(np.array, self.state))
+        slots = len(self.state) // len(self.parameters)
+        return to_numpy(self.parameters), to_numpy(self.state, slots or 1)
 
 
 class Learner:
@@ -172,6 +185,8 @@ class Learner:
         self._pixel_shift, self._pixel_factor = mx.array(shift), mx.array(1 / divisor)
         # Most batches have the same size and the same learning rate.
         self._scalar = lru_cache(maxsize=4)(mx.array)
+        self._ones = lru_cache(maxsize=4)(lambda count: mx.array(np.ones((1, count), np.float32)))
+        self._classes = mx.array(np.arange(dataset.class_count, dtype=np.int32)[None])
         self._compile_failure: str | None = None
         self._cannot_compile = False
         self._form: CompiledForm
@@ -226,12 +241,10 @@ class Learner:
         optimizer_state: tuple[NDArray[np.float32], ...] | None,
     ) -> None:
         """Continue from these arrays; without an optimizer state, from a fresh one."""
-        self._parameters = tuple(mx.array(array) for array in parameters)
+        self.go_back(WeightsSnapshot.of(parameters, optimizer_state or ()))
         if optimizer_state is None:
             self._state = self._optimizer.initial_state(self._parameters)
-        else:
-            self._state = tuple(mx.array(array) for array in optimizer_state)
-        mx.eval(self._parameters, self._state)
+            mx.eval(self._state)
 
     def arrays(self) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
         """Copies of the parameters and the optimizer state."""
@@ -239,7 +252,7 @@ class Learner:
 
     def parameters(self) -> tuple[NDArray[np.float32], ...]:
         """Copies of the weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
-        return tuple(np.array(array) for array in self._parameters)
+        return to_numpy(self._parameters)
 
     def snapshot(self) -> "WeightsSnapshot":
         """Where the learner stands, to go back to; free, since MLX never changes an array."""
@@ -287,6 +300,8 @@ class Learner:
             pixel_shift=self._pixel_shift,
             pixel_factor=self._pixel_factor,
             dropout=self._dropout,
+            ones=self._ones(len(rows)),
+            classes=self._classes,
             # A threefry key is two 32-bit words: seed and step make dropout repeatable from any
             # step on.
             key=mx.array(np.array([self._hyperparameters.seed, step], np.uint32)),
@@ -299,7 +314,7 @@ class Learner:
         # A step that cannot be compiled fails here, and then what it returned cannot be used.
         mx.eval(parameters, state, loss, correct)
         self._parameters, self._state = parameters, state
-        return float(loss), int(correct)
+        return cast(float, loss.item()), cast(int, correct.item())
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (examples, classes) of uint8 images (examples, height, width)."""

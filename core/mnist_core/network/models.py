@@ -1,9 +1,13 @@
 """The network and its loss in MLX, as functions of their parameters, with their gradients.
 
 Weights are stored (inputs, outputs): the gradient of a matrix product then has the layout of its
-weight, so the compiled update stays contiguous. Gradients are written out, by the chain rule from
-the last layer down: a rule can then add a product to the weights instead of making it first, and
-the derivatives reuse what the forward pass has computed.
+weight, so the compiled update stays contiguous. Biases are rows, (1, outputs), so that their
+gradient is a product too. Gradients are written out, by the chain rule from the last layer down: a
+rule can then add a product to the weights instead of making it first, and the derivatives reuse
+what the forward pass has computed.
+
+A step of small arrays takes as long as it has operations, about 4 us each on a CPU, however little
+each does: that is why some sums keep their dimensions here, and constants are given.
 """
 
 import math
@@ -11,6 +15,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mnist_core.backend.mlx import mx
 from mnist_core.recipe.hyperparameters import Activation
@@ -57,6 +64,21 @@ def _tanh(x: mx.array) -> mx.array:
 
 def _sigmoid(x: mx.array) -> mx.array:
     return 0.5 + 0.5 * _tanh(0.5 * x) if _on_linux_cpu() else mx.sigmoid(x)
+
+
+def to_mlx(arrays: Sequence[NDArray[np.float32]], slots: int = 1) -> Arrays:
+    """Parameters, or `slots` arrays for each, with biases as rows."""
+    return tuple(
+        mx.array(array[None] if index // slots % 2 else array) for index, array in enumerate(arrays)
+    )
+
+
+def to_numpy(arrays: Arrays, slots: int = 1) -> tuple[NDArray[np.float32], ...]:
+    """Copies of the same, with biases (outputs,)."""
+    return tuple(
+        np.array(array)[0] if index // slots % 2 else np.array(array)
+        for index, array in enumerate(arrays)
+    )
 
 
 class ActivationFunction(NamedTuple):
@@ -113,7 +135,7 @@ def forward_pass(
     """Go through the layers with `inputs` (examples, pixels), float32.
 
     Args:
-        parameters: weight and bias of each layer in turn.
+        parameters: weight (inputs, outputs) and bias (1, outputs) of each layer in turn.
         inputs: scaled pixels.
         activation: applied after every layer but the last.
         dropout: the share of hidden units to drop, with a random key; None keeps all. Kept units
@@ -124,7 +146,7 @@ def forward_pass(
     *hidden, (last_weight, last_bias) = zip(parameters[::2], parameters[1::2], strict=True)
     given, slopes = [inputs], []
     for index, (weight, bias) in enumerate(hidden):
-        sums = mx.addmm(bias, given[-1], weight)
+        sums = given[-1] @ weight + bias
         output = function.value(sums)
         slope = function.slope(sums, output)
         if dropout is not None:
@@ -135,13 +157,17 @@ def forward_pass(
             output, slope = output * factor, slope * factor
         given.append(output)
         slopes.append(slope)
-    return ForwardPass(given, slopes, mx.addmm(last_bias, given[-1], last_weight))
+    return ForwardPass(given, slopes, given[-1] @ last_weight + last_bias)
 
 
 def cross_entropy(
-    logits: mx.array, labels: mx.array, weight: mx.array, label_smoothing: float
+    logits: mx.array,
+    labels: mx.array,
+    classes: mx.array,
+    weight: mx.array,
+    label_smoothing: float,
 ) -> tuple[mx.array, mx.array]:
-    """The loss of a batch in nats, a scalar, and what it changes by: (examples, classes).
+    """The loss of a batch in nats, (1, 1), and what it changes by: (examples, classes).
 
     The loss is the sum over the examples times `weight`, so 1/examples gives the mean. Times
     `weight`, the second is its gradient by each logit: softmax - target.
@@ -152,49 +178,51 @@ def cross_entropy(
     Args:
         logits: (examples, classes).
         labels: (examples, 1), integers.
+        classes: (1, classes), all of them in their order, of the same type.
         weight: an array, so that batches of every size share their compiled kernels.
         label_smoothing: s, from 0 to 1.
     """
-    classes = logits.shape[1]
-    shifted = logits - mx.max(logits, axis=1, keepdims=True)
-    exponentials = _exp(shifted)
+    highest = mx.max(logits, axis=1, keepdims=True)
+    exponentials = _exp(logits - highest)
     total = mx.sum(exponentials, axis=1, keepdims=True)
-    losses = mx.log(total) - (1 - label_smoothing) * mx.take_along_axis(shifted, labels, axis=1)
+    of_label = mx.take_along_axis(logits, labels, axis=1) - highest
+    losses = mx.log(total) - (1 - label_smoothing) * of_label
     if label_smoothing > 0:
-        losses = losses - label_smoothing * mx.mean(shifted, axis=1, keepdims=True)
-    is_label = labels == mx.arange(classes, dtype=labels.dtype)[None, :]
-    target = (1 - label_smoothing) * is_label + label_smoothing / classes
-    return mx.sum(losses * weight), exponentials / total - target
+        losses = losses - label_smoothing * mx.mean(logits - highest, axis=1, keepdims=True)
+    target = (1 - label_smoothing) * (labels == classes) + label_smoothing / logits.shape[1]
+    return mx.sum(losses * weight, keepdims=True), exponentials / total - target
 
 
 class Gradient(NamedTuple):
     """The gradient of the loss by one parameter array, as the product that it is."""
 
+    factors: mx.array
+    """What the layer's sums are multiplied from: (inputs, examples) for a weight, (1, examples) of
+    ones for a bias."""
     delta: mx.array
     """(examples, outputs), the gradient by the sums of the layer."""
-    inputs: mx.array | None
-    """(examples, inputs) of the layer, for its weight; None: for its bias."""
+    is_of_bias: bool
 
     def value(self) -> mx.array:
-        """(inputs, outputs) for a weight, (outputs,) for a bias."""
-        if self.inputs is None:
-            return mx.sum(self.delta, axis=0)
-        return self.inputs.T @ self.delta
+        """Of the shape of the parameter."""
+        return self.factors @ self.delta
 
     def added_to(self, array: mx.array) -> mx.array:
         """The sum of both; where nobody else needs `array`, the product is added in its memory."""
-        if self.inputs is None:
-            return array + self.value()
-        return mx.addmm(array, self.inputs.T, self.delta)
+        return mx.addmm(array, self.factors, self.delta)
 
 
 def backward_pass(
-    parameters: Sequence[mx.array], passed: ForwardPass, delta: mx.array
+    parameters: Sequence[mx.array], passed: ForwardPass, delta: mx.array, ones: mx.array
 ) -> list[Gradient]:
-    """The gradients of `parameters` for a gradient `delta` (examples, classes) by the logits."""
+    """The gradients of `parameters` for a gradient `delta` (examples, classes) by the logits.
+
+    `ones` are (1, examples).
+    """
     gradients: list[Gradient] = []
     for layer in reversed(range(len(passed.inputs))):
-        gradients[:0] = [Gradient(delta, passed.inputs[layer]), Gradient(delta, None)]
+        of_weight = Gradient(passed.inputs[layer].T, delta, is_of_bias=False)
+        gradients[:0] = [of_weight, Gradient(ones, delta, is_of_bias=True)]
         if layer:
             delta = (delta @ parameters[2 * layer].T) * passed.slopes[layer - 1]
     return gradients

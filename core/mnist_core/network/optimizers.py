@@ -147,7 +147,7 @@ def _muon(
     momentum, slope = settings.momentum, gradient.value()
     average = momentum * remembered[0] + (1 - momentum) * slope
     change = momentum * average + (1 - momentum) * slope
-    if parameter.ndim == 2:
+    if not gradient.is_of_bias:
         inputs, outputs = parameter.shape
         change = _orthogonalise(change) * max(1.0, outputs / inputs) ** 0.5
     decayed = parameter * (1 - settings.learning_rate * settings.weight_decay)

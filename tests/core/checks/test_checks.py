@@ -168,11 +168,11 @@ def test_a_wrong_loss_and_a_wrong_gradient_of_it_are_seen(
 def test_a_loss_that_overflows_is_seen(check: RunByName, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = cross_entropy
 
-    def naive(logits: Any, labels: Any, weight: Any, smoothing: float) -> Any:
+    def naive(logits: Any, labels: Any, classes: Any, weight: Any, smoothing: float) -> Any:
         total = mx.sum(mx.exp(logits), axis=1, keepdims=True)
         of_label = mx.take_along_axis(logits, labels, axis=1)
-        loss = mx.sum((mx.log(total) - of_label) * weight)
-        return loss, honest(logits, labels, weight, smoothing)[1]
+        loss = mx.sum((mx.log(total) - of_label) * weight, keepdims=True)
+        return loss, honest(logits, labels, classes, weight, smoothing)[1]
 
     monkeypatch.setattr(gradients, "cross_entropy", naive)
 

@@ -7,6 +7,7 @@ import pytest
 
 from mnist_core.backend.mlx import mx
 from mnist_core.checks.training_step import gradient_of
+from mnist_core.network.models import to_mlx, to_numpy
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.recipe.hyperparameters import OptimizerName
 
@@ -43,11 +44,11 @@ def test_updates_agree_with_mlx(
     reference = make(0.05, momentum, weight_decay)
     random = np.random.default_rng(0)
     start = [random.normal(size=shape).astype(np.float32) for shape in ((4, 4), (3,))]
-    ours = tuple(mx.array(array) for array in start)
+    ours = to_mlx(start)
     theirs = {str(index): mx.array(array) for index, array in enumerate(start)}
     state = OPTIMIZERS[name].initial_state(ours)
     for update in range(1, 6):
-        gradients = [mx.array(random.normal(size=a.shape).astype(np.float32)) for a in start]
+        gradients = [random.normal(size=a.shape).astype(np.float32) for a in start]
         settings = Settings(
             mx.array(0.05),
             mx.array(momentum),
@@ -57,11 +58,13 @@ def test_updates_agree_with_mlx(
             has_decay=weight_decay > 0,
         )
         factor = OPTIMIZERS[name].factor(settings)
-        given = [gradient_of(g if factor is None else g * factor) for g in gradients]
+        given = [
+            gradient_of(array if factor is None else array * factor, is_of_bias=bool(index))
+            for index, array in enumerate(to_mlx(gradients))
+        ]
         ours, state = OPTIMIZERS[name].update(ours, given, state, settings)
         theirs = reference.apply_gradients(  # type: ignore[attr-defined]
-            {str(index): gradient for index, gradient in enumerate(gradients)}, theirs
+            {str(index): mx.array(gradient) for index, gradient in enumerate(gradients)}, theirs
         )
-    for index, array in enumerate(ours):
-        expected = np.array(theirs[str(index)])
-        np.testing.assert_allclose(np.array(array), expected, rtol=2e-5, atol=1e-6)
+    for index, array in enumerate(to_numpy(ours)):
+        np.testing.assert_allclose(array, np.array(theirs[str(index)]), rtol=2e-5, atol=1e-6)
