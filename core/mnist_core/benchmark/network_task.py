@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 import numpy as np
 
 from mnist_core.benchmark.engines.engine import EpochTrained, mlx_description
-from mnist_core.benchmark.engines.engine_registry import EngineName, make_engine
+from mnist_core.benchmark.engines.engine_registry import Contestant, EngineName, make_engine
 from mnist_core.benchmark.engines.numpy_engine import NumpyNetwork
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import CurveReached, Lap, Race, TaskName
@@ -60,30 +60,6 @@ class NetworkJob:
         engine = make_engine(self.engine, self.problem, self.threads, self.stock_batches)
         engine.warm_up()
         return Begun(engine.description, engine.train_epoch)
-
-
-_BUSY = "+busy"
-
-
-@dataclass(frozen=True, slots=True)
-class Contestant:
-    """An engine as it takes part; its text is the name of the entrant, such as numpy/2+busy."""
-
-    engine: EngineName
-    threads: int | None = None
-    """None: those of the task."""
-    busy: bool = False
-    """Whether it is measured while busy loops turn."""
-
-    @classmethod
-    def of(cls, entrant: str) -> "Contestant":
-        name = entrant.removesuffix(_BUSY)
-        engine, _, threads = name.partition("/")
-        return cls(cast(EngineName, engine), int(threads) if threads else None, name != entrant)
-
-    def __str__(self) -> str:
-        threads = "" if self.threads is None else f"/{self.threads}"
-        return f"{self.engine}{threads}{_BUSY if self.busy else ''}"
 
 
 @dataclass(frozen=True)

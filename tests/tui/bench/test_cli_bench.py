@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mnist_core.benchmark.engines.engine import EpochTrained
-from mnist_core.benchmark.engines.engine_registry import EngineName
-from mnist_core.benchmark.network_task import Contestant, LazilyTrained, NetworkTask
+from mnist_core.benchmark.engines.engine_registry import Contestant, EngineName
+from mnist_core.benchmark.network_task import LazilyTrained, NetworkTask
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import EntrantReady, Race, RaceProgress, RaceScore
 from mnist_core.benchmark.runner import Task as RaceTask
@@ -21,6 +21,7 @@ from mnist_core.recipe.presets import presets
 from mnist_tui.bench.bench_flags import BenchFlags, BenchOptions, Task, bench_options
 from mnist_tui.bench.race_reports import NetworkReport
 from mnist_tui.cli import run
+from mnist_tui.commands.flags import UsageError
 from mnist_tui.runtime.output import EXIT_USAGE
 
 EXAMPLES = Examples(np.zeros((1000, 2, 2), np.uint8), (np.arange(1000) % 2).astype(np.uint16))
@@ -70,7 +71,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     ) -> int:
         loaded = answer or DatasetLoaded(DATASET, None)
         loader = SimpleNamespace(cancel=lambda: None)
-        monkeypatch.setattr(f"{module}.available_cores", lambda: 2)
+        monkeypatch.setattr("mnist_tui.bench.bench_flags.available_cores", lambda: 2)
         monkeypatch.setattr(f"{module}.DatasetLoader", lambda _source, _cache: loader)
         monkeypatch.setattr(f"{module}.wait_for_dataset", lambda _loader, _stream: loaded)
         if run_race is not None:
@@ -329,7 +330,7 @@ def test_the_flags_reach_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     (options,) = seen
     given = options.flags
     assert (given.task, options.presets, given.rounds) == ("mlp", ("mlx-docs",), None)
-    assert options.engines[:3] == ("mlx", "mlx-stock", "numpy")
+    assert [str(each) for each in options.contestants[:3]] == ["mlx", "mlx-stock", "numpy"]
     assert (given.data, given.epochs, given.stock_batches) == ("kmnist", 2, 9)
     assert (given.threads, given.json) == (3, False)
 
@@ -412,14 +413,34 @@ def test_without_a_choice_all_engines_that_are_there_race(
     expected: tuple[EngineName, ...],
 ) -> None:
     monkeypatch.setattr("mnist_tui.bench.bench_flags.why_unavailable", unavailable(*missing))
-    assert bench_options(BenchFlags(task=task)).engines == expected
+    monkeypatch.setattr("mnist_tui.bench.bench_flags.available_cores", lambda: 4)
+    found = [str(each) for each in bench_options(BenchFlags(task=task)).contestants]
+    assert [name for name in found if "/" not in name] == list(expected)
+    rivals = [f"{name}/4" for name in expected if task == "mlp" and name in ("numpy", "torch")]
+    assert [name for name in found if "/" in name] == rivals
+    # More threads than their cores are nobody's choice.
+    alone = bench_options(BenchFlags(task=task, threads=1)).contestants
+    assert [str(each) for each in alone] == list(expected)
+
+
+def test_an_engine_may_take_part_with_several_numbers_of_threads() -> None:
+    options = bench_options(BenchFlags(engine=["mlx,mlx/2", "numpy/3"], busy=1))
+    assert [str(each) for each in options.contestants] == [
+        "mlx", "mlx/2", "numpy/3", "mlx+busy", "mlx/2+busy", "numpy/3+busy",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["mlx/", "mlx/0", "mlx/x", "mlx/2000", "numpy/-1"])
+def test_a_number_of_threads_that_cannot_be_is_refused(engine: str) -> None:
+    with pytest.raises(UsageError, match="number of threads"):
+        bench_options(BenchFlags(engine=[engine]))
 
 
 @pytest.mark.parametrize("task", ["evaluations", "monitor"])
 def test_a_task_without_engines_looks_for_none(monkeypatch: pytest.MonkeyPatch, task: Task) -> None:
     asked: list[EngineName] = []
     monkeypatch.setattr("mnist_tui.bench.bench_flags.why_unavailable", asked.append)
-    assert bench_options(BenchFlags(task=task)).engines == ()
+    assert bench_options(BenchFlags(task=task)).contestants == ()
     assert asked == []
 
 

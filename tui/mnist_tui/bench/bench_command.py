@@ -4,14 +4,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from typing import Any, TextIO
 
-from mnist_core.backend.backend import DEFAULT_THREADS, available_cores
+from mnist_core.backend.backend import DEFAULT_THREADS
 from mnist_core.benchmark.engines.engine_registry import ITERATIONS_PER_CALL
 from mnist_core.benchmark.network_task import (
     EVALUATION_TIMES,
-    Contestant,
     EvaluationTask,
     NetworkTask,
 )
@@ -106,9 +104,9 @@ def _reports(options: BenchOptions, dataset: Dataset | None) -> Iterator[RaceRep
     if flags.task == "linear" or flags.task == "logistic":
         forms = tuple(
             name
-            for engine in options.engines
+            for contestant in options.contestants
             for name, form in FORMS.items()
-            if form.engine == engine
+            if form.engine == contestant.engine
         )
         per_call = flags.iterations_per_call or ITERATIONS_PER_CALL
         regression = RegressionTask(RegressionProblem(flags.task), threads, per_call)
@@ -121,24 +119,11 @@ def _reports(options: BenchOptions, dataset: Dataset | None) -> Iterator[RaceRep
             task = NetworkTask(
                 recipe, problem, threads, flags.epochs or 1, flags.stock_batches, flags.busy or 0
             )
-            yield NetworkReport(task, _contestants(options), rounds)
+            yield NetworkReport(task, tuple(map(str, options.contestants)), rounds)
         else:
             epochs = flags.epochs or EVALUATION_EPOCHS
             evaluations = EvaluationTask(recipe, problem, threads, epochs)
             yield EvaluationReport(evaluations, EVALUATION_TIMES, rounds)
-
-
-def _contestants(options: BenchOptions) -> tuple[str, ...]:
-    """The engines as they take part: rivals also with a thread for each core, and all also busy."""
-    cores = available_cores()
-    several = options.flags.threads is None and cores > 1
-    quiet = [
-        Contestant(engine, threads)
-        for engine in options.engines
-        for threads in ((None, cores) if several and engine in ("numpy", "torch") else (None,))
-    ]
-    busy = [replace(each, busy=True) for each in quiet] if options.flags.busy else []
-    return tuple(str(each) for each in (*quiet, *busy))
 
 
 def _measure(report: RaceReport, printer: "_Printer") -> None:

@@ -1,15 +1,17 @@
 """The flags of `mnist-tui bench`, and what they ask for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter, validators
 
+from mnist_core.backend.backend import available_cores
 from mnist_core.benchmark.engines.engine_registry import (
     ENGINES,
     ITERATIONS_PER_CALL,
+    Contestant,
     EngineName,
     why_unavailable,
 )
@@ -82,7 +84,7 @@ class BenchFlags:
             f"Engines to compare, with commas between: {', '.join(ENGINES)}. Times are also "
             "given as multiples of the first one's. mlx-stock is the published MLX loop on the "
             "BLAS that MLX brings; torch-gpu is PyTorch on CUDA or Apple's Metal, and does mlp "
-            "only.",
+            "only. There, mlx/2 is mlx with 2 threads.",
             "all that are there",
         ),
     ] = None
@@ -136,7 +138,7 @@ class BenchOptions:
 
     flags: BenchFlags
     presets: tuple[str, ...]
-    engines: tuple[EngineName, ...]
+    contestants: tuple[Contestant, ...]
     """In the order of their turns; none for a task that takes none."""
     log_file: Path
 
@@ -149,11 +151,11 @@ def bench_options(flags: BenchFlags) -> BenchOptions:
             the task would ignore, as a sentence.
     """
     _refuse_ignored(flags)
-    recipes, engines = _presets(flags.preset), _engines(flags.engine, flags.task)
+    recipes, contestants = _presets(flags.preset), _contestants(flags)
     data_source(flags.data)
     if flags.task == "monitor" and len(recipes) > 1:
         raise UsageError("--task monitor watches one recipe; give one --preset.")
-    return BenchOptions(flags, recipes, engines, log_path(home_folder(flags.home)))
+    return BenchOptions(flags, recipes, contestants, log_path(home_folder(flags.home)))
 
 
 def _refuse_ignored(flags: BenchFlags) -> None:
@@ -181,19 +183,40 @@ def _presets(names: list[str] | None) -> tuple[str, ...]:
     return chosen
 
 
-def _engines(names: list[str] | None, task: Task) -> tuple[EngineName, ...]:
+def _contestants(flags: BenchFlags) -> tuple[Contestant, ...]:
     """The engines of `--engine`, in the order given; without it, those that can be used here.
+
+    In mlp a rival also runs with a thread for each core, unless a number of threads is given, and
+    all also beside busy loops, if any are asked for.
 
     Raises:
         UsageError: there is no such engine, the task knows none, or it cannot be used here.
     """
+    task, cores = flags.task, available_cores()
     if "engine" not in _TAKEN[task]:
         return ()
+    several = task == "mlp" and flags.threads is None and cores > 1
+    chosen: list[Contestant] = []
+    for name, threads in _engines(flags.engine, task):
+        chosen.append(Contestant(name, threads))
+        if several and threads is None and name in ("numpy", "torch"):
+            chosen.append(Contestant(name, cores))
+    busy = [replace(contestant, busy=True) for contestant in chosen] if flags.busy else []
+    return (*chosen, *busy)
+
+
+def _engines(names: list[str] | None, task: Task) -> list[tuple[EngineName, int | None]]:
+    """Engines, each with the number of its threads where that is given."""
     known = tuple(engine for engine in ENGINES if task == "mlp" or engine not in _MLP_ONLY)
     if names is None:
-        return tuple(engine for engine in known if why_unavailable(engine) is None)
-    chosen: list[EngineName] = []
-    for name in _parts(names):
+        return [(engine, None) for engine in known if why_unavailable(engine) is None]
+    chosen: list[tuple[EngineName, int | None]] = []
+    for text in _parts(names):
+        name, slash, threads = text.partition("/")
+        if slash and (task != "mlp" or not threads.isdecimal() or not 1 <= int(threads) <= 1024):
+            raise UsageError(
+                f"{text!r} is no engine with a number of threads, such as mlx/2, which mlp takes."
+            )
         engine = next((engine for engine in ENGINES if engine == name), None)
         if engine is None:
             raise UsageError(f"There is no engine {name!r}; choose from {', '.join(known)}.")
@@ -204,8 +227,8 @@ def _engines(names: list[str] | None, task: Task) -> tuple[EngineName, ...]:
             raise UsageError(
                 f"{reason} Leave it out; the README says under Devices how to have it here."
             )
-        chosen.append(engine)
-    return tuple(chosen)
+        chosen.append((engine, int(threads) if slash else None))
+    return chosen
 
 
 def _parts(names: list[str]) -> tuple[str, ...]:

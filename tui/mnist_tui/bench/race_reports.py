@@ -7,10 +7,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from mnist_core.benchmark.engines.engine import EpochTrained
-from mnist_core.benchmark.engines.engine_registry import published_seconds
+from mnist_core.benchmark.engines.engine_registry import Contestant, published_seconds
 from mnist_core.benchmark.network_task import (
     EVALUATION_TIMES,
-    Contestant,
     EvaluationTask,
     EvaluationTime,
     NetworkTask,

@@ -1,8 +1,9 @@
 """The engines by name; each library is imported only where its engine is made."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from mnist_core.benchmark.engines.torch_accelerator import (
     NO_ACCELERATOR,
@@ -19,6 +20,30 @@ EngineName = Literal["mlx", "mlx-stock", "numpy", "torch", "torch-gpu"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 """Ours first; mlx-stock is the published MLX loop on the BLAS that MLX's wheel brings, torch-gpu is
 PyTorch on an accelerator."""
+
+_BUSY = "+busy"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """An engine as it takes part; its text is the name of the entrant, such as numpy/2+busy."""
+
+    engine: EngineName
+    threads: int | None = None
+    """None: those of the task."""
+    busy: bool = False
+    """Whether it is measured while busy loops turn."""
+
+    @classmethod
+    def of(cls, entrant: str) -> "Contestant":
+        name = entrant.removesuffix(_BUSY)
+        engine, _, threads = name.partition("/")
+        return cls(cast(EngineName, engine), int(threads) if threads else None, name != entrant)
+
+    def __str__(self) -> str:
+        threads = "" if self.threads is None else f"/{self.threads}"
+        return f"{self.engine}{threads}{_BUSY if self.busy else ''}"
+
 
 PUBLISHED_SECONDS: Mapping[str, Mapping[str, float]] = {
     "mlx-wide": {"mlx": 0.21, "torch": 0.39, "torch-gpu": 0.53},
