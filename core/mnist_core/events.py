@@ -266,6 +266,15 @@ class CompilationFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsStalled:
+    """The run goes on, with steps that take several times as long as they could."""
+
+    step: int
+    message: str
+    """Why and what to do, in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Ended:
     run_id: str
     epoch: int
@@ -338,6 +347,7 @@ Event = (
     | DivergenceDetected
     | RunRewound
     | CompilationFailed
+    | StepsStalled
     | RunEnded
 )
 

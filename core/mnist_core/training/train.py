@@ -31,6 +31,7 @@ from mnist_core.events import (
     RunStarted,
     RunStopped,
     SamplesPredicted,
+    StepsStalled,
     StopTraining,
     TrainingState,
 )
@@ -53,6 +54,7 @@ from mnist_core.training.divergence import (
 )
 from mnist_core.training.kernel_warmup import StepCompilation
 from mnist_core.training.live_recipe import LiveRecipe
+from mnist_core.training.stalls import StallGuard
 
 _Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
 
@@ -174,6 +176,7 @@ class Trainer:
         self._compilation = StepCompilation(now, dataset, train, backend)
         self._learner = self._compilation.learner
         self._learner.load(self._state.parameters, self._state.optimizer_state)
+        self._stalls = StallGuard(backend.threads)
         self._started_at = self._state.seconds
         self._examples = 0
         seen = self._state.guard
@@ -219,6 +222,7 @@ class Trainer:
         )
         while self._state.batch < self._recipe.now.epoch_steps.in_epoch(self._state.epoch + 1):
             yield from self._make_changes(TakesEffect.NOW)
+            seconds = self._state.seconds
             batch = self._train_batch(order)
             # Whoever stops it here has the guard in the state too, which saw this batch.
             reason, healthy = self._guard.after_batch(batch.loss)
@@ -228,6 +232,9 @@ class Trainer:
             failure = self._learner.take_compile_failure()
             if failure is not None:
                 yield CompilationFailed(batch.step, failure)
+            stall = self._stalls.after_step(self._state.seconds - seconds)
+            if stall:
+                yield StepsStalled(batch.step, stall)
             if reason is not None and (yield from self._went_back(reason, batch.epoch, batch.loss)):
                 return
             if self._samples is not None and time.monotonic() >= self._next_prediction:
@@ -271,6 +278,8 @@ class Trainer:
     def _make_changes(self, kind: TakesEffect) -> Iterator[HyperparameterChanged | ChangePlanned]:
         for changed in self._recipe.take_due(kind, self._state):
             self._compilation.follow(self._recipe.now.hyperparameters)
+            # Other steps may take another time.
+            self._stalls = StallGuard(self._backend.threads)
             yield changed
 
     def _started(self) -> RunStarted:

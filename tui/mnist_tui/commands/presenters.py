@@ -22,6 +22,7 @@ from mnist_core.events import (
     RunRewound,
     RunStarted,
     RunStopped,
+    StepsStalled,
     event_to_json,
     json_number,
 )
@@ -93,7 +94,7 @@ class JsonLines(Presenter):
         if isinstance(event, BatchCompleted) and not _is_logged(event, self._log_every):
             return
         self._write(json.dumps(event_to_json(event), allow_nan=False))
-        if isinstance(event, RunFailed | CompilationFailed):
+        if isinstance(event, RunFailed | CompilationFailed | StepsStalled):
             self._write_error(visible(event.message))
 
     def show_repeat(self, summary: RepeatCompleted) -> None:
@@ -136,7 +137,7 @@ class PlainLines(Presenter):
                 self._write(change_line(event))
             case RunCompleted() | RunStopped() | RunDiverged():
                 self._write(ended_line(event))
-            case RunFailed() | CompilationFailed():
+            case RunFailed() | CompilationFailed() | StepsStalled():
                 self._write_error(visible(event.message))
 
     def show_repeat(self, summary: RepeatCompleted) -> None:

@@ -21,6 +21,7 @@ from mnist_core.events import (
     RunStarted,
     RunStopped,
     SamplesPredicted,
+    StepsStalled,
     TrainingState,
 )
 from mnist_core.network.evaluation import Answers, answer
@@ -164,8 +165,8 @@ class RunProgress(Curves):
         """What the model of each epoch said of the test samples."""
         self.answers_epoch = 0
         """The epoch under way, or just completed, when it said so."""
-        self.compile_failure: str | None = None
-        """Why its steps are not compiled, in sentences."""
+        self.slowness = ""
+        """Why its steps are slower than they could be, in sentences; empty: they are not."""
         self.divergence: DivergenceDetected | None = None
         """Why it does not learn any more; None once it has gone back to a healthy state."""
         self.end: RunEnded | None = None
@@ -275,8 +276,8 @@ class RunProgress(Curves):
                     self.parameters = event.parameters or self.parameters
                 case EpochCompleted():
                     self._add_epoch(event)
-                case CompilationFailed():
-                    self.compile_failure = event.message
+                case CompilationFailed() | StepsStalled():
+                    self.slowness = event.message
                 case _:
                     if isinstance(event, RunEnded):
                         self.end = event

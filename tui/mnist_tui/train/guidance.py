@@ -85,8 +85,8 @@ def notice(session: Session, backend: Backend | None, at_first: str) -> str:
             f"{left.epochs}. Press {key_hint('resume_stored')} to go on with it."
         )
     progress = session.progress
-    if progress is not None and progress.compile_failure is not None:
-        return visible(progress.compile_failure)
+    if progress is not None and progress.slowness:
+        return visible(progress.slowness)
     advice = backend.advice if backend is not None else ""
     # Once a run has begun, the first line's "synthetic" has to do: curves need the room.
     reason = session.data.reason if session.progress is None else None
