@@ -102,7 +102,16 @@ class LabApp:
         """Be gone as after kill -9: what has not been written never is."""
         recorder = self.session._recorder
         if recorder is not None:
-            recorder._try_to_write = lambda: True  # type: ignore[method-assign]
+            idle = threading.Event()
+
+            def write_nothing() -> bool:
+                idle.set()
+                return True
+
+            recorder._try_to_write = write_nothing  # type: ignore[method-assign]
+            # A write that has begun would take in the end of the run.
+            while recorder._thread.is_alive() and not idle.wait(0.001):
+                pass
         self.end()
         self.close()
 
