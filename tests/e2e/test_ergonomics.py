@@ -47,7 +47,7 @@ def test_no_color_writes_none_and_empty_means_nothing(
     without = open_terminal(app(tmp_path), env={"NO_COLOR": "1"})
     without.wait_for("Learning rate")
     without.send("r")
-    without.wait_for(r"Samples · epoch \d+ · \d+ of \d+ right")
+    without.wait_for(r"epoch \d+ · \d+ of \d+ right")
     without.send("s")
     without.wait_for("■ stopped")
     for key in ("2", "3", "?"):
