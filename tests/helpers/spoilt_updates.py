@@ -1,6 +1,7 @@
 """Updates that ruin a network for certain: where a real one is ruined rests on last digits."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,9 +36,9 @@ def spoil_updates(
     update = Learner.update
 
     def spoiling(
-        self: Learner, rows: NDArray[np.int32], step: int, learning_rate: float
+        self: Learner, rows: NDArray[np.int32], step: int, learning_rate: float, *then: Any
     ) -> tuple[float, int]:
-        told = update(self, rows, step, learning_rate)
+        told = update(self, rows, step, learning_rate, *then)
         spoil = how(step + 1, learning_rate)
         if spoil is not None:
             parameters, state = self.arrays()

@@ -47,6 +47,14 @@ class Batch(NamedTuple):
     """Decides which units to drop, (2,) uint32."""
 
 
+class _Examples(NamedTuple):
+    """Training examples, gathered."""
+
+    rows: NDArray[np.int32]
+    pixels: mx.array
+    labels: mx.array
+
+
 Step = Callable[[Arrays, Arrays, Batch, Settings], tuple[Arrays, Arrays, mx.array, mx.array]]
 """(parameters, optimizer state, batch, settings) -> (parameters, optimizer state, mean loss,
 number of right predictions); loss and predictions are those before the update."""
@@ -181,6 +189,7 @@ class Learner:
         self._state: Arrays = ()
         self._images = mx.array(train.images.reshape(len(train), -1))
         self._labels = train.labels.astype(np.int32)[:, None]
+        self._ahead = self._gathered(np.empty(0, np.int32))
         shift, divisor = pixel_scaling(hyperparameters, dataset)
         self._pixel_shift, self._pixel_factor = mx.array(shift), mx.array(1 / divisor)
         # Most batches have the same size and the same learning rate.
@@ -262,8 +271,18 @@ class Learner:
         """Continue from a snapshot of this learner."""
         self._parameters, self._state = snapshot.parameters, snapshot.state
 
-    def update(self, rows: NDArray[np.int32], step: int, learning_rate: float) -> tuple[float, int]:
+    def update(
+        self,
+        rows: NDArray[np.int32],
+        step: int,
+        learning_rate: float,
+        then: NDArray[np.int32] | None = None,
+    ) -> tuple[float, int]:
         """Train on one batch of training rows; `step` is the number of updates done before.
+
+        The examples of the rows that probably come `then` are gathered meanwhile. MLX computes in
+        a thread of its own: waking it and being woken takes a tenth of a small step, which so has
+        something to do.
 
         Returns the mean loss of the batch and the number of right predictions, both before the
         update.
@@ -278,7 +297,7 @@ class Learner:
             has_decay=self._form.has_decay,
         )
         try:
-            return healed(lambda: self._take(batch, settings))
+            return healed(lambda: self._take(batch, settings, then))
         except RuntimeError as error:
             failure = compile_failure(error)
             if failure is None or self._step is self._uncompiled:
@@ -286,16 +305,19 @@ class Learner:
             self._compile_failure = failure
             self._cannot_compile = True
             self._step = self._uncompiled
-            return self._take(batch, settings)
+            return self._take(batch, settings, then)
 
     def gradient_norm(self, rows: NDArray[np.int32], step: int) -> float:
         """The Euclidean norm of the gradients that `update` would take of this batch now."""
         return float(self._gradient_norm(self._parameters, self._batch(rows, step)))
 
     def _batch(self, rows: NDArray[np.int32], step: int) -> Batch:
+        examples = self._ahead
+        if not np.array_equal(examples.rows, rows):
+            examples = self._gathered(rows)
         return Batch(
-            pixels=self._images[mx.array(rows)],
-            labels=mx.array(self._labels[rows]),
+            pixels=examples.pixels,
+            labels=examples.labels,
             weight=self._scalar(1 / len(rows)),
             pixel_shift=self._pixel_shift,
             pixel_factor=self._pixel_factor,
@@ -307,14 +329,23 @@ class Learner:
             key=mx.array(np.array([self._hyperparameters.seed, step], np.uint32)),
         )
 
-    def _take(self, batch: Batch, settings: Settings) -> tuple[float, int]:
+    def _gathered(self, rows: NDArray[np.int32]) -> _Examples:
+        return _Examples(rows, self._images[mx.array(rows)], mx.array(self._labels[rows]))
+
+    def _take(
+        self, batch: Batch, settings: Settings, then: NDArray[np.int32] | None
+    ) -> tuple[float, int]:
         parameters, state, loss, correct = self._step(
             self._parameters, self._state, batch, settings
         )
-        # A step that cannot be compiled fails here, and then what it returned cannot be used.
-        mx.eval(parameters, state, loss, correct)
+        mx.async_eval(parameters, state, loss, correct)  # type: ignore[no-untyped-call]
+        if then is not None and len(then):
+            self._ahead = self._gathered(then)
+            mx.async_eval(self._ahead.pixels)  # type: ignore[no-untyped-call]
+        # A step that cannot be compiled has failed by now, and what it returned cannot be used.
+        told = cast(float, loss.item()), cast(int, correct.item())
         self._parameters, self._state = parameters, state
-        return cast(float, loss.item()), cast(int, correct.item())
+        return told
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (examples, classes) of uint8 images (examples, height, width)."""

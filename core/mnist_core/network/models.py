@@ -146,7 +146,7 @@ def forward_pass(
     *hidden, (last_weight, last_bias) = zip(parameters[::2], parameters[1::2], strict=True)
     given, slopes = [inputs], []
     for index, (weight, bias) in enumerate(hidden):
-        sums = given[-1] @ weight + bias
+        sums = mx.addmm(bias, given[-1], weight)
         output = function.value(sums)
         slope = function.slope(sums, output)
         if dropout is not None:
@@ -157,7 +157,7 @@ def forward_pass(
             output, slope = output * factor, slope * factor
         given.append(output)
         slopes.append(slope)
-    return ForwardPass(given, slopes, given[-1] @ last_weight + last_bias)
+    return ForwardPass(given, slopes, mx.addmm(last_bias, given[-1], last_weight))
 
 
 def cross_entropy(

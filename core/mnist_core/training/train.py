@@ -315,7 +315,8 @@ class Trainer:
         norm = None
         if state.step % self._norm_interval == 0:
             norm = self._learner.gradient_norm(rows, state.step)
-        loss, correct = self._learner.update(rows, state.step, learning_rate)
+        then = order[(state.batch + 1) * size : (state.batch + 2) * size]
+        loss, correct = self._learner.update(rows, state.step, learning_rate, then)
         self._state = replace(
             state,
             step=state.step + 1,
