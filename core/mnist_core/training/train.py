@@ -212,6 +212,7 @@ class Trainer:
             yield self._given_up()
         finally:
             self._compilation.close()
+            self._learner.rest()
 
     def _train_epoch(self) -> Generator[Event, None, None]:
         """Train the rest of the epoch under way; it is left early where the run goes back."""
@@ -315,8 +316,9 @@ class Trainer:
         norm = None
         if state.step % self._norm_interval == 0:
             norm = self._learner.gradient_norm(rows, state.step)
-        then = order[(state.batch + 1) * size : (state.batch + 2) * size]
-        loss, correct = self._learner.update(rows, state.step, learning_rate, then)
+        loss, correct = self._learner.update(
+            rows, state.step, learning_rate, self._next_batch(order)
+        )
         self._state = replace(
             state,
             step=state.step + 1,
@@ -336,6 +338,14 @@ class Trainer:
             seconds=self._state.seconds,
             gradient_norm=norm,
         )
+
+    def _next_batch(self, order: NDArray[np.int32]) -> tuple[NDArray[np.int32], float] | None:
+        """Rows and learning rate of the batch after the one under way, if nothing changes."""
+        size, batch = self._recipe.now.hyperparameters.batch_size, self._state.batch + 1
+        rows = order[batch * size : (batch + 1) * size]
+        if not len(rows):
+            return None
+        return rows, self._recipe.now.learning_rate(self._state.step + 1)
 
     def _complete_epoch(self) -> tuple[EpochCompleted, DivergenceReason | None]:
         """Evaluate and, after training, close the epoch under way; why the run diverged in it."""

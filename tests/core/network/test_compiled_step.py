@@ -266,3 +266,42 @@ def test_a_finished_run_leaves_no_failure_behind(tiny: Dataset) -> None:
     assert isinstance(events[-1], RunCompleted)
     assert not any(isinstance(event, CompilationFailed) for event in events)
     assert sum(isinstance(event, BatchCompleted) for event in events) == 10
+
+
+def test_an_update_begun_ahead_is_taken_or_dropped_and_never_seen(
+    tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    begin = Learner._begin
+
+    def counted(self: Learner, rows: NDArray[np.int32], step: int, *rest: Any) -> Any:
+        begun.append(step)
+        return begin(self, rows, step, *rest)
+
+    monkeypatch.setattr(Learner, "_begin", counted)
+
+    def trained(then: list[tuple[int, float]] | None) -> list[NDArray[np.float32]]:
+        begun.clear()
+        learner = Learner(recipe(dropout=0.2), tiny, tiny.train)
+        sizes = layer_sizes(tiny.input_size, (400, 8), tiny.class_count)
+        learner.load(initial_parameters(sizes, 3), None)
+        rows = [np.arange(16, dtype=np.int32) + first for first in range(6)]
+        for step in range(4):
+            ahead = None if then is None else (rows[then[step][0]], then[step][1])
+            if step == 2:
+                learner.follow(recipe(dropout=0.1))
+            learner.update(rows[step], step, 0.1, ahead)
+        learner.rest()
+        return [*learner.arrays()[0], *learner.arrays()[1]]
+
+    alone = trained(None)
+    assert begun == [0, 1, 2, 3]
+    # The third is begun again, since dropout is another one by then, and nothing comes after.
+    foreseen = trained([(1, 0.1), (2, 0.1), (3, 0.1), (4, 0.1)])
+    assert begun == [0, 1, 2, 2, 3, 4]
+    # Other rows, and another rate.
+    surprised = trained([(5, 0.1), (2, 0.1), (3, 0.2), (4, 0.1)])
+    assert begun == [0, 1, 1, 2, 2, 3, 3, 4]
+    for found in (foreseen, surprised):
+        for left, right in zip(found, alone, strict=True):
+            np.testing.assert_array_equal(left, right)
