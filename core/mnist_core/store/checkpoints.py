@@ -128,6 +128,11 @@ def _values(
     """The plain values of a state by name; its arrays go to `arrays`."""
     values = {each.name: getattr(state, each.name) for each in fields(state)}
     parameters, optimizer_state = values.pop("parameters"), values.pop("optimizer_state")
+    # Those below zero too, which are not the same bits.
+    if optimizer_state and not any(np.any(array.view(np.uint32)) for array in optimizer_state):
+        # As large as the parameters, and nothing but zeros where there is no momentum.
+        values["zeros"] = len(optimizer_state) // len(parameters)
+        optimizer_state = None
     values["has_optimizer_state"] = optimizer_state is not None
     for name, group in (("parameters", parameters), ("optimizer_state", optimizer_state or ())):
         arrays |= {f"{prefix}{name}.{index}": array for index, array in enumerate(group)}
@@ -151,10 +156,14 @@ def _state(
         guard["window"] = tuple(guard["window"])
         reason = guard.get("diverged")
         guard["diverged"] = None if reason is None else DivergenceReason(reason)
+    parameters = _numbered(arrays, f"{prefix}parameters")
     optimizer_state = _numbered(arrays, f"{prefix}optimizer_state")
+    slots = values.pop("zeros", 0)
+    if slots:
+        optimizer_state = tuple(np.zeros_like(each) for each in parameters for _ in range(slots))
     return TrainingState(
-        parameters=_numbered(arrays, f"{prefix}parameters"),
-        optimizer_state=optimizer_state if has_optimizer_state else None,
+        parameters=parameters,
+        optimizer_state=optimizer_state if has_optimizer_state or slots else None,
         guard=None if guard is None else GuardState(**guard),
         **values,
     )

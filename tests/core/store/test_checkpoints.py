@@ -41,6 +41,28 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.parametrize("slots", [1, 2])
+def test_an_optimizer_that_remembers_nothing_takes_no_room(
+    checkpoints: Checkpoints, tmp_path: Path, slots: int
+) -> None:
+    parameters = (np.ones((300, 20), np.float32), np.ones(20, np.float32))
+    nothing = tuple(np.zeros_like(each) for each in parameters for _ in range(slots))
+    something = (*nothing[:-1], np.full_like(nothing[-1], -0.0))
+    sizes = []
+    for epoch, remembered in enumerate((nothing, something)):
+        saved = replace(state(epoch), parameters=parameters, optimizer_state=remembered)
+        checkpoints.save(saved)
+        last = checkpoints.last().state
+        assert last is not None
+        assert_same_state(last, saved)
+        assert last.optimizer_state is not None
+        for left, right in zip(last.optimizer_state, remembered, strict=True):
+            assert left.tobytes() == right.tobytes()
+        (path,) = tmp_path.rglob(f"epoch-{epoch:06}*.safetensors")
+        sizes.append(path.stat().st_size)
+    assert sizes[1] - sizes[0] > 0.9 * slots * parameters[0].nbytes
+
+
 @pytest.mark.parametrize("optimizer_state", ["some", "empty", "none"])
 def test_a_state_is_read_back_to_the_bit(checkpoints: Checkpoints, optimizer_state: str) -> None:
     saved = state(2, 3)

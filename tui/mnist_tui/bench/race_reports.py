@@ -173,7 +173,8 @@ class NetworkReport(RaceReport):
     def _against_rivals(self, score: RaceScore) -> list[str]:
         """How fast the baseline is against each library at its better number of threads.
 
-        The better one has the lower median; the ratio is the median of the rounds.
+        The better one has the lower median; the ratio is the median of the rounds. Beside busy
+        loops all are named, since as installed a library takes every core.
         """
         ours = Contestant.of(self.race.baseline)
         contestants = [Contestant.of(entrant) for entrant in self.race.entrants]
@@ -186,11 +187,12 @@ class NetworkReport(RaceReport):
             for engine in dict.fromkeys(each.engine for each in contestants):
                 same = [str(c) for c in contestants if c.engine == engine and c.busy == busy]
                 best = min(same, key=lambda entrant: _median(score, entrant))
-                ratio = score.ratio(best, base)
-                if ratio is not None:
-                    which = f", the better one of {engine}'s" if len(same) > 1 else ""
-                    name = str(replace(Contestant.of(best), busy=False))
-                    found.append(f"{ratio.median:.2f}x as fast as {name}{which}")
+                which = f", the better one of {engine}'s" if len(same) > 1 and not busy else ""
+                for entrant in same if busy else [best]:
+                    ratio = score.ratio(entrant, base)
+                    if ratio is not None:
+                        name = str(replace(Contestant.of(entrant), busy=False))
+                        found.append(f"{ratio.median:.2f}x as fast as {name}{which}")
             slower = score.ratio(base)
             words = f"is {' and '.join(found)}" if found else ""
             if slower is not None:
