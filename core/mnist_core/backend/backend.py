@@ -15,7 +15,7 @@ REFERENCE_BLAS = "reference BLAS"
 DEFAULT_THREADS = 1
 """Of a matrix product: several wait for each other, in a loop, while another process has a core.
 
-On two cores a second one made steps 0.9 to 1.4 times as fast on a quiet machine, and 5 to 20 times
+On two cores a second one made steps 1.0 to 1.5 times as fast on a quiet machine, and 2 to 31 times
 as slow beside one busy process (docs/results.md). It also keeps the last digits of a run the same
 on every machine with the same kind of CPU, whatever its number of cores.
 """

@@ -6,8 +6,8 @@ _WINDOW = 50
 """Steps that are looked at together: their median passes over a few that were held up, and over a
 process that was suspended."""
 _SLOW = 4.0
-"""Times as long as the run's fastest steps. With two threads on two cores, steps took 5 to 20 times
-as long beside one busy process, and 1.6 to 3 with one thread (docs/results.md)."""
+"""Times as long as the run's fastest steps. Beside one busy process on two cores, steps took 2 to
+31 times as long with two threads, and at most 1.4 times with one (docs/results.md)."""
 _ROWS = 3
 """Windows in a row that must be slow."""
 
