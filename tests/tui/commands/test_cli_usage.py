@@ -115,9 +115,9 @@ def test_the_version_names_the_program(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def reproducing_commands() -> list[str]:
-    """The commands in the README's table of published results."""
-    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("## Published results, reproduced")[2].partition("\n## ")[0]
+    """The commands in the table of published results."""
+    page = (Path(__file__).parents[3] / "docs" / "results.md").read_text(encoding="utf-8")
+    section = page.partition("## Published results, reproduced")[2].partition("\n## ")[0]
     cells = [line.split(" | ")[-1] for line in section.splitlines() if line.startswith("|")]
     return [found for cell in cells[2:] for found in re.findall("`([^`]+)`", cell)]
 

@@ -7,9 +7,9 @@ import pytest
 
 from helpers.full_disk import Full, FullDisk
 from helpers.idx_folder import write_idx_folder
+from helpers.lab_app import write_at_once
 from mnist_core.events import BatchCompleted, Event
 from mnist_core.store import RunState, RunStore
-from mnist_core.store import recorder as recorder_module
 from mnist_tui.cli import run
 from mnist_tui.commands.presenters import PlainLines
 
@@ -21,7 +21,7 @@ def test_a_full_disk_is_told_at_once_and_what_is_lost_is_a_failure(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(recorder_module, "FINISH_PATIENCE", 0.0)
+    write_at_once(monkeypatch)
     disk, show, told = FullDisk(monkeypatch), PlainLines.show, list[str]()
 
     def look(lines: PlainLines, event: Event) -> None:
@@ -30,7 +30,8 @@ def test_a_full_disk_is_told_at_once_and_what_is_lost_is_a_failure(
             return
         if event.step == 1:
             until = time.monotonic() + 60
-            while not disk.refused.total() and time.monotonic() < until:
+            # The second refusal comes after the first has been told of.
+            while disk.refused.total() < 2 and time.monotonic() < until:
                 time.sleep(0.001)
         elif event.step == 3:
             told.append(capsys.readouterr().err)
