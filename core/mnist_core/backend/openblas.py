@@ -83,6 +83,9 @@ def load_openblas(cache: Path) -> str:
     return ""
 
 
+_WAIT_VARIABLE = "OPENBLAS_THREAD_TIMEOUT"
+
+
 @contextmanager
 def _short_waits() -> Iterator[None]:
     """Have an OpenBLAS that is loaded meanwhile let its idle threads sleep soon.
@@ -99,9 +102,6 @@ def _short_waits() -> Iterator[None]:
         yield
     finally:
         del os.environ[_WAIT_VARIABLE]
-
-
-_WAIT_VARIABLE = "OPENBLAS_THREAD_TIMEOUT"
 
 
 def bundled_libraries() -> tuple[str, ...] | None:

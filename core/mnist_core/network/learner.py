@@ -56,8 +56,13 @@ GradientNorm = Callable[[Arrays, Batch], mx.array]
 """(parameters, batch) -> the Euclidean norm of all gradients of the mean loss, a scalar."""
 
 
+COMPILED_AS_ZERO_OR_NOT = ("dropout", "momentum", "weight_decay")
+
+
 class CompiledForm(NamedTuple):
-    """What of the values that may change during a run decides how its step is compiled."""
+    """Which of `COMPILED_AS_ZERO_OR_NOT` are above 0: of the values that may change during a run,
+    only that decides how its step is compiled.
+    """
 
     drops: bool
     has_momentum: bool
@@ -65,11 +70,7 @@ class CompiledForm(NamedTuple):
 
     @classmethod
     def of(cls, hyperparameters: Hyperparameters) -> "CompiledForm":
-        return cls(
-            drops=hyperparameters.dropout > 0,
-            has_momentum=hyperparameters.momentum > 0,
-            has_decay=hyperparameters.weight_decay > 0,
-        )
+        return cls(*(getattr(hyperparameters, name) > 0 for name in COMPILED_AS_ZERO_OR_NOT))
 
 
 EVALUATION_BATCH = 1000

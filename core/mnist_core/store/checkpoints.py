@@ -128,7 +128,7 @@ def _values(
     """The plain values of a state by name; its arrays go to `arrays`."""
     values = {each.name: getattr(state, each.name) for each in fields(state)}
     parameters, optimizer_state = values.pop("parameters"), values.pop("optimizer_state")
-    # Those below zero too, which are not the same bits.
+    # By their bits, since a negative zero has others.
     if optimizer_state and not any(np.any(array.view(np.uint32)) for array in optimizer_state):
         # As large as the parameters, and nothing but zeros where there is no momentum.
         values["zeros"] = len(optimizer_state) // len(parameters)

@@ -21,7 +21,7 @@ from mnist_core.backend.kernel_cache import install_kernel_cache
 from mnist_core.backend.kernel_files import all_whole, vouch
 from mnist_core.backend.python_process import python_command
 from mnist_core.data.dataset import Dataset, Examples
-from mnist_core.network.learner import CompiledForm, Learner
+from mnist_core.network.learner import COMPILED_AS_ZERO_OR_NOT, CompiledForm, Learner
 from mnist_core.network.parameters import initial_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
@@ -30,7 +30,6 @@ _NOT_COMPILED = {"learning_rate", "epochs", "seed", "schedule", "warmup_steps", 
 """Hyperparameters that enter the step as arrays, or not at all."""
 _NICENESS = 10
 """On a core that training shares with the compiler, nine parts in ten are for training."""
-_COMPILED_AS_ZERO_OR_NOT = ("dropout", "momentum", "weight_decay")
 
 
 class KernelWarmUp:
@@ -39,8 +38,7 @@ class KernelWarmUp:
     def __init__(self, hyperparameters: Hyperparameters, dataset: Dataset, examples: int) -> None:
         """`examples` is the number of training examples, which decides the last batch's size."""
         forms = {
-            name: 0.5 if getattr(hyperparameters, name) else 0.0
-            for name in _COMPILED_AS_ZERO_OR_NOT
+            name: 0.5 if getattr(hyperparameters, name) else 0.0 for name in COMPILED_AS_ZERO_OR_NOT
         }
         compiled = hyperparameters.model_copy(update=forms)
         recipe = compiled.model_dump_json(exclude=_NOT_COMPILED)
