@@ -84,13 +84,15 @@ class LabApp:
         recorder, progress = self.session._recorder, self.session.progress
         if recorder is None or recorder._gone:
             return True
-        if recorder._pending._states:
+        if recorder._pending.has_rows or recorder._pending._states:
             return False  # Its checkpoint comes after the rows.
         assert progress is not None
         try:
             record = self.store.run(progress.run_id)
         except StoreError:
             return False  # It has begun, but its first row has not been written.
+        if record.owner != recorder.owner:
+            return False  # These are the rows of before it went on, which may look the same.
         at = record.step, record.epoch
         return record.state is RunState.PAUSED and at == (progress.step, progress._epochs_done)
 
