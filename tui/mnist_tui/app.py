@@ -275,6 +275,15 @@ class MnistApp(App[None]):
         event.stop()
         self._do(lambda: self._session.resume_stored(event.run_id))
 
+    def on_train_screen_sample_asked(self, event: TrainScreen.SampleAsked) -> None:
+        """Show it among all samples."""
+        from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+
+        event.stop()
+        self.action_show_screen("mistakes")
+        if isinstance(self.screen, MistakesScreen):
+            self.screen.show_sample(event.index)
+
     def on_train_screen_command_asked(self, event: TrainScreen.CommandAsked) -> None:
         event.stop()
         try:

@@ -76,6 +76,11 @@ class RunRecorder:
         self._gone = False
         self._thread = threading.Thread(target=self._work, name="run recorder", daemon=True)
 
+    @property
+    def name(self) -> str:
+        """What the run is called in the store; empty until it is there."""
+        return self._writer.name
+
     def start(self) -> None:
         self._thread.start()
 

@@ -73,6 +73,8 @@ class RunWriter:
         self.run_id = run_id
         self.point = point
         """Where it goes on; None: it is new."""
+        self.name = "" if point is None else point.record.name
+        """What it is called in the database; empty until it is there."""
         self._name = name
         self._data = data
         self._dataset = dataset
@@ -221,6 +223,9 @@ class RunWriter:
                 f"INSERT OR IGNORE INTO runs ({columns}) VALUES ({marks})",
                 tuple(values.values()),
             )
+            (self.name,) = connection.execute(
+                "SELECT name FROM runs WHERE id = ?", (self.run_id,)
+            ).fetchone()
             return
         last_epoch = None if self.point.state is None else started.epoch
         cut_metrics(connection, self.run_id, started.step, last_epoch)

@@ -16,6 +16,7 @@ from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import extent
+from mnist_tui.lab.run_plots import GHOST
 from mnist_tui.lab.session import State
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
@@ -23,7 +24,7 @@ from mnist_tui.ui.chart_screen import ChartScreen
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 EVERYTHING = (0.0, 8.0)
 CHART_COMMANDS = {
-    "Smoother", "Rougher", "X axis", "Outliers", "Zoom in", "Zoom out", "Pan left", "Pan right",
+    "Smoother", "Rougher", "X axis", "Cut start", "Zoom in", "Zoom out", "Pan left", "Pan right",
     "Whole",
 }  # fmt: skip
 
@@ -95,7 +96,7 @@ async def test_keys_of_charts_work_once_there_is_something_to_look_at(lab: Open)
         assert not CHART_COMMANDS & here.commands()
         await here.train()
         assert CHART_COMMANDS & here.commands() == {
-            "Smoother", "Rougher", "X axis", "Outliers", "Zoom in",
+            "Smoother", "Rougher", "X axis", "Cut start", "Zoom in", "Whole",
         }  # fmt: skip
         await here.pilot.press("plus")
         assert CHART_COMMANDS - here.commands() == {"Zoom in"}, "four steps are the least"
@@ -159,8 +160,10 @@ async def test_the_ghost_is_smoothed_like_the_run(lab: Open) -> None:
         here.session.train(make_hyperparameters({"epochs": 2, "learning_rate": 0.5}))
         await here.until_state(State.COMPLETED)
         await here.pilot.press("less_than_sign")
-        ghost = [c for c in here.chart().plot.curves if c.label.startswith("before")]
-        assert [curve.smoothing for curve in ghost] == [0.8]
+        train, test = [curve for curve in here.chart().plot.curves if curve.color == GHOST]
+        assert train.smoothing == 0.8
+        # What is compared is measured alike: test with test.
+        assert test.label == "before: learning rate 0.1 · test"
 
 
 async def test_the_x_axis_turns_and_takes_cursor_boundaries_and_window_along(lab: Open) -> None:
@@ -198,20 +201,34 @@ async def test_a_click_on_another_axis_points_to_the_same_step_there(lab: Open) 
         assert here.chart().cursor == place
 
 
-async def test_log_and_outliers_are_said_in_the_border(lab: Open) -> None:
+async def test_log_axes_are_said_in_the_border(lab: Open) -> None:
     async with lab() as here:
         await here.train()
         assert here.borders()[0] == "Loss"
         await here.pilot.press("y")
         assert here.borders()[0] == "Loss · log"
-        assert here.borders("accuracy")[0] == "Accuracy"
-        await here.pilot.press("i")
-        assert here.borders()[0] == "Loss · log · no outliers"
-        assert here.borders("accuracy")[0] == "Accuracy · no outliers"
-        assert here.chart().plot.y.ignore_outliers
-        await here.pilot.press("i", "y")
+        assert here.borders("accuracy")[0] == "Error rate · log"
+        assert here.session.progress is not None
+        accuracy = here.session.progress.test_accuracy.y
+        errors = here.chart("accuracy").plot.curves[-1].series.y
+        assert errors.tolist() == (1 - accuracy).tolist()
+        await here.pilot.press("y")
         assert here.borders()[0] == "Loss"
+        assert here.borders("accuracy")[0] == "Accuracy"
         assert here.chart().plot.y.scale is Scale.LINEAR
+
+
+async def test_axes_leave_out_how_curves_began_until_all_is_asked_for(lab: Open) -> None:
+    async with lab() as here:
+        await here.train()
+        assert here.chart().plot.y.cut_start
+        await here.pilot.press("0")
+        assert not here.chart().plot.y.cut_start
+        assert here.chart().plot.y.include == 0
+        await here.pilot.press("i")
+        assert here.chart().plot.y.cut_start
+        await here.pilot.press("i")
+        assert not here.chart("accuracy").plot.y.cut_start
 
 
 async def test_the_wheel_zooms_about_the_pointer(lab: Open) -> None:
@@ -379,7 +396,7 @@ async def test_the_charts_can_be_read_at_every_size(lab: Open, size: tuple[int, 
         text = "\n".join(chart.render_line(y).text for y in range(chart.size.height))
         assert "└" in text, "there is an axis"
         assert "▲" in text, "and the cursor stands on it"
-        assert "0.9794" in text, "whose value is read"
+        assert "1.0000" in text, "whose value is read"
         assert "zoomed" in here.text()
 
 

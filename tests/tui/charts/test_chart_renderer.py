@@ -46,7 +46,7 @@ def test_a_whole_chart() -> None:
         "    │            ⢀⠎         ",
         "   0┤     ⢀⣀⣀⣀⣀⣀⣀⠎          ",
         "    └┬──────────┬──────────┬",
-        "     0          2       step",
+        "step 0          2          4",
     ]
 
 
@@ -59,7 +59,7 @@ def test_the_frame_is_what_plotext_draws_around_an_empty_plot_area() -> None:
         "    │               ",
         "   0┤               ",
         "    └┬──────┬───────",
-        "     0      5   step",
+        "step 0      5       ",
     ]
 
 
@@ -123,9 +123,9 @@ def test_without_a_planned_end_the_x_axis_grows_in_few_steps(
 
 def test_another_view_is_not_held_back_by_calm_limits() -> None:
     renderer = PlotRenderer()
-    spiky = curve([*[1.0] * 97, 1.6, 1.0, 1.0])
-    wide = renderer.render(Plot([spiky]), 60, 15).area
-    narrow = renderer.render(Plot([spiky], y=YAxis(ignore_outliers=True)), 60, 15).area
+    falling_at_first = curve([1.6, *[1.0] * 99])
+    wide = renderer.render(Plot([falling_at_first]), 60, 15).area
+    narrow = renderer.render(Plot([falling_at_first], y=YAxis(cut_start=True)), 60, 15).area
     assert wide is not None
     assert narrow is not None
     assert narrow.y.high < 1.6 <= wide.y.high
@@ -177,7 +177,7 @@ def test_accuracy_zooms_within_its_bounds() -> None:
     accuracy = np.concatenate([[0.1], np.linspace(0.9, 0.97, 99)])
     axis = YAxis(AxisUnit.PERCENT, bounds=(0, 1))
     whole = compose(Plot([curve(accuracy)], y=axis), 60, 15).area
-    zoomed = compose(Plot([curve(accuracy)], y=replace(axis, ignore_outliers=True)), 60, 15).area
+    zoomed = compose(Plot([curve(accuracy)], y=replace(axis, cut_start=True)), 60, 15).area
     assert whole is not None
     assert zoomed is not None
     assert (whole.y.low, whole.y.high) == (0.0, 1.0)
@@ -194,7 +194,7 @@ def test_the_legend_names_last_and_best_and_tells_curves_apart_without_colour() 
         ]
     )
     row = text_of(compose(plot, 80, 10))[0]
-    assert row == "━━ train 0.4000   ● test 0.3000 best 0.2000   ┈┈ run 6 0.5000"
+    assert row == "● test 0.3000 best 0.2000   ━━ train 0.4000   ┈┈ run 6 0.5000"
 
 
 def test_a_narrow_legend_keeps_the_live_values_and_counts_the_rest() -> None:
@@ -377,3 +377,43 @@ def test_every_size_can_be_drawn_with_marks_and_a_second_axis() -> None:
         for height in range(14):
             rows = text_of(compose(plot, width, height))
             assert len(rows) == height
+
+
+def test_what_axes_leave_out_is_marked_with_its_value() -> None:
+    losses = curve([2.3, *[0.3] * 50, *[0.2] * 49], "train")
+    whole = "\n".join(text_of(compose(Plot([losses]), 60, 15)))
+    assert "↑" not in whole
+    picture = compose(Plot([losses], y=YAxis(cut_start=True)), 60, 15)
+    assert picture.area is not None
+    assert picture.area.y.high < 0.5
+    top = text_of(picture)[picture.area.top]
+    assert top[picture.area.left :].startswith("↑ 2.3000")
+    accuracies = curve([0.0893, *[0.92] * 99])
+    percent = YAxis(AxisUnit.PERCENT, bounds=(0, 1), cut_start=True)
+    picture = compose(Plot([accuracies], y=percent), 60, 15)
+    assert picture.area is not None
+    bottom = text_of(picture)[picture.area.top + picture.area.height - 1]
+    assert bottom[picture.area.left :].startswith("↓ 8.93 %")
+
+
+def test_finals_that_differ_by_little_are_told_apart_once_the_start_is_cut() -> None:
+    better = curve(1 - 0.91 * np.exp(-np.arange(100) / 6) - 0.05)
+    worse = curve(1 - 0.91 * np.exp(-np.arange(100) / 6) - 0.09)
+    axis = YAxis(AxisUnit.PERCENT, bounds=(0, 1))
+    for cut_start, least, most in ((False, 0, 1), (True, 4, 20)):
+        y = replace(axis, cut_start=cut_start)
+        picture = compose(Plot([better, worse], y=y), 60, 20)
+        last = picture.inks[:, -3]
+        rows = [np.flatnonzero(last == Ink.CURVE + index) for index in (0, 1)]
+        assert least <= rows[1].max() - rows[0].min() <= most
+
+
+def test_raw_values_do_not_stretch_an_axis_whose_start_is_cut() -> None:
+    raw = replace(curve([0.1, 0.9] * 50, line=LineStyle.NOISE), dim=True)
+    smooth = curve([0.5, 0.52] * 50, "train")
+    area = compose(Plot([raw, smooth], y=YAxis(cut_start=True)), 60, 15).area
+    assert area is not None
+    assert area.y.high - area.y.low < 0.1
+    alone = compose(Plot([raw], y=YAxis(cut_start=True)), 60, 15).area
+    assert alone is not None
+    assert alone.y.high - alone.y.low >= 0.8

@@ -105,10 +105,10 @@ def test_conversion_there_and_back_is_where_it_was() -> None:
 
 def test_border_texts_say_how_the_chart_is_looked_at() -> None:
     curves = [Curve(run(), "red"), Curve(run(), "red", smoothing=0.95)]
-    plain, logarithmic = Plot(curves), YAxis(scale=Scale.LOG, ignore_outliers=True)
+    plain, logarithmic = Plot(curves), YAxis(scale=Scale.LOG)
     zoomed = Plot(curves, XAxis(window=(0, 1)), logarithmic)
     assert title("Loss", plain) == "Loss"
-    assert title("Loss", zoomed) == "Loss · log · no outliers"
+    assert title("Loss", zoomed) == "Loss · log"
     assert subtitle(plain, 40) == "smoothing 0.95"
     assert subtitle(zoomed, 40) == "smoothing 0.95 · zoomed"
     assert subtitle(zoomed, 20) == "0.95 · zoomed"

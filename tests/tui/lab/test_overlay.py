@@ -129,7 +129,7 @@ def test_runs_are_drawn_in_looks_of_their_own_and_named_in_the_legend(store: Run
 
 
 def test_many_runs_leave_their_training_curves_out(store: RunStore) -> None:
-    plot = overlay_plot("loss", overlays(store, 4), View(axis="time", log_loss=True))
+    plot = overlay_plot("loss", overlays(store, 4), View(axis="time", log=True))
     assert len(plot.curves) == 4
     assert plot.y.scale is Scale.LOG
     assert plot.x.end == 10.0

@@ -123,7 +123,7 @@ def test_what_is_no_number_is_marked_and_not_in_the_limits_of_any_chart(bad: flo
     progress.apply([*map(batch, range(1, 15)), batch(15, loss=bad), *map(batch, range(16, 20))])
     for plot in (
         metric_plot("loss", progress, None, View()),
-        metric_plot("loss", progress, None, View(smoothing=0.99, log_loss=True)),
+        metric_plot("loss", progress, None, View(smoothing=0.99, log=True)),
         gradient_plot(progress, None, View()),
     ):
         picture = PlotRenderer().render(plot, 60, 16)

@@ -19,6 +19,7 @@ from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.mistakes.sample_view import SampleView
+from mnist_tui.train.sample_grid import SampleGrid
 
 OpenBench = Callable[..., AbstractAsyncContextManager[AppHarness]]
 THREE_EPOCHS = make_hyperparameters({"epochs": 3})
@@ -227,7 +228,7 @@ async def test_other_sizes(bench: OpenBench, size: tuple[int, int]) -> None:
         assert "Wrong · 10 of 30" in lab.text()
         await lab.pilot.press("m")
         assert lab.focused() is screen.query_one(ConfusionMatrix)
-        assert "Confusion · epoch 3" in lab.text()
+        assert "Confusion · run 1 · epoch 3" in lab.text()
         await lab.pilot.press("enter")
         assert lab.focused() is screen.query_one(Gallery)
 
@@ -261,3 +262,25 @@ async def test_the_mouse_chooses_cells_pairs_and_samples(bench: OpenBench) -> No
         await lab.until(lambda: "3 as 4" in title(screen))
         assert matrix.selected == (3, 4)
         assert gallery.current == 3
+
+
+@pytest.mark.parametrize("position", [0, 1])
+async def test_a_digit_of_the_train_screen_is_looked_at_more_closely(
+    bench: OpenBench, position: int
+) -> None:
+    async with bench() as lab:
+        lab.session.train(THREE_EPOCHS)
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.pause()
+        grid = lab.app.screen.query_one(SampleGrid)
+        grid.focus()
+        await lab.pilot.press(*["right"] * position, "enter")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        await lab.pilot.pause()
+        assert lab.session.progress is not None
+        index = int(lab.session.progress.sample_rows[position])
+        gallery = lab.app.screen.query_one(Gallery)
+        assert gallery.current == index
+        assert lab.focused() is gallery
+        kind = "Wrong · 10 of 30" if index in WRONG else "All · 30 of 30"
+        assert kind in str(gallery.border_title)

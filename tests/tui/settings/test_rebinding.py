@@ -80,7 +80,7 @@ def test_the_later_of_two_wishes_for_a_key_is_refused() -> None:
     [
         ({"sort_runs": ("q",)}, "q is the key of quit."),
         ({"edit": ("ctrl+q",)}, "ctrl+q is the key of quit."),
-        ({"sort_runs": ("y",)}, "y is the key of log_loss."),
+        ({"sort_runs": ("y",)}, "y is the key of log."),
         ({"run": ("j",)}, "j moves in tables and fields, so it stays theirs."),
     ],
 )

@@ -85,6 +85,7 @@ async def test_the_files_smoothing_is_that_of_the_charts(tmp_path: Path) -> None
         await lab.until_state(State.COMPLETED)
         for chart in ("#loss", "#accuracy"):
             curves = lab.app.screen.query_one(chart, Chart).plot.curves
-            assert next(curve for curve in curves if curve.label == "train").smoothing == 0.35
+            (train,) = [curve for curve in curves if curve.label == "train smoothed"]
+            assert train.smoothing == 0.35
         await lab.pilot.press("3")
         await lab.until(lambda: "smoothing 0.35" in lab.text())

@@ -62,7 +62,7 @@ async def test_predictions_mark_what_is_wrong_and_are_counted_in_the_title() -> 
         app.grid.show_samples(images, labels, DIGITS)
         assert "✗" not in "".join(app.lines)
         assert app.grid.title == "Samples"
-        app.grid.show_predictions(predictions, sure(60), 3)
+        app.grid.show_predictions("run 1", predictions, sure(60), 3)
         await pilot.pause()
         text = "\n".join(app.lines)
         shown = app.grid.shown_count
@@ -71,7 +71,7 @@ async def test_predictions_mark_what_is_wrong_and_are_counted_in_the_title() -> 
         assert "0 → 5 ✗" in text
         assert "4 → 9 ✗" in text
         assert text.count("✗") == 2
-        assert app.grid.title == f"Samples · epoch 3 · {shown - 2} of {shown} right"
+        assert app.grid.title == f"Samples · run 1 · epoch 3 · {shown - 2} of {shown} right"
         assert str(app.grid.border_title) == app.grid.title
 
         app.grid.show_samples(images, labels, DIGITS)
@@ -84,9 +84,9 @@ async def test_the_same_predictions_are_not_drawn_again() -> None:
     app = GridApp()
     async with app.run_test(size=(46, 36)):
         app.grid.show_samples(images, labels, DIGITS)
-        app.grid.show_predictions(labels.astype(np.uint8), sure(20), 1)
+        app.grid.show_predictions("run 1", labels.astype(np.uint8), sure(20), 1)
         drawn = app.grid.render_line(0)
-        app.grid.show_predictions(labels.astype(np.uint8), sure(20), 2)
+        app.grid.show_predictions("run 1", labels.astype(np.uint8), sure(20), 2)
         assert app.grid.render_line(0) is drawn
         assert "epoch 2" in app.grid.title
 
@@ -97,7 +97,7 @@ async def test_predictions_of_other_samples_are_refused() -> None:
     async with app.run_test():
         app.grid.show_samples(images, labels, DIGITS)
         with pytest.raises(ValueError, match="not of the samples on show"):
-            app.grid.show_predictions(labels[:5].astype(np.uint8), sure(5), 1)
+            app.grid.show_predictions("run 1", labels[:5].astype(np.uint8), sure(5), 1)
 
 
 async def test_a_resize_changes_how_many_digits_fit() -> None:
@@ -122,7 +122,7 @@ async def test_class_names_from_outside_are_drawn_as_plain_text() -> None:
     app = GridApp()
     async with app.run_test(size=(60, 12)) as pilot:
         app.grid.show_samples(images, labels, HOSTILE_NAMES)
-        app.grid.show_predictions(np.array([1, 2, 0], np.uint8), sure(3), None)
+        app.grid.show_predictions("run 1", np.array([1, 2, 0], np.uint8), sure(3), None)
         await pilot.hover(SampleGrid, offset=(10, 3))
         text = "\n".join(app.lines)
         assert "[/]" in text
@@ -171,3 +171,33 @@ async def test_a_change_of_theme_recolours_the_digits() -> None:
             assert style.color is not None
             brightness.append(Color.from_rich_color(style.color).brightness)
         assert brightness[0] > 0.5 > brightness[1]
+
+
+class ChoosingApp(GridApp):
+    def __init__(self) -> None:
+        super().__init__()
+        self.chosen: list[int] = []
+
+    def on_sample_grid_chosen(self, event: SampleGrid.Chosen) -> None:
+        self.chosen.append(event.position)
+
+
+async def test_a_digit_is_chosen_by_click_or_enter_and_the_cursor_is_seen_without_colour() -> None:
+    images, labels = rings(60)
+    app = ChoosingApp()
+    async with app.run_test(size=(46, 36)) as pilot:
+        app.grid.show_samples(images, labels, DIGITS)
+        app.grid.focus()
+        await pilot.pause()
+        assert "".join(app.lines).count("▸") == 1
+        await pilot.press("right", "right", "left", "down", "enter")
+        sheet = app.grid._sheet
+        assert sheet is not None
+        assert app.chosen == [1 + sheet.across]
+        await pilot.press("left", "left", "up", "up", "enter")
+        assert app.chosen[1:] == [0]
+        await pilot.click(SampleGrid, offset=(45, 3))
+        assert app.chosen[2:] == [sheet.across - 1]
+        app.set_focus(None)
+        await pilot.pause()
+        assert "▸" not in "".join(app.lines)

@@ -182,7 +182,8 @@ async def test_the_ghost_says_what_was_changed_in_it(tmp_path: Path) -> None:
         await lab.until(lambda: len(lab.runs.made) == 2 and lab.session.state is State.COMPLETED)
         await lab.pilot.pause()
         curves = lab.app.screen.query_one("#loss", Chart).plot.curves
-        assert "before: learning rate 0.1, lr 0.5 from step 2" in [curve.label for curve in curves]
+        labels = [curve.label for curve in curves]
+        assert "before: learning rate 0.1, lr 0.5 from step 2 · test" in labels
 
 
 # -- some batches --------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ async def test_restart_asks_once_and_keeps_a_ghost(bench: OpenBench) -> None:
         lab.runs.gate.set()
         await lab.until_state(State.COMPLETED)
         assert len(lab.runs.made) == 2
-        assert "before: same values" in lab.text()
+        assert "before: same values · test" in lab.text()
 
 
 async def test_edited_values_are_trained_with(bench: OpenBench) -> None:
@@ -441,7 +441,7 @@ async def test_a_stored_run_is_opened_from_the_table(bench: OpenBench) -> None:
         assert "epoch 2/2" in lab.text()
         assert lab.session.progress.train_loss.x("step").tolist() == list(range(1, 9))
         # One sample in three is wrong, as the scripted model said when it was trained.
-        assert "Samples · epoch 2 · " in lab.text()
+        assert "run 1 · epoch 2 · " in lab.text()
         await lab.pilot.press("R")
         await lab.until_state(State.COMPLETED)
         assert lab.store.run(stored).epoch == 3

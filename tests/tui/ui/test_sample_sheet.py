@@ -11,6 +11,7 @@ STYLES = SheetStyles(
     ink=Style(color="white", bgcolor="black"),
     label=Style(color="cyan", bgcolor="black"),
     wrong=Style(color="red", bgcolor="black"),
+    cursor=Style(color="blue"),
 )
 
 
@@ -108,7 +109,7 @@ def test_only_wrong_digits_have_the_error_style() -> None:
 def test_half_blocks_blend_from_the_paper_to_the_ink() -> None:
     samples = Samples(np.array([[[0], [255]]], np.uint8), np.zeros(1, np.uint16), ("6",))
     styles = SheetStyles(
-        ink=Style.parse("#ffffff on #101010"), label=STYLES.label, wrong=STYLES.wrong
+        Style.parse("#ffffff on #101010"), STYLES.label, STYLES.wrong, STYLES.cursor
     )
     sheet = Sheet(1, 2, across=1, down=1, columns=1, rows=1, label_rows=1)
     strip, _ = draw(samples, render(samples.images, 1, 1, "half-block"), None, sheet, styles)
@@ -144,8 +145,11 @@ def test_each_cell_belongs_to_the_nearest_digit() -> None:
 def test_the_title_says_what_is_shown_and_as_of_when() -> None:
     labels = np.array([1, 2, 3], np.uint16)
     predictions = np.array([1, 2, 4], np.uint8)
-    assert title_text(3, labels, predictions, 60) == "Samples · epoch 3 · 2 of 3 right"
-    assert title_text(None, labels, predictions, 60) == "Samples · 2 of 3 right"
-    assert title_text(None, labels, None, 60) == "Samples"
-    assert title_text(3, labels, predictions, 23) == "epoch 3 · 2 of 3 right"
-    assert title_text(3, labels, predictions, 5) == "2 of 3 right"
+    whole = "Samples · run 7 · epoch 3 · 2 of 3 right"
+    assert title_text("run 7", 3, labels, predictions, 60) == whole
+    assert title_text("", 3, labels, predictions, 60) == "Samples · epoch 3 · 2 of 3 right"
+    assert title_text("", None, labels, predictions, 60) == "Samples · 2 of 3 right"
+    assert title_text("run 7", 3, labels, None, 60) == "Samples"
+    assert title_text("run 7", 3, labels, predictions, 32) == "run 7 · epoch 3 · 2 of 3 right"
+    assert title_text("run 7", 3, labels, predictions, 23) == "epoch 3 · 2 of 3 right"
+    assert title_text("run 7", 3, labels, predictions, 5) == "2 of 3 right"

@@ -45,7 +45,7 @@ async def test_a_run_goes_on_and_its_state_is_shown(tmp_path: Path) -> None:
         await lab.until(lambda: "running" in lab.text() and "needs at least" in lab.text())
         lab.runs.gate.set()
         await lab.until_state(State.COMPLETED)
-        await lab.until(lambda: "completed  epoch 2/2" in lab.text())
+        await lab.until(lambda: "completed  run 1  epoch 2/2" in lab.text())
         await lab.pilot.resize_terminal(1, 1)
         await lab.pilot.resize_terminal(120, 40)
         await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))

@@ -174,6 +174,8 @@ def ticks(limits: Limits, unit: AxisUnit, most: int) -> list[tuple[float, str]]:
         if len(values) < _FEWEST:
             # Between two powers of ten, other round numbers have to do.
             values, _ = _round_values(limits, AxisUnit.NUMBER, most)
+        if unit is AxisUnit.PERCENT:
+            return [(value, f"{_plain(100 * value)}%") for value in values]
         return [(value, _plain(value)) for value in values]
     values, step = _round_values(limits, unit, most)
     largest = max(abs(limits.low), abs(limits.high))

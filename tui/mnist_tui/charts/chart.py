@@ -243,8 +243,7 @@ class Chart(Widget, can_focus=True):
 def title(name: str, plot: Plot) -> str:
     """What the border of a chart says above: its name, and how its values are drawn."""
     log = "log" if plot.y.scale is Scale.LOG else ""
-    outliers = "no outliers" if plot.y.ignore_outliers else ""
-    return " · ".join(filter(None, (name, log, outliers)))
+    return " · ".join(filter(None, (name, log)))
 
 
 def subtitle(plot: Plot, width: int) -> str:

@@ -18,7 +18,7 @@ class Layout:
     width: int
     height: int
     label_width: int
-    """Of the labels of the y axis."""
+    """Of the labels of the y axis, and of the title of the x axis, which stands below them."""
     x_ticks: tuple[tuple[int, str], ...]
     """Column of the plot area, from 0, and label."""
     y_ticks: tuple[tuple[int, str], ...]
@@ -75,7 +75,7 @@ def frame_codes(layout: Layout) -> NDArray[np.uint32]:
     # In units of cells plotext cannot round differently from the curves, and no value is too large.
     plotext.xlim(0, layout.area_width - 1)
     plotext.ylim(0, layout.area_height - 1)
-    ticks = _beside_title(layout)
+    ticks = _readable(layout)
     plotext.xticks([column for column, _ in ticks], [label for _, label in ticks])
     plotext.yticks(
         [row for row, _ in layout.y_ticks],
@@ -84,19 +84,25 @@ def frame_codes(layout: Layout) -> NDArray[np.uint32]:
     # Without a point plotext draws no ticks; this one is a blank.
     plotext.scatter([0], [0], marker=" ")
     lines = plotext.uncolorize(plotext.build()).split("\n")[: layout.height]
-    lines[-1] = lines[-1][: len(lines[-1]) - len(layout.x_title)] + layout.x_title
+    lines[-1] = layout.x_title.rjust(layout.label_width) + lines[-1][layout.label_width :]
     text = "".join(line.ljust(width)[:width] for line in lines)
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     return np.hstack([codes.reshape(layout.height, width), _right_axis(layout)])
 
 
-def _beside_title(layout: Layout) -> list[tuple[int, str]]:
-    """The ticks of x, those that would reach into the title without their labels."""
-    room = layout.area_width - len(layout.x_title) - bool(layout.x_title)
+def _readable(layout: Layout) -> list[tuple[int, str]]:
+    """The ticks of x, those that would reach into the title or over the edge without labels."""
     return [
-        (column, label if column + (len(label) + 1) // 2 <= room else "")
+        (column, label if _fits(column, len(label), layout) else "")
         for column, label in layout.x_ticks
     ]
+
+
+def _fits(column: int, length: int, layout: Layout) -> bool:
+    """Whether a label of so many cells, in the middle of which the tick is, can be read."""
+    first = column - length // 2
+    # One cell of the axis lies between the title and the plot area.
+    return first >= 0 and first + length <= layout.area_width
 
 
 def _right_axis(layout: Layout) -> NDArray[np.uint32]:

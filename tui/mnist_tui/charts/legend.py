@@ -36,11 +36,11 @@ _DETAILS = (
 def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]:
     """At most `rows` rows of `width` cells; the most detailed form that fits.
 
-    Curves of other runs and dim ones come later and give way first. What does not fit even in the
-    shortest form is counted.
+    What runs are judged by comes first; curves of other runs and dim ones come later and give way
+    first. What does not fit even in the shortest form is counted.
     """
     labelled = [(index, curve) for index, curve in enumerate(plot.curves) if curve.label]
-    labelled.sort(key=lambda item: (item[1].dim, item[1].beside))
+    labelled.sort(key=lambda item: (item[1].dim, item[1].beside, item[1].best is None))
     head: list[list[Piece]] = []
     if plot.cursor is None:
         forms = (

@@ -52,6 +52,11 @@ class Curve:
         """The series with its smoothing."""
         return self.series.smoothed(self.smoothing)
 
+    @property
+    def is_noise(self) -> bool:
+        """Whether it is the cloud behind a curve, which limits follow only where it is alone."""
+        return self.line is LineStyle.NOISE
+
 
 @dataclass(frozen=True, slots=True)
 class XAxis:
@@ -74,8 +79,8 @@ class YAxis:
     """A value that is always within the limits, such as 0; not on a log scale."""
     bounds: tuple[float, float] | None = None
     """Limits never go beyond: (0, 1) for an accuracy."""
-    ignore_outliers: bool = False
-    """Let the limits leave out the lowest and the highest 5 % of the curves' lengths."""
+    cut_start: bool = False
+    """Let the limits follow the last four fifths of each curve, and cut off how it began."""
 
 
 class Ink(IntEnum):

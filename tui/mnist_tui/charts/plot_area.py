@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_tui.charts.axes import Limits
+from mnist_tui.charts.axes import Limits, format_value
 from mnist_tui.charts.plot import Ink, LineStyle, Plot
 from mnist_tui.charts.series import Series, drawable
 
@@ -35,6 +35,7 @@ _CURSOR = ord("│")
 _GAP = ord("\N{MULTIPLICATION SIGN}")
 _DASHES = {LineStyle.DASHED: (4, 2), LineStyle.DOTTED: (1, 1)}
 _BOUNDARY_DISTANCE = 4
+_SLACK = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,40 @@ def draw_curves(
             inks[cells] = Ink.CURVE + index
     codes[-1, gaps] = _GAP
     inks[-1, gaps] = Ink.GAP
+
+
+def draw_cut_values(
+    plot: Plot, curves: list[Columns], area: PlotArea, codes: Codes, inks: Inks
+) -> None:
+    """Say at the upper and the lower edge how far the curves go beyond it, where they do.
+
+    What is said is the utmost value, where it is reached, and it stands above the curves.
+    """
+    left = [
+        (index, columns)
+        for index, (curve, columns) in enumerate(zip(plot.curves, curves, strict=True))
+        if not (curve.right or curve.is_noise) and columns.inside.any()
+    ]
+    for is_high, row, arrow in ((True, 0, "↑"), (False, -1, "↓")):
+        sign = 1 if is_high else -1
+        beyond = []
+        for index, columns in left:
+            values = np.where(columns.inside, columns.high if is_high else columns.low, np.nan)
+            if not np.isnan(values).all():
+                place = int(np.nanargmax(sign * values))
+                beyond.append((sign * values[place], columns.column[place], index))
+        if not beyond:
+            continue
+        utmost, column, index = max(beyond)
+        value = sign * float(utmost)
+        fraction = area.y.fraction(value)
+        if (fraction <= 1 + _SLACK) if is_high else (fraction >= -_SLACK):
+            continue
+        words = f"{arrow} {format_value(value, plot.y.unit).strip()}"
+        if len(words) <= area.width:
+            cell = min(int(column) // DOT_COLUMNS, area.width - len(words))
+            codes[row, cell : cell + len(words)] = [ord(c) for c in words]
+            inks[row, cell : cell + len(words)] = Ink.CURVE + index
 
 
 def draw_annotations(plot: Plot, area: PlotArea, codes: Codes, inks: Inks) -> None:

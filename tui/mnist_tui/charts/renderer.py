@@ -13,7 +13,7 @@ from rich.style import Style
 from mnist_tui.charts.axes import SMALLEST_ON_LOG, Limits, Scale, stepped_limits, ticks
 from mnist_tui.charts.frame import Layout, frame_codes, frame_inks
 from mnist_tui.charts.legend import Piece, legend
-from mnist_tui.charts.plot import Ink, Plot, XAxis, YAxis, x_limits
+from mnist_tui.charts.plot import Curve, Ink, Plot, XAxis, YAxis, x_limits
 from mnist_tui.charts.plot_area import (
     DOT_COLUMNS,
     DOT_ROWS,
@@ -25,16 +25,17 @@ from mnist_tui.charts.plot_area import (
     draw_boundaries,
     draw_cursor,
     draw_curves,
+    draw_cut_values,
 )
 from mnist_tui.charts.series import Series
 
 _BLANK = ord(" ")
 _FRAMED_WIDTH, _FRAMED_HEIGHT = 16, 5
 _LEGEND_HEIGHT = 6
-_SECOND_LEGEND_ROW, _THIRD_LEGEND_ROW = 14, 28
+_SECOND_LEGEND_ROW, _THIRD_LEGEND_ROW = 12, 16
 _LABEL_WIDTH = 4
-_OUTLIERS = 5.0
-"""Percent of the columns of a curve, at either end, that limits may leave out."""
+_START = 0.2
+"""The share of a curve that limits may leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class PlotRenderer:
         rows = height - len(header)
         if width < _FRAMED_WIDTH or rows < _FRAMED_HEIGHT:
             curves = self._columns(plot, x, width)
-            area = PlotArea(0, len(header), width, rows, x, *self._limits(plot, curves))
+            area = PlotArea(0, len(header), width, rows, x, *self._limits(plot, x, curves))
             codes = np.full((rows, width), _BLANK, np.uint32)
             inks = np.full((rows, width), int(Ink.PLAIN))
         else:
@@ -109,6 +110,7 @@ class PlotRenderer:
         inside = slice(0, area.height), slice(area.left, area.left + area.width)
         draw_boundaries(plot, area, codes[inside], inks[inside])
         draw_curves(plot, curves, area, codes[inside], inks[inside])
+        draw_cut_values(plot, curves, area, codes[inside], inks[inside])
         draw_annotations(plot, area, codes[inside], inks[inside])
         draw_cursor(plot, area, codes, inks)
         return Picture(header, codes, inks, area)
@@ -126,14 +128,21 @@ class PlotRenderer:
         if before is None or _looks(*before) != _looks(*axes):
             self._y = self._right = None
 
-    def _limits(self, plot: Plot, curves: list[Columns]) -> tuple[Limits, Limits | None]:
+    def _limits(self, plot: Plot, x: Limits, curves: list[Columns]) -> tuple[Limits, Limits | None]:
         """Of the values on the left and on the right."""
-        sides = list(zip(plot.curves, curves, strict=True))
-        left = [columns for curve, columns in sides if not curve.right]
-        self._y = _y_limits(plot.y, left, self._y)
+        left = [one for one in zip(plot.curves, curves, strict=True) if not one[0].right]
+        reached = [_reached(*one) for one in left]
+        if plot.y.cut_start and plot.x.window is None:
+            late = [
+                _reached(curve, columns, _late_column(plot, curve, columns, x))
+                for curve, columns in left
+                if not curve.is_noise
+            ]
+            reached = late if any(map(len, late)) else reached
+        self._y = _y_limits(plot.y, reached, self._y)
         if plot.right is not None:
-            right = [columns for curve, columns in sides if curve.right]
-            self._right = _y_limits(plot.right, right, self._right)
+            right = [one for one in zip(plot.curves, curves, strict=True) if one[0].right]
+            self._right = _y_limits(plot.right, [_reached(*one) for one in right], self._right)
         return self._y, self._right
 
     def _laid_out(
@@ -144,10 +153,11 @@ class PlotRenderer:
         The labels of the limits decide the plot area's width.
         """
         curves = self._columns(plot, x, width - sum(self._margins) - 1)
-        y, right = self._limits(plot, curves)
+        y, right = self._limits(plot, x, curves)
         y_ticks = _row_ticks(y, plot.y, rows)
         right_ticks = _row_ticks(right, plot.right, rows) if right and plot.right else ()
-        label_width = max(_LABEL_WIDTH, *(len(label) for _, label in y_ticks))
+        labels = (plot.x.title, *(label for _, label in y_ticks))
+        label_width = max(_LABEL_WIDTH, *map(len, labels))
         layout = Layout(width, rows, label_width, (), y_ticks, plot.x.title, right_ticks)
         margins = label_width, layout.right_width
         if margins != self._margins:
@@ -172,11 +182,11 @@ class PlotRenderer:
         return columns
 
 
-def _y_limits(axis: YAxis, curves: Sequence[Columns], current: Limits | None) -> Limits:
-    """Round limits around what `curves` do on the plot area; `current` while it serves."""
-    values = np.concatenate(
-        [np.empty(0), *(_reached(curve, axis.ignore_outliers) for curve in curves)]
-    )
+def _y_limits(
+    axis: YAxis, reached: Sequence[NDArray[np.float64]], current: Limits | None
+) -> Limits:
+    """Round limits around the values that curves have `reached`; `current` while it serves."""
+    values = np.concatenate([np.empty(0), *reached])
     if axis.scale is Scale.LOG:
         values = values[values >= SMALLEST_ON_LOG]
     elif axis.include is not None:
@@ -187,15 +197,19 @@ def _y_limits(axis: YAxis, curves: Sequence[Columns], current: Limits | None) ->
     return stepped_limits(current, low, high, axis.scale, axis.bounds)
 
 
-def _reached(curve: Columns, ignore_outliers: bool) -> NDArray[np.float64]:
-    """Lows and highs of the columns on the plot area, without NaN, perhaps without outliers."""
-    known = curve.inside & ~np.isnan(curve.low)
-    low, high = curve.low[known], curve.high[known]
-    reached = np.concatenate([low, high])
-    if ignore_outliers and len(low):
-        lowest, highest = np.percentile(low, _OUTLIERS), np.percentile(high, 100 - _OUTLIERS)
-        reached = reached[(lowest <= reached) & (reached <= highest)]
-    return reached
+def _reached(curve: Curve, columns: Columns, begin: float = 0.0) -> NDArray[np.float64]:
+    """Lows and highs of the columns on the plot area from `begin` on, without NaN."""
+    known = columns.inside & ~np.isnan(columns.low) & (columns.column >= begin)
+    return np.concatenate([columns.low[known], columns.high[known]])
+
+
+def _late_column(plot: Plot, curve: Curve, columns: Columns, x: Limits) -> float:
+    """The column of dots behind which the last four fifths of a curve lie."""
+    places = curve.series.x(plot.x.column)
+    if not len(places):
+        return 0.0
+    begin = places[0] + _START * (places[-1] - places[0])
+    return x.fraction(float(begin)) * (len(columns.gaps) - 1)
 
 
 def _looks(x: XAxis, y: YAxis, right: YAxis | None) -> object:

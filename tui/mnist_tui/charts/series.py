@@ -184,6 +184,7 @@ class Series:
         self._gaps = GrowingArray()
         self._smoother: Smoother | None = None
         self._smoothed: Series | None = None
+        self._complement: Series | None = None
 
     def __len__(self) -> int:
         return len(self._y)
@@ -245,10 +246,25 @@ class Series:
             return self
         if self._smoother is None or self._smoothed is None or self._smoother.factor != factor:
             self._smoother = Smoother(factor)
-            self._smoothed = Series(*self._x)
-            self._smoothed._x = self._x
+            self._smoothed = self._at_same_places()
         self._smoothed._append(self._smoother.smooth(self.y[len(self._smoothed) :]))
         return self._smoothed
+
+    def complement(self) -> "Series":
+        """The same places with 1 - y, such as the error rates of accuracies.
+
+        It is kept, and brought up to date at each call.
+        """
+        if self._complement is None:
+            self._complement = self._at_same_places()
+        self._complement._append(1 - self.y[len(self._complement) :])
+        return self._complement
+
+    def _at_same_places(self) -> "Series":
+        """Without values yet."""
+        series = Series(*self._x)
+        series._x = self._x
+        return series
 
     def at(self, axis: str, place: float, reach: float = 0.0) -> tuple[float, float] | None:
         """Where on `axis` and how much: the nearest point within `reach`, else the last before.

@@ -46,10 +46,11 @@ class View:
     axis: str = "step"
     smoothing: float = SMOOTHING
     """Of curves with a value for each batch: 0 <= smoothing < 1."""
-    log_loss: bool = False
+    log: bool = False
+    """Whether losses, and errors in place of accuracies, are drawn on logarithmic axes."""
     log_gradients: bool = True
-    ignore_outliers: bool | None = None
-    """None leaves it to the charts."""
+    cut_start: bool = True
+    """Whether axes leave out how long curves began, so that what matters now can be told apart."""
     window: Window | None = None
     """The part of the x axis to show; None follows the run."""
     gradients: bool = False

@@ -71,8 +71,6 @@ class CurrentModel:
     def __init__(self, session: Session, store: RunStore) -> None:
         self._session = session
         self._store = store
-        self._name = ("", "")
-        """A run's id, and what it is called."""
         self._stored: tuple[RunProgress, TrainingState | str] | None = None
         """The stored run on show, with its last checkpoint or why there is none."""
 
@@ -84,7 +82,8 @@ class CurrentModel:
 
     def forget(self) -> None:
         """Look again at what the store says, since it may have changed."""
-        self._name, self._stored = ("", ""), None
+        self._session.follow_name()
+        self._stored = None
 
     def find(self) -> Model | str:
         """The model as it is now, or why there is none, in sentences."""
@@ -98,8 +97,7 @@ class CurrentModel:
         if isinstance(found, str):
             return found
         parameters, when = found
-        name = self._name_of(progress.run_id)
-        when = f"{name} · {when}" if name else when
+        when = f"{progress.name} · {when}" if progress.name else when
         return Model(parameters, progress.hyperparameters, progress.dataset, when)
 
     def _weights(self, progress: RunProgress) -> tuple[Parameters, str] | str:
@@ -136,15 +134,6 @@ class CurrentModel:
             except (StoreError, ValueError) as error:
                 self._stored = progress, str(error)
         return self._stored[1]
-
-    def _name_of(self, run_id: str) -> str:
-        """What the run is called; empty as long as the store does not know it."""
-        if run_id and self._name[0] != run_id:
-            try:
-                self._name = run_id, self._store.run(run_id).name
-            except StoreError:
-                return ""
-        return self._name[1] if run_id else ""
 
 
 class DrawScreen(Screen[None]):

@@ -59,28 +59,35 @@ X_AXES = {
     "time": XAxis("time", AxisUnit.SECONDS, "time"),
 }
 
-Metric = Literal["loss", "accuracy"]
-_BEST: dict[Metric, Literal["low", "high"]] = {"loss": "low", "accuracy": "high"}
+Metric = Literal["loss", "accuracy", "error"]
+"""The error rate is 1 - accuracy: on a logarithmic axis it tells good models apart."""
+METRIC_TITLES: dict[Metric, str] = {
+    "loss": "Loss",
+    "accuracy": "Accuracy",
+    "error": "Error rate",
+}
+_BEST: dict[Metric, Literal["low", "high"]] = {"loss": "low", "accuracy": "high", "error": "low"}
 
 _MOST_TRAINING_CURVES = 3
 """With more runs, training curves would bury those that runs are compared by."""
-_SHORT = 8
-"""Evaluations up to which every one is in view."""
 
 
-def metric_axis(metric: Metric, view: View, *, from_zero: bool) -> YAxis:
-    """The axis of a loss or an accuracy; `from_zero`: a loss counts from 0 where that is told
-    apart, which is not on a log scale, not in a part, and not without outliers.
-    """
+def metrics_of(view: View) -> tuple[Metric, Metric]:
+    """What the two charts of a screen show."""
+    return "loss", "error" if view.log else "accuracy"
+
+
+def _metric_axis(metric: Metric, view: View, *, cut_start: bool, from_zero: bool) -> YAxis:
+    """The axis of a metric; `from_zero`: a loss on a linear axis counts from 0, if all is shown."""
     if metric == "accuracy":
-        return YAxis(
-            AxisUnit.PERCENT, bounds=(0.0, 1.0), ignore_outliers=bool(view.ignore_outliers)
-        )
-    whole = from_zero and view.window is None and not view.ignore_outliers
+        return YAxis(AxisUnit.PERCENT, bounds=(0.0, 1.0), cut_start=cut_start)
+    if metric == "error":
+        return YAxis(AxisUnit.PERCENT, Scale.LOG, cut_start=cut_start)
+    whole = from_zero and view.window is None and not cut_start and not view.log
     return YAxis(
-        scale=Scale.LOG if view.log_loss else Scale.LINEAR,
-        include=0.0 if whole and not view.log_loss else None,
-        ignore_outliers=bool(view.ignore_outliers),
+        scale=Scale.LOG if view.log else Scale.LINEAR,
+        include=0.0 if whole else None,
+        cut_start=cut_start,
     )
 
 
@@ -94,8 +101,12 @@ def metric_plot(
     if progress is not None:
         curves += _ghost_curves(metric, progress, ghost, view)
         curves += _curves(metric, progress, view)
-    words = f"The {metric} of each batch will be drawn here."
-    return _run_plot(progress, view, curves, metric_axis(metric, view, from_zero=True), words)
+    # Before an epoch has ended the beginning is all there is.
+    begun = progress is not None and progress.evaluated_epoch > 0
+    axis = _metric_axis(metric, view, cut_start=view.cut_start and begun, from_zero=True)
+    return _run_plot(
+        progress, view, curves, axis, f"The {metric} of each batch will be drawn here."
+    )
 
 
 def gradient_plot(progress: RunProgress | None, ghost: RunProgress | None, view: View) -> Plot:
@@ -103,7 +114,6 @@ def gradient_plot(progress: RunProgress | None, ghost: RunProgress | None, view:
     norm = YAxis(
         scale=Scale.LOG if view.log_gradients else Scale.LINEAR,
         include=None if view.log_gradients or view.window else 0.0,
-        ignore_outliers=bool(view.ignore_outliers),
     )
     curves = []
     if ghost is not None:
@@ -130,7 +140,7 @@ def _run_plot(
     if progress is None:
         return Plot(y=y, empty=f"{words} Press {key_hint('run')} to train.")
     return Plot(
-        curves=curves,
+        curves=_clouds_lowest(curves),
         x=_x_axis(progress, view),
         y=y,
         right=right,
@@ -160,7 +170,8 @@ def _curves(metric: Metric, progress: RunProgress, view: View) -> Iterator[Curve
     train = progress.series("train", metric)
     if view.smoothing:
         yield Curve(train, TRAIN, line=LineStyle.NOISE, dim=True)
-    yield Curve(train, TRAIN, label="train", smoothing=view.smoothing)
+    label = "train smoothed" if view.smoothing else "train"
+    yield Curve(train, TRAIN, label=label, smoothing=view.smoothing)
     validation = progress.series("validation", metric)
     if len(validation):
         yield Curve(validation, VALIDATION, label="validation", marker="◆", best=_BEST[metric])
@@ -177,11 +188,11 @@ def _ghost_curves(
         return
     label = f"before: {_ghost_difference(ghost, progress)}"
     train, test = ghost.series("train", metric), ghost.series("test", metric)
-    yield Curve(
-        train, GHOST, line=LineStyle.DOTTED, dim=True, label=label, smoothing=view.smoothing
-    )
+    yield Curve(train, GHOST, line=LineStyle.DOTTED, dim=True, smoothing=view.smoothing)
     marker = "○" if ghost.planned_epochs <= MOST_MARKED_EPOCHS else ""
-    yield Curve(test, GHOST, line=LineStyle.DOTTED, marker=marker, dim=True)
+    yield Curve(
+        test, GHOST, f"{label} · test", LineStyle.DOTTED, marker, dim=True, best=_BEST[metric]
+    )
 
 
 def _x_axis(progress: RunProgress, view: View) -> XAxis:
@@ -241,10 +252,8 @@ def overlay_plot(
 
     All of the runs, not only the window of the view.
     """
-    # Of a long run the first epochs would press the others flat; a short one is mostly those.
-    long = any(len(overlay.curves.test_loss) > _SHORT for overlay in overlays)
-    outliers = long if view.ignore_outliers is None else view.ignore_outliers
-    y = metric_axis(metric, replace(view, ignore_outliers=outliers), from_zero=False)
+    begun = any(overlay.curves.evaluated_epoch > 0 for overlay in overlays)
+    y = _metric_axis(metric, view, cut_start=view.cut_start and begun, from_zero=False)
     many = len(overlays) > _MOST_TRAINING_CURVES
     training = [curve for run in overlays for curve in _training(metric, run, many, view)]
     held_out = [curve for overlay in overlays for curve in _held_out(metric, overlay)]
@@ -264,7 +273,12 @@ def with_overlays(plot: Plot, metric: Metric, overlays: Sequence[Overlay]) -> Pl
         for overlay in overlays
         for curve in _held_out(metric, overlay, on_test=" test")
     ]
-    return replace(plot, curves=[*below, *plot.curves])
+    return replace(plot, curves=_clouds_lowest([*below, *plot.curves]))
+
+
+def _clouds_lowest(curves: Sequence[Curve]) -> Sequence[Curve]:
+    """In their order, but what is raw hides no other run."""
+    return sorted(curves, key=lambda curve: not curve.is_noise)
 
 
 def _training(metric: Metric, overlay: Overlay, many: bool, view: View) -> Iterator[Curve]:

@@ -60,10 +60,18 @@ class Curves:
         self.test_accuracy = Series(*AXES)
 
     def series(self, part: str, metric: str) -> Series:
-        """Loss or accuracy of train, validation or test."""
+        """Loss, accuracy or error of train, validation or test."""
+        if metric == "error":
+            return self.series(part, "accuracy").complement()
         series = getattr(self, f"{part}_{metric}")
         assert isinstance(series, Series)
         return series
+
+    @property
+    def evaluated_epoch(self) -> int:
+        """The last epoch that was evaluated; 0 also before the first."""
+        epochs = self.test_loss.x("epoch")
+        return int(epochs[-1]) if len(epochs) else 0
 
     def cut_curves(self, step: int, epoch: int) -> None:
         """Forget what came after update `step` and the end of `epoch`; the series are new."""
@@ -148,7 +156,9 @@ class RunProgress(Curves):
         self.dataset = dataset
         self.test = test
         self.samples = test[sample_rows]
-        self._sample_rows = sample_rows
+        self.sample_rows = sample_rows
+        self.name = ""
+        """What it is called in the store; empty: it is not there, or not yet."""
         self.from_store = False
         """Whether it was not begun here, but in the store."""
         self.owner = ""
@@ -296,7 +306,7 @@ class RunProgress(Curves):
         kept = store.epochs(record.id) if steps else []
         epochs = [epoch for epoch in kept if epoch.step <= steps]
         batches = store.batches(record.id)[:steps]
-        self.from_store, self.owner = True, record.owner
+        self.name, self.from_store, self.owner = record.name, True, record.owner
         self._begin(record.as_started(epoch=epochs[-1].epoch if epochs else 0, step=len(batches)))
         self.add_stored(batches, 0, self.epoch_steps)
         norms = store.gradient_norms(record.id)
@@ -309,7 +319,7 @@ class RunProgress(Curves):
             self.history = AnswerHistory.stored(store, record, epochs[-1].epoch)
             latest = self.history.latest
             if latest is not None and latest.logits is not None:
-                self.answers = answer(latest.logits[self._sample_rows])
+                self.answers = answer(latest.logits[self.sample_rows])
                 self.answers_epoch = latest.epoch
 
     def continue_run(self) -> None:
@@ -369,7 +379,7 @@ class RunProgress(Curves):
     def _add_epoch(self, event: EpochCompleted) -> None:
         self.epoch = event
         self._epochs_done = event.epoch
-        self.answers = event.test.answers.of(self._sample_rows)
+        self.answers = event.test.answers.of(self.sample_rows)
         self.answers_epoch = event.epoch
         self.parameters = event.state.parameters or self.parameters
         self.history.add(StoredAnswers.of(event.epoch, event.test), event.state.best_epoch)

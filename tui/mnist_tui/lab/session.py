@@ -4,7 +4,7 @@ It holds no widget, so the rules of starting, stopping and restarting are tested
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 
 from mnist_core.data.dataset import Dataset, Examples, shown_samples
@@ -193,6 +193,13 @@ class Session:
         progress = restored(self._store, record, dataset, record.step)
         self.progress, self.samples = progress, progress.samples
 
+    def follow_name(self) -> None:
+        """Take over the name that somebody may have given to the run on show meanwhile."""
+        progress = self.progress
+        if progress is not None and progress.name:
+            with suppress(StoreError):
+                progress.name = self._store.run(progress.run_id).name
+
     def stop(self) -> None:
         """End the run under way and keep it; forget a run that waits.
 
@@ -327,11 +334,15 @@ class Session:
             self.run.join()
 
     def _check_recorder(self) -> bool:
-        """Take over what the recorder cannot do; True if that is news."""
+        """Take over the name of the run, and what the recorder cannot do; True if that is news."""
         recorder = self._recorder
+        progress = self.progress
+        named = bool(recorder and progress and recorder.name and not progress.name)
+        if named and recorder is not None and progress is not None:
+            progress.name = recorder.name
         problem = "" if recorder is None else recorder.problem or recorder.left_out
         if problem == self._logged_problem:
-            return False
+            return named
         if recorder is not None and recorder.problem and recorder.details:
             self._log(recorder.details)
         self.store_notice = self._logged_problem = problem

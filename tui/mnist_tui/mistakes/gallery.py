@@ -177,6 +177,11 @@ class Gallery(ScrollView, can_focus=True):
             self._scroll_to_cursor()
         self._announce()
 
+    def go_to(self, index: int) -> None:
+        """Put the cursor on the sample `index`, if it is among the rows."""
+        for position in np.flatnonzero(self._tiles.rows == index)[:1]:
+            self._move_to(int(position))
+
     def show_style(self, style: PictureStyle) -> None:
         """Draw the digits in another style from now on."""
         if style != self._picture_style:

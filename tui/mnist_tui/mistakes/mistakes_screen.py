@@ -26,6 +26,7 @@ from mnist_tui.mistakes.mistakes_view import (
 from mnist_tui.mistakes.sample_query import (
     EXAMPLES,
     FilterError,
+    Kind,
     Order,
     SampleQuery,
     parse_sample_filter,
@@ -116,8 +117,10 @@ class MistakesScreen(Screen[None]):
             labelled = view.labelled
             matrix = self.query_one(ConfusionMatrix)
             right = 100 * (1 - labelled.wrong.mean()) if len(labelled.labels) else 0.0
-            when = f" · epoch {view.epoch} · {right:.2f} % right" if answered else ""
-            matrix.border_title = Content(f"Confusion{when}")
+            parts = ["Confusion"]
+            if answered:
+                parts += [view.run_name, f"epoch {view.epoch}", f"{right:.2f} % right"]
+            matrix.border_title = Content(visible(" · ".join(filter(None, parts))))
             matrix.show(labelled.matrix, labelled.class_names)
             self._mark_cell()
             pairs = confused_pairs(labelled.matrix, _MOST_PAIRS)
@@ -180,6 +183,21 @@ class MistakesScreen(Screen[None]):
         event.stop()
         self._source.show_epoch(event.epoch)
         self._poll()
+
+    def show_sample(self, index: int) -> None:
+        """Look at one test sample, among the mistakes if it is one, else among all samples."""
+        self.call_after_refresh(self._go_to, index)
+
+    def _go_to(self, index: int) -> None:
+        self._train = False
+        self._poll()
+        if self._view is None:
+            return
+        self.action_clear_samples()
+        wrong = self._view.labelled.wrong
+        if not (len(wrong) and wrong[index]) and Kind.ALL in self._view.kinds:
+            self._show(replace(self._query, kind=Kind.ALL))
+        self.query_one(Gallery).go_to(index)
 
     def _to_gallery(self) -> None:
         self.remove_class("-matrix")

@@ -40,6 +40,8 @@ class MistakesView:
     """test or training."""
     history: AnswerHistory = field(default_factory=AnswerHistory)
     other: OtherRun | None = None
+    run_name: str = ""
+    """Whose model answered; empty: none did, or it has no name yet."""
 
     @property
     def epoch(self) -> int | None:
@@ -157,6 +159,7 @@ class MistakesSource:
 
     def forget(self) -> None:
         """Look again at the run to compare with, since it may be another one."""
+        self._session.follow_name()
         self._key, self._other = None, (None, None)
 
     def view(self, *, train: bool) -> MistakesView | None:
@@ -195,12 +198,14 @@ class MistakesSource:
     def _of_run(self, progress: RunProgress) -> MistakesView | None:
         epoch, epochs = self._epoch(progress), progress.history.epochs
         other = self._other_run(progress)
-        key = (id(progress), epoch, epochs[-1], len(epochs), id(other))
+        key = (id(progress), progress.name, epoch, epochs[-1], len(epochs), id(other))
         if key != self._key:
             self._key = key
             dataset, history = progress.dataset, progress.history
             labelled = LabelledAnswers(progress.test, dataset.class_names, history.at(epoch))
-            self._view = MistakesView(labelled, dataset.dark_on_light, "test", history, other)
+            self._view = MistakesView(
+                labelled, dataset.dark_on_light, "test", history, other, progress.name
+            )
         return self._view
 
     def _epoch(self, progress: RunProgress) -> int:

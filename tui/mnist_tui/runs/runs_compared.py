@@ -20,7 +20,7 @@ from mnist_tui.charts.plot import extent
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Look, Marks, Overlay, RunCurves
 from mnist_tui.lab.recipe_text import differences
-from mnist_tui.lab.run_plots import Metric, measured_on, overlay_plot
+from mnist_tui.lab.run_plots import METRIC_TITLES, measured_on, metrics_of, overlay_plot
 from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
@@ -113,7 +113,7 @@ CURVES_DELAY = 0.05
 _KEPT_CURVES = 24
 """Runs whose curves stay in memory; more than can be drawn at once."""
 _CURSOR_LOOK = Look("$primary", "●")
-_METRICS: tuple[Metric, ...] = ("loss", "accuracy")
+_CHARTS = ("runs-loss", "runs-accuracy")
 
 
 def _id(record: RunRecord | None) -> str | None:
@@ -137,8 +137,8 @@ class RunsCompared(Horizontal):
         """Where the charts have a cursor, on their x axis."""
 
     def compose(self) -> ComposeResult:
-        for metric in _METRICS:
-            yield Chart(id=f"runs-{metric}")
+        for name in _CHARTS:
+            yield Chart(id=name)
         with VerticalScroll(id="comparison"):
             yield Static(id="comparison-text")
 
@@ -206,17 +206,14 @@ class RunsCompared(Horizontal):
         except StoreError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
             return
-        plots = {
-            metric: overlay_plot(metric, overlays, self._view, cursor=self.pointed)
-            for metric in _METRICS
-        }
-        all_there_is = extent(plots["loss"])
-        window = self._view.within(all_there_is) if all_there_is is not None else None
         data = measured_on(overlays)
-        for metric, plot in plots.items():
+        for name, metric in zip(_CHARTS, metrics_of(self._view), strict=True):
+            plot = overlay_plot(metric, overlays, self._view, cursor=self.pointed)
+            all_there_is = extent(plot)
+            window = self._view.within(all_there_is) if all_there_is is not None else None
             shown = replace(plot, x=replace(plot.x, window=window))
-            name = " · ".join(filter(None, (metric.capitalize(), data)))
-            self.query_one(f"#runs-{metric}", Chart).show_plot(name, shown)
+            title = " · ".join(filter(None, (METRIC_TITLES[metric], data)))
+            self.query_one(f"#{name}", Chart).show_plot(title, shown)
 
     def _overlays(self) -> Iterator[Overlay]:
         shown = [self._marks.pinned, *self._marks.ids, _id(self._record)]

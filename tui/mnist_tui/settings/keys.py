@@ -137,16 +137,16 @@ KEYS: tuple[Key, ...] = (
         "is closed.", Scope.RUNS),
     Key("undo_delete", ("u",), "Undo", "Bring back the run that was deleted last.", Scope.RUNS,
         urgent=True),
-    Key("log_loss", ("y",), "Log", "Draw the loss on a logarithmic axis, or a linear one; with the "
-        "gradients in focus, these.", Scope.CHARTS),
+    Key("log", ("y",), "Log", "Draw the loss, and the error rate in place of the accuracy, on "
+        "logarithmic axes, or go back; with the gradients in focus, these.", Scope.CHARTS),
     Key("next_axis", ("x",), "X axis", "Draw curves over steps, epochs or seconds of training.",
         Scope.CHARTS, footer=False),
     Key("smooth(1)", ("greater_than_sign",), "Smoother", "Smooth the training curves more, up to "
         "0.99. What was measured stays behind them, dim.", Scope.CHARTS, footer=False),
     Key("smooth(-1)", ("less_than_sign",), "Rougher", "Smooth the training curves less, down to 0.",
         Scope.CHARTS, footer=False),
-    Key("ignore_outliers", ("i",), "Outliers", "Let the axes leave out the highest and the lowest "
-        "values, or not.", Scope.CHARTS, footer=False),
+    Key("cut_start", ("i",), "Cut start", "Let the axes leave out how curves began, which is then "
+        "marked with its value, or take it in.", Scope.CHARTS, footer=False),
     Key("zoom(1)", ("plus", "equals_sign"), "Zoom in", "Look closer at the curves, about the "
         "cursor. The wheel does it about the pointer.", Scope.CHARTS, footer=False),
     Key("zoom(-1)", ("minus",), "Zoom out", "Look at more of the curves.", Scope.CHARTS,
@@ -155,7 +155,8 @@ KEYS: tuple[Key, ...] = (
         "Dragging does it too.", Scope.CHARTS, footer=False),
     Key("pan(1)", ("right", "l"), "Pan right", "In a chart that is zoomed: go to what came after.",
         Scope.CHARTS, footer=False),
-    Key("whole_view", ("0",), "Whole", "Show all of the curves again. A double click does it too.",
+    Key("whole_view", ("0",), "Whole", "Show all of the curves, from their start. A double click "
+        "does it too.",
         Scope.CHARTS, footer=False),
     Key("maximise", ("z",), "Maximise", "Let the part of the screen that has the focus fill it, "
         "or bring the others back.", Scope.CHARTS, footer=False),

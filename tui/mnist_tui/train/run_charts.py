@@ -11,10 +11,17 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import extent, x_limits
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Overlay
-from mnist_tui.lab.run_plots import gradient_plot, metric_plot, place_of_step, with_overlays
+from mnist_tui.lab.run_plots import (
+    METRIC_TITLES,
+    gradient_plot,
+    metric_plot,
+    metrics_of,
+    place_of_step,
+    with_overlays,
+)
 from mnist_tui.lab.run_progress import RunProgress
 
-_TITLES = {"loss": "Loss", "accuracy": "Accuracy", "gradients": "Gradients"}
+_CHARTS = ("loss", "accuracy", "gradients")
 _LEAST_HEIGHT = 27
 """Lines that three charts, one below the other, need to be read."""
 
@@ -33,9 +40,9 @@ class RunCharts(Vertical):
         """The axis and the run that they are of."""
 
     def compose(self) -> ComposeResult:
-        for name, title in _TITLES.items():
+        for name in _CHARTS:
             chart = Chart(id=name)
-            chart.border_title = title
+            chart.border_title = name.capitalize()
             yield chart
 
     def on_mount(self) -> None:
@@ -56,11 +63,16 @@ class RunCharts(Vertical):
         if view.gradients != self._third:
             self._third = view.gradients
             self._arrange()
-        loss = with_overlays(metric_plot("loss", progress, ghost, view), "loss", overlays)
-        accuracy = metric_plot("accuracy", progress, ghost, view)
-        plots = {"loss": loss, "accuracy": with_overlays(accuracy, "accuracy", overlays)}
+        metrics = metrics_of(view)
+        loss, accuracy = (
+            with_overlays(metric_plot(metric, progress, ghost, view), metric, overlays)
+            for metric in metrics
+        )
+        plots = {"loss": loss, "accuracy": accuracy}
+        titles = dict(zip(plots, (METRIC_TITLES[metric] for metric in metrics), strict=True))
         if view.gradients:
             plots["gradients"] = gradient_plot(progress, ghost, view)
+            titles["gradients"] = "Gradients"
         place = None
         if progress is not None:
             if (view.axis, progress) != self._followed:
@@ -73,7 +85,7 @@ class RunCharts(Vertical):
         window = view.within(all_there_is) if all_there_is is not None else None
         for name, plot in plots.items():
             x = replace(plot.x, end=end, window=window)
-            self._chart(name).show_plot(_TITLES[name], replace(plot, x=x, cursor=place))
+            self._chart(name).show_plot(titles[name], replace(plot, x=x, cursor=place))
 
     def _arrange(self) -> None:
         """Show the third chart or not, and accuracy where there is room beside it."""

@@ -1,14 +1,17 @@
 """A fixed set of test digits, and what the network says of each."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Offset, Size
+from textual.message import Message
 from textual.strip import Strip
 
 from mnist_tui.text.digits import Pictures, PictureStyle, ink, render, without_shared_margin
@@ -28,13 +31,25 @@ EMPTY_TEXT = "Test digits appear here once there is data. Wrong ones turn red an
 
 
 class SampleGrid(DrawnWidget, can_focus=True):
-    """Digits with their true and predicted labels; wrong ones are marked by colour and sign."""
+    """Digits with their true and predicted labels; wrong ones are marked by colour and sign.
 
+    While it has the focus, one of them is under a cursor.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1, 0)", "Left", show=False),
+        Binding("right,l", "move(1, 0)", "Right", show=False),
+        Binding("up,k", "move(0, -1)", "Up", show=False),
+        Binding("down,j", "move(0, 1)", "Down", show=False),
+        Binding("enter", "choose", "Look closer", tooltip="See the digit among the samples, with "
+                "its probabilities. A click on it does it too."),
+    ]  # fmt: skip
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "sample-grid--ink",
         "sample-grid--label",
         "sample-grid--wrong",
         "sample-grid--empty",
+        "sample-grid--cursor",
     }
     DEFAULT_CSS = """
     SampleGrid {
@@ -45,8 +60,16 @@ class SampleGrid(DrawnWidget, can_focus=True):
         & > .sample-grid--label { color: $text-muted; }
         & > .sample-grid--wrong { color: $text-error; }
         & > .sample-grid--empty { color: $text-muted; }
+        & > .sample-grid--cursor { color: $primary; background: $primary 20%; }
     }
     """
+
+    @dataclass
+    class Chosen(Message):
+        """The user wants to look closer at one of the digits."""
+
+        position: int
+        """Among the samples on show, from 0."""
 
     def __init__(
         self,
@@ -59,6 +82,8 @@ class SampleGrid(DrawnWidget, can_focus=True):
         self._predictions: Predictions | None = None
         self._confidences: NDArray[np.float32] | None = None
         self._epoch: int | None = None
+        self._run_name = ""
+        self._cursor = 0
         self._picture_style = picture_style
         self._sheet: Sheet | None = None
         self._pictures = Pictures([])
@@ -74,7 +99,11 @@ class SampleGrid(DrawnWidget, can_focus=True):
         shown = np.s_[: self.shown_count]
         predictions = None if self._predictions is None else self._predictions[shown]
         return title_text(
-            self._epoch, self._samples.true_labels[shown], predictions, self.size.width - 4
+            self._run_name,
+            self._epoch,
+            self._samples.true_labels[shown],
+            predictions,
+            self.size.width - 4,
         )
 
     @property
@@ -100,9 +129,13 @@ class SampleGrid(DrawnWidget, can_focus=True):
         self._lay_out()
 
     def show_predictions(
-        self, predictions: Predictions, confidences: NDArray[np.float32], epoch: int | None
+        self,
+        run_name: str,
+        predictions: Predictions,
+        confidences: NDArray[np.float32],
+        epoch: int | None,
     ) -> None:
-        """What the network says of each sample: predictions (n,), confidences (n,) from 0 to 1.
+        """What the network of a run says: predictions (n,), confidences (n,) from 0 to 1.
 
         Raises:
             ValueError: if these are not as many as the samples.
@@ -111,6 +144,7 @@ class SampleGrid(DrawnWidget, can_focus=True):
             raise ValueError("The predictions are not of the samples on show.")
         changed = self._predictions is None or not np.array_equal(predictions, self._predictions)
         self._predictions, self._confidences, self._epoch = predictions, confidences, epoch
+        self._run_name = visible(run_name)
         self._update_title()
         if changed:
             self.redraw()
@@ -128,6 +162,36 @@ class SampleGrid(DrawnWidget, can_focus=True):
         offset = event.get_content_offset(self)
         self.tooltip = Content(self._describe(offset)) if offset else None
 
+    def on_focus(self) -> None:
+        self.redraw()
+
+    def on_blur(self) -> None:
+        self.redraw()
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        if offset is not None and self._sheet is not None:
+            self._choose(self._sheet.position(*offset))
+
+    def action_choose(self) -> None:
+        self._choose(self._cursor)
+
+    def action_move(self, across: int, down: int) -> None:
+        """Move the cursor to a neighbour, if there is one."""
+        if self._sheet is None:
+            return
+        row, column = divmod(self._cursor, self._sheet.across)
+        row, column = row + down, column + across
+        position = row * self._sheet.across + column
+        if 0 <= column < self._sheet.across and 0 <= position < self.shown_count:
+            self._cursor = position
+            self.redraw()
+
+    def _choose(self, position: int) -> None:
+        if position < self.shown_count:
+            self._cursor = position
+            self.post_message(self.Chosen(position))
+
     def _arranged(self, size: Size) -> Sheet | None:
         if self._samples is None:
             return None
@@ -141,6 +205,7 @@ class SampleGrid(DrawnWidget, can_focus=True):
         if sheet and self._samples:
             shown = self._samples.images[: sheet.count]
             self._pictures = render(shown, sheet.columns, sheet.rows, self._picture_style)
+        self._cursor = min(self._cursor, max(0, self.shown_count - 1))
         self._update_title()
         self.redraw()
 
@@ -155,8 +220,10 @@ class SampleGrid(DrawnWidget, can_focus=True):
             ink=self.get_component_rich_style("sample-grid--ink"),
             label=self.get_component_rich_style("sample-grid--label"),
             wrong=self.get_component_rich_style("sample-grid--wrong"),
+            cursor=self.get_component_rich_style("sample-grid--cursor"),
         )
-        return draw(self._samples, self._pictures, self._predictions, self._sheet, styles)
+        cursor = self._cursor if self.has_focus else None
+        return draw(self._samples, self._pictures, self._predictions, self._sheet, styles, cursor)
 
     def _draw_empty(self) -> list[Strip]:
         width, height = self.size

@@ -57,6 +57,13 @@ class TrainScreen(ChartScreen):
 
         run_id: str
 
+    @dataclass
+    class SampleAsked(Message):
+        """The user wants to look closer at a test sample."""
+
+        index: int
+        """Among all test samples."""
+
     def __init__(
         self,
         session: Session,
@@ -135,6 +142,7 @@ class TrainScreen(ChartScreen):
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""
+        self._session.follow_name()
         self._marked.update()
         self.redraw()
 
@@ -189,7 +197,9 @@ class TrainScreen(ChartScreen):
         if progress is None or progress.answers is None or progress.samples is not self._samples:
             return
         answers = progress.answers
-        grid.show_predictions(answers.predictions, answers.confidences, progress.answers_epoch)
+        grid.show_predictions(
+            progress.name, answers.predictions, answers.confidences, progress.answers_epoch
+        )
 
     def _draw_state(self, *, figures: bool = True) -> None:
         """Draw what follows from the state; the status line also when only `figures` changed."""
@@ -272,12 +282,12 @@ class TrainScreen(ChartScreen):
         self._picture_style = style_after(self._picture_style, self.app.no_color)
         self.query_one(SampleGrid).show_style(self._picture_style)
 
-    def action_log_loss(self) -> None:
+    def action_log(self) -> None:
         """Of the gradients where these have the focus."""
         if self.focused is not None and self.focused.id == "gradients":
             self.show_view(replace(self.view, log_gradients=not self.view.log_gradients))
         else:
-            super().action_log_loss()
+            super().action_log()
 
     def action_show_gradients(self) -> None:
         self.maximise_pane(None)
@@ -294,6 +304,13 @@ class TrainScreen(ChartScreen):
         epoch = math.floor(here + 1e-9) + 1 if by > 0 else math.ceil(here - 1e-9) - 1
         epoch = max(0, min(epoch, math.floor(last)))
         self.show_cursor(float(epoch_steps.end(epoch)))
+
+    @on(SampleGrid.Chosen)
+    def _choose_sample(self, event: SampleGrid.Chosen) -> None:
+        event.stop()
+        progress = self._session.progress
+        if progress is not None and progress.samples is self._samples:
+            self.post_message(self.SampleAsked(int(progress.sample_rows[event.position])))
 
     @on(Chart.Pointed)
     def _point(self, event: Chart.Pointed) -> None:

@@ -82,7 +82,7 @@ class ChartScreen(Screen[None]):
         match action, parameters:
             case "smooth", (int(by),):
                 return self._extent is not None and view.resmoothed(by) != view
-            case "log_loss" | "next_axis" | "ignore_outliers", _:
+            case "log" | "next_axis" | "cut_start", _:
                 return self._extent is not None
             case "zoom", (int(by),):
                 if by < 0:
@@ -92,7 +92,8 @@ class ChartScreen(Screen[None]):
             case "pan", _:
                 return view.window is not None and isinstance(self.focused, Chart)
             case "whole_view", _:
-                return view.window is not None
+                cuts = any(chart.plot.y.cut_start for chart in self._charts)
+                return view.window is not None or cuts
             case "maximise", _:
                 return self._maximised is not None or self._maximisable is not None
         return super().check_action(action, parameters)
@@ -102,15 +103,14 @@ class ChartScreen(Screen[None]):
     def action_smooth(self, by: int) -> None:
         self.show_view(self.view.resmoothed(by))
 
-    def action_log_loss(self) -> None:
-        self.show_view(replace(self.view, log_loss=not self.view.log_loss))
+    def action_log(self) -> None:
+        self.show_view(replace(self.view, log=not self.view.log))
 
     def action_next_axis(self) -> None:
         self.change_axis(AXES[(AXES.index(self.view.axis) + 1) % len(AXES)])
 
-    def action_ignore_outliers(self) -> None:
-        ignored = any(chart.plot.y.ignore_outliers for chart in self._charts)
-        self.show_view(replace(self.view, ignore_outliers=not ignored))
+    def action_cut_start(self) -> None:
+        self.show_view(replace(self.view, cut_start=not self.view.cut_start))
 
     def action_zoom(self, by: int) -> None:
         """About the cursor where it is in view, else the middle."""
@@ -123,7 +123,7 @@ class ChartScreen(Screen[None]):
 
     @on(Chart.DoubleClicked)
     def action_whole_view(self) -> None:
-        self.show_view(replace(self.view, window=None))
+        self.show_view(replace(self.view, window=None, cut_start=False))
 
     def action_maximise(self) -> None:
         self.maximise_pane(None if self._maximised is not None else self._maximisable)

@@ -100,6 +100,8 @@ class SheetStyles:
     label: Style
     wrong: Style
     """A wrong digit and its labels. The sign ✗ says the same without colour."""
+    cursor: Style
+    """The labels of the digit under the cursor."""
 
 
 def arrange(
@@ -172,8 +174,12 @@ def draw(
     predictions: Predictions | None,
     sheet: Sheet,
     styles: SheetStyles,
+    cursor: int | None = None,
 ) -> list[Strip]:
-    """The lines of the sheet. `pictures` holds the samples' images at the sheet's size."""
+    """The lines of the sheet. `pictures` holds the samples' images at the sheet's size.
+
+    The sample at `cursor` is marked, also without colour.
+    """
     lines: list[list[Segment]] = [[] for _ in range(sheet.height)]
     for row in range(sheet.down):
         top, bottom = sheet.top(row), sheet.top(row + 1)
@@ -183,7 +189,8 @@ def draw(
             if index >= len(pictures.lines):
                 break
             width = sheet.left(column + 1) - sheet.left(column)
-            tile = _tile(samples, pictures, predictions, index, sheet, width, styles)
+            at_cursor = index == cursor
+            tile = _tile(samples, pictures, predictions, index, sheet, width, styles, at_cursor)
             for line, segments in zip(lines[top:], tile, strict=False):
                 line += segments
     paper = Style(bgcolor=styles.ink.bgcolor)
@@ -198,6 +205,7 @@ def _tile(
     sheet: Sheet,
     width: int,
     styles: SheetStyles,
+    at_cursor: bool,
 ) -> Iterator[list[Segment]]:
     """One picture above its labels, line by line, centred in `width` cells."""
     true = int(samples.true_labels[index])
@@ -206,7 +214,10 @@ def _tile(
     for segments in picture_lines(pictures, index, ink, styles.ink):
         yield centred(segments, sheet.columns, width)
     room = width - 1 if sheet.across > 1 else width
-    for text in label_lines(samples.name(true), samples.name(predicted), sheet.label_rows, room):
+    lines = label_lines(samples.name(true), samples.name(predicted), sheet.label_rows, room)
+    if at_cursor:
+        lines[0], label = shorten(f"▸{lines[0]}", room), label + styles.cursor
+    for text in lines:
         yield centred([Segment(text, label)], cell_len(text), width)
 
 
@@ -273,11 +284,19 @@ def _half_block_style(ink: Color | None, paper: Color | None, upper: int, lower:
 
 
 def title_text(
-    epoch: int | None, true_labels: NDArray[np.uint16], predictions: Predictions | None, width: int
+    run_name: str,
+    epoch: int | None,
+    true_labels: NDArray[np.uint16],
+    predictions: Predictions | None,
+    width: int,
 ) -> str:
-    """What is shown and as of when: `Samples · epoch 3 · 22 of 24 right`, or less if too wide."""
+    """What is shown and as of when: `Samples · run 7 · epoch 3 · 22 of 24 right`, or less if that
+    is too wide.
+    """
     parts = ["Samples"]
     if predictions is not None:
+        if run_name:
+            parts.append(run_name)
         if epoch is not None:
             parts.append(f"epoch {epoch}")
         right = int((predictions == true_labels).sum())

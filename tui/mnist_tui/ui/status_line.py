@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from mnist_core.backend.backend import Backend
 from mnist_core.data.loader import DatasetProgressed
+from mnist_core.events import EpochCompleted
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
 from mnist_tui.text.numbers import count, duration, percent, rate
@@ -16,6 +17,7 @@ from mnist_tui.text.visible_text import shorten, visible
 from mnist_tui.ui.bars import bar
 
 _BAR_WIDTH = 12
+_NAME_WIDTH = 16
 
 
 def heading(session: Session, backend: Backend | None, width: int) -> Content:
@@ -68,6 +70,8 @@ def run_line(session: Session, width: int) -> Content:
     line = Content.styled(f" {sign} {state.value:<9}", f"bold {colour}")
     if progress is None or progress.started is None:
         return line
+    if progress.name:
+        line += Content.styled(f"  {shorten(visible(progress.name), _NAME_WIDTH)}", "bold")
     planned = progress.planned_epochs
     line += Content.styled(f"  epoch {progress.epoch_under_way}/{planned}", "bold")
     parts = _parts(progress, state)
@@ -93,12 +97,19 @@ def _parts(progress: RunProgress, state: State) -> list[tuple[int, Content]]:
         parts.append((3, _muted(f"  in {duration(progress.batch.seconds)}")))
     epoch = progress.epoch
     if epoch is not None:
-        metrics = _muted("  test ") + Content.styled(percent(epoch.test_accuracy, 2), "bold")
-        if epoch.train_accuracy is not None:
-            train = _muted("  train ") + Content(percent(epoch.train_accuracy, 2))
-            metrics = train + metrics
-        parts.append((4, metrics))
+        parts.append((4, _evaluated(epoch)))
     return parts
+
+
+def _evaluated(epoch: EpochCompleted) -> Content:
+    """What the end of an epoch has shown; of a network that has not learned yet, that it is that.
+
+    The training figure is over the epoch, while the network changed, and says so.
+    """
+    if epoch.train_accuracy is None:
+        return _muted(f"  untrained: test {percent(epoch.test_accuracy, 2)}")
+    train = _muted("  train mean ") + Content(percent(epoch.train_accuracy, 2))
+    return train + _muted("  test ") + Content.styled(percent(epoch.test_accuracy, 2), "bold")
 
 
 def _muted(words: str) -> Content:

@@ -52,7 +52,12 @@ def plot(
         Literal["loss", "accuracy"] | None,
         Parameter(group=OUTPUT, help="Draw only this one.", show_default="both"),
     ] = None,
-    log: Annotated[bool, switch("Draw the loss on a logarithmic scale.")] = False,
+    log: Annotated[
+        bool,
+        switch(
+            "Draw the loss, and the error rate in place of the accuracy, on a logarithmic scale."
+        ),
+    ] = False,
     svg: Annotated[
         str | None,
         Parameter(
@@ -64,8 +69,6 @@ def plot(
     home: Home = None,
 ) -> int:
     """Draw the loss and accuracy of runs in one chart, to compare them."""
-    if log and metric == "accuracy":
-        raise UsageError("--log has no effect here: only the loss has a logarithmic scale.")
     picture = None if svg is None else _path("--svg", svg)
     folder = _folder(home)
     from mnist_tui.commands.runs.comparison import plot_runs

@@ -23,7 +23,7 @@ from mnist_tui.commands.runs.show_runs import score_text
 from mnist_tui.commands.runs.with_store import lost_if_reader_left, stored_runs, with_store
 from mnist_tui.lab.overlay import LOOKS, Look, Overlay, RunCurves
 from mnist_tui.lab.recipe_text import short_difference, values
-from mnist_tui.lab.run_plots import Metric, overlay_plot
+from mnist_tui.lab.run_plots import METRIC_TITLES, Metric, metrics_of, overlay_plot
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.text.visible_text import in_columns, shorten, visible
 
@@ -56,7 +56,9 @@ def plot_runs(
     On a terminal the chart is in colour and fills it; elsewhere it is plain text. A picture that
     goes to standard output has it to itself.
     """
-    metrics: Sequence[Metric] = ("loss", "accuracy") if metric is None else (metric,)
+    metrics: Sequence[Metric] = metrics_of(View(log=log))
+    if metric is not None:
+        metrics = metrics[:1] if metric == "loss" else metrics[1:]
     overlays = read_overlays(store, stored_runs(store, runs))
     has_stdout_to_itself = svg is not None and is_stdout(svg)
     if not has_stdout_to_itself:
@@ -150,7 +152,6 @@ def draw_comparison(
     """A legend, and under it a chart for each metric.
 
     They fill `width` x `height` cells, or more lines where `height` has no room for all runs.
-    `log` is for the loss alone.
     """
     lines = [*_legend(overlays, width), [Segment("")]]
     room = height - len(lines)
@@ -160,8 +161,8 @@ def draw_comparison(
     for index, metric in enumerate(metrics):
         rows = max(_LOWEST, room // (len(metrics) - index))
         room -= rows
-        plot = overlay_plot(metric, overlays, View(axis=axis, log_loss=log))
-        lines += _chart(plot, metric, width, rows)
+        plot = overlay_plot(metric, overlays, View(axis=axis, log=log))
+        lines += _chart(plot, METRIC_TITLES[metric].lower(), width, rows)
     return lines
 
 
