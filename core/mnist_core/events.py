@@ -309,7 +309,9 @@ class RunStopped(_Ended):
 
 @dataclass(frozen=True, slots=True)
 class RunDiverged(_Ended):
-    """It was given up because it no longer learned; `state` is its last healthy one."""
+    """It was given up because it no longer learned, or went on to its end and never learned again;
+    `state` is its last healthy one.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,9 @@ def _export_weights(
 ) -> Exported:
     state, notice = _read_weights(store, record, best=best)
     arrays = _layer_arrays(state)
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        ruined = f"These weights are no finite numbers: {record.name} had diverged."
+        notice = f"{notice} {ruined}".strip()
     if form == "npz":
         content = _to_npz(arrays)
     else:

@@ -80,6 +80,14 @@ class DivergenceGuard:
             self._seen = replace(self._seen, was_huge=False)
         return self._kept(recovered and not self._seen.ignored)
 
+    def is_lost(self, loss: float | None, accuracy: float | None) -> bool:
+        """Whether a run that went on after it had diverged never learned again, as its last
+        evaluation says.
+        """
+        if not self._seen.ignored or loss is None or accuracy is None:
+            return False
+        return not math.isfinite(loss) or accuracy <= self._chance + _TOLERANCE
+
     def ignore(self) -> None:
         """Tell of no divergence any more."""
         self._seen = replace(self._seen, ignored=True, diverged=None)

@@ -200,6 +200,9 @@ class Trainer:
                     break
                 yield from self._train_epoch()
             self._recipe.take_asked(self._state)
+            if self._guard.is_lost(self._state.test_loss, self._state.test_accuracy):
+                yield self._given_up()
+                return
             yield self._ended(RunCompleted)
         except StopTraining:
             if self._on_divergence is None and self._guard.state.diverged is not None:
@@ -489,8 +492,11 @@ class Trainer:
         return evaluate(self._learner.logits(examples.images), examples.labels)
 
 
-def _better(found: Evaluation, best: float | None) -> tuple[float, bool]:
-    """The best accuracy with this one, and whether this one is it."""
-    if best is None or found.accuracy > best:
+def _better(found: Evaluation, best: float | None) -> tuple[float | None, bool]:
+    """The best accuracy with this one, and whether this one is it.
+
+    A model whose loss is no finite number says nothing, however often that happens to be right.
+    """
+    if math.isfinite(found.loss) and (best is None or found.accuracy > best):
         return found.accuracy, True
     return best, False

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from helpers.kept_runs import keep_run
+from helpers.spoilt_updates import overflow, spoil_updates
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import EpochCompleted
 from mnist_core.export.export import export_run
@@ -153,3 +154,14 @@ def test_pytorch_loads_them_without_conversion(tiny: Dataset, tmp_path: Path) ->
     with torch.no_grad():
         found = network(torch.from_numpy(images.reshape(len(images), -1) / np.float32(255)))
     np.testing.assert_allclose(found.numpy(), logits(load_file(path), images), atol=1e-5)
+
+
+def test_weights_that_are_no_numbers_are_not_written_unsaid(
+    tiny: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil_updates(monkeypatch, lambda _step, _rate: overflow)
+    record, _ = keep_run(tmp_path, tiny, stop_after=8, epochs=3)
+    exported = export_run(RunStore(tmp_path), record, "safetensors", tmp_path / "model")
+    weights = load_file(tmp_path / "model")
+    assert not all(np.isfinite(array).all() for array in weights.values())
+    assert exported.notice.endswith("These weights are no finite numbers: run 1 had diverged.")

@@ -254,7 +254,39 @@ def test_a_divergence_names_the_batch_and_a_way_back(tiny: Dataset) -> None:
     assert told.reason is DivergenceReason.LOSS_NOT_FINITE
     assert (told.epoch, told.healthy_step) == (1, 0)
     assert "Pixels of 0 to 255" in told.cause
-    assert isinstance(events[-1], RunCompleted)
+
+
+def test_a_run_that_never_learns_again_ends_as_diverged_and_what_is_nan_is_never_best(
+    tiny: Dataset,
+) -> None:
+    # A ruined model takes everything for the first class, which some untrained ones do worse than.
+    for seed in range(20):
+        events = list(train(wild(pixel_scaling="none", seed=seed), tiny))
+        evaluated = of(EpochCompleted, events)
+        ruined = [epoch for epoch in evaluated if not math.isfinite(epoch.test_loss)]
+        if max(epoch.test_accuracy for epoch in ruined) > evaluated[0].test_accuracy:
+            break
+    else:
+        pytest.fail("no ruined model was right more often than the untrained one")
+    assert evaluated[-1].epoch == wild().epochs
+    end = events[-1]
+    assert isinstance(end, RunDiverged)
+    assert end.best_epoch == 0
+    assert end.best_test_accuracy == evaluated[0].test_accuracy
+    assert all(np.isfinite(array).all() for array in end.state.parameters)
+
+
+def test_a_run_that_learns_again_by_itself_is_complete() -> None:
+    guard = DivergenceGuard(0.1)
+    guard.after_batch(1.0)
+    guard.after_batch(1000.0)
+    reason, _ = guard.after_epoch(2.3, 0.1)
+    assert reason is DivergenceReason.ACCURACY_AT_CHANCE
+    assert not guard.is_lost(2.3, 0.1), "nobody has decided"
+    guard.ignore()
+    assert guard.is_lost(2.3, 0.1)
+    assert guard.is_lost(math.nan, 0.9)
+    assert not guard.is_lost(0.3, 0.9)
 
 
 def test_a_run_that_is_given_up_ends_as_diverged(tiny: Dataset) -> None:
@@ -451,7 +483,7 @@ def test_raw_pixels_that_die_are_rescued(
     (told,) = of(DivergenceDetected, events)
     assert (told.reason, told.epoch) == (DivergenceReason.ACCURACY_AT_CHANCE, 1)
     end = events[-1]
-    assert isinstance(end, RunCompleted)
+    assert isinstance(end, RunDiverged)
     assert end.test_accuracy is not None
     assert end.test_accuracy < 0.2
 

@@ -184,7 +184,7 @@ def test_divergence_is_reported_once_and_the_recipe_ends_as_published(
     assert len(reports) == 1
     assert (reports[0].step, reports[0].reason) == (5, DivergenceReason.ACCURACY_AT_CHANCE)
     assert not np.isfinite(batches(events)[-1].loss)
-    assert isinstance(events[-1], RunCompleted)
+    assert isinstance(events[-1], RunDiverged)
     assert len(batches(events)) == 10
 
 

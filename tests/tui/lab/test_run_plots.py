@@ -8,7 +8,14 @@ import pytest
 from helpers.read_out import text_of
 from helpers.scripted import digits
 from helpers.scripted_events import run_started
-from mnist_core.events import BatchCompleted, HyperparameterChanged
+from mnist_core.events import (
+    BatchCompleted,
+    DivergenceDetected,
+    DivergenceReason,
+    HyperparameterChanged,
+    RunRewound,
+    TrainingState,
+)
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.axes import Scale
@@ -16,8 +23,10 @@ from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
 from mnist_tui.lab.recipe_text import change_text
 from mnist_tui.lab.run_plots import (
+    GHOST,
     gradient_plot,
     metric_plot,
+    metrics_of,
     place_of_step,
     step_at,
 )
@@ -130,3 +139,29 @@ def test_what_is_no_number_is_marked_and_not_in_the_limits_of_any_chart(bad: flo
         assert picture.area is not None
         assert picture.area.y.high <= 20
         assert (picture.codes == ord("\N{MULTIPLICATION SIGN}")).sum() == 1
+
+
+def test_the_loss_of_a_run_that_has_diverged_is_drawn_on_a_log_axis_unless_asked_not_to() -> None:
+    progress = begun()
+    progress.apply([*map(batch, range(1, 6))])
+    assert metric_plot("loss", progress, None, View()).y.scale is Scale.LINEAR
+    reason = DivergenceReason.LOSS_NOT_FINITE
+    progress.apply([DivergenceDetected(5, 1, float("nan"), reason, 0, "")])
+    assert metric_plot("loss", progress, None, View()).y.scale is Scale.LOG
+    assert metric_plot("loss", progress, None, View(log=False)).y.scale is Scale.LINEAR
+    assert metrics_of(View()) == ("loss", "accuracy")
+    state = TrainingState((), None)
+    progress.apply([RunRewound(0, 0, 5, state, (), None)])
+    assert metric_plot("loss", progress, None, View()).y.scale is Scale.LINEAR
+
+
+def test_the_compared_run_is_drawn_above_the_raw_cloud() -> None:
+    progress, before = begun(), begun()
+    for run in (progress, before):
+        run.apply(map(batch, range(1, 6)))
+    curves = metric_plot("loss", progress, before, View()).curves
+    clouds = [index for index, curve in enumerate(curves) if curve.is_noise]
+    ghosts = [index for index, curve in enumerate(curves) if curve.color == GHOST]
+    assert clouds
+    assert ghosts
+    assert max(clouds) < min(ghosts)

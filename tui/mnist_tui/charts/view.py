@@ -46,8 +46,10 @@ class View:
     axis: str = "step"
     smoothing: float = SMOOTHING
     """Of curves with a value for each batch: 0 <= smoothing < 1."""
-    log: bool = False
-    """Whether losses, and errors in place of accuracies, are drawn on logarithmic axes."""
+    log: bool | None = None
+    """Whether losses, and errors in place of accuracies, are drawn on logarithmic axes; None: the
+    loss of a run that has diverged is.
+    """
     log_gradients: bool = True
     cut_start: bool = True
     """Whether axes leave out how long curves began, so that what matters now can be told apart."""

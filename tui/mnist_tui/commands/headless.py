@@ -1,5 +1,6 @@
 """Training without the interface: events to a presenter, and the exit code."""
 
+import math
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from mnist_core.events import (
     EpochCompleted,
     Event,
     RunCompleted,
+    RunDiverged,
     RunEnded,
     RunFailed,
     RunRewound,
@@ -45,7 +47,8 @@ class RunSoFar:
                 self._batch = event
             case EpochCompleted():
                 self._last = event
-                if self._best is None or event.test_accuracy > self._best.test_accuracy:
+                best = self._best.test_accuracy if self._best else -1.0
+                if math.isfinite(event.test_loss) and event.test_accuracy > best:
                     self._best = event
             case RunRewound():
                 # What came after that is gone, and what came before it is not known any more.
@@ -119,24 +122,28 @@ def train_in_turn(
     log_file: Path,
     after_each: Callable[[], None],
 ) -> RunEnded:
-    """Train each of `recipes`, one at least, until one does not complete; the end of the last one.
+    """Train each of `recipes`, one at least, until one is stopped or fails, which is returned.
 
-    More than one are the same but for the seed, and their spread is shown when all are complete.
+    More than one are the same but for the seed, and their spread is shown after the last. Then the
+    end of one that completed is returned, if any has: a seed that diverges is a result too.
     `after_each` is called after each event.
     """
-    completed: list[FinalFigures] = []
+    end: RunEnded | None = None
+    ended: list[FinalFigures] = []
     with signals.deferred() as stop_requested:
         for recipe in recipes:
             for event in to_the_end(events_of(recipe), stop_requested, log_file):
                 presenter.show(event)
                 after_each()
-                if isinstance(event, RunCompleted):
-                    end = event
-                    completed.append(FinalFigures.of(event))
+                if isinstance(event, RunCompleted | RunDiverged):
+                    ended.append(FinalFigures.of(event))
+                    if end is None or isinstance(event, RunCompleted):
+                        end = event
                 elif isinstance(event, RunEnded):
                     return event
+    assert end is not None, "there was a recipe"
     if len(recipes) > 1:
-        presenter.show_repeat(summarize([recipe.seed for recipe in recipes], completed))
+        presenter.show_repeat(summarize([recipe.seed for recipe in recipes], ended))
     return end
 
 

@@ -52,7 +52,7 @@ class FinalFigures(NamedTuple):
     test_loss: float | None
 
     @classmethod
-    def of(cls, end: RunCompleted) -> "FinalFigures":
+    def of(cls, end: RunCompleted | RunDiverged) -> "FinalFigures":
         return cls(end.test_accuracy, end.test_loss)
 
 

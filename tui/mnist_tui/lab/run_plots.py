@@ -103,6 +103,8 @@ def metric_plot(
         curves += _curves(metric, progress, view)
     # Before an epoch has ended the beginning is all there is.
     begun = progress is not None and progress.evaluated_epoch > 0
+    if view.log is None and progress is not None and progress.has_diverged:
+        view = replace(view, log=True)
     axis = _metric_axis(metric, view, cut_start=view.cut_start and begun, from_zero=True)
     return _run_plot(
         progress, view, curves, axis, f"The {metric} of each batch will be drawn here."

@@ -29,7 +29,7 @@ from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.recipe.plan import RunPlan
-from mnist_core.store import EpochRecord, RunRecord, RunStore, StoredAnswers
+from mnist_core.store import EpochRecord, RunRecord, RunState, RunStore, StoredAnswers
 from mnist_core.store.answers import AnswerHistory
 from mnist_tui.charts.series import Series
 
@@ -179,6 +179,8 @@ class RunProgress(Curves):
         """Why its steps are slower than they could be, in sentences; empty: they are not."""
         self.divergence: DivergenceDetected | None = None
         """Why it does not learn any more; None once it has gone back to a healthy state."""
+        self.has_diverged = False
+        """Whether it went beyond where it learned, and did not go back."""
         self.end: RunEnded | None = None
         self.changes: list[Change] = []
         """Those made so far, in their order."""
@@ -276,7 +278,7 @@ class RunProgress(Curves):
                 case ChangePlanned():
                     self._take_plan(event.changes, event.until_epoch)
                 case DivergenceDetected():
-                    self.divergence = event
+                    self.divergence, self.has_diverged = event, True
                 case RunRewound():
                     self._add_batches(batches)
                     batches = []
@@ -307,6 +309,8 @@ class RunProgress(Curves):
         epochs = [epoch for epoch in kept if epoch.step <= steps]
         batches = store.batches(record.id)[:steps]
         self.name, self.from_store, self.owner = record.name, True, record.owner
+        # Shown as it was, not from where it goes on.
+        self.has_diverged = record.state is RunState.DIVERGED and steps == record.step
         self._begin(record.as_started(epoch=epochs[-1].epoch if epochs else 0, step=len(batches)))
         self.add_stored(batches, 0, self.epoch_steps)
         norms = store.gradient_norms(record.id)
@@ -349,6 +353,7 @@ class RunProgress(Curves):
         self.history.cut(event.epoch)
         self.step, self._epochs_done = event.step, event.epoch
         self.batch = self.divergence = None
+        self.has_diverged = False
         if self.epoch is not None and self.epoch.epoch > event.epoch:
             self.epoch = None
         self.parameters = event.state.parameters or self.parameters

@@ -8,6 +8,7 @@ from textual import on
 from textual.screen import Screen
 from textual.widget import Widget
 
+from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import extent
 from mnist_tui.charts.view import KEY_PAN, KEY_ZOOM, WHEEL_ZOOM, Extent, View, Window
@@ -104,7 +105,9 @@ class ChartScreen(Screen[None]):
         self.show_view(self.view.resmoothed(by))
 
     def action_log(self) -> None:
-        self.show_view(replace(self.view, log=not self.view.log))
+        # What is drawn so by itself, as the loss of a run that has diverged, goes back.
+        is_log = self._charts[0].plot.y.scale is Scale.LOG
+        self.show_view(replace(self.view, log=not is_log))
 
     def action_next_axis(self) -> None:
         self.change_axis(AXES[(AXES.index(self.view.axis) + 1) % len(AXES)])
