@@ -38,7 +38,7 @@ def curves(screen: str) -> str:
 
 
 def samples_title(screen: str) -> str:
-    found: list[str] = re.findall(r"Samples[^─│╮]*", screen)
+    found: list[str] = re.findall(r"run \d+ · epoch [^─│╮]*", screen)
     return found[0]
 
 
@@ -55,7 +55,7 @@ def train_edit_restart_and_quit(terminal: Terminal) -> None:
 
     type_learning_rate(terminal, "0.05")
     terminal.send("enter")
-    terminal.wait_for(r"● running +epoch \d+/100000")
+    terminal.wait_for(r"● running .* epoch \d+/100000")
     terminal.wait_for(lambda screen: len(curves(screen)) > 20)
     first = terminal.screen()
     terminal.wait_for(lambda screen: curves(screen) != curves(first))
@@ -68,7 +68,7 @@ def train_edit_restart_and_quit(terminal: Terminal) -> None:
     terminal.wait_for("A run is under way")
     terminal.send("enter")
     terminal.wait_for("before: learning rate 0.05")
-    terminal.wait_for(r"● running +epoch \d+/100000")
+    terminal.wait_for(r"● running .* epoch \d+/100000")
 
     terminal.send("esc")
     terminal.wait_for("^ r Run")
@@ -89,12 +89,12 @@ def test_other_sizes_and_a_resize_while_training(
     terminal.wait_for("idle")
     assert "Learning rate" in terminal.screen()
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch \d+/100000")
+    terminal.wait_for(r"● running .* epoch \d+/100000")
     terminal.resize(rows + 40, columns // 3)
-    terminal.wait_for(r"● running +epoch \d+/100000")
+    terminal.wait_for(r"● running .* epoch \d+/100000")
     terminal.resize(columns, rows)
-    terminal.wait_for(r"● running +epoch \d+/100000")
-    terminal.wait_for("Samples")
+    terminal.wait_for(r"● running .* epoch \d+/100000")
+    terminal.wait_for("right ─")
     terminal.send("s")
     terminal.wait_for("stopped")
     terminal.send("q")
@@ -139,7 +139,7 @@ def test_a_killed_run_is_offered_and_goes_on(
     terminal = open_terminal([MNIST_TUI, *flags])
     terminal.wait_for("idle")
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch ([3-9]|\d\d+)/100000")
+    terminal.wait_for(r"● running .* epoch ([3-9]|\d\d+)/100000")
     store = RunStore(tmp_path / "home")
     terminal.wait_for(lambda _screen: [run.epoch for run in store.runs() if run.epoch >= 2])
     terminal.signal(signal.SIGKILL)
@@ -148,14 +148,14 @@ def test_a_killed_run_is_offered_and_goes_on(
     terminal = open_terminal([MNIST_TUI, *flags])
     terminal.wait_for(r"run 1 was interrupted in epoch \d+/100000. Press R to go on with it")
     terminal.send("R")
-    terminal.wait_for(r"● running +epoch \d+/100000")
+    terminal.wait_for(r"● running .* epoch \d+/100000")
     terminal.wait_for(lambda screen: len(curves(screen)) > 20)
     terminal.send("s")
     terminal.wait_for("stopped")
     terminal.send("3")
     terminal.wait_for(r"■ stopped +run 1 ")
     terminal.send("1")
-    terminal.wait_for(r"■ stopped +epoch \d+/100000")
+    terminal.wait_for(r"■ stopped .* epoch \d+/100000")
     terminal.send("q")
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []
@@ -175,7 +175,7 @@ def test_a_signal_stops_and_keeps_the_run(
     terminal = open_terminal([*app, "--home", tmp_path / "home"])
     terminal.wait_for("idle")
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch ([2-9]|\d\d+)/100000")
+    terminal.wait_for(r"● running .* epoch ([2-9]|\d\d+)/100000")
     terminal.signal(number)
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []
@@ -189,7 +189,7 @@ def test_ctrl_c_while_the_app_ends_does_not_cut_that_short(
     terminal = open_terminal([*app, "--home", tmp_path / "home"])
     terminal.wait_for("idle")
     terminal.send("r")
-    terminal.wait_for(r"● running +epoch \d+/100000")
+    terminal.wait_for(r"● running .* epoch \d+/100000")
     terminal.send("ctrl+q")
     terminal.wait_for("Stop and quit")
     terminal.send("enter")

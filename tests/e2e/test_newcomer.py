@@ -91,7 +91,7 @@ def test_a_newcomer_runs_compares_finds_the_worst_mistake_and_quits(
     newcomer.see("trains a network")
     newcomer.see("idle")
     newcomer.press("Run")
-    newcomer.see(r"✓ completed +epoch 2/2")
+    newcomer.see(r"✓ completed .* epoch 2/2")
 
     newcomer.press("Edit")
     newcomer.go_to_row("Learning rate")
@@ -100,7 +100,7 @@ def test_a_newcomer_runs_compares_finds_the_worst_mistake_and_quits(
     newcomer.press_as_told("runs")
     # Where there is no room for names, the legend counts the curves that it leaves out.
     newcomer.see(r"\+2 " if columns < 100 else "before: learning rate 0.1")
-    newcomer.see(r"✓ completed +epoch 2/2")
+    newcomer.see(r"✓ completed .* epoch 2/2")
 
     newcomer.press("Charts")
     newcomer.press("Runs")

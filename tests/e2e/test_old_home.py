@@ -252,7 +252,7 @@ def test_the_app_opens_it(open_terminal: Callable[..., Terminal], old: Path, tol
     terminal.send("1")
     terminal.wait_for("Hyperparameters")
     terminal.send("a")  # in place of r
-    terminal.wait_for(r"● running +epoch")
+    terminal.wait_for(r"● running .* epoch")
     terminal.send("s")
     terminal.wait_for("■ stopped")
     terminal.send("q")

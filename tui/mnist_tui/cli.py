@@ -102,10 +102,17 @@ def _usage_sentence(error: "CycloptsError", commands: Sequence[str]) -> str:
     """
     import difflib
 
-    from cyclopts import MissingArgumentError, RepeatArgumentError, UnusedCliTokensError
+    from cyclopts import (
+        MissingArgumentError,
+        RepeatArgumentError,
+        UnknownOptionError,
+        UnusedCliTokensError,
+    )
 
     chain = error.command_chain or ()
     match error:
+        case UnusedCliTokensError(unused_tokens=[unused, *_]) if not chain and unused in commands:
+            sentence = f"{unused!r} comes first, before its options."
         case UnusedCliTokensError(unused_tokens=[unused, *_]) if not chain:
             meant = difflib.get_close_matches(unused, commands, n=1)
             guess = f" Did you mean {meant[0]}?" if meant else ""
@@ -118,11 +125,36 @@ def _usage_sentence(error: "CycloptsError", commands: Sequence[str]) -> str:
             if flag.startswith("-"):
                 sentence += f" (one that begins with a dash is written {flag}=VALUE)"
             sentence += "."
+        case UnknownOptionError(token=token, argument_collection=arguments):
+            flag = token.keyword or token.value
+            known = [name for argument in arguments if argument.parse for name in argument.names]
+            sentence = f"There is no option {flag} here.{_meant(flag, known)}"
         case RepeatArgumentError(token=token):
             sentence = f"{token.keyword} is given more than once."
         case _:
             sentence = " ".join(str(error).split())
     return f"{sentence} See {' '.join(('mnist-tui', *chain))} --help."
+
+
+def _meant(flag: str, known: Sequence[str]) -> str:
+    """A guess at what an unknown `flag` was meant to be, as a sentence with a space in front."""
+    import difflib
+
+    from mnist_core.recipe.hyperparameters import field_called
+    from mnist_tui.settings.config import Config
+
+    field = field_called(flag)
+    short = f"--{field.name.replace('_', '-')}" if field else ""
+    if short in known:
+        return f" Did you mean {short}?"
+    # Without the dashes, which all of them have in common.
+    bare = {name.strip("-"): name for name in known}
+    close = difflib.get_close_matches(flag.strip("-"), bare, 1, 0.75)
+    if close:
+        return f" Did you mean {bare[close[0]]}?"
+    if flag.strip("-").replace("-", "_") in Config.model_fields:
+        return " It is a setting of the configuration file: mnist-tui config says which is read."
+    return ""
 
 
 def make_app() -> "App":

@@ -10,6 +10,7 @@ from mnist_core.recipe.hyperparameters import (
     Hyperparameters,
     HyperparametersError,
     TakesEffect,
+    field_called,
     hyperparameter_fields,
     make_hyperparameters,
 )
@@ -55,21 +56,21 @@ def changeable_fields() -> tuple[HyperparameterField, ...]:
 
 
 def make_change(step: int, field: str, value: Value | str) -> Change:
-    """Check a change; `field` may be in snake or kebab case, `value` the text a person types.
+    """Check a change; `field` may be any name that people call it, `value` the text they type.
 
     Raises:
         ChangeError: there is no such field, it cannot change during a run, or not to this value.
     """
-    name = field.strip().lower().removeprefix("--").replace("-", "_")
-    fields = {each.name: each for each in changeable_fields()}
-    if name not in fields:
-        which = ", ".join(fields)
+    meant = field_called(field)
+    if meant is None or meant.takes_effect is TakesEffect.NEXT_RUN:
+        which = ", ".join(each.name for each in changeable_fields())
         reason = (
-            f"{hyperparameter_fields()[name].label} cannot change during a run"
-            if name in hyperparameter_fields()
-            else f"There is no hyperparameter {field!r}"
+            f"There is no hyperparameter {field!r}"
+            if meant is None
+            else f"{meant.label} cannot change during a run"
         )
         raise ChangeError(f"{reason}; these can: {which}.")
+    name = meant.name
     if step < 0:
         raise ChangeError(f"A change takes a step from 0 on, not {step}.")
     try:

@@ -315,6 +315,15 @@ def hyperparameter_fields() -> Mapping[str, HyperparameterField]:
     return fields
 
 
+def field_called(text: str) -> HyperparameterField | None:
+    """The one that people call so: by name in snake or kebab case, or short, such as lr."""
+    name = text.strip().lower().removeprefix("--").replace("-", "_")
+    fields = hyperparameter_fields()
+    return fields.get(name) or next(
+        (field for field in fields.values() if field.short_name == name), None
+    )
+
+
 class HyperparametersError(ValueError):
     """Values that were refused: `problems` maps field names to sentences for the user."""
 

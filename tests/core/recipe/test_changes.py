@@ -19,6 +19,7 @@ from mnist_core.recipe.hyperparameters import TakesEffect, make_hyperparameters
     ("text", "change"),
     [
         ("500:learning_rate=0.05", Change(500, "learning_rate", 0.05)),
+        ("500:lr=0.05", Change(500, "learning_rate", 0.05)),
         (" 0 : learning-rate = 1e-3 ", Change(0, "learning_rate", 0.001)),
         ("7:--batch-size=64", Change(7, "batch_size", 64)),
         ("12:Dropout=0", Change(12, "dropout", 0.0)),
@@ -43,6 +44,7 @@ def test_a_change_is_read_back_to_the_bit(value: float) -> None:
         ("-5:learning_rate=0.1", "it takes STEP:FIELD=VALUE"),
         ("1.5:learning_rate=0.1", "it takes STEP:FIELD=VALUE"),
         ("5:rate=0.1", "There is no hyperparameter 'rate'; these can: dropout, learning_rate"),
+        ("5:warmup=3", "Warm-up steps cannot change during a run; these can: dropout"),
         ("5:optimizer=adam", "Optimizer cannot change during a run; these can: dropout"),
         ("5:learning_rate=fast", "Learning rate: 'fast' is not usable; it takes a number above 0"),
         ("5:momentum=1", "Momentum: '1' is not usable"),

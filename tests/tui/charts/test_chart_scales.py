@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mnist_tui.charts.axes import (
     AxisUnit,
@@ -106,3 +108,32 @@ def test_a_short_axis_has_round_values_too(
 def test_between_two_steps_the_ends_of_the_axis_are_labelled() -> None:
     shown = ticks(Limits(3.1, 3.6), AxisUnit.COUNT, 2)
     assert shown == [(3.1, "3.10"), (3.6, "3.60")]
+
+
+@given(
+    low=st.floats(0, 1e12),
+    length=st.floats(1e-5, 10),
+    unit=st.sampled_from(AxisUnit),
+    scale=st.sampled_from(Scale),
+    most=st.integers(2, 12),
+)
+@example(low=2.4, length=1e-5, unit=AxisUnit.NUMBER, scale=Scale.LINEAR, most=5)
+@example(low=0.06, length=1e-5, unit=AxisUnit.PERCENT, scale=Scale.LOG, most=5)
+@example(low=1e9, length=0.05, unit=AxisUnit.NUMBER, scale=Scale.LINEAR, most=5)
+def test_no_two_ticks_have_the_same_label(
+    low: float, length: float, unit: AxisUnit, scale: Scale, most: int
+) -> None:
+    low = max(low, 1e-6)
+    if unit is AxisUnit.PERCENT:
+        low = min(low, 1.0)
+    found = ticks(Limits(low, low + length * low, scale), unit, most)
+    assert len(found) >= 2
+    labels = [label for _, label in found]
+    assert len(set(labels)) == len(labels)
+
+
+def test_what_differs_by_rounding_alone_is_drawn_as_the_same() -> None:
+    kept = float(np.float32(0.075))
+    assert kept != 0.075
+    limits = nice_limits(min(kept, 0.075), max(kept, 0.075))
+    assert limits.high - limits.low > 0.01

@@ -95,7 +95,9 @@ def test_the_flags_reach_data_device_and_training(
     assert calls.loader_cancelled
     output = capsys.readouterr()
     assert "2 runs, seeds 8 to 9" in output.out
-    assert output.err == f"{ADVICE}\n"
+    advice, *kept = output.err.splitlines()
+    assert advice == ADVICE
+    assert [line.split(" (")[0] for line in kept] == ["Kept as run 1", "Kept as run 2"]
 
 
 def test_synthetic_digits_in_place_of_mnist_are_said_on_stderr(
@@ -106,7 +108,7 @@ def test_synthetic_digits_in_place_of_mnist_are_said_on_stderr(
     assert code == 0
     assert calls.source is None
     output = capsys.readouterr()
-    assert output.err == f"{reason}\n{ADVICE}\n"
+    assert output.err.startswith(f"{reason}\n{ADVICE}\nKept as run 1 (")
     assert reason not in output.out
 
 

@@ -11,6 +11,8 @@ from mnist_tui.text.numbers import duration
 
 SMALLEST_ON_LOG = 1e-30
 """Smaller values do not move the limits of a log axis."""
+_SAME = 1e-6
+"""The difference, relative to the values, that may come from rounding to float32 alone."""
 _NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 _NICE_LOG = (1.0, 2.0, 5.0, 10.0)
 
@@ -74,7 +76,7 @@ def nice_limits(low: float, high: float, scale: Scale = Scale.LINEAR) -> Limits:
     if scale is Scale.LOG:
         below, above = _round_log(low, up=False), _round_log(high, up=True)
         return Limits(below, above if above > below else 10 * below, scale)
-    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-3):
+    if high - low <= _SAME * max(abs(low), abs(high), 1e-3):
         margin = max(abs(low) * 0.1, 0.01)
         low, high = low - margin, high + margin
     step = nice_step(high - low, 8)
@@ -124,6 +126,8 @@ def _round_log(value: float, up: bool) -> float:
 
 _DURATIONS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
+_DIGITS = 17
+"""More tell no two float64 apart."""
 _FEWEST = 2
 """Values that tell the length of an axis."""
 _SEVERAL = 2
@@ -167,19 +171,31 @@ def format_value(value: float, unit: AxisUnit = AxisUnit.NUMBER) -> str:
 def ticks(limits: Limits, unit: AxisUnit, most: int) -> list[tuple[float, str]]:
     """Round values in `limits`, ascending, at most about `most` steps apart, with their labels.
 
-    There are always two or more.
+    There are always two or more, and no two labels are the same.
     """
+    values, labels = _labelled(limits, unit, most)
+    digits = 2
+    while len(set(labels)) < len(labels) and digits < _DIGITS:
+        digits += 1
+        is_percent = unit is AxisUnit.PERCENT
+        factor, sign = (100, "%") if is_percent else (1, "s" * (unit is AxisUnit.SECONDS))
+        labels = [f"{factor * value:.{digits}g}{sign}" for value in values]
+    return list(zip(values, labels, strict=True))
+
+
+def _labelled(limits: Limits, unit: AxisUnit, most: int) -> tuple[list[float], list[str]]:
+    """Round values, and what they are called on an axis that is not too short for its values."""
     if limits.scale is Scale.LOG:
         values = _log_values(limits, most)
         if len(values) < _FEWEST:
             # Between two powers of ten, other round numbers have to do.
             values, _ = _round_values(limits, AxisUnit.NUMBER, most)
         if unit is AxisUnit.PERCENT:
-            return [(value, f"{_plain(100 * value)}%") for value in values]
-        return [(value, _plain(value)) for value in values]
+            return values, [f"{_plain(100 * value)}%" for value in values]
+        return values, [_plain(value) for value in values]
     values, step = _round_values(limits, unit, most)
     largest = max(abs(limits.low), abs(limits.high))
-    return [(value, _label(value, step, largest, unit)) for value in values]
+    return values, [_label(value, step, largest, unit) for value in values]
 
 
 def _round_values(limits: Limits, unit: AxisUnit, most: int) -> tuple[list[float], float]:

@@ -240,7 +240,7 @@ class _Recorders:
         return recorder
 
     def finish(self) -> None:
-        """Wait for what is still to be written, and tell of what could not be."""
+        """Wait for what is still to be written; tell where it is, and what could not be."""
         recorder, self._current = self._current, None
         if recorder is None:
             return
@@ -248,6 +248,8 @@ class _Recorders:
         # A run that somebody has deleted is no failure; it has no details.
         self.lost |= bool(recorder.details)
         self._tell_of(recorder)
+        if recorder.name and not recorder.problem:
+            self._tell(f"Kept as {recorder.name} ({recorder.run_id}).")
 
     def look(self) -> None:
         """Tell of what the recorder of the run under way cannot do."""
