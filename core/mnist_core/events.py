@@ -116,6 +116,8 @@ class RunStarted:
     """What of `RunPlan` says so."""
     on_divergence: OnDivergence | None = None
     """The same; None: a person is asked."""
+    streams: int = 1
+    """MLX streams that the run is computed in: 2 is a network in halves."""
 
 
 @dataclass(frozen=True, slots=True)

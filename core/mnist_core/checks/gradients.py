@@ -25,13 +25,12 @@ from mnist_core.checks.reference_network import (
     forward,
     losses,
 )
+from mnist_core.network.halves import layers_of, to_mlx, to_numpy
 from mnist_core.network.models import (
     ACTIVATIONS,
     backward_pass,
     cross_entropy,
     forward_pass,
-    to_mlx,
-    to_numpy,
 )
 from mnist_core.network.parameters import initial_parameters
 from mnist_core.recipe.hyperparameters import Activation
@@ -143,12 +142,12 @@ def _random_batch() -> _RandomBatch:
 def _mlx_gradients(batch: _RandomBatch, activation: Activation) -> list[NDArray[np.float32]]:
     """Those of our network and loss in MLX, one array a parameter."""
     weight = mx.array(1 / len(batch.labels))
-    parameters = to_mlx(batch.parameters)
-    passed = forward_pass(parameters, mx.array(batch.inputs), activation)
+    layers = layers_of(to_mlx(batch.parameters))
+    passed = forward_pass(layers, mx.array(batch.inputs), activation)
     labels, classes = mx.array(batch.labels[:, None]), mx.array(np.arange(_SIZES[-1])[None])
     _, change = cross_entropy(passed.logits, labels, classes, weight, 0.0)
     ones = mx.ones((1, len(batch.labels)))
-    gradients = backward_pass(parameters, passed, change * weight, ones)
+    gradients = backward_pass(layers, passed, change * weight, ones)
     return list(to_numpy(tuple(gradient.value() for gradient in gradients)))
 
 

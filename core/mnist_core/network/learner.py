@@ -12,15 +12,8 @@ from mnist_core.backend.kernel_cache import compile_failure, healed
 from mnist_core.backend.mlx import mx
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.evaluation import pixel_scaling
-from mnist_core.network.models import (
-    Arrays,
-    Gradient,
-    backward_pass,
-    cross_entropy,
-    forward_pass,
-    to_mlx,
-    to_numpy,
-)
+from mnist_core.network.halves import Arrays, layers_of, to_mlx, to_numpy
+from mnist_core.network.models import Gradient, backward_pass, cross_entropy, forward_pass
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
@@ -82,14 +75,16 @@ def scale_pixels(pixels: mx.array, shift: mx.array, factor: mx.array) -> mx.arra
     return (pixels.astype(mx.float32) - shift) * factor
 
 
-def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
+def make_step(hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False) -> Step:
     """The step of this recipe; only one that `drops` units spends time on choosing them.
+
+    Of a network that is `halved`, it takes and gives the arrays by halves.
 
     Of the hyperparameters it takes what cannot change during a run: the activation, the optimizer
     and the label smoothing.
     """
     optimizer = OPTIMIZERS[hyperparameters.optimizer]
-    learn = _learning(hyperparameters, drops)
+    learn = _learning(hyperparameters, drops, halved)
 
     def step(
         parameters: Arrays, state: Arrays, batch: Batch, settings: Settings
@@ -101,9 +96,11 @@ def make_step(hyperparameters: Hyperparameters, *, drops: bool) -> Step:
     return step
 
 
-def make_gradient_norm(hyperparameters: Hyperparameters, *, drops: bool) -> GradientNorm:
+def make_gradient_norm(
+    hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False
+) -> GradientNorm:
     """The norm of the gradients that the step of this recipe updates with."""
-    learn = _learning(hyperparameters, drops)
+    learn = _learning(hyperparameters, drops, halved)
 
     def gradient_norm(parameters: Arrays, batch: Batch) -> mx.array:
         _, _, gradients = learn(parameters, batch, None)
@@ -114,7 +111,7 @@ def make_gradient_norm(hyperparameters: Hyperparameters, *, drops: bool) -> Grad
 
 
 def _learning(
-    hyperparameters: Hyperparameters, drops: bool
+    hyperparameters: Hyperparameters, drops: bool, halved: bool
 ) -> Callable[[Arrays, Batch, mx.array | None], tuple[mx.array, mx.array, list[Gradient]]]:
     """(parameters, batch, factor) -> mean loss, number of right predictions, gradients.
 
@@ -124,9 +121,10 @@ def _learning(
     def learn(
         parameters: Arrays, batch: Batch, factor: mx.array | None
     ) -> tuple[mx.array, mx.array, list[Gradient]]:
+        layers = layers_of(parameters, halved=halved)
         inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
         dropout = (batch.dropout, batch.key) if drops else None
-        passed = forward_pass(parameters, inputs, hyperparameters.activation, dropout)
+        passed = forward_pass(layers, inputs, hyperparameters.activation, dropout)
         is_right = mx.argmax(passed.logits, axis=1, keepdims=True) == batch.labels
         loss, change = cross_entropy(
             passed.logits,
@@ -136,7 +134,7 @@ def _learning(
             hyperparameters.label_smoothing,
         )
         scale = batch.weight if factor is None else batch.weight * factor
-        gradients = backward_pass(parameters, passed, change * scale, batch.ones)
+        gradients = backward_pass(layers, passed, change * scale, batch.ones)
         return loss, mx.sum(is_right, keepdims=True), gradients
 
     return learn
@@ -147,23 +145,15 @@ class WeightsSnapshot(NamedTuple):
 
     parameters: Arrays
     state: Arrays
-
-    @classmethod
-    def of(
-        cls,
-        parameters: tuple[NDArray[np.float32], ...],
-        optimizer_state: tuple[NDArray[np.float32], ...],
-    ) -> "WeightsSnapshot":
-        """The same from copies."""
-        slots = len(optimizer_state) // len(parameters)
-        made = cls(to_mlx(parameters), to_mlx(optimizer_state, slots or 1))
-        mx.eval(made.parameters, made.state)
-        return made
+    halved: bool
 
     def arrays(self) -> tuple[tuple[NDArray[np.float32], ...], tuple[NDArray[np.float32], ...]]:
         """Copies of the parameters and the optimizer state."""
         slots = len(self.state) // len(self.parameters)
-        return to_numpy(self.parameters), to_numpy(self.state, slots or 1)
+        return (
+            to_numpy(self.parameters, halved=self.halved),
+            to_numpy(self.state, slots or 1, halved=self.halved),
+        )
 
 
 class _Update(NamedTuple):
@@ -192,8 +182,13 @@ class Learner:
         train: Examples,
         *,
         compiled: bool = False,
+        halved: bool = False,
     ) -> None:
-        """`compiled` lets MLX compile the step at its first use; `compile_step` does it later."""
+        """`compiled` lets MLX compile the step at its first use; `compile_step` does it later.
+
+        A network that is `halved` has other last digits.
+        """
+        self._halved = halved
         self._optimizer = OPTIMIZERS[hyperparameters.optimizer]
         self._parameters: Arrays = ()
         self._state: Arrays = ()
@@ -238,8 +233,9 @@ class Learner:
 
     def _take_form(self, form: CompiledForm, hyperparameters: Hyperparameters) -> None:
         self._form = form
-        self._uncompiled = make_step(hyperparameters, drops=form.drops)
-        self._gradient_norm = make_gradient_norm(hyperparameters, drops=form.drops)
+        halved = self._halved
+        self._uncompiled = make_step(hyperparameters, drops=form.drops, halved=halved)
+        self._gradient_norm = make_gradient_norm(hyperparameters, drops=form.drops, halved=halved)
         self._step = self._uncompiled
 
     def run_uncompiled(self) -> None:
@@ -262,7 +258,7 @@ class Learner:
         optimizer_state: tuple[NDArray[np.float32], ...] | None,
     ) -> None:
         """Continue from these arrays; without an optimizer state, from a fresh one."""
-        self.go_back(WeightsSnapshot.of(parameters, optimizer_state or ()))
+        self.go_back(self.snapshot_of(parameters, optimizer_state or ()))
         if optimizer_state is None:
             self._state = self._optimizer.initial_state(self._parameters)
             mx.eval(self._state)
@@ -273,11 +269,26 @@ class Learner:
 
     def parameters(self) -> tuple[NDArray[np.float32], ...]:
         """Copies of the weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
-        return to_numpy(self._parameters)
+        return to_numpy(self._parameters, halved=self._halved)
 
     def snapshot(self) -> "WeightsSnapshot":
         """Where the learner stands, to go back to; free, since MLX never changes an array."""
-        return WeightsSnapshot(self._parameters, self._state)
+        return WeightsSnapshot(self._parameters, self._state, self._halved)
+
+    def snapshot_of(
+        self,
+        parameters: tuple[NDArray[np.float32], ...],
+        optimizer_state: tuple[NDArray[np.float32], ...],
+    ) -> "WeightsSnapshot":
+        """The same of these copies."""
+        slots = len(optimizer_state) // len(parameters)
+        made = WeightsSnapshot(
+            to_mlx(parameters, halved=self._halved),
+            to_mlx(optimizer_state, slots or 1, halved=self._halved),
+            self._halved,
+        )
+        mx.eval(made.parameters, made.state)
+        return made
 
     def go_back(self, snapshot: "WeightsSnapshot") -> None:
         """Continue from a snapshot of this learner."""
@@ -380,13 +391,12 @@ class Learner:
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (examples, classes) of uint8 images (examples, height, width)."""
         flat = images.reshape(len(images), -1)
+        layers = layers_of(self._parameters, halved=self._halved)
         parts = []
         for start in range(0, len(flat), EVALUATION_BATCH):
             pixels = mx.array(flat[start : start + EVALUATION_BATCH])
             inputs = scale_pixels(pixels, self._pixel_shift, self._pixel_factor)
             parts.append(
-                np.array(
-                    forward_pass(self._parameters, inputs, self._hyperparameters.activation).logits
-                )
+                np.array(forward_pass(layers, inputs, self._hyperparameters.activation).logits)
             )
         return np.concatenate(parts)

@@ -16,15 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mnist_core.backend.mlx import mx
+from mnist_core.network.halves import Arrays, Layer, stream_of
 from mnist_core.recipe.hyperparameters import Activation
 
 _CPU = mx.Device(mx.cpu)
-
-Arrays = tuple[mx.array, ...]
 
 
 def _on_linux_cpu() -> bool:
@@ -66,21 +62,6 @@ def _sigmoid(x: mx.array) -> mx.array:
     return 0.5 + 0.5 * _tanh(0.5 * x) if _on_linux_cpu() else mx.sigmoid(x)
 
 
-def to_mlx(arrays: Sequence[NDArray[np.float32]], slots: int = 1) -> Arrays:
-    """Parameters, or `slots` arrays for each, with biases as rows."""
-    return tuple(
-        mx.array(array[None] if index // slots % 2 else array) for index, array in enumerate(arrays)
-    )
-
-
-def to_numpy(arrays: Arrays, slots: int = 1) -> tuple[NDArray[np.float32], ...]:
-    """Copies of the same, with biases (outputs,)."""
-    return tuple(
-        np.array(array)[0] if index // slots % 2 else np.array(array)
-        for index, array in enumerate(arrays)
-    )
-
-
 class ActivationFunction(NamedTuple):
     """An activation and its derivative, elementwise."""
 
@@ -118,16 +99,17 @@ ACTIVATIONS: Mapping[Activation, ActivationFunction] = {
 class ForwardPass(NamedTuple):
     """What a batch made of a network: enough to go back through it."""
 
-    inputs: list[mx.array]
-    """Of each layer: (examples, inputs)."""
-    slopes: list[mx.array]
-    """Of each hidden layer: (examples, outputs), the derivative of what it hands on by its sum."""
+    inputs: list[Arrays]
+    """Of each layer: (examples, inputs), or two halves."""
+    slopes: list[Arrays]
+    """Of each hidden layer: (examples, outputs), the derivative of what it hands on by its sum; or
+    two halves."""
     logits: mx.array
     """(examples, classes)."""
 
 
 def forward_pass(
-    parameters: Sequence[mx.array],
+    layers: Sequence[Layer],
     inputs: mx.array,
     activation: Activation,
     dropout: tuple[mx.array, mx.array] | None = None,
@@ -135,7 +117,7 @@ def forward_pass(
     """Go through the layers with `inputs` (examples, pixels), float32.
 
     Args:
-        parameters: weight (inputs, outputs) and bias (1, outputs) of each layer in turn.
+        layers: of a network, whole or in halves.
         inputs: scaled pixels.
         activation: applied after every layer but the last.
         dropout: the share of hidden units to drop, with a random key; None keeps all. Kept units
@@ -143,21 +125,47 @@ def forward_pass(
             "Dropout", 2014, in the inverted form).
     """
     function = ACTIVATIONS[activation]
-    *hidden, (last_weight, last_bias) = zip(parameters[::2], parameters[1::2], strict=True)
-    given, slopes = [inputs], []
-    for index, (weight, bias) in enumerate(hidden):
-        sums = mx.addmm(bias, given[-1], weight)
-        output = function.value(sums)
-        slope = function.slope(sums, output)
+    *hidden, last = layers
+    given: list[Arrays] = [(inputs,)]
+    slopes: list[Arrays] = []
+    for index, layer in enumerate(hidden):
+        sums = _sums(layer, given[-1])
+        kept = None
         if dropout is not None:
             share, key = dropout
-            keys = mx.random.split(key, len(hidden))
-            kept = mx.random.uniform(shape=output.shape, key=keys[index]) >= share
-            factor = kept / (1 - share)
-            output, slope = output * factor, slope * factor
-        given.append(output)
-        slopes.append(slope)
-    return ForwardPass(given, slopes, mx.addmm(last_bias, given[-1], last_weight))
+            shape = len(inputs), sum(part.shape[1] for part in sums)
+            drawn = mx.random.uniform(shape=shape, key=mx.random.split(key, len(hidden))[index])
+            factor = (drawn >= share) / (1 - share)
+            kept = [factor] if len(sums) == 1 else mx.split(factor, [sums[0].shape[1]], axis=1)
+        outputs, slopes_of_layer = [], []
+        for half, part in enumerate(sums):
+            with stream_of(half):
+                output = function.value(part)
+                slope = function.slope(part, output)
+                if kept is not None:
+                    output, slope = output * kept[half], slope * kept[half]
+            outputs.append(output)
+            slopes_of_layer.append(slope)
+        given.append(tuple(outputs))
+        slopes.append(tuple(slopes_of_layer))
+    (logits,) = _sums(last, given[-1])
+    return ForwardPass(given, slopes, logits)
+
+
+def _sums(layer: Layer, given: Arrays) -> Arrays:
+    """What a layer makes of its inputs, before the activation."""
+    if len(layer.biases) == 2:
+        return tuple(_in_half(half, mx.addmm, layer.biases[half], given[0], layer.weights[half])
+                     for half in (0, 1))  # fmt: skip
+    of_first = mx.addmm(layer.biases[0], given[0], layer.weights[0])
+    if len(given) == 1:
+        return (of_first,)
+    return (of_first + _in_half(1, mx.matmul, given[1], layer.weights[1]),)
+
+
+def _in_half(half: int, operation: Callable[..., mx.array], *arguments: mx.array) -> mx.array:
+    with stream_of(half):
+        return operation(*arguments)
 
 
 def cross_entropy(
@@ -202,6 +210,8 @@ class Gradient(NamedTuple):
     delta: mx.array
     """(examples, outputs), the gradient by the sums of the layer."""
     is_of_bias: bool
+    half: int = 0
+    """Where it is computed, and the parameter with it."""
 
     def value(self) -> mx.array:
         """Of the shape of the parameter."""
@@ -213,16 +223,39 @@ class Gradient(NamedTuple):
 
 
 def backward_pass(
-    parameters: Sequence[mx.array], passed: ForwardPass, delta: mx.array, ones: mx.array
+    layers: Sequence[Layer], passed: ForwardPass, delta: mx.array, ones: mx.array
 ) -> list[Gradient]:
-    """The gradients of `parameters` for a gradient `delta` (examples, classes) by the logits.
+    """The gradients of the arrays of `layers` for one `delta` (examples, classes) by the logits.
 
     `ones` are (1, examples).
     """
     gradients: list[Gradient] = []
-    for layer in reversed(range(len(passed.inputs))):
-        of_weight = Gradient(passed.inputs[layer].T, delta, is_of_bias=False)
-        gradients[:0] = [of_weight, Gradient(ones, delta, is_of_bias=True)]
-        if layer:
-            delta = (delta @ parameters[2 * layer].T) * passed.slopes[layer - 1]
+    deltas: Arrays = (delta,)
+    for index in reversed(range(len(layers))):
+        layer, given = layers[index], passed.inputs[index]
+        # Of what is not halved, both halves take the same.
+        weights = [
+            Gradient(given[half % len(given)].T, deltas[half % len(deltas)], False, half)
+            for half in range(len(layer.weights))
+        ]
+        biases = [Gradient(ones, deltas[half], True, half) for half in range(len(layer.biases))]
+        gradients[:0] = weights + biases
+        if index:
+            deltas = _deltas_before(layer, deltas, passed.slopes[index - 1])
     return gradients
+
+
+def _deltas_before(layer: Layer, deltas: Arrays, slopes: Arrays) -> Arrays:
+    """The gradient by the sums of the layer before; `slopes` are of that."""
+    if len(slopes) == 2:
+        return tuple(
+            _in_half(half, lambda delta, weight, slope: (delta @ weight.T) * slope,
+                     deltas[0], layer.weights[half], slopes[half])
+            for half in (0, 1)
+        )  # fmt: skip
+    change = deltas[0] @ layer.weights[0].T
+    if len(deltas) == 2:
+        change = change + _in_half(
+            1, lambda delta, weight: delta @ weight.T, deltas[1], layer.weights[1]
+        )
+    return (change * slopes[0],)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mnist_core.backend.mlx import mx
-from mnist_core.network.models import Arrays, Gradient
+from mnist_core.network.halves import Arrays, stream_of
+from mnist_core.network.models import Gradient
 from mnist_core.recipe.hyperparameters import OptimizerName
 
 
@@ -55,7 +56,8 @@ class Optimizer:
         new_state: list[mx.array] = []
         for index, (parameter, gradient) in enumerate(zip(parameters, gradients, strict=True)):
             remembered = state[index * self.slots : (index + 1) * self.slots]
-            parameter, remembered = self.apply(parameter, gradient, remembered, settings)
+            with stream_of(gradient.half):
+                parameter, remembered = self.apply(parameter, gradient, remembered, settings)
             new_parameters.append(parameter)
             new_state.extend(remembered)
         return tuple(new_parameters), tuple(new_state)

@@ -72,6 +72,8 @@ class Environment:
     platform: str
     versions: dict[str, str]
     """Of mnist-tui, mlx, numpy and python."""
+    streams: int = 1
+    """What of `RunStarted` says so; a version that did not say it had one."""
 
     @classmethod
     def of(cls, started: RunStarted) -> "Environment":
@@ -84,6 +86,7 @@ class Environment:
             socket.gethostname(),
             platform.platform(),
             {**versions, "python": platform.python_version()},
+            started.streams,
         )
 
 
@@ -183,6 +186,7 @@ class RunRecord:
             device=self.environment.device,
             blas=self.environment.blas,
             threads=self.environment.threads,
+            streams=self.environment.streams,
             changes=self.changes,
             until_epoch=self.until_epoch,
             on_divergence=self.on_divergence,

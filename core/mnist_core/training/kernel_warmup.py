@@ -35,7 +35,14 @@ _NICENESS = 10
 class KernelWarmUp:
     """The kernels of one recipe: are they there, and if not, a process that makes them."""
 
-    def __init__(self, hyperparameters: Hyperparameters, dataset: Dataset, examples: int) -> None:
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        examples: int,
+        *,
+        halved: bool = False,
+    ) -> None:
         """`examples` is the number of training examples, which decides the last batch's size."""
         forms = {
             name: 0.5 if getattr(hyperparameters, name) else 0.0 for name in COMPILED_AS_ZERO_OR_NOT
@@ -43,7 +50,8 @@ class KernelWarmUp:
         compiled = hyperparameters.model_copy(update=forms)
         recipe = compiled.model_dump_json(exclude=_NOT_COMPILED)
         height, width = dataset.image_shape
-        self._arguments = [recipe, str(height), str(width), str(dataset.class_count), str(examples)]
+        numbers = height, width, dataset.class_count, examples, int(halved)
+        self._arguments = [recipe, *map(str, numbers)]
         self._process: subprocess.Popen[bytes] | None = None
         self._marker = _marker(self._arguments)
 
@@ -116,15 +124,24 @@ class StepCompilation:
     """
 
     def __init__(
-        self, hyperparameters: Hyperparameters, dataset: Dataset, train: Examples, backend: Backend
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        train: Examples,
+        backend: Backend,
+        *,
+        halved: bool,
     ) -> None:
         self._followed = hyperparameters
         self._dataset = dataset
         self._examples = len(train)
         self._backend = backend
+        self._halved = halved
         self._kernels = self._kernels_to_make()
         """What is being made; None: nothing, and the step is compiled."""
-        self.learner = Learner(hyperparameters, dataset, train, compiled=self._kernels is None)
+        self.learner = Learner(
+            hyperparameters, dataset, train, compiled=self._kernels is None, halved=halved
+        )
 
     def start(self) -> None:
         """Begin to make the kernels that are missing."""
@@ -163,14 +180,14 @@ class StepCompilation:
         """Those that would hold up the next batch for seconds; None if there are none."""
         if sys.platform != "linux" or self._backend.device != "cpu":
             return None
-        kernels = KernelWarmUp(self._followed, self._dataset, self._examples)
+        kernels = KernelWarmUp(self._followed, self._dataset, self._examples, halved=self._halved)
         return kernels if kernels.missing else None
 
 
 def main(arguments: list[str]) -> None:
     """Run the compiled step once with each size of batch, which makes its kernels."""
     configure("cpu", 1)
-    recipe, height, width, classes, examples = arguments
+    recipe, height, width, classes, examples, halved = arguments
     hyperparameters = Hyperparameters.model_validate_json(recipe)
     batch_size = min(hyperparameters.batch_size, int(examples))
     last = int(examples) % batch_size
@@ -179,7 +196,7 @@ def main(arguments: list[str]) -> None:
     names = tuple(str(label) for label in range(int(classes)))
     dataset = Dataset("blank", train, train, names, tuple(range(int(classes))))
     sizes = layer_sizes(dataset.input_size, hyperparameters.hidden_sizes, dataset.class_count)
-    learner = Learner(hyperparameters, dataset, train, compiled=True)
+    learner = Learner(hyperparameters, dataset, train, compiled=True, halved=halved == "1")
     learner.load(initial_parameters(sizes, 0), None)
     for step, size in enumerate((batch_size, last) if last else (batch_size,)):
         learner.update(np.arange(size, dtype=np.int32), step, 0.1)

@@ -36,6 +36,7 @@ from mnist_core.events import (
     TrainingState,
 )
 from mnist_core.network.evaluation import Evaluation, answer, evaluate
+from mnist_core.network.halves import stream_count
 from mnist_core.network.learner import WeightsSnapshot
 from mnist_core.network.parameters import (
     batch_order,
@@ -80,6 +81,7 @@ def train(
     changes: ChangeQueue | None = None,
     on_divergence: OnDivergence | None = "continue",
     run_id: str | None = None,
+    streams: int | None = None,
 ) -> Generator[Event, None, None]:
     """Train a network, telling each batch and epoch as it is done.
 
@@ -102,6 +104,8 @@ def train(
         on_divergence: what to do where whoever is told does not decide; None for "continue" in a
             run about which a person is asked.
         run_id: the name of this run in its events; made up if None.
+        streams: in how many MLX streams a run that goes on was computed, which decides its last
+            digits; None takes as many as pay.
 
     Raises:
         ValueError: a state or data set that does not fit the hyperparameters, as a sentence.
@@ -117,6 +121,7 @@ def train(
         until_epoch,
         samples,
         on_divergence,
+        streams,
     )
     yield from trainer.events()
 
@@ -153,6 +158,7 @@ class Trainer:
         until_epoch: int | None,
         samples: NDArray[np.uint8] | None,
         on_divergence: OnDivergence | None,
+        streams: int | None,
     ) -> None:
         """See `train`."""
         self._hyperparameters = hyperparameters
@@ -173,7 +179,8 @@ class Trainer:
         train = self._split.train
         self._recipe = LiveRecipe(hyperparameters, len(train), changes, until_epoch, state)
         now = self._recipe.now.hyperparameters
-        self._compilation = StepCompilation(now, dataset, train, backend)
+        self._streams = streams or stream_count(hyperparameters, sizes, len(train), backend)
+        self._compilation = StepCompilation(now, dataset, train, backend, halved=self._streams == 2)
         self._learner = self._compilation.learner
         self._learner.load(self._state.parameters, self._state.optimizer_state)
         self._stalls = StallGuard(backend.threads)
@@ -303,6 +310,7 @@ class Trainer:
             device=self._backend.device,
             blas=self._backend.blas,
             threads=self._backend.threads,
+            streams=self._streams,
             changes=self._recipe.changes,
             until_epoch=self._recipe.until_epoch,
             on_divergence=self._on_divergence,
@@ -467,7 +475,7 @@ class Trainer:
 
     def _healthy_state_of(self, state: TrainingState) -> HealthyState:
         """One from before this run was continued."""
-        weights = WeightsSnapshot.of(state.parameters, state.optimizer_state or ())
+        weights = self._learner.snapshot_of(state.parameters, state.optimizer_state or ())
         return HealthyState(replace(state, parameters=(), optimizer_state=None), weights, 0)
 
     # -- inside ----------------------------------------------------------------------------------

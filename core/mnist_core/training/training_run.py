@@ -283,7 +283,7 @@ class RunFactory(Protocol):
         """See `mnist_core.training.train.train` and `TrainingRun` for the arguments.
 
         `changes` are those that are known before; the run takes more. One that is continued takes
-        the device and the threads of its `environment`, since others would give other figures.
+        device, threads and streams of its `environment`, since others would give other figures.
         """
 
 
@@ -327,6 +327,7 @@ def mlx_runs(backend: Backend, thread: TrainingThread) -> RunFactory:
                 changes=asked,
                 on_divergence=None,
                 run_id=recorder.run_id if recorder is not None else None,
+                streams=environment.streams if environment is not None else None,
             )
 
         return TrainingRun(trained, thread=thread, changes=asked, hold=True, recorder=recorder)

@@ -7,7 +7,7 @@ import pytest
 
 from mnist_core.backend.mlx import mx
 from mnist_core.checks.training_step import gradient_of
-from mnist_core.network.models import to_mlx, to_numpy
+from mnist_core.network.halves import to_mlx, to_numpy
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.recipe.hyperparameters import OptimizerName
 

@@ -201,6 +201,8 @@ def _contestants(flags: BenchFlags) -> tuple[Contestant, ...]:
         chosen.append(Contestant(name, threads))
         if several and threads is None and name in ("numpy", "torch"):
             chosen.append(Contestant(name, cores))
+    # One that was asked for may be there for its engine too.
+    chosen = list(dict.fromkeys(chosen))
     busy = [replace(contestant, busy=True) for contestant in chosen] if flags.busy else []
     return (*chosen, *busy)
 

@@ -29,7 +29,7 @@ from mnist_core.events import (
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_tui.lab.recipe_text import change_flags, recipe_flags
 from mnist_tui.runtime.output import WriteLine
-from mnist_tui.text.numbers import count, metric
+from mnist_tui.text.numbers import count, metric, threads_text
 from mnist_tui.text.visible_text import visible
 
 
@@ -159,7 +159,7 @@ def started_lines(event: RunStarted) -> list[str]:
     lines = [
         f"{visible(event.dataset)}: {examples}; {count(event.parameter_count, 'parameter')}; "
         f"{count(event.epochs, 'epoch')} of {batches}; seed {event.hyperparameters.seed}",
-        f"MLX on {event.device}; {event.blas}; {count(event.threads, 'thread')}",
+        f"MLX on {event.device}; {event.blas}; {threads_text(event.threads, event.streams)}",
     ]
     flags = [*recipe_flags(event.hyperparameters), *change_flags(event.changes)]
     lines.append(f"flags: {shlex.join(flags)}")

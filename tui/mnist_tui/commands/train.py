@@ -177,6 +177,7 @@ def _train(
                     changes=ChangeQueue(work.changes),
                     on_divergence=work.on_divergence,
                     run_id=recorder.run_id if recorder is not None else None,
+                    streams=work.point.record.environment.streams if work.point else None,
                 ),
                 recorder,
             )

@@ -91,6 +91,7 @@ def differences(ours: RunRecord, theirs: RunRecord) -> list[RunDifference]:
         ("Device", here.device, there.device),
         ("BLAS", here.blas, there.blas),
         ("Threads", str(here.threads), str(there.threads)),
+        ("Streams", str(here.streams), str(there.streams)),
     ):
         if mine != others:
             found.append(RunDifference(label, mine, others))

@@ -71,3 +71,9 @@ def ago(moment: float, now: float) -> str:
     if seconds < 7 * _DAY:
         return f"{seconds // _DAY:.0f} d ago"
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d")
+
+
+def threads_text(threads: int, streams: int) -> str:
+    """What a run is computed with: "1 thread", "1 thread in each of 2 streams"."""
+    text = count(threads, "thread")
+    return text if streams == 1 else f"{text} in each of {streams} streams"

@@ -20,7 +20,7 @@ from mnist_tui.lab.recipe_text import (
     values,
 )
 from mnist_tui.runtime.output import line_writer
-from mnist_tui.text.numbers import count, duration, metric, percent, rate
+from mnist_tui.text.numbers import count, duration, metric, percent, rate, threads_text
 from mnist_tui.text.visible_text import in_columns, visible
 
 _HEADER = ("id", "name", "state", "epochs", "best", "started", "differs in")
@@ -115,7 +115,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield (
         "machine",
         f"{environment.host}, {environment.platform}; MLX on {environment.device}; "
-        f"{environment.blas}; {count(environment.threads, 'thread')}",
+        f"{environment.blas}; {threads_text(environment.threads, environment.streams)}",
     )
     versions = (f"{name} {version}" for name, version in environment.versions.items())
     yield "versions", ", ".join(versions)
