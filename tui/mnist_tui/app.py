@@ -261,7 +261,12 @@ class MnistApp(App[None]):
     def on_runs_screen_opened(self, event: "RunsScreen.Opened") -> None:
         """Show a stored run where runs are trained."""
         event.stop()
-        self._do(lambda: self._session.show_stored(event.record.id))
+
+        def show() -> None:
+            self._session.show_stored(event.record.id)
+            self._train_screen.steering.show_values()
+
+        self._do(show)
 
     def on_runs_screen_resume_asked(self, event: "RunsScreen.ResumeAsked") -> None:
         event.stop()

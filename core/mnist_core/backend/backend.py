@@ -39,9 +39,13 @@ class Backend:
     """Why the CPU's matrix products are slow and what to do, in sentences; empty: they are not."""
     gflops: float | None = None
     """How fast the CPU multiplied matrices at the start, in GFLOP/s; None on a GPU."""
+    streams: int | None = None
+    """In how many MLX streams a network is to be computed; None: as many as pay."""
 
 
-def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Backend:
+def configure(
+    device: DeviceChoice = "auto", threads: int | None = None, streams: int | None = None
+) -> Backend:
     """Import MLX, choose its default device for all threads, set the threads of its BLAS.
 
     Call it before training, not during: both settings hold for the whole process.
@@ -50,6 +54,7 @@ def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Back
         device: auto takes the GPU where there is one.
         threads: of a matrix product on the CPU; None takes `DEFAULT_THREADS`. A BLAS that cannot be
             told keeps its own number, which the result shows.
+        streams: what `Backend` says of it.
 
     Raises:
         BackendMissing: MLX has no usable back end here, or no GPU and `device` asks for one.
@@ -79,6 +84,7 @@ def configure(device: DeviceChoice = "auto", threads: int | None = None) -> Back
         advice=install_blas() if blas == REFERENCE_BLAS else "",
         # A GPU's first product takes too long for this, and its speed is never in doubt.
         gflops=None if use_gpu else glance_gflops(),
+        streams=streams,
     )
 
 

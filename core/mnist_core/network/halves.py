@@ -13,7 +13,6 @@ process 1.1 times more (docs/results.md).
 import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +20,10 @@ from numpy.typing import NDArray
 
 from mnist_core.backend.backend import Backend, available_cores
 from mnist_core.backend.mlx import mx
+from mnist_core.network.parameters import is_wide, parameter_count
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 Arrays = tuple[mx.array, ...]
-
-WORTH_HALVING = 40_000_000
-"""Multiplications in the products of a batch that goes forward. With 15 million, as in
-`torch-sigmoid`, halves gain nothing; with 69 million, as in `mlx-wide`, 1.4x."""
 
 
 def stream_count(
@@ -38,12 +34,11 @@ def stream_count(
     `sizes` are those of the layers, `examples` those trained on. Muon makes each matrix orthogonal,
     which cannot be done by halves.
     """
-    able = backend.device == "cpu" and backend.blas.startswith("OpenBLAS") and backend.threads == 1
-    if not able or available_cores() < 2 or hyperparameters.optimizer == "muon":
-        return 1
-    batch = min(hyperparameters.batch_size, examples)
-    products = batch * sum(inputs * outputs for inputs, outputs in pairwise(sizes))
-    return 2 if len(sizes) > 2 and products >= WORTH_HALVING else 1
+    able = backend.device == "cpu" and len(sizes) > 2 and hyperparameters.optimizer != "muon"
+    if not able or backend.streams is not None:
+        return backend.streams if able and backend.streams is not None else 1
+    pays = backend.blas.startswith("OpenBLAS") and backend.threads == 1 and available_cores() > 1
+    return 2 if pays and is_wide(hyperparameters, parameter_count(sizes), examples) else 1
 
 
 class _ThreadStreams(threading.local):

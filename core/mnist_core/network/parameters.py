@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.recipe.hyperparameters import Hyperparameters
+
 INITIAL_WEIGHTS, BATCH_ORDER = range(2)
 """Streams of random numbers under one seed, so that drawing from one never shifts the other."""
 
@@ -19,6 +21,20 @@ def layer_sizes(input_size: int, hidden_sizes: Sequence[int], class_count: int) 
 def parameter_count(sizes: Sequence[int]) -> int:
     """Number of weights and biases."""
     return sum((fan_in + 1) * out for fan_in, out in pairwise(sizes))
+
+
+WIDE = 40_000_000
+"""Multiplications in the products of a batch that goes forward, from which on a network in two
+halves is faster. With 17 million, as in `torch-sigmoid`, they gain little; with 69 million, as in
+`mlx-wide`, 1.5x (docs/results.md)."""
+
+
+def is_wide(hyperparameters: Hyperparameters, parameters: int, examples: int) -> bool:
+    """Whether the step of a network with so many `parameters` has that many multiplications.
+
+    `examples` are those trained on.
+    """
+    return min(hyperparameters.batch_size, examples) * parameters >= WIDE
 
 
 def initial_parameters(sizes: Sequence[int], seed: int) -> tuple[NDArray[np.float32], ...]:

@@ -44,6 +44,8 @@ RETRY_INTERVAL = 3.0
 FINISH_PATIENCE = 5.0
 """Seconds in which the last write may be tried again."""
 _FINISH_RETRY = 0.25
+_START_PATIENCE = 2.0
+"""Seconds to wait for a run to be in the store before it is announced."""
 
 
 class RunRecorder:
@@ -66,6 +68,7 @@ class RunRecorder:
         self._connected_to: tuple[int, ...] = ()
         self._mailbox: Mailbox[Event] = Mailbox()
         self._begun = threading.Event()
+        self._tried = threading.Event()
         self._finish = threading.Event()
         self._pending = Pending()
         self._written_state = ""
@@ -85,12 +88,18 @@ class RunRecorder:
         self._thread.start()
 
     def record(self, event: Event) -> None:
-        """Take an event; called by the training thread, at the cost of an append."""
+        """Take an event; called by the training thread, at the cost of an append.
+
+        A run that starts is in the store before this returns, unless that takes long.
+        """
         if self._gone or isinstance(event, SamplesPredicted):
             return
         self._mailbox.post(event)
         if isinstance(event, RunStarted):
             self._begun.set()
+            if self._thread.is_alive():
+                # Nobody is told of a run that would be gone with the process.
+                self._tried.wait(_START_PATIENCE)
 
     def finish(self) -> None:
         """Write the rest and give the run up; blocks until that is done, for seconds at most."""
@@ -119,6 +128,7 @@ class RunRecorder:
                     self._take_mail()
                     continue
                 written = self._try_to_write()
+                self._tried.set()
                 if finishing and (written or time.monotonic() >= give_up):
                     break
                 if finishing:
@@ -135,6 +145,7 @@ class RunRecorder:
                 give_back(self._connection)
         finally:
             self._gone = True
+            self._tried.set()
             self._disconnect()
             self._ownership.discard()
 

@@ -348,7 +348,10 @@ class RunStore:
         # A run that has done no update is at its seed, and begins with evaluating it.
         if last.state is not None and last.state.step:
             return ResumePoint(record, last.state, last.problem)
-        why = last.problem or "It has no checkpoint."
+        given_up = record.state is RunState.DIVERGED
+        why = last.problem or (
+            "Its last healthy state is its start." if given_up else "It has no checkpoint."
+        )
         notice = f"{why} {record.name} starts again from its seed." if record.step else ""
         return ResumePoint(record, None, notice)
 

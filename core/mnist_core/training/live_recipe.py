@@ -47,6 +47,13 @@ class LiveRecipe:
         """Those that have taken effect, and those known for later."""
         return (*self._effective, *self._scheduled)
 
+    def ends_at(self, state: TrainingState) -> bool:
+        """Whether nothing is left to be done after `state`, the end of an epoch."""
+        asked = any(
+            change.field == "epochs" and change.step <= state.step for change in self._scheduled
+        )
+        return not state.batch and state.epoch >= self.last_epoch and not asked
+
     def before(self, step: int) -> Hyperparameters:
         """Those in force before the changes that took effect at `step` and after it."""
         earlier = [change for change in self._effective if change.step < step]

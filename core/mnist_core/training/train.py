@@ -81,7 +81,6 @@ def train(
     changes: ChangeQueue | None = None,
     on_divergence: OnDivergence | None = "continue",
     run_id: str | None = None,
-    streams: int | None = None,
 ) -> Generator[Event, None, None]:
     """Train a network, telling each batch and epoch as it is done.
 
@@ -104,8 +103,6 @@ def train(
         on_divergence: what to do where whoever is told does not decide; None for "continue" in a
             run about which a person is asked.
         run_id: the name of this run in its events; made up if None.
-        streams: in how many MLX streams a run that goes on was computed, which decides its last
-            digits; None takes as many as pay.
 
     Raises:
         ValueError: a state or data set that does not fit the hyperparameters, as a sentence.
@@ -121,7 +118,6 @@ def train(
         until_epoch,
         samples,
         on_divergence,
-        streams,
     )
     yield from trainer.events()
 
@@ -158,7 +154,6 @@ class Trainer:
         until_epoch: int | None,
         samples: NDArray[np.uint8] | None,
         on_divergence: OnDivergence | None,
-        streams: int | None,
     ) -> None:
         """See `train`."""
         self._hyperparameters = hyperparameters
@@ -179,7 +174,7 @@ class Trainer:
         train = self._split.train
         self._recipe = LiveRecipe(hyperparameters, len(train), changes, until_epoch, state)
         now = self._recipe.now.hyperparameters
-        self._streams = streams or stream_count(hyperparameters, sizes, len(train), backend)
+        self._streams = stream_count(hyperparameters, sizes, len(train), backend)
         self._compilation = StepCompilation(now, dataset, train, backend, halved=self._streams == 2)
         self._learner = self._compilation.learner
         self._learner.load(self._state.parameters, self._state.optimizer_state)
@@ -207,17 +202,16 @@ class Trainer:
                     break
                 yield from self._train_epoch()
             self._recipe.take_asked(self._state)
-            if self._guard.is_lost(self._state.test_loss, self._state.test_accuracy):
-                yield self._given_up()
-                return
-            yield self._ended(RunCompleted)
+            yield self._at_its_end()
         except StopTraining:
             if self._on_divergence is None and self._guard.state.diverged is not None:
                 # Whoever stops it now does not wait to be asked.
                 yield self._given_up()
                 return
             self._recipe.take_asked(self._state)
-            yield self._ended(RunStopped)
+            # Whoever stops a run that has nothing left to do is too late.
+            over = self._recipe.ends_at(self._state)
+            yield self._at_its_end() if over else self._ended(RunStopped)
         except GiveUp:
             yield self._given_up()
         finally:
@@ -433,6 +427,12 @@ class Trainer:
         )
 
     # -- divergence ------------------------------------------------------------------------------
+
+    def _at_its_end(self) -> RunCompleted | RunDiverged:
+        """The end of a run that has done all that it was to do."""
+        if self._guard.is_lost(self._state.test_loss, self._state.test_accuracy):
+            return self._given_up()
+        return self._ended(RunCompleted)
 
     def _given_up(self) -> RunDiverged:
         self._guard.go_back()

@@ -311,12 +311,13 @@ def mlx_runs(backend: Backend, thread: TrainingThread) -> RunFactory:
             from mnist_core.training.train import train
 
             nonlocal configured
-            device, threads = backend.device, backend.threads
+            device, threads, streams = backend.device, backend.threads, backend.streams
             if environment is not None:
                 device = "gpu" if environment.device == "gpu" else "cpu"
-                threads = environment.threads
-            if (device, threads) != (configured.device, configured.threads):
-                configured = configure(device, threads)
+                threads, streams = environment.threads, environment.streams
+            wanted = device, threads, streams
+            if wanted != (configured.device, configured.threads, configured.streams):
+                configured = configure(device, threads, streams)
             yield from train(
                 hyperparameters,
                 dataset,
@@ -327,7 +328,6 @@ def mlx_runs(backend: Backend, thread: TrainingThread) -> RunFactory:
                 changes=asked,
                 on_divergence=None,
                 run_id=recorder.run_id if recorder is not None else None,
-                streams=environment.streams if environment is not None else None,
             )
 
         return TrainingRun(trained, thread=thread, changes=asked, hold=True, recorder=recorder)

@@ -141,8 +141,12 @@ def test_wide_networks_are_halved_on_several_cores_of_a_cpu(
     assert streams(wide, examples=100) == 1
     assert streams(wide.model_copy(update={"optimizer": "muon"})) == 1
     assert streams(make_hyperparameters({"hidden_sizes": "", "batch_size": 65536})) == 1
-    for other in (cpu(threads=2), cpu(device="gpu"), cpu(blas="Accelerate")):
+    for other in (cpu(threads=2), cpu(device="gpu"), cpu(blas="Accelerate"), cpu(streams=1)):
         assert streams(wide, other) == 1
+    narrow = presets()["mlx-docs"].hyperparameters
+    assert streams(narrow, cpu(streams=2)) == 2
+    assert streams(narrow.model_copy(update={"optimizer": "muon"}), cpu(streams=2)) == 1
+    assert streams(narrow, cpu(streams=2, device="gpu")) == 1
     monkeypatch.setattr(halves, "available_cores", lambda: 1)
     assert streams(wide) == 1
 
@@ -161,12 +165,12 @@ def losses(events: list[Event]) -> list[float]:
 
 
 def test_a_halved_run_that_was_stopped_goes_on_to_the_bit(tiny: Dataset, uncompiled: None) -> None:
-    hyperparameters, backend = recipe(epochs=3, momentum=0.9), configure("cpu", 1)
-    whole = list(train(hyperparameters, tiny, backend=backend, streams=2))
+    hyperparameters, backend = recipe(epochs=3, momentum=0.9), configure("cpu", 1, 2)
+    whole = list(train(hyperparameters, tiny, backend=backend))
     assert isinstance(whole[0], RunStarted)
     assert whole[0].streams == 2
     first: list[Event] = []
-    events = train(hyperparameters, tiny, backend=backend, streams=2)
+    events = train(hyperparameters, tiny, backend=backend)
     for event in events:
         first.append(event)
         if isinstance(event, BatchCompleted) and event.step == 7:
@@ -175,7 +179,7 @@ def test_a_halved_run_that_was_stopped_goes_on_to_the_bit(tiny: Dataset, uncompi
     stopped = first[-1]
     assert isinstance(stopped, RunStopped)
     assert all(array.ndim in (1, 2) for array in stopped.state.parameters)
-    second = list(train(hyperparameters, tiny, stopped.state, backend=backend, streams=2))
+    second = list(train(hyperparameters, tiny, stopped.state, backend=backend))
     assert losses(first) + losses(second) == losses(whole)
     last, same = whole[-2], second[-2]
     assert isinstance(last, EpochCompleted)

@@ -5,6 +5,7 @@ import sys
 import types
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from helpers.recorded_runs import (
     wait_until,
 )
 from mnist_core.data.dataset import Dataset
-from mnist_core.events import BatchCompleted, EpochCompleted, Event, RunFailed
+from mnist_core.events import BatchCompleted, EpochCompleted, Event, RunFailed, RunStarted
+from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunState, RunStore, run_writer
 from mnist_core.store.ownership import is_owned
 from mnist_core.store.pending import Pending
@@ -211,3 +213,15 @@ def test_numbers_are_kept_in_their_columns(store: RunStore, tiny: Dataset) -> No
     assert batches["loss"][0] == np.float32(1) / 3
     assert batches["learning_rate"][0] == np.float32(0.1)
     assert batches["seconds"][0] == 1e9 + 0.5
+
+
+def test_a_run_that_is_announced_is_in_the_store(tmp_path: Path, tiny: Dataset) -> None:
+    store = RunStore(tmp_path)
+    recorder = store.record(tiny, "tiny")
+    recorder.start()
+    recipe = make_hyperparameters({"epochs": 1})
+    events = recorded(train(recipe, tiny, run_id=recorder.run_id), recorder)
+    started = next(events)
+    assert isinstance(started, RunStarted)
+    assert store.run(started.run_id).name == recorder.name == "run 1"
+    events.close()

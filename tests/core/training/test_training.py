@@ -23,6 +23,7 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
+from mnist_core.recipe.changes import ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_core.training.train import train
 
@@ -244,3 +245,25 @@ def test_every_choice_reduces_the_loss(tiny: Dataset, values: dict[str, str]) ->
     events = list(train(hyperparameters(epochs=20, **rate, **values), tiny))
     first, *_, last = (epoch.test_loss for epoch in epochs(events))
     assert last < 0.9 * first
+
+
+def test_whoever_stops_a_run_after_its_last_epoch_is_too_late(tiny: Dataset) -> None:
+    for values, end in (({}, RunCompleted), ({"learning_rate": 100, "momentum": 0.99}, None)):
+        recipe = hyperparameters(epochs=2, **values)
+        unbroken = list(train(recipe, tiny))[-1]
+        assert end is None or isinstance(unbroken, end)
+        events = train(recipe, tiny)
+        for event in events:
+            if isinstance(event, EpochCompleted) and event.epoch == 2:
+                stopped = events.throw(StopTraining())
+        assert type(stopped) is type(unbroken)
+
+
+def test_a_run_that_was_asked_for_more_epochs_can_be_stopped_after_its_last(tiny: Dataset) -> None:
+    changes = ChangeQueue()
+    events = train(hyperparameters(epochs=1), tiny, changes=changes)
+    for event in events:
+        if isinstance(event, EpochCompleted) and event.epoch == 1:
+            changes.ask("epochs", 3)
+            stopped = events.throw(StopTraining())
+    assert isinstance(stopped, RunStopped)

@@ -163,7 +163,7 @@ async def test_the_ghost_is_smoothed_like_the_run(lab: Open) -> None:
         train, test = [curve for curve in here.chart().plot.curves if curve.color == GHOST]
         assert train.smoothing == 0.8
         # What is compared is measured alike: test with test.
-        assert test.label == "before: learning rate 0.1 · test"
+        assert test.label == "before: lr 0.1 · test"
 
 
 async def test_the_x_axis_turns_and_takes_cursor_boundaries_and_window_along(lab: Open) -> None:

@@ -89,7 +89,7 @@ def test_the_flags_reach_data_device_and_training(
     flags = ["--data", "kmnist", "--device", "cpu", "--threads", "1", "--seed", "8"]
     code, calls = train(DatasetLoaded(DATASET, None), *flags, "--repeat", "2")
     assert code == 0
-    assert (calls.source, calls.device) == ("kmnist", ("cpu", 1))
+    assert (calls.source, calls.device) == ("kmnist", ("cpu", 1, None))
     assert calls.seeds == [8, 9]
     assert calls.backends == [BACKEND] * 2
     assert calls.loader_cancelled

@@ -46,7 +46,7 @@ def open_and_leave(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _own_signals: None
 ) -> Callable[[], int]:
     """Run an app that is left at once."""
-    monkeypatch.setattr(module, "configure", lambda _device, _threads: None)
+    monkeypatch.setattr(module, "configure", lambda *_: None)
     recipe = Hyperparameters()
     options = LaunchOptions(
         None, recipe, "mlx-docs", frozenset(), tmp_path, tmp_path / "log", "cpu", 1

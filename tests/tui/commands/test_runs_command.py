@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import numpy as np
@@ -26,6 +27,8 @@ from mnist_core.store.ownership import Ownership
 from mnist_core.store.recorder import recorded
 from mnist_core.training.train import train
 from mnist_tui.cli import run
+from mnist_tui.commands.runs import SortKey
+from mnist_tui.runs.columns import COLUMNS
 from mnist_tui.text.visible_text import in_columns
 
 Answer = tuple[int, str, str]
@@ -500,3 +503,28 @@ def test_a_picture_that_cannot_be_written_is_a_sentence(
     assert code == 1
     assert "run 1" in out
     assert err == f"{tmp_path} could not be written: Is a directory.\n"
+
+
+def test_the_list_is_sorted_and_filtered_as_in_the_app(
+    home: Path, ask: Callable[..., Answer]
+) -> None:
+    def names(*flags: str) -> list[str]:
+        code, out, _ = ask("list", "--json", *flags)
+        assert code == 0
+        return [json.loads(line)["name"] for line in out.splitlines()]
+
+    every = names()
+    assert names("--sort", "name") == sorted(every)
+    assert names("--sort", "name", "--reverse") == sorted(every, reverse=True)
+    assert names("--filter", "name:2") == ["run 2"]
+    assert names("--sort", "best")[0] == "run 1"
+    code, out, error = ask("list", "--filter", "lr>7")
+    assert (code, out) == (0, "")
+    assert error == f"None of {len(every)} runs matches 'lr>7'.\n"
+    code, _, error = ask("list", "--filter", "lr>seven")
+    assert code == 2
+    assert error.startswith("--filter: ")
+
+
+def test_the_list_can_be_sorted_by_every_column_of_the_app() -> None:
+    assert set(get_args(SortKey)) == set(COLUMNS)

@@ -213,6 +213,14 @@ def test_a_line_a_mistake_the_largest_loss_first(
         _, out, _ = ask("mistakes", "run 1", "--top", top)
         assert out.splitlines()[0] == about + words
         assert out.splitlines()[2:] == [header, *rows[: int(top)]]
+    assert listed("--true", "B", "--pred", "h") == []
+    assert listed("--true", "e") == [third]
+    assert listed("--pred", "a", "--top", "1") == [first]
+    _, out, _ = ask("mistakes", "run 1", "--true", "e", "--pred", "h")
+    assert out.splitlines()[0] == f"{about}; 1 of them of e taken for h"
+    code, out, err = ask("mistakes", "run 1", "--true", "z")
+    assert (code, out) == (1, "")
+    assert err.startswith("There is no class 'z'; those of this run are a, b, c")
 
 
 def test_a_model_without_mistakes_is_told_in_one_line(

@@ -203,3 +203,17 @@ def test_epochs_that_were_changed_and_then_added_to_are_told_apart(
 ) -> None:  # fmt: skip
     changed = replace(record, changes=(Change(step, "epochs", value),), until_epoch=until)
     assert read_back(command_line(changed))[1]["until_epoch"] == said
+
+
+def test_the_streams_of_a_wide_network_are_in_the_command(
+    record: RunRecord, read_back: Callable[[str], Launch]
+) -> None:
+    assert "--streams" not in command_line(record)
+    halved = replace(record, environment=replace(record.environment, streams=2))
+    wide = presets()["mlx-wide"].hyperparameters
+    kept_before = replace(
+        record, hyperparameters=wide, parameter_count=269_322, train_examples=60_000
+    )
+    for run_record, streams in ((halved, 2), (kept_before, 1)):
+        options, _ = read_back(command_line(run_record))
+        assert options.streams == streams

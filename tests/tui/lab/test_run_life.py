@@ -145,7 +145,7 @@ def plan_of_command(record: RunRecord) -> RunPlan:
     changes = tuple(parse_change(text) for text in flags.pop("change", []))
     (until,) = flags.pop("until-epoch", ["0"])
     (preset,) = flags.pop("preset")
-    for other in ("data", "device", "threads", "on-divergence"):
+    for other in ("data", "device", "threads", "streams", "on-divergence"):
         flags.pop(other, None)
     given = {name.replace("-", "_"): value for name, (value,) in flags.items()}
     recipe = make_hyperparameters(given, presets()[preset].hyperparameters)

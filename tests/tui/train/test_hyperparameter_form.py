@@ -111,7 +111,7 @@ async def test_enter_submits_valid_values_and_goes_to_the_first_bad_one_otherwis
         await pilot.press("3", "enter")
         assert app.submitted == [Hyperparameters(epochs=3)]
 
-        await pilot.press("x")
+        await pilot.press("-")
         await focus(pilot, app, "shuffle")
         await pilot.press("enter")
         assert len(app.submitted) == 1
@@ -187,23 +187,52 @@ async def test_loaded_values_are_told_as_the_preset_that_they_are_or_come_near()
             assert " ".join(picker.render().plain.split()) == words
 
 
-async def test_keys_typed_in_any_field_are_no_commands_but_escape_is() -> None:
+async def test_a_field_keeps_the_keys_that_can_be_part_of_its_value() -> None:
     app = FormApp()
     async with app.run_test(size=(30, 30)) as pilot:
-        for name in ("learning_rate", "optimizer"):
+        for name in ("hidden_sizes", "optimizer"):
             await focus(pilot, app, name)
             await pilot.press("r", "space")
         assert app.commands == []
-        assert app.row("learning_rate").text == "r "
+        assert app.row("hidden_sizes").text.endswith("r ")
         assert app.row("optimizer").text == "adagrad"  # r: rmsprop; space: the next one
-        await pilot.press("escape")
-        assert app.commands == ["leave"]
+        await focus(pilot, app, "learning_rate")
+        await pilot.press("ctrl+u", *"1e-3")
+        assert app.row("learning_rate").text == "1e-3"
+        assert app.commands == []
+        await pilot.press("r")
+        assert app.commands == ["run"]
+        await focus(pilot, app, "activation")
+        await pilot.press("g")
+        assert app.row("activation").text == "gelu"
+        await pilot.press("r", "escape")
+        assert app.row("activation").text == "relu"
+        assert app.commands == ["run", "leave"]
+        await focus(pilot, app, "shuffle")
+        await pilot.press("r")
+        assert app.commands == ["run", "leave", "run"]
+        assert app.row("learning_rate").text == "1e-3"
+
+
+async def test_edited_fields_are_marked_until_they_say_what_they_said() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        await focus(pilot, app, "epochs")
+        assert "*" not in app.row("epochs").render().plain
+        await pilot.press("ctrl+u", "7")
+        marked = [name for name in hyperparameter_fields() if "*" in app.row(name).render().plain]
+        assert marked == ["epochs"]
+        await pilot.press("ctrl+u", "1", "0")
+        assert "*" not in app.row("epochs").render().plain
 
 
 async def test_up_and_down_move_between_rows_and_stop_at_the_ends() -> None:
     app = FormApp()
     async with app.run_test(size=(30, 30)) as pilot:
         app.form.focus_field()
+        await pilot.pause()
+        assert app.focused_row == "learning_rate", "the one that is changed most"
+        app.form.focus_field("preset")
         await pilot.press("up")
         assert app.focused_row == "preset"
         await pilot.press("down", "down")

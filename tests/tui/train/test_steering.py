@@ -96,7 +96,7 @@ async def test_enter_changes_the_run_under_way_and_starts_none(tmp_path: Path) -
         form = lab.app.screen.query_one(HyperparameterForm)
         assert form.hyperparameters is not None
         assert form.hyperparameters.learning_rate == 0.5, "the form keeps it"
-        assert row(lab, "learning_rate") == "Learning rate ●", "without a run, marks are quiet"
+        assert row(lab, "learning_rate") == "Learning rate * ●", "edited, and without a run quiet"
         marks = lab.app.screen.query_one("#loss", Chart).plot.annotations
         assert [(mark.place, mark.label) for mark in marks] == [(2.0, "lr 0.5")]
 
@@ -183,7 +183,7 @@ async def test_the_ghost_says_what_was_changed_in_it(tmp_path: Path) -> None:
         await lab.pilot.pause()
         curves = lab.app.screen.query_one("#loss", Chart).plot.curves
         labels = [curve.label for curve in curves]
-        assert "before: learning rate 0.1, lr 0.5 from step 2 · test" in labels
+        assert "before: lr 0.1, lr 0.5 from step 2 · test" in labels
 
 
 # -- some batches --------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ async def test_the_dialog_says_what_happened_and_halving_is_one_key_away(tmp_pat
         await lab.pilot.press("enter")
         await lab.until_state(State.COMPLETED)
         assert not isinstance(lab.app.screen, DivergenceDialog)
-        assert row(lab, "learning_rate") == "Learning rate ●"
+        assert row(lab, "learning_rate") == "Learning rate * ●"
         form = lab.app.screen.query_one(HyperparameterForm)
         assert form.hyperparameters is not None
         assert form.hyperparameters.learning_rate == 0.05, "the form follows"

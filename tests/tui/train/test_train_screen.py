@@ -119,11 +119,14 @@ async def test_edited_values_are_trained_with(bench: OpenBench) -> None:
         await lab.pilot.press("enter")
         await lab.until_state(State.COMPLETED)
         assert lab.runs.made[0].learning_rate == 0.5
+        await lab.until(lambda: isinstance(lab.app.focused, Chart))
+        await lab.pilot.press("2")
+        assert not isinstance(lab.app.screen, TrainScreen)
 
 
 async def test_letters_are_text_in_a_field_but_ctrl_r_runs(bench: OpenBench) -> None:
     async with bench() as lab:
-        lab.app.screen.query_one(HyperparameterForm).focus_field("seed")
+        lab.app.screen.query_one(HyperparameterForm).focus_field("hidden_sizes")
         await lab.pilot.press("end", "r")
         assert lab.runs.made == []
         await lab.pilot.press("ctrl+r")
@@ -438,7 +441,12 @@ async def test_a_stored_run_is_opened_from_the_table(bench: OpenBench) -> None:
         await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
         assert lab.session.progress is not None
         assert lab.session.progress.run_id == stored
+        shown = lab.app.screen.query_one(HyperparameterForm).hyperparameters
+        assert shown is not None
+        assert shown.seed == 5, "not the values of the run before"
         assert "epoch 2/2" in lab.text()
+        reached = lab.session.progress.test_accuracy.y[-1]
+        assert f"test {100 * reached:.2f} %" in lab.text().splitlines()[1]
         assert lab.session.progress.train_loss.x("step").tolist() == list(range(1, 9))
         # One sample in three is wrong, as the scripted model said when it was trained.
         assert "run 1 · epoch 2 · " in lab.text()

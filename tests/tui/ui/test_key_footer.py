@@ -8,6 +8,7 @@ from textual.content import Content
 from helpers.app_harness import AppHarness, opened
 from mnist_tui.lab.session import State
 from mnist_tui.settings.keys import KEYS, shown_key
+from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.ui.footer import Entry, KeyFooter, that_fit
 from mnist_tui.ui.status_line import StatusLine
 
@@ -73,7 +74,7 @@ async def test_help_and_quit_are_on_every_screen(tmp_path: Path, size: tuple[int
 
 async def test_in_a_field_the_keys_that_work_there_are_shown(tmp_path: Path) -> None:
     async with opened(tmp_path, (80, 24)) as lab:
-        await lab.pilot.press("e")
+        lab.app.screen.query_one(HyperparameterForm).focus_field("hidden_sizes")
         await lab.until(lambda: "^q" in footer(lab))
         assert "^r" in footer(lab)
         assert "f1" in footer(lab).lower()
@@ -142,7 +143,7 @@ async def test_keys_that_stay_the_same_are_not_drawn_anew(
         lab.app.screen.refresh_bindings()
         await lab.pilot.pause()
         assert drawn == before
-        await lab.pilot.press("e")
+        lab.app.screen.query_one(HyperparameterForm).focus_field("hidden_sizes")
         await lab.until(lambda: "^q" in footer(lab))
         assert drawn > before
 

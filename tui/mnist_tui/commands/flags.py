@@ -92,6 +92,17 @@ class MachineFlags:
             show_default="1, which is fastest beside other programs",
         ),
     ] = None
+    streams: Annotated[
+        int | None,
+        Parameter(
+            group=MACHINE,
+            metavar="N",
+            validator=validators.Number(gte=1, lte=2),
+            help="MLX streams of a network: with 2 a CPU computes it in two halves at the same "
+            "time; another number gives other last digits.",
+            show_default="2 for wide networks on more than one core, else 1",
+        ),
+    ] = None
     home: Home = None
 
 
@@ -281,6 +292,7 @@ def launch_options(flags: LaunchFlags, given: Mapping[str, Any], config: Config)
         log_file=log_path(home_folder(flags.home)),
         device=flags.device,
         threads=flags.threads,
+        streams=flags.streams,
     )
 
 

@@ -34,7 +34,7 @@ for most of its length.
 def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     """Open the app on this terminal; the exit code once it is closed."""
     try:
-        backend = configure(options.device, options.threads)
+        backend = configure(options.device, options.threads, options.streams)
     except (BackendMissing, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_FAILED

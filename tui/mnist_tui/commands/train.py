@@ -43,6 +43,7 @@ class _Work:
     recipes: list[Hyperparameters]
     device: DeviceChoice
     threads: int | None
+    streams: int | None
     on_divergence: OnDivergence
     until_epoch: int | None
     """The last epoch, where that is not the one the recipe plans."""
@@ -85,6 +86,7 @@ def _work(store: RunStore, options: LaunchOptions, flags: TrainFlags) -> _Work:
         _recipes(options.hyperparameters, flags.repeat),
         options.device,
         options.threads,
+        options.streams,
         flags.on_divergence or "continue",
         flags.until_epoch,
         _changes(flags.change or (), options.hyperparameters),
@@ -96,11 +98,13 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
     what = [f"--{name.replace('_', '-')}" for name in sorted(options.given - {"epochs"})]
     what += ["--repeat"] * (flags.repeat > 1) + ["--device"] * (options.device != "auto")
     what += ["--threads"] * (options.threads is not None)
+    what += ["--streams"] * (options.streams is not None)
     what += ["--preset"] * (options.preset != DEFAULT_PRESET)
     if what:
         raise UsageError(
             f"--resume takes everything from the run, so it cannot be given with "
-            f"{', '.join(what)}. Only --epochs, --data, --home and the output may be chosen."
+            f"{', '.join(what)}. Only --epochs, --until-epoch, --change, --on-divergence, --data, "
+            "--home and the output may be chosen."
         )
     point = store.resume_point(run)
     record = point.record
@@ -124,6 +128,7 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
         [record.hyperparameters],
         "gpu" if environment.device == "gpu" else "cpu",
         environment.threads,
+        environment.streams,
         flags.on_divergence or plan.on_divergence,
         plan.until_epoch,
         plan.changes,
@@ -152,7 +157,7 @@ def _train(
         if work.point is not None and work.point.notice:
             write_error(visible(work.point.notice))
         try:
-            backend = configure(work.device, work.threads)
+            backend = configure(work.device, work.threads, work.streams)
             # It imports MLX, which is known to be usable only now.
             from mnist_core.training.train import train
         except (RuntimeError, ValueError, OSError, MemoryError) as error:
@@ -177,7 +182,6 @@ def _train(
                     changes=ChangeQueue(work.changes),
                     on_divergence=work.on_divergence,
                     run_id=recorder.run_id if recorder is not None else None,
-                    streams=work.point.record.environment.streams if work.point else None,
                 ),
                 recorder,
             )

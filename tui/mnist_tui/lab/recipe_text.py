@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_core.network.parameters import is_wide
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import (
     HyperparameterField,
@@ -98,10 +99,13 @@ def differences(ours: RunRecord, theirs: RunRecord) -> list[RunDifference]:
     return found
 
 
-def difference_text(ours: Hyperparameters, theirs: Hyperparameters) -> str:
-    """What `ours` has where it differs, as "learning rate 0.1"; "same values" where nowhere."""
+def difference_text(ours: Hyperparameters, theirs: Hyperparameters, *, short: bool = False) -> str:
+    """What `ours` has where it differs, as "learning rate 0.1", or `short` as "lr 0.1"; "same
+    values" where nowhere.
+    """
     parts = [
-        f"{field.label.lower()} {_value_text(field, ours)}" for field in _differing(ours, theirs)
+        f"{field.short_name if short else field.label.lower()} {_value_text(field, ours)}"
+        for field in _differing(ours, theirs)
     ]
     return ", ".join(parts) or "same values"
 
@@ -138,6 +142,9 @@ def command_line(record: RunRecord) -> str:
         words += ["--on-divergence", record.on_divergence]
     environment = record.environment
     words += ["--device", environment.device, "--threads", str(environment.threads)]
+    # Only there another machine, or another version, may take another number.
+    if environment.streams > 1 or is_wide(record.hyperparameters, record.parameter_count, examples):
+        words += ["--streams", str(environment.streams)]
     return shlex.join(words)
 
 

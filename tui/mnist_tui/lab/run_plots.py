@@ -239,7 +239,7 @@ def _annotations(progress: RunProgress, axis: str) -> list[Annotation]:
 def _ghost_difference(ghost: RunProgress, progress: RunProgress) -> str:
     """What the run before started with where that differs, and what was changed in it."""
     made = [f"{change_text(change)} from step {change.step}" for change in ghost.changes]
-    started = difference_text(ghost.hyperparameters, progress.hyperparameters)
+    started = difference_text(ghost.hyperparameters, progress.hyperparameters, short=True)
     if not made or ghost.changes == progress.changes:
         return started
     return ", ".join(

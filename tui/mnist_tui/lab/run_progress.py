@@ -249,6 +249,14 @@ class RunProgress(Curves):
         return (len(times) - 1 - first) * self._batch_examples / elapsed if elapsed > 0 else None
 
     @property
+    def mean_examples_per_second(self) -> float | None:
+        """Over all of its training; None until there is something to measure."""
+        times = self.train_loss.x("time")
+        if not len(times) or times[-1] <= 0 or self.recipe is None:
+            return None
+        return float(self.recipe.examples * self.epoch_steps.epochs(self.step) / times[-1])
+
+    @property
     def seconds_left(self) -> float | None:
         """Training time to the planned end at the present rate."""
         rate = self.examples_per_second

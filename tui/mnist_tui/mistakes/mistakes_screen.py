@@ -60,6 +60,8 @@ class MistakesScreen(Screen[None]):
         self._source = source
         self._view: MistakesView | None = None
         self._query = SampleQuery()
+        self._for_one: SampleQuery | None = None
+        """What was chosen to show a sample that is no mistake."""
         self._train = False
         """Whether training samples are shown, which no model answers."""
         self._picture_style = picture_style
@@ -188,6 +190,11 @@ class MistakesScreen(Screen[None]):
         """Look at one test sample, among the mistakes if it is one, else among all samples."""
         self.call_after_refresh(self._go_to, index)
 
+    def on_screen_suspend(self) -> None:
+        """What was chosen to show one sample ends with the visit."""
+        if self._query == self._for_one:
+            self._query = SampleQuery(since=self._query.since)
+
     def _go_to(self, index: int) -> None:
         self._train = False
         self._poll()
@@ -196,7 +203,8 @@ class MistakesScreen(Screen[None]):
         self.action_clear_samples()
         wrong = self._view.labelled.wrong
         if not (len(wrong) and wrong[index]) and Kind.ALL in self._view.kinds:
-            self._show(replace(self._query, kind=Kind.ALL))
+            self._for_one = replace(self._query, kind=Kind.ALL)
+            self._show(self._for_one)
         self.query_one(Gallery).go_to(index)
 
     def _to_gallery(self) -> None:

@@ -1,4 +1,4 @@
-"""The filter over runs: its language (words, `optimizer:adam`, `lr>=0.01`), and its line."""
+"""The language of the filter over runs: words, `optimizer:adam`, `lr>=0.01`."""
 
 import math
 import operator
@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from textual import events, on
-from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.message import Message
-from textual.widgets import Input, Static
-
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RunRecord, RunState
 from mnist_tui.runs.columns import RunRow, score_value
-from mnist_tui.text.visible_text import visible
-from mnist_tui.ui.dialogs import TextLine
 
 Test = Callable[[RunRow], bool]
 
@@ -229,69 +221,3 @@ _RUN_FIELDS: Mapping[tuple[str, ...], _Number | _Words] = {
     ("device",): _Words(lambda record: (record.environment.device,), frozenset(("cpu", "gpu"))),
     ("host",): _Words(lambda record: (record.host,)),
 }
-
-
-# -- the line ------------------------------------------------------------------------------------
-
-
-class FilterLine(Vertical):
-    """Shown while it is edited or holds a filter; under it stands what is wrong with that."""
-
-    class Changed(Message):
-        """The user has typed another `run_filter`."""
-
-    class Left(Message):
-        """The user is done with typing, and goes to what was found."""
-
-    def __init__(self) -> None:
-        super().__init__(id="filter-line")
-        self.run_filter = parse_filter("")
-
-    def compose(self) -> ComposeResult:
-        yield TextLine(
-            id="filter", placeholder="words, optimizer:adam, lr>=0.01, acc>0.95", compact=True
-        )
-        yield Static(id="filter-problem", markup=False)
-
-    @property
-    def _input(self) -> TextLine:
-        return self.query_one("#filter", TextLine)
-
-    def edit(self) -> None:
-        """Show the line, and give it the focus."""
-        self.display = True
-        self.screen.set_focus(self._input)
-
-    def rest(self) -> None:
-        """Stay only as long as there is a filter; the focus is elsewhere."""
-        self.display = bool(self._input.value.strip())
-
-    def clear(self) -> None:
-        """Take the filter away at once, without a message."""
-        with self.prevent(Input.Changed):
-            self._input.value = ""
-        self._read()
-
-    @on(Input.Changed)
-    def _type(self, event: Input.Changed) -> None:
-        event.stop()
-        self._read()
-        self.post_message(self.Changed())
-
-    def _read(self) -> None:
-        # Of the field: a message that arrives late may tell of text that has been cleared since.
-        self.run_filter = parse_filter(self._input.value)
-        problem = self.query_one("#filter-problem", Static)
-        problem.update(visible(self.run_filter.problem))
-        problem.display = bool(self.run_filter.problem)
-
-    @on(Input.Submitted)
-    def _submit(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.post_message(self.Left())
-
-    def on_key(self, event: events.Key) -> None:
-        """Down goes to what was found, as Enter does."""
-        if event.key == "down":
-            event.stop()
-            self.post_message(self.Left())

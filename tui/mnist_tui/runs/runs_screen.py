@@ -15,8 +15,8 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.runs.columns import Sorting, sorting_by
+from mnist_tui.runs.filter_line import FilterLine
 from mnist_tui.runs.run_editor import RunEditor
-from mnist_tui.runs.run_filter import FilterLine
 from mnist_tui.runs.run_listing import RunListing, RunReader
 from mnist_tui.runs.runs_compared import RunsCompared
 from mnist_tui.runs.runs_table import RunsTable

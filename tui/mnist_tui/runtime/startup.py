@@ -37,6 +37,8 @@ class LaunchOptions:
     device: Device
     threads: int | None
     """Threads for MLX's BLAS; None lets the program choose."""
+    streams: int | None = None
+    """MLX streams of a network; None: as many as pay."""
 
 
 def hold_collector() -> None:

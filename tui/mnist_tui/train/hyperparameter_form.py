@@ -120,10 +120,12 @@ class HyperparameterForm(Widget):
         }
         self._fields = Vertical(self._preset_row, *self._rows.values(), classes="fields")
         self._help = FieldHelp()
+        self._filled_with: Mapping[str, str] = self._draft.texts
+        """What the fields said before anybody edited them."""
         self._live: LiveValues | None = None
         """What the run under way follows; None: there is none."""
-        self._current = self._preset_row
-        """The row that has the focus, or had it last."""
+        self._current = self._rows["learning_rate"]
+        """The row that has the focus, or had it last; at first the one that is changed most."""
 
     def compose(self) -> ComposeResult:
         yield self._fields
@@ -148,6 +150,7 @@ class HyperparameterForm(Widget):
         self._preset_name = preset_name or nearest_preset(hyperparameters).name
         self._last_valid = hyperparameters
         self._draft = check(texts_of(hyperparameters), hyperparameters)
+        self._filled_with = self._draft.texts
         self._show_draft()
 
     def show_run(self, live: LiveValues | None) -> None:
@@ -263,6 +266,7 @@ class HyperparameterForm(Widget):
             refused = name in self._draft.problems
             row.show_problem(f"Takes {fields[name].expects}." if refused else "")
             row.show_unused(self._draft.unused.get(name, ""))
+            row.show_edited(self._live is None and row.text != self._filled_with[name])
             self._show_mark(name, row)
         live = self._live is not None
         if self._current.key in self._draft.problems or (live and self._current.has_focus_within):

@@ -139,6 +139,12 @@ class Steering:
 
     # -- the form --------------------------------------------------------------------------------
 
+    def show_values(self) -> None:
+        """Put the hyperparameters of the run on show into the form, so that both say the same."""
+        progress = self._session.progress
+        if progress is not None:
+            self._form.load(progress.hyperparameters_now)
+
     def fork(self, record: RunRecord) -> None:
         """Put the hyperparameters of a stored run into the form."""
         form = self._form

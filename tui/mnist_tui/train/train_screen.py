@@ -156,6 +156,8 @@ class TrainScreen(ChartScreen):
     def _submit(self, event: HyperparameterForm.Submitted) -> None:
         event.stop()
         self.steering.submit(event.hyperparameters)
+        # So that the keys of the charts, such as 2, work at once.
+        self.set_focus(self.query_one("#loss"))
 
     def redraw(self, *, figures: bool = True) -> None:
         """Draw what has changed in the session; without `figures`, no more of the status line."""

@@ -24,8 +24,7 @@ ARROWS = "◂▸"
 class Choice(Widget, can_focus=True):
     """Shows the chosen word; left, right, space, its first letter or a click choose another.
 
-    It keeps every printable key to itself, as a text field does, so that no letter becomes a
-    command while a field is edited.
+    Letters that no word begins with are left to the screen.
     """
 
     ALLOW_SELECT = False
@@ -87,10 +86,12 @@ class Choice(Widget, can_focus=True):
         )
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        return character is not None and character.isprintable()
+        return character is not None and (
+            character == " " or any(word.startswith(character) for word in self.options)
+        )
 
     def on_key(self, event: events.Key) -> None:
-        if not event.is_printable or event.character is None:
+        if event.character is None or not self.check_consume_key(event.key, event.character):
             return
         event.stop()
         if event.character == " ":
@@ -122,6 +123,21 @@ class Choice(Widget, can_focus=True):
             self.post_message(self.Changed(self))
 
 
+_IN_NUMBERS = frozenset("0123456789eE+-.,_ ")
+
+
+class NumberLine(TextLine):
+    """A line for one number: keys that can be part of none are left to the screen."""
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return character in _IN_NUMBERS
+
+    async def on_key(self, event: events.Key) -> None:
+        if event.is_printable and not self.check_consume_key(event.key, event.character):
+            # Textual calls what its line does with keys after this, and that takes it for text.
+            event.prevent_default()
+
+
 def choice_parts(value: str, note: str, width: int) -> tuple[str, str, str]:
     """(value, note, arrows) as they fit into `width` cells: first ◂ gives way, then the value."""
     remark = f" {note}" if note else ""
@@ -133,7 +149,7 @@ def next_starting_with(letter: str, options: Sequence[str], value: str) -> str:
     """The option after `value`, around the end, that starts with `letter`; else `value`."""
     start = options.index(value) + 1 if value in options else 0
     around = [*options[start:], *options[:start]]
-    matches = (option for option in around if option.startswith(letter.lower()))
+    matches = (option for option in around if option.startswith(letter))
     return next(matches, value)
 
 
@@ -212,6 +228,7 @@ class FieldRow(Widget):
         self._remark = ""
         self._mark = ""
         self._colour = QUIET
+        self._is_edited = False
 
     def compose(self) -> ComposeResult:
         yield self.editor
@@ -220,7 +237,10 @@ class FieldRow(Widget):
         return 1 + len(self._message_lines(width - 1))
 
     def render(self) -> Content:
-        label = shorten(self.label, self.editor.styles.margin.left - 1)
+        room = self.editor.styles.margin.left - 1
+        label = shorten(self.label, room)
+        if self._is_edited:
+            label = label.ljust(room) + "*"
         weight = "bold" if self.has_class("-current") else "not bold"
         style = f"{weight} $text-error" if self._problem else weight
         width = self.size.width
@@ -269,6 +289,12 @@ class FieldRow(Widget):
             self._mark, self._remark, self._colour = mark, remark, colour
             self.refresh(layout=higher or bool(remark))
 
+    def show_edited(self, is_edited: bool) -> None:
+        """Mark the field as one that says something else than what it was filled with."""
+        if is_edited != self._is_edited:
+            self._is_edited = is_edited
+            self.refresh()
+
     def show_unused(self, reason: str) -> None:
         """Disable the field for a reason, given as a sentence; enable it when that is empty."""
         self.set_class(bool(reason), "-unused")
@@ -285,6 +311,7 @@ class FieldRow(Widget):
 def row_for(field: HyperparameterField, text: str) -> FieldRow:
     """The row that edits a declared hyperparameter."""
     options = ("yes", "no") if field.kind is bool else field.choices
-    editor = Choice(options, text) if options else TextLine(text, compact=True)
+    line = NumberLine if field.kind in (int, float) else TextLine
+    editor = Choice(options, text) if options else line(text, compact=True)
     expects = "" if options else f" Takes {field.expects}."
     return FieldRow(field.name, field.label, editor, field.help + expects)

@@ -8,7 +8,6 @@ from textual.widget import Widget
 
 from mnist_core.backend.backend import Backend
 from mnist_core.data.loader import DatasetProgressed
-from mnist_core.events import EpochCompleted
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
 from mnist_tui.text.numbers import count, duration, percent, rate
@@ -88,28 +87,35 @@ def _parts(progress: RunProgress, state: State) -> list[tuple[int, Content]]:
     if progress.batch is not None:
         total = str(progress.steps_per_epoch)
         parts.append((1, _muted(f"  batch {progress.batch.batch:>{len(total)}}/{total}")))
-    speed, left = progress.examples_per_second, progress.seconds_left
+    left = progress.seconds_left
+    # Beside the time of a whole run stands what fits it.
+    speed = progress.examples_per_second if state.is_active else progress.mean_examples_per_second
     if speed is not None:
         parts.append((2, _muted(f"  {rate(speed):>9}")))
     if state.is_active and left is not None:
         parts.append((3, _muted(f"  ETA {duration(left)}")))
-    elif not state.is_active and progress.batch is not None:
-        parts.append((3, _muted(f"  in {duration(progress.batch.seconds)}")))
-    epoch = progress.epoch
-    if epoch is not None:
-        parts.append((4, _evaluated(epoch)))
-    return parts
+    elif not state.is_active and len(progress.train_loss):
+        parts.append((3, _muted(f"  in {duration(progress.train_loss.x('time')[-1])}")))
+    return parts + _results(progress)
 
 
-def _evaluated(epoch: EpochCompleted) -> Content:
-    """What the end of an epoch has shown; of a network that has not learned yet, that it is that.
+def _results(progress: RunProgress) -> list[tuple[int, Content]]:
+    """What the end of the last epoch has shown; of a network that has not learned yet, that it is
+    that.
 
     The training figure is over the epoch, while the network changed, and says so.
     """
-    if epoch.train_accuracy is None:
-        return _muted(f"  untrained: test {percent(epoch.test_accuracy, 2)}")
-    train = _muted("  train mean ") + Content(percent(epoch.train_accuracy, 2))
-    return train + _muted("  test ") + Content.styled(percent(epoch.test_accuracy, 2), "bold")
+    if not len(progress.test_accuracy):
+        return []
+    test = percent(float(progress.test_accuracy.y[-1]), 2)
+    if progress.evaluated_epoch == 0:
+        return [(6, _muted(f"  untrained: test {test}"))]
+    results = [(6, _muted("  test ") + Content.styled(test, "bold"))]
+    epoch = progress.epoch
+    if epoch is not None and epoch.train_accuracy is not None:
+        train = _muted("  train mean ") + Content(percent(epoch.train_accuracy, 2))
+        results.insert(0, (4, train))
+    return results
 
 
 def _muted(words: str) -> Content:

@@ -25,13 +25,39 @@ runs = App(
 )
 
 
+SortKey = Literal["started", "best", "last", "name", "state", "differs", "epochs", "time", "speed"]
+"""The columns of the table of runs."""
+
+
 @runs.command(name="list")
-def list_runs(*, json: Json = False, home: Home = None) -> int:
+def list_runs(
+    *,
+    filter: Annotated[  # noqa: A002 - the flag's name
+        str | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="TERMS",
+            help="Only runs that match, as in the app: 'lr>=0.01 optimizer:adam acc>0.95', or any "
+            "words.",
+        ),
+    ] = None,
+    sort: Annotated[
+        SortKey | None,
+        Parameter(
+            group=OUTPUT,
+            help="By which column; best means the best first.",
+            show_default="the latest first",
+        ),
+    ] = None,
+    reverse: Annotated[bool, switch("The other way round.")] = False,
+    json: Json = False,
+    home: Home = None,
+) -> int:
     """List the stored runs, the latest first."""
     folder = _folder(home)
     from mnist_tui.commands.runs.show_runs import list_runs
 
-    return list_runs(folder, as_json=json)
+    return list_runs(folder, filter or "", sort, reverse=reverse, as_json=json)
 
 
 @runs.command
@@ -139,6 +165,14 @@ def mistakes(
             show_default="all",
         ),
     ] = None,
+    true: Annotated[
+        str | None,
+        Parameter(group=OUTPUT, metavar="CLASS", help="Only samples of this class."),
+    ] = None,
+    pred: Annotated[
+        str | None,
+        Parameter(group=OUTPUT, metavar="CLASS", help="Only those that are taken for this one."),
+    ] = None,
     json: Json = False,
     home: Home = None,
 ) -> int:
@@ -152,7 +186,7 @@ def mistakes(
     folder = _folder(home)
     from mnist_tui.commands.runs.list_mistakes import list_mistakes
 
-    return list_mistakes(folder, run, number, top, as_json=json)
+    return list_mistakes(folder, run, number, top, true, pred, as_json=json)
 
 
 @runs.command(usage="Usage: mnist-tui runs delete [OPTIONS] ID [ID ...]")

@@ -42,6 +42,8 @@ def list_mistakes(
     run: str,
     epoch: int | Literal["best"] | None,
     top: int | None,
+    true: str | None,
+    predicted: str | None,
     *,
     as_json: bool,
 ) -> None:
@@ -52,18 +54,22 @@ def list_mistakes(
         run: an id, the beginning of one, or a name.
         epoch: of the model; None for the last completed one.
         top: how many to print; None for all.
+        true: the name of the class that they are of; None for any.
+        predicted: the same of the class that they are taken for.
         as_json: print objects instead of a table.
     """
     write = line_writer(sys.stdout)
     (record,) = stored_runs(store, [run])
     answers = _answers(store, record, epoch)
     labels = _labels(store, record, answers)
-    wrong, shown = _worst(answers, labels, top)
+    of, taken_for = _class_called(true, labels), _class_called(predicted, labels)
+    wrong, matching, shown = _worst(answers, labels, top, of, taken_for)
     if as_json:
         for mistake in shown:
             write(json.dumps(_to_json(mistake), allow_nan=False))
         return
-    for line in _about(record, answers, wrong, len(shown)):
+    asked = f"; {matching} of them {_pair(true, predicted)}" if matching < wrong else ""
+    for line in _about(record, answers, wrong, asked, matching, len(shown)):
         write(visible(line))
     if shown:
         write("")
@@ -107,13 +113,42 @@ def _labels(store: RunStore, record: RunRecord, answers: StoredAnswers) -> Store
     return labels
 
 
+def _class_called(name: str | None, labels: StoredLabels) -> int | None:
+    """Raises StoreError where there is none."""
+    if name is None:
+        return None
+    classes = max(len(labels.class_names), 1 + max(labels.test.tolist(), default=-1))
+    names = [labels.name(index) for index in range(classes)]
+    for index, known in enumerate(names):
+        if known.casefold() == name.strip().casefold():
+            return index
+    raise StoreError(f"There is no class {name!r}; those of this run are {', '.join(names)}.")
+
+
+def _pair(true: str | None, predicted: str | None) -> str:
+    """What was asked for, in words; empty: all of them."""
+    parts = [true and f"of {true}", predicted and f"taken for {predicted}"]
+    return " ".join(part for part in parts if part)
+
+
 def _worst(
-    answers: StoredAnswers, labels: StoredLabels, top: int | None
-) -> tuple[int, list[_Mistake]]:
-    """How many mistakes there are, and `top` of them, or all, the largest loss first."""
+    answers: StoredAnswers,
+    labels: StoredLabels,
+    top: int | None,
+    true: int | None,
+    predicted: int | None,
+) -> tuple[int, int, list[_Mistake]]:
+    """How many mistakes there are, how many of them are asked for, and `top` of these, the largest
+    loss first. None asks for all.
+    """
     losses, confidences = measured(answers, labels.test)
     found = mistakes(labels.test, answers.predictions, losses)
-    shown = found[:top]
+    asked = found
+    if true is not None:
+        asked = asked[labels.test[asked] == true]
+    if predicted is not None:
+        asked = asked[answers.predictions[asked] == predicted]
+    shown = asked[:top]
     shares = None if answers.logits is None else probabilities(answers.logits[shown]).tolist()
     listed = []
     for row, index in enumerate(shown.tolist()):
@@ -130,10 +165,12 @@ def _worst(
                 probabilities=None if shares is None else shares[row],
             )
         )
-    return len(found), listed
+    return len(found), len(asked), listed
 
 
-def _about(record: RunRecord, answers: StoredAnswers, wrong: int, shown: int) -> Iterator[str]:
+def _about(
+    record: RunRecord, answers: StoredAnswers, wrong: int, asked: str, matching: int, shown: int
+) -> Iterator[str]:
     samples = len(answers.predictions)
     right = percent((samples - wrong) / samples, 2)
     line = (
@@ -141,7 +178,7 @@ def _about(record: RunRecord, answers: StoredAnswers, wrong: int, shown: int) ->
         f"{count(wrong, 'mistake')} in {count(samples, 'test sample')}, {right} right"
     )
     largest = "the largest loss" if shown == 1 else f"the {shown} largest losses"
-    yield f"{line}; {largest}" if shown < wrong else line
+    yield f"{line}{asked}; {largest}" if shown < matching else f"{line}{asked}"
     if record.hyperparameters.validation == "published":
         yield (
             f"It was tested on the last {samples} test images of {record.dataset}; index 0 is the "

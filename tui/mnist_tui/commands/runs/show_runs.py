@@ -11,6 +11,7 @@ from typing import Any
 from mnist_core.events import json_values
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
 from mnist_core.store import EpochRecord, RunRecord, RunStore, Score
+from mnist_tui.commands.flags import UsageError
 from mnist_tui.commands.runs.with_store import no_runs, stored_runs, with_store
 from mnist_tui.lab.recipe_text import (
     command_line,
@@ -19,6 +20,8 @@ from mnist_tui.lab.recipe_text import (
     usual_values,
     values,
 )
+from mnist_tui.runs.columns import RunRow, sort_rows, sorting_by
+from mnist_tui.runs.run_filter import parse_filter
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.text.numbers import count, duration, metric, percent, rate, threads_text
 from mnist_tui.text.visible_text import in_columns, visible
@@ -27,21 +30,39 @@ _HEADER = ("id", "name", "state", "epochs", "best", "started", "differs in")
 
 
 @with_store
-def list_runs(store: RunStore, *, as_json: bool) -> None:
-    """Print a line for each run, the latest first.
+def list_runs(
+    store: RunStore, text: str, sort: str | None, *, reverse: bool, as_json: bool
+) -> None:
+    """Print a line for each run that the filter `text` asks for, by the column `sort`; None: the
+    latest first.
 
     A folder without runs is left as it is, and that there are none is said on stderr.
+
+    Raises:
+        UsageError: a term of the filter is not understood.
     """
+    run_filter = parse_filter(text)
+    if run_filter.problem:
+        raise UsageError(f"--filter: {run_filter.problem}")
     write = line_writer(sys.stdout)
     records = store.runs() if store.exists else []
+    usual = usual_values(records) if records else {}
+    every = [RunRow.of(record, short_difference(values(record), usual)) for record in records]
+    found = list(filter(run_filter.matches, every))
+    if sort is not None:
+        sorting = sorting_by(sort)
+        found = sort_rows(found, sorting.reversed if reverse else sorting)
+    elif reverse:
+        found.reverse()
     if not records:
         line_writer(sys.stderr)(visible(no_runs(store)))
+    elif not found:
+        line_writer(sys.stderr)(visible(f"None of {count(len(records), 'run')} matches {text!r}."))
     elif as_json:
-        for record in records:
-            write(json.dumps(run_to_json(record), allow_nan=False))
+        for row in found:
+            write(json.dumps(run_to_json(row.record), allow_nan=False))
     else:
-        usual = usual_values(records)
-        rows = [_row(record, short_difference(values(record), usual)) for record in records]
+        rows = [_row(row.record, row.differs) for row in found]
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         for line in in_columns([_HEADER, *rows], width=width):
             write(line)
