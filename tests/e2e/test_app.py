@@ -29,7 +29,7 @@ def type_learning_rate(terminal: Terminal, value: str) -> None:
     terminal.send("end", "ctrl+u")
     terminal.wait_for("Takes a number above 0")
     terminal.send(value)
-    terminal.wait_for(rf"Learning rate +{re.escape(value)} ")
+    terminal.wait_for(rf"Learning rate *\*?{re.escape(value)} ")
 
 
 def curves(screen: str) -> str:
@@ -67,7 +67,7 @@ def train_edit_restart_and_quit(terminal: Terminal) -> None:
     terminal.send("ctrl+r")
     terminal.wait_for("A run is under way")
     terminal.send("enter")
-    terminal.wait_for("before: learning rate 0.05")
+    terminal.wait_for("before: lr 0.05")
     terminal.wait_for(r"● running .* epoch \d+/100000")
 
     terminal.send("esc")

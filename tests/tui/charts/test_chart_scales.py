@@ -112,7 +112,7 @@ def test_between_two_steps_the_ends_of_the_axis_are_labelled() -> None:
 
 @given(
     low=st.floats(0, 1e12),
-    length=st.floats(1e-5, 10),
+    length=st.floats(1e-5, 10) | st.floats(-3, 30).map(lambda power: 10.0**power),
     unit=st.sampled_from(AxisUnit),
     scale=st.sampled_from(Scale),
     most=st.integers(2, 12),
@@ -120,14 +120,17 @@ def test_between_two_steps_the_ends_of_the_axis_are_labelled() -> None:
 @example(low=2.4, length=1e-5, unit=AxisUnit.NUMBER, scale=Scale.LINEAR, most=5)
 @example(low=0.06, length=1e-5, unit=AxisUnit.PERCENT, scale=Scale.LOG, most=5)
 @example(low=1e9, length=0.05, unit=AxisUnit.NUMBER, scale=Scale.LINEAR, most=5)
+@example(low=5.0, length=4e11, unit=AxisUnit.NUMBER, scale=Scale.LOG, most=2)
 def test_no_two_ticks_have_the_same_label(
     low: float, length: float, unit: AxisUnit, scale: Scale, most: int
 ) -> None:
     low = max(low, 1e-6)
     if unit is AxisUnit.PERCENT:
         low = min(low, 1.0)
-    found = ticks(Limits(low, low + length * low, scale), unit, most)
+    limits = Limits(low, low + length * low, scale)
+    found = ticks(limits, unit, most)
     assert len(found) >= 2
+    assert all(-1e-6 <= limits.fraction(value) <= 1 + 1e-6 for value, _ in found)
     labels = [label for _, label in found]
     assert len(set(labels)) == len(labels)
 

@@ -190,6 +190,9 @@ def _labelled(limits: Limits, unit: AxisUnit, most: int) -> tuple[list[float], l
         if len(values) < _FEWEST:
             # Between two powers of ten, other round numbers have to do.
             values, _ = _round_values(limits, AxisUnit.NUMBER, most)
+            values = [value for value in values if value >= limits.low * (1 - 1e-9)]
+        if len(values) < _FEWEST:
+            values = [limits.low, limits.high]
         if unit is AxisUnit.PERCENT:
             return values, [f"{_plain(100 * value)}%" for value in values]
         return values, [_plain(value) for value in values]
@@ -230,9 +233,14 @@ def _log_values(limits: Limits, most: int) -> list[float]:
     elif 2 * (high - low) <= most:
         mantissas = (1, 3)
     decades = range(math.floor(low), math.ceil(high) + 1)
-    values = [m * 10.0**decade for decade in decades if decade % stride == 0 for m in mantissas]
-    slack = 1e-9
-    return [v for v in values if limits.low * (1 - slack) <= v <= limits.high * (1 + slack)]
+    lowest, highest = limits.low * (1 - 1e-9), limits.high * (1 + 1e-9)
+    found: list[float] = []
+    # So many powers may lie around the ends of the axis and not within: then every other one.
+    while len(found) < _FEWEST and stride:
+        values = (m * 10.0**decade for decade in decades if not decade % stride for m in mantissas)
+        found = [value for value in values if lowest <= value <= highest]
+        stride //= 2
+    return found
 
 
 def _label(value: float, step: float, largest: float, unit: AxisUnit) -> str:
