@@ -68,7 +68,7 @@ def test_launches_guide_until_there_is_a_run(open_terminal: OpenTerminal, tmp_pa
     first.wait_for("trains a network")
     first.wait_for("Learning rate")
     first.send("e")
-    first.wait_for(lambda screen: "trains a network" not in screen and "^r" in screen)
+    first.wait_for(lambda screen: "trains a network" not in screen and "esc Charts" in screen)
     first.send("ctrl+r")
     first.wait_for(r"● running .* epoch")
     first.send("esc")

@@ -124,17 +124,17 @@ def test_the_same_seed_repeats_and_others_differ(digits: Path) -> None:
     assert second[-1]["test_loss"] == ends[1]["test_loss"]
 
 
-def test_a_recipe_that_ends_in_nan_is_completed_with_nulls(digits: Path) -> None:
+def test_a_recipe_that_ends_in_nan_goes_to_its_end_and_has_diverged(digits: Path) -> None:
     recipe = (
         *("--hidden-sizes=64,64,64,64", "--activation=leaky_relu", "--pixel-scaling=none"),
         # Each update multiplies the weights of all five layers by 1 - 100 * 10.
         *("--learning-rate=100", "--weight-decay=10", "--batch-size=16", "--epochs=1"),
     )
     done = mnist_tui("train", "--data", digits, *recipe, "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     events = events_of(done.stdout)
     assert "divergence_detected" in [event["event"] for event in events]
-    assert events[-1]["event"] == "run_completed"
+    assert (events[-1]["event"], events[-1]["epoch"]) == ("run_diverged", 1)
     assert events[-1]["test_loss"] is None
 
 
@@ -152,7 +152,7 @@ def test_a_device_that_is_not_there_is_a_failure_with_a_sentence(digits: Path) -
     code = (
         "import mnist_tui.commands.train as t\n"
         "from mnist_core.backend.installation import BackendMissing\n"
-        "def configure(device, threads): raise BackendMissing('No such device here.')\n"
+        "def configure(*_): raise BackendMissing('No such device here.')\n"
         "t.configure = configure\n"
         "from mnist_tui.cli import main\n"
         "main()\n"
@@ -251,7 +251,9 @@ def test_a_reader_that_leaves_ends_the_run_quietly(
     assert process.stderr is not None
     errors = process.stderr.read()
     assert process.wait(PATIENCE) == 1
-    assert errors == f"Loading {digits}\n"
+    loading, kept = errors.splitlines()
+    assert loading == f"Loading {digits}"
+    assert kept.startswith("Kept as run 1 (")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a Linux device")

@@ -356,7 +356,9 @@ def content_of(path: Path, form: str) -> Any:
         rows = list(csv.reader(io.StringIO(path.read_text())))
         return {"columns": rows[0], "rows": len(rows) - 1, "digest": digest(path.read_bytes())}
     if form == "jsonl":
-        return {"lines": len(objects(path.read_text())), "digest": digest(path.read_bytes())}
+        # What later versions say besides; a run of before has one stream.
+        text = path.read_text().replace(', "streams": 1', "")
+        return {"lines": len(objects(text)), "digest": digest(text.encode())}
     if form == "npz":
         with np.load(path) as file:
             return {name: described(file[name]) for name in sorted(file.files)}

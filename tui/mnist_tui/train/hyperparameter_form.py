@@ -124,8 +124,9 @@ class HyperparameterForm(Widget):
         """What the fields said before anybody edited them."""
         self._live: LiveValues | None = None
         """What the run under way follows; None: there is none."""
-        self._current = self._rows["learning_rate"]
-        """The row that has the focus, or had it last; at first the one that is changed most."""
+        self._current = self._preset_row
+        """The row that has the focus, or had it last."""
+        self._was_visited = False
 
     def compose(self) -> ComposeResult:
         yield self._fields
@@ -182,7 +183,8 @@ class HyperparameterForm(Widget):
 
         The preset picker is named `preset`; it stands in for a field that is disabled.
         """
-        row = self._current
+        # At first, to the field that is changed most.
+        row = self._current if self._was_visited else self._rows["learning_rate"]
         if name is not None:
             row = self._preset_row if name == PRESET_KEY else self._rows[name]
         if row.editor.disabled:
@@ -235,6 +237,7 @@ class HyperparameterForm(Widget):
             self.focus_field(next(iter(self.problems)))
 
     def on_descendant_focus(self) -> None:
+        self._was_visited = True
         # The focus may have moved on since the event was sent.
         focused = self.screen.focused
         self._current = next(
