@@ -211,11 +211,12 @@ def test_damage_that_shows_later_is_a_sentence_and_overwrites_nothing(
     assert "is lost: database disk image is malformed" in recorder.problem
     assert set_aside(home) == []
     store.close()
-    # Whoever opens it next looks at every page. No run is whole without its batches.
+    # Whoever opens it next looks at every page. No run is whole without its batches; the last one
+    # was announced, and has none.
     store = RunStore(home)
-    assert store.runs() == []
+    assert [(run.name, run.step) for run in store.runs()] == [("run 7", 0)]
     assert "was damaged" in store.notice
-    assert "with 0 of its 6 runs" in store.notice
+    assert "with 1 of its 7 runs" in store.notice
     (aside,) = set_aside(home)
     assert aside.read_bytes().count(b"\xa5" * PAGE) == 1
     assert check_integrity(home) == "ok"
