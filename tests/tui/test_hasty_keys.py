@@ -15,6 +15,7 @@ from mnist_tui.lab.session import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.runs.runs_screen import RunsScreen
+from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.ui.dialogs import CommandScreen, LineInput, Palette, Question
 from mnist_tui.ui.form_fields import FieldRow
 from mnist_tui.ui.sizes import TooSmall
@@ -71,7 +72,8 @@ async def test_a_dialog_under_another_screen_does_not_close_that(tmp_path: Path)
 
 async def test_arrows_in_the_form_all_count_however_fast(tmp_path: Path) -> None:
     async with opened(tmp_path) as lab:
-        await lab.pilot.press("e")
+        lab.app.screen.query_one(HyperparameterForm).focus_field("preset")
+        await lab.until(lambda: "Preset" in focused_row(lab))
         await Keyboard(lab.app).press(*["down"] * 5)
         await lab.until(lambda: "Learning rate" in focused_row(lab))
         await Keyboard(lab.app).press(*["up"] * 4)

@@ -63,7 +63,7 @@ def test_the_question_before_a_restart(snap_compare: Compare, tmp_path: Path) ->
 
     async def story(lab: AppHarness) -> None:
         await lab.pilot.press("r")
-        await lab.until(lambda: "running    epoch 1/3" in lab.text())
+        await lab.until(lambda: "running    run 1  epoch 1/3" in lab.text())
         await lab.until(lambda: "batch 4/4" in lab.text())
         await lab.pilot.press("r")
         assert isinstance(lab.app.screen, Question)

@@ -417,3 +417,13 @@ def test_raw_values_do_not_stretch_an_axis_whose_start_is_cut() -> None:
     alone = compose(Plot([raw], y=YAxis(cut_start=True)), 60, 15).area
     assert alone is not None
     assert alone.y.high - alone.y.low >= 0.8
+
+
+def test_limits_do_not_depend_on_the_curves_that_were_shown_before() -> None:
+    renderer, good, bad = PlotRenderer(), curve([0.9, 0.92, 0.95]), curve([0.1, 0.2, 0.1])
+    first = renderer.render(Plot([good]), 60, 15).area
+    renderer.render(Plot([good, bad]), 60, 15)
+    again = renderer.render(Plot([good]), 60, 15).area
+    assert first is not None
+    assert again is not None
+    assert (again.x, again.y) == (first.x, first.y)

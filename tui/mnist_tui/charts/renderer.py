@@ -73,6 +73,8 @@ class PlotRenderer:
 
     def __init__(self) -> None:
         self._axes: tuple[XAxis, YAxis, YAxis | None] | None = None
+        self._series: list[Series] = []
+        """Of the curves, of which those of another run have limits of their own."""
         self._x: Limits | None = None
         self._y: Limits | None = None
         self._right: Limits | None = None
@@ -116,16 +118,17 @@ class PlotRenderer:
         return Picture(header, codes, inks, area)
 
     def _look_at(self, plot: Plot) -> None:
-        """Forget limits that were kept for calm where someone asked for another view.
+        """Forget limits that were kept for calm where other curves or another view are shown.
 
         Those of the values are kept from one window to the next, and while the axis grows.
         """
-        axes = plot.x, plot.y, plot.right
-        if axes == self._axes:
+        axes, series = (plot.x, plot.y, plot.right), [curve.series for curve in plot.curves]
+        same_curves = series == self._series
+        if same_curves and axes == self._axes:
             return
-        before, self._axes = self._axes, axes
+        before, self._axes, self._series = self._axes, axes, series
         self._x = None
-        if before is None or _looks(*before) != _looks(*axes):
+        if not same_curves or before is None or _looks(*before) != _looks(*axes):
             self._y = self._right = None
 
     def _limits(self, plot: Plot, x: Limits, curves: list[Columns]) -> tuple[Limits, Limits | None]:
