@@ -6,8 +6,8 @@ et al., "Megatron-LM", 2019, section 3). What the second layer makes of the halv
 without a partner stays whole.
 
 Each half has an MLX stream, so its products are those of one thread: none spins for another, as
-threads of a BLAS do. On two cores a step of 784-256-256-10 took 1.4 times less, beside one busy
-process 1.1 times more (docs/results.md).
+threads of a BLAS do. On two cores a step of 784-256-256-10 is 1.5 times as fast, beside one busy
+process 0.9 times (docs/results.md).
 """
 
 import threading
@@ -34,9 +34,10 @@ def stream_count(
     `sizes` are those of the layers, `examples` those trained on. Muon makes each matrix orthogonal,
     which cannot be done by halves.
     """
-    able = backend.device == "cpu" and len(sizes) > 2 and hyperparameters.optimizer != "muon"
-    if not able or backend.streams is not None:
-        return backend.streams if able and backend.streams is not None else 1
+    if backend.device != "cpu" or len(sizes) <= 2 or hyperparameters.optimizer == "muon":
+        return 1
+    if backend.streams is not None:
+        return backend.streams
     pays = backend.blas.startswith("OpenBLAS") and backend.threads == 1 and available_cores() > 1
     return 2 if pays and is_wide(hyperparameters, parameter_count(sizes), examples) else 1
 
@@ -93,19 +94,23 @@ def _parts(arrays: int, *, halved: bool) -> list[_Part]:
     return parts
 
 
+def _array_count(parts: int, *, halved: bool) -> int:
+    """Weights and biases of a network that has so many parts."""
+    if not halved:
+        return parts
+    # A pair of layers has seven parts, a layer without a partner two.
+    pairs, rest = divmod(parts, 7)
+    return 4 * pairs + rest
+
+
 def layers_of(parameters: Sequence[mx.array], *, halved: bool = False) -> list[Layer]:
     """The layers of a network whose arrays, in the order of `to_mlx`, these are."""
-    if not halved:
-        pairs = zip(parameters[::2], parameters[1::2], strict=True)
-        return [Layer((weight,), (bias,)) for weight, bias in pairs]
-    # A pair of layers has seven arrays, a layer without a partner two.
-    arrays = 4 * (len(parameters) // 7) + len(parameters) % 7
+    arrays = _array_count(len(parameters), halved=halved)
     by_array: list[list[mx.array]] = [[] for _ in range(arrays)]
-    for part, values in zip(_parts(arrays, halved=True), parameters, strict=True):
+    for part, values in zip(_parts(arrays, halved=halved), parameters, strict=True):
         by_array[part.array].append(values)
-    return [
-        Layer(tuple(by_array[index]), tuple(by_array[index + 1])) for index in range(0, arrays, 2)
-    ]
+    whole = iter(map(tuple, by_array))
+    return [Layer(weights, biases) for weights, biases in zip(whole, whole, strict=True)]
 
 
 def to_mlx(
@@ -128,10 +133,7 @@ def to_numpy(
     arrays: Arrays, slots: int = 1, *, halved: bool = False
 ) -> tuple[NDArray[np.float32], ...]:
     """Copies of the same, whole, with biases (outputs,)."""
-    if not halved:
-        count = len(arrays) // slots
-    else:
-        count = 4 * (len(arrays) // slots // 7) + len(arrays) // slots % 7
+    count = _array_count(len(arrays) // slots, halved=halved)
     whole: list[list[NDArray[np.float32]]] = [[] for _ in range(count * slots)]
     axes = [0] * (count * slots)
     for place, part in enumerate(_parts(count, halved=halved)):
