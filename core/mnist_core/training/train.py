@@ -3,8 +3,7 @@
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TypeVar
 from uuid import uuid4
 
@@ -37,7 +36,6 @@ from mnist_core.events import (
 )
 from mnist_core.network.evaluation import Evaluation, answer, evaluate
 from mnist_core.network.halves import stream_count
-from mnist_core.network.learner import WeightsSnapshot
 from mnist_core.network.parameters import (
     batch_order,
     check_parameters,
@@ -53,9 +51,11 @@ from mnist_core.training.divergence import (
     chance_accuracy,
     likely_cause,
 )
+from mnist_core.training.healthy_state import HealthyState
 from mnist_core.training.kernel_warmup import StepCompilation
 from mnist_core.training.live_recipe import LiveRecipe
 from mnist_core.training.stalls import StallGuard
+from mnist_core.training.state import after_batch, after_epoch
 
 _Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
 
@@ -120,24 +120,6 @@ def train(
         on_divergence,
     )
     yield from trainer.events()
-
-
-@dataclass(frozen=True)
-class HealthyState:
-    """A state to go back to."""
-
-    state: TrainingState
-    """Its arrays are in `weights`, not here."""
-    weights: WeightsSnapshot
-    examples: int
-
-    @cached_property
-    def whole(self) -> TrainingState:
-        """The state with its arrays, and without the guard: whoever goes back takes its own."""
-        parameters, optimizer_state = self.weights.arrays()
-        return replace(
-            self.state, parameters=parameters, optimizer_state=optimizer_state, guard=None
-        )
 
 
 class Trainer:
@@ -324,14 +306,8 @@ class Trainer:
         loss, correct = self._learner.update(
             rows, state.step, learning_rate, self._next_batch(order)
         )
-        self._state = replace(
-            state,
-            step=state.step + 1,
-            batch=state.batch + 1,
-            loss_sum=state.loss_sum + loss * len(rows),
-            correct=state.correct + correct,
-            seconds=state.seconds + time.perf_counter() - began,
-        )
+        seconds = state.seconds + time.perf_counter() - began
+        self._state = after_batch(state, loss, correct, len(rows), seconds)
         self._examples += len(rows)
         return BatchCompleted(
             step=self._state.step,
@@ -359,24 +335,7 @@ class Trainer:
         seen = len(self._split.train)
         validation = self._evaluate(self._split.validation) if self._split.validation else None
         test = self._evaluate(self._split.test)
-        epoch = state.epoch + 1 if trained else state.epoch
-        best_test, better = _better(test, state.best_test_accuracy)
-        best_validation = None
-        if validation:
-            best_validation, better = _better(validation, state.best_validation_accuracy)
-        self._state = replace(
-            state,
-            epoch=epoch,
-            batch=0,
-            loss_sum=0.0,
-            correct=0,
-            best_test_accuracy=best_test,
-            best_validation_accuracy=best_validation,
-            best_epoch=epoch if better else state.best_epoch,
-            epoch_began=state.seconds,
-            test_loss=test.loss,
-            test_accuracy=test.accuracy,
-        )
+        self._state = after_epoch(state, test, validation)
         train_loss = state.loss_sum / seen if trained else None
         # What nothing was trained on yet is healthy.
         reason, healthy = None, True
@@ -385,7 +344,7 @@ class Trainer:
         if healthy:
             self._healthy = self._healthy_state()
         completed = EpochCompleted(
-            epoch=epoch,
+            epoch=self._state.epoch,
             step=state.step,
             train_loss=train_loss,
             train_accuracy=state.correct / seen if trained else None,
@@ -498,13 +457,3 @@ class Trainer:
 
     def _evaluate(self, examples: Examples) -> Evaluation:
         return evaluate(self._learner.logits(examples.images), examples.labels)
-
-
-def _better(found: Evaluation, best: float | None) -> tuple[float | None, bool]:
-    """The best accuracy with this one, and whether this one is it.
-
-    A model whose loss is no finite number says nothing, however often that happens to be right.
-    """
-    if math.isfinite(found.loss) and (best is None or found.accuracy > best):
-        return found.accuracy, True
-    return best, False
