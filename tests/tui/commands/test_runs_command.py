@@ -1,11 +1,9 @@
 """`mnist-tui runs`: stored runs without the app."""
 
 import csv
-import io
 import json
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +11,6 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import get_args
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -32,30 +29,6 @@ from mnist_tui.runs.columns import COLUMNS
 from mnist_tui.text.visible_text import in_columns
 
 Answer = tuple[int, str, str]
-
-
-@pytest.fixture
-def ask(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Answer]:
-    """`ask("list")` runs `mnist-tui runs list` on the home folder tmp_path / "home"."""
-
-    def ask(command: str, *arguments: str) -> Answer:
-        code = run(["runs", command, *arguments, "--home", str(tmp_path / "home")])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return ask
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A home folder with three runs."""
-    home = tmp_path / "home"
-    put_run(home, "aaaa0001", "run 1", accuracies=(0.1, 0.7, 0.9))
-    put_run(home, "aaaa0002", "run 2", accuracies=(0.1, 0.8), validation=(0.1, 0.85),
-            state="stopped", learning_rate=0.3, note="too fast", tags=("fast", "first try"),
-            started=1_760_000_000.0)  # fmt: skip
-    put_run(home, "bbbb0003", "wide", accuracies=(0.1, 0.6), hidden_sizes="64", epochs=1)
-    return home
 
 
 @contextmanager
@@ -103,6 +76,31 @@ def test_the_list_as_json_has_an_object_a_line(home: Path, ask: Callable[..., An
         10.0,
         40_000.0,
     )
+
+
+def test_the_list_is_sorted_and_filtered_as_in_the_app(
+    home: Path, ask: Callable[..., Answer]
+) -> None:
+    def names(*flags: str) -> list[str]:
+        code, out, _ = ask("list", "--json", *flags)
+        assert code == 0
+        return [json.loads(line)["name"] for line in out.splitlines()]
+
+    every = names()
+    assert names("--sort", "name") == sorted(every)
+    assert names("--sort", "name", "--reverse") == sorted(every, reverse=True)
+    assert names("--filter", "name:2") == ["run 2"]
+    assert names("--sort", "best")[0] == "run 1"
+    code, out, error = ask("list", "--filter", "lr>7")
+    assert (code, out) == (0, "")
+    assert error == f"None of {len(every)} runs matches 'lr>7'.\n"
+    code, _, error = ask("list", "--filter", "lr>seven")
+    assert code == 2
+    assert error.startswith("--filter: ")
+
+
+def test_the_list_can_be_sorted_by_every_column_of_the_app() -> None:
+    assert set(get_args(SortKey)) == set(COLUMNS)
 
 
 def test_listing_makes_no_folder(ask: Callable[..., Answer], tmp_path: Path) -> None:
@@ -368,163 +366,3 @@ def test_an_export_that_fails_is_a_sentence(
     assert err.startswith(f"{output} could not be written: ")
     assert err.count("\n") == 1
     assert (tmp_path / "file").read_text() == "mine"
-
-
-# -- plot ----------------------------------------------------------------------------------------
-
-
-def test_a_plot_compares_runs_as_plain_text(home: Path, ask: Callable[..., Answer]) -> None:
-    code, out, err = ask("plot", "aaaa0001", "run 2", "aaaa0002")
-    lines = out.splitlines()
-    assert (code, err) == (0, "")
-    assert len(lines) == 30
-    assert max(map(len, lines)) == 100
-    assert "\x1b" not in out
-    assert lines[0].startswith("━◆ run 1  best 90.00 % test")
-    assert lines[0].endswith("lr 0.1")
-    assert lines[1].startswith("━▲ run 2  best 85.00 % validation")
-    assert lines[1].endswith("lr 0.3")
-    titles = [line.split()[0] for line in lines if line[:1].isalpha()]
-    assert titles == ["loss", "step", "accuracy", "step"]
-    chart = "\n".join(lines[3:])
-    assert "◆" in chart
-    assert "▲" in chart
-    assert "step" in chart
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_plot_fills_the_terminal_but_for_the_prompt(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {"TERM": "xterm", "COLORTERM": "truecolor", "COLUMNS": "70"}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LINES", "40")
-    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
-    assert run(["runs", "plot", "run 1", "run 2", "--home", str(home)]) == 0
-    colored = terminal.getvalue()
-    assert "\x1b[38;2;209;107;165m━◆" in colored
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", colored).splitlines()
-    assert len(lines) == 39
-    assert max(map(len, lines)) == 70
-    monkeypatch.setenv("TERM", "dumb")
-    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
-    run(["runs", "plot", "run 1", "run 2", "--home", str(home)])
-    assert terminal.getvalue().splitlines() == [line.rstrip() for line in lines]
-
-
-@pytest.mark.parametrize("metric", ["loss", "accuracy"])
-def test_one_metric_has_all_the_room(home: Path, ask: Callable[..., Answer], metric: str) -> None:
-    _, out, _ = ask("plot", "run 1", "--metric", metric)
-    lines = out.splitlines()
-    assert len(lines) == 30
-    titles = [line.split()[0] for line in lines if line[:1].isalpha()]
-    assert titles == [metric, "step"]
-    assert ("90%┤" in out) == (metric == "accuracy")
-
-
-def test_losses_and_errors_are_drawn_on_a_log_scale(home: Path, ask: Callable[..., Answer]) -> None:
-    _, linear, _ = ask("plot", "run 1", "--metric", "loss")
-    _, log, _ = ask("plot", "run 1", "--metric", "loss", "--log")
-    assert linear != log
-    _, errors, _ = ask("plot", "run 1", "--metric", "accuracy", "--log")
-    assert "error rate" in errors
-    assert "10%┤" in errors
-    _, both, _ = ask("plot", "run 1", "--log")
-    assert "error rate" in both
-    assert "loss" in both
-
-
-def test_runs_with_other_batches_are_compared_by_epoch(
-    home: Path, ask: Callable[..., Answer]
-) -> None:
-    put_run(home, "cccc0004", "long", steps=40, batch_size=32)
-    _, out, _ = ask("plot", "run 1", "long")
-    titles = [line.split()[0] for line in out.splitlines() if line.startswith(("epoch", "step"))]
-    assert titles == ["epoch", "epoch"]
-
-
-def test_more_runs_than_colours_and_lines(home: Path, ask: Callable[..., Answer]) -> None:
-    ids = [f"dddd{index:04}" for index in range(30)]
-    for index, run_id in enumerate(ids):
-        put_run(home, run_id, run_id, seed=index)
-    code, out, _ = ask("plot", *ids)
-    lines = out.splitlines()
-    assert code == 0
-    assert all(run_id in lines[index] for index, run_id in enumerate(ids))
-    assert lines[0][:2] != lines[6][:2]
-
-
-def test_a_run_without_a_finite_figure_is_drawn(ask: Callable[..., Answer], tmp_path: Path) -> None:
-    nan = float("nan")
-    home = tmp_path / "home"
-    put_run(home, "aaaa0001", "lost", accuracies=(0.1, 0.1))
-    put_run(home, "aaaa0002", "new", accuracies=(), epochs=3)
-    with closing(RunStore(home)) as store:
-        batches = store.batches("aaaa0001").copy()
-    batches["loss"] = nan
-    with closing(sqlite3.connect(home / "runs.db")) as database, database:
-        database.execute("UPDATE batches SET data = ?", (batches.tobytes(),))
-        database.execute("UPDATE epochs SET test_loss = NULL, train_loss = NULL")
-    code, out, err = ask("plot", "lost", "new")
-    assert (code, err) == (0, "")
-    assert "\N{MULTIPLICATION SIGN}" in out
-    assert "lost" in out
-    code, out, _ = ask("plot", "new")
-    assert code == 0
-    assert "These runs have no figures yet." in out
-    assert len(out.splitlines()) == 30
-    for arguments in (["show", "lost"], ["show", "lost", "--json"], ["list", "--json"]):
-        assert ask(*arguments)[0] == 0
-
-
-def test_the_picture_is_svg_that_fetches_nothing(
-    home: Path, ask: Callable[..., Answer], tmp_path: Path
-) -> None:
-    path = tmp_path / "deep" / "runs.svg"
-    code, _, err = ask("plot", "run 1", "run 2", "--svg", str(path))
-    assert (code, err) == (0, f"The chart is in {path}.\n")
-    picture = path.read_text(encoding="utf-8")
-    assert ElementTree.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"
-    assert "@font-face" not in picture
-    assert "url(http" not in picture
-    assert "#d16ba5" in picture
-    assert "#1fa39a" in picture
-    assert "accuracy" in picture
-
-
-def test_a_picture_that_cannot_be_written_is_a_sentence(
-    home: Path, ask: Callable[..., Answer], tmp_path: Path
-) -> None:
-    code, out, err = ask("plot", "run 1", "--svg", str(tmp_path))
-    assert code == 1
-    assert "run 1" in out
-    assert err == f"{tmp_path} could not be written: Is a directory.\n"
-
-
-def test_the_list_is_sorted_and_filtered_as_in_the_app(
-    home: Path, ask: Callable[..., Answer]
-) -> None:
-    def names(*flags: str) -> list[str]:
-        code, out, _ = ask("list", "--json", *flags)
-        assert code == 0
-        return [json.loads(line)["name"] for line in out.splitlines()]
-
-    every = names()
-    assert names("--sort", "name") == sorted(every)
-    assert names("--sort", "name", "--reverse") == sorted(every, reverse=True)
-    assert names("--filter", "name:2") == ["run 2"]
-    assert names("--sort", "best")[0] == "run 1"
-    code, out, error = ask("list", "--filter", "lr>7")
-    assert (code, out) == (0, "")
-    assert error == f"None of {len(every)} runs matches 'lr>7'.\n"
-    code, _, error = ask("list", "--filter", "lr>seven")
-    assert code == 2
-    assert error.startswith("--filter: ")
-
-
-def test_the_list_can_be_sorted_by_every_column_of_the_app() -> None:
-    assert set(get_args(SortKey)) == set(COLUMNS)
