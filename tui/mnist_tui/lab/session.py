@@ -336,11 +336,12 @@ class Session:
     def _check_recorder(self) -> bool:
         """Take over the name of the run, and what the recorder cannot do; True if that is news."""
         recorder = self._recorder
-        progress = self.progress
-        named = bool(recorder and progress and recorder.name and not progress.name)
-        if named and recorder is not None and progress is not None:
-            progress.name = recorder.name
-        problem = "" if recorder is None else recorder.problem or recorder.left_out
+        named, problem = False, ""
+        if recorder is not None:
+            problem = recorder.problem or recorder.left_out
+            if self.progress is not None and not self.progress.name:
+                self.progress.name = recorder.name
+                named = bool(recorder.name)
         if problem == self._logged_problem:
             return named
         if recorder is not None and recorder.problem and recorder.details:

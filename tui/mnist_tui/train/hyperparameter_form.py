@@ -127,6 +127,7 @@ class HyperparameterForm(Widget):
         self._current = self._preset_row
         """The row that has the focus, or had it last."""
         self._was_visited = False
+        """Whether any row has had it."""
 
     def compose(self) -> ComposeResult:
         yield self._fields
