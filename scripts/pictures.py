@@ -26,11 +26,11 @@ from mnist_core.training.training_run import mlx_runs
 from mnist_core.training.training_thread import mlx_thread
 from mnist_tui.app import MnistApp
 from mnist_tui.draw.canvas import Canvas
-from mnist_tui.draw.reading import ClassBars
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session, State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.race.race_screen import RaceScreen
+from mnist_tui.ui.class_bars import ClassBars
 
 SIZE = (120, 40)
 FIRST = make_hyperparameters({"learning_rate": 0.02, "epochs": 6})
@@ -91,7 +91,7 @@ class Studio:
         canvas = self.app.screen.query_one(Canvas)
         await self.until(lambda: canvas.size.height > 0)
         self._draw_with_mouse(canvas, DIGIT)
-        await self.until(lambda: self.app.screen.query_one(ClassBars).best is not None)
+        await self.until(lambda: self.app.screen.query_one(ClassBars).marked is not None)
         await self.pilot.pause(0.5)
         self._save("draw")
         await self.pilot.press("escape")

@@ -242,7 +242,7 @@ def test_the_app_opens_it(open_terminal: Callable[..., Terminal], old: Path, tol
     terminal.wait_for("Earlier races")
     for position, race in enumerate(told["races"]):
         terminal.send("h")
-        terminal.wait_for(r"\^d Delete")
+        terminal.wait_for(r"D Delete")
         terminal.send(*["down"] * min(position, 1))
         x, y = terminal.find("Earlier races")
         empty, row = y + 2 + len(told["races"]), y + 1 + position

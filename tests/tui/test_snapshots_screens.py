@@ -16,13 +16,13 @@ from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.draw.canvas import Canvas
 from mnist_tui.draw.draw_screen import DrawScreen
-from mnist_tui.draw.reading import ClassBars
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.race.race_screen import RaceScreen
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
+from mnist_tui.ui.class_bars import ClassBars
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 LONG_AGO = datetime(2020, 2, 29, 12).timestamp()
@@ -162,7 +162,7 @@ def test_a_drawn_digit_and_what_the_model_says(snap_compare: Compare, tmp_path: 
         canvas = screen.query_one(Canvas)
         assert lab.app.focused is canvas
         assert not canvas.drawing.is_blank
-        await lab.until(lambda: screen.query_one(ClassBars).best == 1)
+        await lab.until(lambda: screen.query_one(ClassBars).marked == 1)
         assert "▸ 1 " in lab.text()
 
     bench = open_bench(tmp_path, runs=runs, hidden_sizes="")

@@ -173,6 +173,10 @@ class MnistApp(App[None]):
 
             self.push_screen(HelpScreen(self._keys, scopes_of(screen, self._keys)))
 
+    def action_page(self, by: int) -> None:
+        """Do what the keys for pages do where the focus is."""
+        self.simulate_key("pagedown" if by > 0 else "pageup")
+
     def action_show_screen(self, name: str) -> None:
         """Go to one of the screens that fill the terminal; each is made when it is first shown."""
         if self._leave_drawing() and self.screen is self._screen_called(name):
@@ -359,5 +363,6 @@ class MnistApp(App[None]):
                 works = screen.check_action(name, parameters)
             if works:
                 run = partial(self.run_action, key.action, owner)
-                yield SystemCommand(f"{key.label}  ({key.shown_keys})", key.help, run)
+                keys = f"  ({key.shown_keys})" if key.keys else ""
+                yield SystemCommand(f"{key.label}{keys}", key.help, run)
         yield SystemCommand("Theme", "Choose the colours.", self.action_change_theme)

@@ -267,8 +267,8 @@ async def test_dragging_pans_and_sets_no_cursor(lab: Open) -> None:
 async def test_a_chart_that_goes_away_lets_go_of_the_mouse(lab: Open) -> None:
     async with lab((80, 24)) as here:
         await here.train()
-        await here.pilot.mouse_down("#accuracy", offset=(15, 5))
-        assert here.app.mouse_captured is here.chart("accuracy")
+        await here.pilot.mouse_down("#loss", offset=(15, 5))
+        assert here.app.mouse_captured is here.chart("loss")
         await here.pilot.press("g")
         await here.until(lambda: here.app.mouse_captured is None)
         assert here.chart("gradients").has_focus, "it takes the other one's place"
@@ -341,7 +341,7 @@ async def test_z_lets_the_focused_pane_fill_the_screen_and_back(lab: Open) -> No
         assert here.chart().size == before
 
 
-async def test_the_third_chart_comes_below_or_takes_the_place_of_accuracy(lab: Open) -> None:
+async def test_the_third_chart_comes_below_or_takes_its_turn(lab: Open) -> None:
     async with lab() as here:
         await here.train()
         assert not here.chart("gradients").region
@@ -352,15 +352,25 @@ async def test_the_third_chart_comes_below_or_takes_the_place_of_accuracy(lab: O
         assert here.borders("gradients")[0] == "Gradients · log"
         await here.pilot.resize_terminal(90, 60)
         await here.pilot.pause()
-        assert not here.chart("accuracy").region, "side by side there is room for two"
-        await here.pilot.resize_terminal(80, 24)
-        await here.pilot.pause()
-        assert not here.chart("accuracy").region
-        assert here.chart("gradients").region.width > 20
+        shown = [chart.id for chart in here.screen.query(Chart) if chart.region]
+        assert shown == ["gradients"], "there is room for one"
+        for following in ("loss", "accuracy", "gradients"):
+            await here.pilot.press("c")
+            await here.pilot.pause()
+            assert [chart.id for chart in here.screen.query(Chart) if chart.region] == [following]
+            assert here.chart(following).has_focus
         await here.pilot.press("g")
         await here.pilot.pause()
+        assert here.chart("loss").region
+        await here.pilot.press("c", "c")
+        await here.pilot.pause()
+        assert here.chart("loss").region, "gradients have no turn unless they are asked for"
+        await here.pilot.resize_terminal(120, 40)
+        await here.pilot.pause()
+        assert here.chart("loss").region
         assert here.chart("accuracy").region
-        assert not here.chart("gradients").region
+        await here.pilot.press("c")
+        assert here.chart("accuracy").region, "where there is room for all, nobody waits"
 
 
 async def test_the_third_chart_is_drawn_from_what_the_run_measured(lab: Open) -> None:
@@ -389,8 +399,9 @@ async def test_the_charts_can_be_read_at_every_size(lab: Open, size: tuple[int, 
     async with lab(size) as here:
         await here.train()
         await here.pilot.press("plus", "g", "left_square_bracket")
-        if size[0] < 80:
-            await here.pilot.press("z")
+        if size[0] < 100:
+            assert here.chart("gradients").region.width > 0.95 * size[0]
+            await here.pilot.press("c")
         await here.pilot.pause()
         chart = here.chart()
         text = "\n".join(chart.render_line(y).text for y in range(chart.size.height))

@@ -18,10 +18,11 @@ from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.draw.canvas import Canvas, Tool
 from mnist_tui.draw.draw_screen import DrawScreen
-from mnist_tui.draw.reading import ClassBars, SeenDigit
+from mnist_tui.draw.reading import SeenDigit
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.train.train_screen import TrainScreen
+from mnist_tui.ui.class_bars import ClassBars
 
 OpenBench = Callable[..., AbstractAsyncContextManager[AppHarness]]
 LINEAR = make_hyperparameters({"epochs": 3, "hidden_sizes": ""})
@@ -74,7 +75,7 @@ def canvas_of(screen: DrawScreen) -> Canvas:
 
 
 def best(screen: DrawScreen) -> int | None:
-    return screen.query_one(ClassBars).best
+    return screen.query_one(ClassBars).marked
 
 
 def title(screen: DrawScreen) -> str:

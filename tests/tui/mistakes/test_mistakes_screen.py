@@ -119,15 +119,24 @@ async def test_kinds_and_orders_have_keys(bench: OpenBench) -> None:
     async with bench() as lab:
         screen = await trained(lab)
         await lab.pilot.press("w")
+        assert "a  all" in lab.text()
+        assert "right here, wrong there" not in lab.text(), "there is no other run"
+        await lab.pilot.press("a")
         assert title(screen).startswith("All · 30 of 30")
-        await lab.pilot.press("w")
+        await lab.pilot.press("w", "f")
         assert title(screen).startswith("Fixed since epoch 0 · 0 of 30")
         assert "No sample is fixed." in lab.text()
-        await lab.pilot.press("w", "w")
+        await lab.pilot.press("w", "down", "down", "enter")
         assert title(screen).startswith("Always wrong since epoch 0 · 10 of 30")
-        await lab.pilot.press("w", "w")  # there is no other run to compare with
+        await lab.pilot.press("w", "escape")
+        assert title(screen).startswith("Always wrong since epoch 0 · 10 of 30")
+        await lab.pilot.press("w", "w")
         assert title(screen).startswith("Wrong · 10 of 30")
-        await lab.pilot.press("o", "o", "o")
+        await lab.pilot.press("o", "i")
+        assert order(screen) == "by index"
+        await lab.pilot.press("o", "i")
+        assert order(screen) == "by index reversed", "the one that is on turns round"
+        await lab.pilot.press("o", "i")
         assert order(screen) == "by index"
         await lab.pilot.press("O")
         assert order(screen) == "by index reversed"
@@ -139,7 +148,7 @@ async def test_another_run_is_compared(bench: OpenBench) -> None:
         lab.session.train(THREE_EPOCHS)
         await lab.until_state(State.COMPLETED)
         screen = await trained(lab)
-        await lab.pilot.press(*"wwwwwwww")
+        await lab.pilot.press("w", "g")
         assert title(screen).startswith("Wrong here and there (the run before) · 10 of 30")
         assert "the run before says 1 in epoch 3." in lab.text()
 
@@ -166,7 +175,7 @@ async def test_a_run_under_way_keeps_the_selection(bench: OpenBench) -> None:
         screen = await shown(lab)
         await lab.until(lambda: "epoch 1" in title(screen))
         gallery = screen.query_one(Gallery)
-        await lab.pilot.press("o", "o", "o", "right", "right")
+        await lab.pilot.press("o", "i", "right", "right")
         chosen = gallery.current
         assert chosen == WRONG[2]
         lab.runs.gate.set()
@@ -199,7 +208,7 @@ async def test_one_class_only(bench: OpenBench) -> None:
     async with bench(loader=loaded(digits(("only",)))) as lab:
         screen = await trained(lab)
         assert "No mistakes: every sample is right." in lab.text()
-        await lab.pilot.press("w")
+        await lab.pilot.press("w", "a")
         assert title(screen).startswith("All · 30 of 30")
 
 

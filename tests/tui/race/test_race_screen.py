@@ -25,7 +25,6 @@ from mnist_tui.race.race_form import EntrantPicker, RaceForm
 from mnist_tui.race.race_results import race_plot, table
 from mnist_tui.race.race_screen import KeptRaces
 from mnist_tui.race.race_session import RaceStage
-from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.form_fields import Choice
 
 OpenLab = Callable[..., AbstractAsyncContextManager[RaceLab]]
@@ -185,7 +184,7 @@ async def test_a_failure_is_a_sentence_that_stays(open_lab: OpenLab) -> None:
         assert record.failure == "The engine mlx failed. There is no [/] memory \x1b[31m."
 
 
-async def test_earlier_races_are_opened_and_deleted(open_lab: OpenLab) -> None:
+async def test_earlier_races_are_opened_deleted_and_brought_back(open_lab: OpenLab) -> None:
     async with open_lab() as lab:
         await lab.race("r")
         await lab.press("e", "right")
@@ -195,11 +194,19 @@ async def test_earlier_races_are_opened_and_deleted(open_lab: OpenLab) -> None:
         assert lab.race_session.score is not None
         assert lab.race_session.score.race.task == "mlp"
         assert "s/epoch" in lab.text()
-        await lab.press("h", "ctrl+d")
-        assert isinstance(lab.app.screen, Question)
-        await lab.press("escape", "ctrl+d", "enter")
+        await lab.press("h", "D")
         assert [kept.score.race.task for kept in lab.race_session.kept] == ["linear"]
         assert lab.race_session.score is None, "what was shown is gone"
+        assert [record.race for record in lab.app.store.races()] == [
+            lab.race_session.kept[0].record.race
+        ]
+        deleted = lab.race_session.deleted[-1]
+        await lab.press("u")
+        assert [kept.score.race.task for kept in lab.race_session.kept] == ["linear", "mlp"]
+        assert lab.app.race_screen.query_one(KeptRaces).pointed == deleted.record.id
+        assert not lab.race_session.deleted
+        await lab.press("u")
+        assert len(lab.app.store.races()) == 2, "there is nothing left to undo"
 
 
 async def test_a_late_click_or_enter_opens_the_race_that_it_was_on(open_lab: OpenLab) -> None:

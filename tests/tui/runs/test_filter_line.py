@@ -44,7 +44,7 @@ async def test_a_filter_without_a_match_says_how_to_be_rid_of_it(lab: OpenLab, t
         await here.press("down", "/")
         await here.write("[/]nothing")
         assert "No run matches [/]nothing. Esc clears the filter." in here.text()
-        await here.press("enter", "enter", "space", "ctrl+d", "f")
+        await here.press("enter", "enter", "space", "D", "f")
         assert here.app.asked == []
         await here.press("escape")
         assert here.current.name == "second", "the cursor is back on its run"

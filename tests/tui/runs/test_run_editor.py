@@ -75,13 +75,13 @@ async def test_a_dialog_left_as_it_was_changes_nothing(lab: OpenLab, tmp_path: P
 
 async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
     async with lab((200, 60)) as here:
-        await here.press("down", "space", "P", "ctrl+d")
+        await here.press("down", "space", "P", "D")
         assert here.names() == ["third", "first"]
         assert here.current.name == "first"
         assert here.marked() == ()
         assert here.app.marks.pinned is None
-        assert "Deleted second. u brings it back." in here.said()
-        await here.press("ctrl+d")
+        assert "Deleted second. u brings it back on this screen." in here.said()
+        await here.press("D")
         assert [run.record.id for run in here.screen.editor.deleted] == ["bbbb", "aaaa"]
         await here.press("u")
         assert here.current.name == "first"
@@ -98,7 +98,7 @@ async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
 
 async def test_what_stays_deleted_is_purged_at_the_end(lab: OpenLab, three: Path) -> None:
     async with lab() as here:
-        await here.press("ctrl+d")
+        await here.press("D")
         here.screen.editor.purge_deleted()
         assert here.screen.editor.deleted == []
         here.store.restore(["cccc"])
@@ -118,7 +118,7 @@ async def test_only_a_run_that_nobody_trains_can_be_resumed_or_deleted(
             assert "Resume" not in here.footer()
             assert "Delete" not in here.footer()
             assert "Fork" in here.footer()
-            await here.press("R", "ctrl+d", "down")
+            await here.press("R", "D", "down")
             assert here.current.name == "third", "it is still there"
             assert "Resume" in here.footer()
             assert "Delete" in here.footer()
@@ -148,7 +148,7 @@ async def test_a_read_only_home_lists_runs_and_changes_none(
     monkeypatch.setattr(RunStore, "read_only", True)
     async with lab() as here:
         assert "third" in here.text()
-        await here.press("down", "ctrl+d", "N")
+        await here.press("down", "D", "N")
         assert here.names() == ["third", "second", "first"]
         assert here.app.screen is here.screen
         for command in ("Rename", "Note", "Tags", "Delete", "Resume"):

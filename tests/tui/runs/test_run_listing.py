@@ -28,19 +28,18 @@ def test_each_column_sorts_by_its_value_with_none_at_the_end(
 ) -> None:
     listing.sort_by(sorting_by(column))
     assert ids(listing) == order
-    unknown = [row for row in listing.every if COLUMNS[column].order(row) is None]
+    order_of = COLUMNS[column].order
+    assert order_of is not None
+    unknown = [row for row in listing.every if order_of(row) is None]
     back = sort_rows(listing.every, sorting_by(column).reversed)
     assert back[len(back) - len(unknown) :] == unknown
 
 
-def test_sorting_goes_through_all_columns() -> None:
-    sorting = Sorting()
-    seen = []
-    for _ in COLUMNS:
-        sorting = sorting.following
-        seen.append(sorting.column)
-    assert sorted(seen) == sorted(COLUMNS)
-    assert sorting == Sorting()
+def test_choosing_the_column_that_sorts_turns_the_order_round() -> None:
+    best = Sorting().chosen("best")
+    assert best == sorting_by("best")
+    assert best.chosen("best") == best.reversed
+    assert best.chosen("name") == sorting_by("name")
 
 
 def test_what_differs_is_told_against_the_most_common_values_or_the_pinned_run(

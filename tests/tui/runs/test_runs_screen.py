@@ -35,7 +35,7 @@ async def test_runs_are_listed_latest_first_with_a_state_in_words_and_sign(
 async def test_without_runs_it_says_how_to_make_one(lab: OpenLab) -> None:
     async with lab() as here:
         assert "No runs yet. Press 1, then r" in here.text()
-        for key in ("enter", "space", "P", "f", "R", "Y", "N", "m", "t", "ctrl+d", "u", "o", "/"):
+        for key in ("enter", "space", "P", "f", "R", "Y", "N", "m", "t", "D", "u", "o", "/"):
             await here.press(key)
         assert here.app.asked == []
         assert here.app.screen is here.screen
@@ -52,8 +52,8 @@ async def test_text_from_outside_is_shown_as_it_is(lab: OpenLab, tmp_path: Path)
             assert words in here.text()
         await here.press("N")
         assert "Rename [/]x[red]" in here.text()
-        await here.press("escape", "ctrl+d")
-        assert "Deleted [/]x[red]. u brings it back." in here.said()
+        await here.press("escape", "D")
+        assert "Deleted [/]x[red]. u brings it back on this screen." in here.said()
 
 
 async def test_a_validation_value_ranks_and_says_so(lab: OpenLab, tmp_path: Path) -> None:

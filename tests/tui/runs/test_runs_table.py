@@ -70,9 +70,16 @@ async def test_sorting_by_keys_and_by_a_click_on_the_header(lab: OpenLab, three:
         await here.press("O")
         assert here.names() == ["second", "third", "first"]
         assert "best ↑" in here.lines()[0]
-        await here.press("o")
+        await here.press("o", "l")
         assert "last ↓" in here.lines()[0]
         assert here.names() == ["third", "second", "first"]
+        await here.press("o", "l")
+        assert here.names() == ["first", "second", "third"], "the one that is on turns round"
+        await here.press("b")
+        assert here.names() == ["first", "third", "second"]
+        assert "by best ↓" in here.text()
+        await here.press("b")
+        assert "newest first" in here.text()
 
 
 async def test_of_a_thousand_runs_only_those_in_view_are_drawn(
@@ -84,7 +91,7 @@ async def test_of_a_thousand_runs_only_those_in_view_are_drawn(
         in_view = here.table.size.height - 1
         assert "Runs · 1 000" in here.text()
         assert lines_drawn[here.table] <= 3 * in_view
-        for keys in (("o",), ("O",), ("end",), ("pageup",), ("/", *"lion")):
+        for keys in (("o", "l"), ("O",), ("end",), ("pageup",), ("/", *"lion")):
             before = lines_drawn[here.table]
             await here.press(*keys)
             assert lines_drawn[here.table] - before <= 3 * in_view * len(keys), keys

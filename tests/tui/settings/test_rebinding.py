@@ -92,6 +92,17 @@ def test_screens_that_are_never_shown_together_may_share_a_key() -> None:
     assert rebound({"run": ("w",)})[1] == {}, "w is a key of the mistakes screen"
 
 
+def test_keys_that_came_later_give_way_to_a_file_that_uses_them() -> None:
+    table, refused = rebound({"delete_run": ("ctrl+d",), "run": ("c",)})
+    assert refused == {}
+    keys = {key.name: key.keys for key in table}
+    assert keys["delete_run"] == ("ctrl+d",)
+    assert keys["page_down"] == ()
+    assert keys["page_up"] == ("ctrl+u",)
+    assert keys["run"] == ("c",)
+    assert keys["next_chart"] == ()
+
+
 def test_ctrl_q_quits_whatever_the_file_says() -> None:
     table, _ = rebound({"quit": ("Q",)})
     assert {key.name: key.keys for key in table}["quit"] == ("Q", "ctrl+q")
@@ -129,7 +140,7 @@ async def test_keys_of_other_screens_change_when_these_are_made(tmp_path: Path) 
     async with opened(tmp_path, config=config({"delete_run": ("f9",), "quit": ("Q",)})) as lab:
         await lab.pilot.press("r")
         await lab.until_state(State.COMPLETED)
-        await lab.pilot.press("3", "ctrl+d")
+        await lab.pilot.press("3", "D")
         assert len(lab.store.runs()) == 1
         await lab.pilot.press("f9")
         assert lab.store.runs() == []

@@ -469,7 +469,7 @@ async def test_deleted_runs_are_gone_after_the_app(bench: OpenBench) -> None:
     async with bench() as lab:
         kept = await run_with(lab)
         deleted = await run_with(lab, seed=1)
-        await lab.pilot.press("3", "ctrl+d")
+        await lab.pilot.press("3", "D")
         assert [run.id for run in lab.store.runs()] == [kept]
         lab.app.purge_deleted()
         lab.store.restore([deleted])

@@ -55,8 +55,8 @@ class View:
     """Whether axes leave out how long curves began, so that what matters now can be told apart."""
     window: Window | None = None
     """The part of the x axis to show; None follows the run."""
-    gradients: bool = False
-    """Whether the third chart is shown."""
+    gradients: bool | None = None
+    """Whether the third chart is shown; None: where there is plenty of room."""
 
     def zoomed(self, times: float, about: float | None, extent: Extent) -> "View":
         """With curves `times` as long, where the place `about` stays; without one, the middle."""

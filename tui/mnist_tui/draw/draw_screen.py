@@ -21,12 +21,13 @@ from mnist_core.network.parameters import check_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunStore, StoreError
 from mnist_tui.draw.canvas import Canvas, Tool
-from mnist_tui.draw.reading import ClassBars, SeenDigit
+from mnist_tui.draw.reading import SeenDigit
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import Scope, bindings, key_hint
 from mnist_tui.text.digits import PictureStyle, style_after
 from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.class_bars import ClassBars
 from mnist_tui.ui.footer import KeyFooter
 
 POLL_INTERVAL = 0.25

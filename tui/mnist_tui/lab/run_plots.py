@@ -250,7 +250,8 @@ def _ghost_difference(ghost: RunProgress, progress: RunProgress) -> str:
 def overlay_plot(
     metric: Metric, overlays: Sequence[Overlay], view: View, *, cursor: float | None = None
 ) -> Plot:
-    """`metric` on held-out data, the last run uppermost; training dotted where few runs share it.
+    """`metric` on held-out data, the last run, the one at hand, uppermost; training dotted where
+    few runs share it.
 
     All of the runs, not only the window of the view.
     """
@@ -258,7 +259,11 @@ def overlay_plot(
     y = _metric_axis(metric, view, cut_start=view.cut_start and begun, from_zero=False)
     many = len(overlays) > _MOST_TRAINING_CURVES
     training = [curve for run in overlays for curve in _training(metric, run, many, view)]
-    held_out = [curve for overlay in overlays for curve in _held_out(metric, overlay)]
+    held_out = [
+        replace(curve, beside=overlay is not overlays[-1])
+        for overlay in overlays
+        for curve in _held_out(metric, overlay)
+    ]
     return Plot(
         curves=training + held_out,
         x=replace(X_AXES[view.axis], end=_end(overlays, view.axis)),

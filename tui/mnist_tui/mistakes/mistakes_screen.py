@@ -38,6 +38,7 @@ from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import TextLine
 from mnist_tui.ui.footer import KeyFooter
+from mnist_tui.ui.menu import Menu
 from mnist_tui.ui.sizes import WIDTHS
 
 POLL_INTERVAL = 0.25
@@ -219,7 +220,7 @@ class MistakesScreen(Screen[None]):
         """Hide the keys that would do nothing now."""
         view = self._view
         match action:
-            case "next_kind" | "next_order" | "reverse_order" | "show_matrix":
+            case "choose_kind" | "choose_order" | "reverse_order" | "show_matrix":
                 return view is not None and view.epoch is not None
             case "move_epoch" | "set_since":
                 return view is not None and len(view.history.epochs) > 1
@@ -235,21 +236,32 @@ class MistakesScreen(Screen[None]):
                 return True
 
     def _show_keys(self) -> None:
-        now = [self.check_action(key, ()) for key in ("next_kind", "move_epoch", "clear_samples")]
+        now = [self.check_action(key, ()) for key in ("choose_kind", "move_epoch", "clear_samples")]
         if now != self._working_keys:
             self._working_keys = now
             self.refresh_bindings()
 
-    def action_next_kind(self) -> None:
-        if self._view is not None:
-            kinds = self._view.kinds
-            place = kinds.index(self._query.kind) if self._query.kind in kinds else -1
-            self._show(replace(self._query, kind=kinds[(place + 1) % len(kinds)]))
+    def action_choose_kind(self) -> None:
+        if self._view is None:
+            return
+        kinds, kind = self._view.kinds, self._query.kind
 
-    def action_next_order(self) -> None:
-        orders = list(Order)
-        following = orders[(orders.index(self._query.order) + 1) % len(orders)]
-        self._show(replace(self._query, order=following, reverse=False))
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self._show(replace(self._query, kind=Kind(name)))
+
+        words = {each.value: each.value for each in kinds}
+        self.app.push_screen(Menu("Show", words, kind if kind in kinds else kinds[0]), chosen)
+
+    def action_choose_order(self) -> None:
+        order, reverse = self._query.order, self._query.reverse
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                again = name == order and not reverse
+                self._show(replace(self._query, order=Order(name), reverse=again))
+
+        self.app.push_screen(Menu("Sort by", {each: each for each in Order}, order), chosen)
 
     def action_reverse_order(self) -> None:
         self._show(replace(self._query, reverse=not self._query.reverse))

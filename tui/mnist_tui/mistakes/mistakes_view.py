@@ -136,7 +136,7 @@ def unanswered_text(*, train: bool) -> str:
 
 def empty_text(view: MistakesView, query: SampleQuery) -> str:
     """Why no sample is shown, and which key shows others."""
-    back, other_kind = sentence_key("clear_samples"), key_hint("next_kind")
+    back, other_kind = sentence_key("clear_samples"), key_hint("choose_kind")
     if query.filter.text:
         return f"No sample matches {visible(query.filter.text)}. {back} clears the filter."
     if query.has_cell:

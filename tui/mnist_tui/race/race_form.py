@@ -172,7 +172,7 @@ class RaceForm(VerticalScroll, can_focus=False):
 
     def focus_first(self) -> None:
         """Go to the task."""
-        self._task_choice.focus()
+        self.screen.set_focus(self._task_choice)
 
     @on(Choice.Changed)
     def _change(self, event: Choice.Changed) -> None:

@@ -20,11 +20,10 @@ from mnist_tui.race.race_form import RaceForm
 from mnist_tui.race.race_results import Standings, race_plot
 from mnist_tui.race.race_session import RaceSession, RaceStage, RefusedError
 from mnist_tui.race.race_text import CURVES, plan, subject, title, turn
-from mnist_tui.settings.keys import Scope, bindings
+from mnist_tui.settings.keys import Scope, bindings, sentence_key
 from mnist_tui.text.numbers import ago
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
-from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
 from mnist_tui.ui.steady_options import SteadyOptions
@@ -55,6 +54,12 @@ class KeptRaces(SteadyOptions):
         ids = [kept.record.id for kept in races]
         wanted = before if self.has_focus or shown not in ids else shown
         self.highlighted = ids.index(wanted) if wanted in ids else 0
+
+    def point_at(self, race_id: str) -> None:
+        """Put the cursor on a race, if it is listed."""
+        ids = [option.id for option in self.options]
+        if race_id in ids:
+            self.highlighted = ids.index(race_id)
 
     @property
     def pointed(self) -> str:
@@ -209,6 +214,8 @@ class RaceScreen(Screen[None]):
                 return bool(self._races.kept) and not isinstance(self.focused, KeptRaces)
             case "delete_race":
                 return bool(self._races.kept) and isinstance(self.focused, KeptRaces)
+            case "undo_delete":
+                return bool(self._races.deleted)
             case "race_axis":
                 return self._races.score is not None
             case "leave_race_field":
@@ -235,7 +242,7 @@ class RaceScreen(Screen[None]):
             self.notify(visible(str(error)), severity="warning", markup=False)
             return
         self._log_time = self._cursor = None
-        self.query_one("#race-chart", Chart).focus()
+        self.set_focus(self.query_one("#race-chart", Chart))
         self._draw()
         self._draw_kept()
 
@@ -248,24 +255,24 @@ class RaceScreen(Screen[None]):
 
     def action_show_kept_races(self) -> None:
         self.add_class("-listing")
-        self.query_one(KeptRaces).focus()
+        self.set_focus(self.query_one(KeptRaces))
 
     def action_delete_race(self) -> None:
-        race_id = self.query_one(KeptRaces).pointed
-        kept = next((one for one in self._races.kept if one.record.id == race_id), None)
-        if kept is None:
-            return
+        pointed = self.query_one(KeptRaces).pointed
+        self._races.delete(pointed)
+        self._draw()
+        self._draw_kept()
+        if self._races.deleted and self._races.deleted[-1].record.id == pointed:
+            name = title(self._races.deleted[-1].score.race)
+            how = f"{sentence_key('undo_delete')} brings it back on this screen."
+            self.notify(f"Deleted a race of {name}. {how}", markup=False)
 
-        def answered(delete: bool | None) -> None:
-            if delete:
-                self._races.delete(race_id)
-                self._draw()
-                self._draw_kept()
-
-        name = title(kept.score.race)
-        self.app.push_screen(
-            Question(f"Delete this race of {name} for good?", "Delete", "Keep"), answered
-        )
+    def action_undo_delete(self) -> None:
+        race_id = self._races.undo_delete()
+        self._draw()
+        self._draw_kept()
+        if race_id:
+            self.query_one(KeptRaces).point_at(race_id)
 
     def action_race_axis(self) -> None:
         self._log_time, self._cursor = not self._is_log_time, None
@@ -275,7 +282,7 @@ class RaceScreen(Screen[None]):
         if isinstance(self.focused, Chart):
             self._point_at(None)
         else:
-            self.query_one("#race-chart", Chart).focus()
+            self.set_focus(self.query_one("#race-chart", Chart))
 
     @on(RaceForm.Submitted)
     def _submit(self, event: RaceForm.Submitted) -> None:

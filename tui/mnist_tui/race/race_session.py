@@ -74,6 +74,8 @@ class RaceSession:
         """What went wrong, in sentences; empty: nothing."""
         self.kept: tuple[KeptRace, ...] = ()
         """The races that were kept, the latest first, as of `read`."""
+        self.deleted: list[KeptRace] = []
+        """What `undo_delete` brings back, the last deletion last."""
 
     @property
     def stage(self) -> RaceStage:
@@ -162,15 +164,32 @@ class RaceSession:
                 self.notice = kept.record.failure
 
     def delete(self, race_id: str) -> None:
-        """Delete a kept race for good."""
-        try:
-            self._store.delete_race(race_id)
-        except StoreError as error:
-            self.notice = str(error)
+        """Delete a kept race, until `undo_delete`."""
+        race = next((kept for kept in self.kept if kept.record.id == race_id), None)
+        if race is None or not self._change(lambda: self._store.delete_race(race_id)):
             return
+        self.deleted.append(race)
         if self.shown is not None and self.shown.record.id == race_id:
             self._show(None, None, None)
         self.read()
+
+    def undo_delete(self) -> str:
+        """Bring the race back that was deleted last; its id, empty where that failed."""
+        race = self.deleted[-1].record
+        if not self._change(lambda: self._store.keep_race(race)):
+            return ""
+        self.deleted.pop()
+        self.read()
+        return race.id
+
+    def _change(self, change: Callable[[], None]) -> bool:
+        """Change the store; False, and a notice, where that failed."""
+        try:
+            change()
+        except StoreError as error:
+            self.notice = str(error)
+            return False
+        return True
 
     def close(self) -> None:
         """Stop a race under way, wait for its end, and keep it, so that the process may exit."""

@@ -1,12 +1,13 @@
 """The rows and columns of the table of runs: what each says, and how it sorts."""
 
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mnist_core.store import RunRecord, RunState, Score
-from mnist_tui.text.numbers import ago, duration, percent, rate
+from mnist_tui.text.numbers import ago, duration, metric, percent, rate
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
 
@@ -43,6 +44,7 @@ class RunRow:
 ABSENT = "-"
 _TAGS = {"validation": "val", "test": "test"}
 _STATES = tuple(STATE_SIGNS)
+CURVE_CELLS = 12
 _NUMBER = re.compile(r"([0-9]{1,18})")
 
 
@@ -55,8 +57,8 @@ class RunColumn:
     """In cells, at least; `fit_columns` gives some of them more."""
     text: Callable[[RunRow, float], str]
     """Of a row, at a moment in seconds since 1970."""
-    order: Callable[[RunRow], Any]
-    """What rows are sorted by; None comes last, whichever way."""
+    order: Callable[[RunRow], Any] | None
+    """What rows are sorted by; None comes last, whichever way. Without it they are not."""
     importance: int
     """The least important columns give way where there is little room."""
     descending: bool = False
@@ -79,6 +81,11 @@ def score_value(score: Score | None) -> float | None:
     return None if score is None else score.value
 
 
+def finite_or_none(value: float | None) -> float | None:
+    """None also for what compares with nothing."""
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _score(score: Score | None) -> str:
     return ABSENT if score is None else percent(score.value, 2)
 
@@ -98,25 +105,32 @@ def _speed(row: RunRow, now: float) -> str:
 
 
 COLUMNS: Mapping[str, RunColumn] = {
-    "state": RunColumn("state", 13, _state, lambda row: _STATES.index(row.record.state), 9),
+    "state": RunColumn("state", 13, _state, lambda row: _STATES.index(row.record.state), 12),
     "name": RunColumn("name", 8, lambda row, now: visible(row.record.name),
-                      lambda row: _natural(row.record.name), 10),
+                      lambda row: _natural(row.record.name), 13),
     "differs": RunColumn("differs in", 18, lambda row, now: visible(row.differs) or "·",
-                         lambda row: _natural(row.differs) if row.differs else None, 6),
+                         lambda row: _natural(row.differs) if row.differs else None, 9),
     "epochs": RunColumn("epochs", 8, lambda row, now: f"{row.record.epoch}/{row.record.epochs}",
-                        lambda row: row.record.epoch, 7, descending=True, right=True),
-    "best": RunColumn("best", 13, _best, lambda row: score_value(row.record.best), 8,
+                        lambda row: row.record.epoch, 10, descending=True, right=True),
+    "best": RunColumn("best", 13, _best, lambda row: score_value(row.record.best), 11,
                       descending=True, right=True),
-    "last": RunColumn("last", 8, _last, lambda row: score_value(row.record.last), 4,
+    "last": RunColumn("last", 8, _last, lambda row: score_value(row.record.last), 7,
                       descending=True, right=True),
+    "loss": RunColumn("test loss", 9, lambda row, now: metric(row.record.test_loss),
+                      lambda row: finite_or_none(row.record.test_loss), 4, right=True),
+    "curve": RunColumn("accuracy", CURVE_CELLS, lambda row, now: "", None, 3),
     "time": RunColumn("time", 7, lambda row, now: duration(row.record.seconds),
-                      lambda row: row.record.seconds, 3, right=True),
-    "speed": RunColumn("ex/s", 6, _speed, lambda row: row.record.examples_per_second, 2,
+                      lambda row: row.record.seconds, 6, right=True),
+    "speed": RunColumn("ex/s", 6, _speed, lambda row: row.record.examples_per_second, 5,
                        descending=True, right=True),
     "started": RunColumn("started", 10, lambda row, now: ago(row.record.started, now),
-                         lambda row: row.record.started, 5, descending=True, right=True),
+                         lambda row: row.record.started, 8, descending=True, right=True),
+    "tags": RunColumn("tags", 12, lambda row, now: visible(", ".join(row.record.tags)),
+                      lambda row: row.record.tags or None, 2),
+    "note": RunColumn("note", 20, lambda row, now: visible(row.record.note),
+                      lambda row: _natural(row.record.note) if row.record.note else None, 1),
 }  # fmt: skip
-"""By key, from left to right."""
+"""By key, from left to right. The text of the curve is made from more than the row."""
 
 GAP = 2
 """Cells between two columns."""
@@ -140,11 +154,9 @@ class Sorting:
     def reversed(self) -> "Sorting":
         return Sorting(self.column, not self.descending)
 
-    @property
-    def following(self) -> "Sorting":
-        """By the next column to the right."""
-        keys = list(COLUMNS)
-        return sorting_by(keys[(keys.index(self.column) + 1) % len(keys)])
+    def chosen(self, column: str) -> "Sorting":
+        """By that column; the other way round where it is so sorted."""
+        return self.reversed if column == self.column else sorting_by(column)
 
 
 def sorting_by(column: str) -> Sorting:
@@ -154,15 +166,20 @@ def sorting_by(column: str) -> Sorting:
 def sort_rows(rows: Iterable[RunRow], sorting: Sorting) -> list[RunRow]:
     """The rows in order; equal ones stay as they were."""
     order = COLUMNS[sorting.column].order
+    assert order is not None, f"nothing is sorted by {sorting.column}"
     keyed = [(order(row), row) for row in rows]
     known = [item for item in keyed if item[0] is not None]
     known.sort(key=lambda item: item[0], reverse=sorting.descending)
     return [row for _, row in known] + [row for key, row in keyed if key is None]
 
 
-def fit_columns(room: int, longest_name: int) -> dict[str, int]:
-    """The columns that fit into `room` cells, with their widths; the most important ones stay."""
-    kept = sorted(COLUMNS, key=lambda key: -COLUMNS[key].importance)
+def fit_columns(room: int, longest_name: int, empty: Collection[str] = ()) -> dict[str, int]:
+    """The columns that fit into `room` cells, with their widths; the most important ones stay.
+
+    Those that are `empty` say nothing of any run, and have none.
+    """
+    said = [key for key in COLUMNS if key not in empty]
+    kept = sorted(said, key=lambda key: -COLUMNS[key].importance)
     while len(kept) > 1 and _least(kept) > room:
         kept.pop()
     widths = {key: column.width for key, column in COLUMNS.items() if key in kept}

@@ -109,7 +109,7 @@ class RunEditor:
             self.deleted.append(deleted)
 
         if self._change(delete):
-            how = f"{sentence_key('undo_delete')} brings it back."
+            how = f"{sentence_key('undo_delete')} brings it back on this screen."
             self._say(f"Deleted {run.name}. {how}", severity="information")
 
     def undo_delete(self) -> None:

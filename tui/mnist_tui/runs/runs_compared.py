@@ -21,6 +21,7 @@ from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Look, Marks, Overlay, RunCurves
 from mnist_tui.lab.recipe_text import differences
 from mnist_tui.lab.run_plots import METRIC_TITLES, measured_on, metrics_of, overlay_plot
+from mnist_tui.runs.results import results
 from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
@@ -33,7 +34,8 @@ _NARROW = 30
 class Comparison:
     """A run, and the one it is compared with.
 
-    As text: what differs, then note, tags and the rest that the table of runs has no room for.
+    As text: what they reached and where they differ, then note, tags and the rest that the table
+    of runs has no room for.
     """
 
     record: RunRecord
@@ -55,6 +57,7 @@ class Comparison:
 def _page(record: RunRecord, other: RunRecord | None, width: int) -> Table:
     page = Table.grid(expand=True)
     page.add_column(overflow="fold")
+    page.add_row(_results(record, other, width))
     if other is None:
         how = f"Pin a run with {key_hint('pin_run')}, or mark one, to see what differs."
         page.add_row(Text(how, style="dim"))
@@ -67,29 +70,50 @@ def _page(record: RunRecord, other: RunRecord | None, width: int) -> Table:
     return page
 
 
+def _results(record: RunRecord, other: RunRecord | None, width: int) -> Table:
+    table = Table.grid(padding=(0, 1, 0, 0))
+    found = results(record, other)
+    if width < _NARROW:
+        for one in found:
+            table.add_row(_in_a_line(one.label, one.ours, one.theirs, one.difference))
+        return table
+    for place in range(4):
+        table.add_column(overflow="fold", justify="right" if place == 3 else "left")
+    if other is not None:
+        head = [Text(visible(run.name), style="underline", overflow="ellipsis", no_wrap=True)
+                for run in (record, other)]  # fmt: skip
+        table.add_row("", *head)
+    for one in found:
+        ours, more = Text(one.ours, style="bold"), Text(one.difference, style="dim")
+        table.add_row(Text(one.label, style="dim"), ours, one.theirs, more)
+    return table
+
+
 def _differences(record: RunRecord, other: RunRecord, width: int) -> Table | Text:
     found = differences(record, other)
     if not found:
         return Text(f"The same hyperparameters as {visible(other.name)}.", style="dim")
     table = Table.grid(padding=(0, 1), expand=True)
-    if width < _NARROW:
-        table.add_column(overflow="fold")
-        for one in found:
-            text = Text(f"{one.label} ", style="dim").append(
-                visible(one.ours), style="not dim bold"
-            )
-            table.add_row(text.append(f" / {visible(one.theirs)}", style="not dim"))
-        return table
     table.add_column(overflow="fold")
+    if width < _NARROW:
+        for one in found:
+            table.add_row(_in_a_line(one.label, one.ours, one.theirs))
+        return table
     table.add_column(overflow="fold", ratio=1)
     table.add_column(overflow="fold", ratio=1)
-    head = [Text(visible(run.name), style="underline", overflow="ellipsis", no_wrap=True)
-            for run in (record, other)]  # fmt: skip
-    table.add_row("", *head)
     for one in found:
         ours, theirs = Text(visible(one.ours), style="bold"), Text(visible(one.theirs))
         table.add_row(Text(one.label, style="dim"), ours, theirs)
     return table
+
+
+def _in_a_line(label: str, ours: str, theirs: str, difference: str = "") -> Text:
+    text = Text(f"{label} ", style="dim").append(visible(ours), style="not dim bold")
+    if theirs:
+        text.append(f" / {visible(theirs)}", style="not dim")
+    if difference:
+        text.append(f" ({difference})", style="not dim")
+    return text
 
 
 def _facts(record: RunRecord) -> list[tuple[str, str]]:

@@ -14,16 +14,18 @@ from mnist_core.store import RunRecord, RunStore
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Marks
-from mnist_tui.runs.columns import Sorting, sorting_by
+from mnist_tui.runs.columns import COLUMNS, CURVE_CELLS, Sorting, sorting_by
 from mnist_tui.runs.filter_line import FilterLine
 from mnist_tui.runs.run_editor import RunEditor
 from mnist_tui.runs.run_listing import RunListing, RunReader
 from mnist_tui.runs.runs_compared import RunsCompared
 from mnist_tui.runs.runs_table import RunsTable
+from mnist_tui.runs.small_curves import SmallCurves
 from mnist_tui.settings.keys import KEYS, Scope, bindings, key_hint, sentence_key
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.chart_screen import CHART_ACTIONS, ChartScreen
 from mnist_tui.ui.footer import KeyFooter
+from mnist_tui.ui.menu import Menu
 from mnist_tui.ui.sizes import WIDTHS
 
 POLL_INTERVAL = 1.0
@@ -37,6 +39,7 @@ class RunsScreen(ChartScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.RUNS), *bindings(Scope.CHARTS)]
     PANES = "#runs, #below, Chart, #comparison"
+    TURNS = ("runs-accuracy", "runs-loss", "comparison")
     AUTO_FOCUS = "RunsTable"
     HORIZONTAL_BREAKPOINTS = WIDTHS
 
@@ -65,7 +68,7 @@ class RunsScreen(ChartScreen):
         self._marks = marks
         self._reader = RunReader(store)
         self._listing = RunListing()
-        self._table = RunsTable(marks, id="runs")
+        self._table = RunsTable(marks, SmallCurves(store, CURVE_CELLS), id="runs")
         self._compared = RunsCompared(store, marks, self._listing)
         self._filter_line = FilterLine()
         self.editor = RunEditor(self._table, store, marks, self._read, self._draw)
@@ -173,7 +176,7 @@ class RunsScreen(ChartScreen):
         match action:
             case "undo_delete":
                 return bool(self.editor.deleted)
-            case "filter_runs" | "sort_runs" | "reverse_sorting":
+            case "filter_runs" | "sort_runs" | "reverse_sorting" | "best_first":
                 return self._listing.total > 0
             case "rename_run" | "edit_note" | "edit_tags":
                 return record is not None and not self._reader.read_only
@@ -209,15 +212,28 @@ class RunsScreen(ChartScreen):
     # -- order and filter ------------------------------------------------------------------------
 
     def action_sort_runs(self) -> None:
-        self._sort(self._listing.sorting.following)
+        now = self._listing.sorting
+        columns = {key: column.title for key, column in COLUMNS.items() if column.order}
+        columns[now.column] += f" {now.reversed.arrow}"
+
+        def chosen(column: str | None) -> None:
+            if column is not None:
+                self._sort(now.chosen(column))
+
+        self.app.push_screen(Menu("Sort by", columns, now.column), chosen)
+
+    def action_best_first(self) -> None:
+        """By the best accuracy; the newest first again where it is so."""
+        best = sorting_by("best")
+        self._sort(Sorting() if self._listing.sorting == best else best)
 
     def action_reverse_sorting(self) -> None:
         self._sort(self._listing.sorting.reversed)
 
     @on(RunsTable.HeaderClicked)
     def _sort_by_header(self, event: RunsTable.HeaderClicked) -> None:
-        now = self._listing.sorting
-        self._sort(now.reversed if event.column == now.column else sorting_by(event.column))
+        if COLUMNS[event.column].order is not None:
+            self._sort(self._listing.sorting.chosen(event.column))
 
     def _sort(self, sorting: Sorting) -> None:
         self._listing.sort_by(sorting)

@@ -17,6 +17,7 @@ from textual.strip import Strip
 from mnist_core.store import RunRecord
 from mnist_tui.lab.overlay import REFERENCE, Marks
 from mnist_tui.runs.columns import COLUMNS, GAP, RunRow, Sorting, fit_columns, tone
+from mnist_tui.runs.small_curves import SmallCurves
 from mnist_tui.text.contrast import readable
 from mnist_tui.text.visible_text import in_middle, padded
 
@@ -75,9 +76,10 @@ class RunsTable(ScrollView, can_focus=True):
             super().__init__()
             self.column = column
 
-    def __init__(self, marks: Marks, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, marks: Marks, curves: SmallCurves, *, id: str) -> None:  # noqa: A002
         super().__init__(id=id)
         self._marks = marks
+        self._curves = curves
         self._rows: Sequence[RunRow] = ()
         self._total = 0
         self._sorting = Sorting()
@@ -86,6 +88,8 @@ class RunsTable(ScrollView, can_focus=True):
         self._cursor_id = ""
         self._columns: dict[str, int] = {}
         self._longest_name = 0
+        self._empty: frozenset[str] = frozenset()
+        """The columns that say nothing of any run."""
         self._now = 0.0
         self._styles: dict[str, Style] = {}
 
@@ -105,6 +109,11 @@ class RunsTable(ScrollView, can_focus=True):
             self.refresh(layout=True)
         self._rows, self._total, self._sorting, self._words = rows, total, sorting, words
         self._longest_name = max((len(row.record.name) for row in rows), default=0)
+        described = {
+            "tags": any(row.record.tags for row in rows),
+            "note": any(row.record.note for row in rows),
+        }
+        self._empty = frozenset(key for key, is_said in described.items() if not is_said)
         self._now = time.time()
         self._fit()
         places = {row.record.id: index for index, row in enumerate(rows)}
@@ -197,7 +206,8 @@ class RunsTable(ScrollView, can_focus=True):
         return self._total + 1
 
     def _fit(self) -> None:
-        self._columns = fit_columns(self.size.width - _MARK_CELLS - 1, self._longest_name)
+        room = self.size.width - _MARK_CELLS - 1
+        self._columns = fit_columns(room, self._longest_name, self._empty)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -263,8 +273,10 @@ class RunsTable(ScrollView, can_focus=True):
         segments.append(("P " if pinned else "  ", self._style("row")))
         for key, width in self._columns.items():
             column = COLUMNS[key]
-            text = padded(column.text(row, self._now), width, right=column.right)
-            quiet = key in ("time", "speed", "started", "last") or (
+            # Only of the runs on show: it is read from the store.
+            said = self._curves.of(row.record) if key == "curve" else column.text(row, self._now)
+            text = padded(said, width, right=column.right)
+            quiet = key in ("time", "speed", "started", "last", "loss", "tags", "note") or (
                 key == "differs" and not row.differs
             )
             style = self._style(tone(row) if key == "state" else "quiet" if quiet else "row")

@@ -35,6 +35,9 @@ class Key:
     """Those of `keys` that also work while a field is edited."""
     urgent: bool = False
     """Works only now and then; a footer with little room shows it before others."""
+    gives_way: bool = False
+    """A user's file may give its keys to another command, which leaves it with none: it is newer
+    than files that people have written."""
 
     @property
     def name(self) -> str:
@@ -117,8 +120,10 @@ KEYS: tuple[Key, ...] = (
         "lr>=0.01, acc>0.95, tag:wide, state:completed. All that is typed must hold.", Scope.RUNS),
     Key("clear_filter", ("escape",), "Clear", "Take the filter away, or else the cursor of the "
         "charts.", Scope.RUNS, urgent=True),
-    Key("sort_runs", ("o",), "Sort", "Sort the runs by the next column; a click on a heading does "
-        "it too.", Scope.RUNS),
+    Key("sort_runs", ("o",), "Sort", "Choose what the runs are sorted by; a click on a heading "
+        "does it too.", Scope.RUNS),
+    Key("best_first", ("b",), "Best", "The run with the best accuracy first, or the newest first "
+        "again.", Scope.RUNS, gives_way=True),
     Key("reverse_sorting", ("O",), "Reverse", "Turn the order of the runs round.", Scope.RUNS,
         footer=False),
     Key("fork_run", ("f",), "Fork", "Take the hyperparameters of the run into the form, as they "
@@ -133,7 +138,7 @@ KEYS: tuple[Key, ...] = (
         footer=False),
     Key("show_run_command", ("Y",), "Command", "Show the command line that reproduces the run.",
         Scope.RUNS, footer=False),
-    Key("delete_run", ("ctrl+d",), "Delete", "Delete the run; Undo brings it back until the app "
+    Key("delete_run", ("D",), "Delete", "Delete the run; Undo brings it back until the app "
         "is closed.", Scope.RUNS),
     Key("undo_delete", ("u",), "Undo", "Bring back the run that was deleted last.", Scope.RUNS,
         urgent=True),
@@ -158,17 +163,19 @@ KEYS: tuple[Key, ...] = (
     Key("whole_view", ("0",), "Whole", "Show all of the curves, from their start. A double click "
         "does it too.",
         Scope.CHARTS, footer=False),
+    Key("next_chart", ("c",), "Chart", "Where one chart has all the room: show the next one; among "
+        "runs also what sets two of them apart.", Scope.CHARTS, urgent=True, gives_way=True),
     Key("maximise", ("z",), "Maximise", "Let the part of the screen that has the focus fill it, "
         "or bring the others back.", Scope.CHARTS, footer=False),
     Key("filter_samples", ("slash",), "Filter", "Show the samples that match, such as true:4 "
         "pred:9, conf>0.9, loss>3, class:7 or index:947.", Scope.MISTAKES),
     Key("show_matrix", ("m",), "Matrix", "Go to the confusion matrix. Enter shows what is in a "
         "cell.", Scope.MISTAKES),
-    Key("next_kind", ("w",), "What", "Show the mistakes, all samples, those that were fixed, newly "
-        "broken, always or never wrong, or those that another run sees differently.",
+    Key("choose_kind", ("w",), "What", "Choose what to show: the mistakes, all samples, those that "
+        "were fixed, newly broken, always or never wrong, or that another run sees differently.",
         Scope.MISTAKES),
-    Key("next_order", ("o",), "Sort", "Sort the samples by loss, confidence, margin or index.",
-        Scope.MISTAKES),
+    Key("choose_order", ("o",), "Sort", "Choose what the samples are sorted by: loss, confidence, "
+        "margin or index.", Scope.MISTAKES),
     Key("reverse_order", ("O",), "Reverse", "Turn the order of the samples round.",
         Scope.MISTAKES, footer=False),
     Key("move_epoch(-1)", ("left_square_bracket",), "Back", "See what the model said an epoch "
@@ -191,8 +198,10 @@ KEYS: tuple[Key, ...] = (
         "space ticks, enter starts.", Scope.RACE),
     Key("show_kept_races", ("h",), "Earlier", "Go to the races before; enter opens one.",
         Scope.RACE),
-    Key("delete_race", ("ctrl+d",), "Delete", "Delete the race under the cursor, after a "
-        "question.", Scope.RACE),
+    Key("delete_race", ("D",), "Delete", "Delete the race under the cursor of the earlier ones; "
+        "Undo brings it back until the app is closed.", Scope.RACE),
+    Key("undo_delete", ("u",), "Undo", "Bring back the race that was deleted last.", Scope.RACE,
+        urgent=True),
     Key("race_axis", ("x",), "X axis", "Draw the time on a logarithmic axis, or a linear one.",
         Scope.RACE),
     Key("leave_race_field", ("escape",), "Chart", "Go back to the chart; there, take its cursor "
@@ -217,6 +226,10 @@ KEYS: tuple[Key, ...] = (
         Scope.DRAW, footer=False),
     Key("leave_drawing", ("escape", "d"), "Back", "Back to where the drawing was opened.",
         Scope.DRAW, urgent=True),
+    Key("page(1)", ("ctrl+d",), "Page down", "Go down by a page in a table, a list or a text.",
+        Scope.EVERYWHERE, footer=False, gives_way=True),
+    Key("page(-1)", ("ctrl+u",), "Page up", "Go up by a page.", Scope.EVERYWHERE, footer=False,
+        gives_way=True),
     Key("help", ("question_mark", "f1"), "Help", "Show this help.", Scope.EVERYWHERE),
     Key("command_palette", ("ctrl+p",), "Palette", "Find a command by its name.",
         Scope.EVERYWHERE, footer=False),
@@ -248,7 +261,8 @@ def _first_keys(table: Iterable[Key]) -> Mapping[str, str]:
     """What people call the first key of each command, by the command's name."""
     keys: dict[str, str] = {}
     for key in table:
-        keys.setdefault(key.name, shown_key(key.keys[0]))
+        if key.keys:
+            keys.setdefault(key.name, shown_key(key.keys[0]))
     return keys
 
 

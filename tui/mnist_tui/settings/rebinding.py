@@ -74,8 +74,14 @@ def rebound(wishes: Mapping[str, Sequence[str]]) -> tuple[Table, dict[str, str]]
             refused[name] = f"{shown_key(taken)} moves in tables and fields, so it stays theirs."
             del granted[name]
     while True:
+        wanted = {key for keys in granted.values() for key in keys}
         table = tuple(
-            _with_keys(key, granted[key.name]) if key.name in granted else key for key in KEYS
+            _with_keys(key, granted[key.name])
+            if key.name in granted
+            else replace(key, keys=tuple(set(key.keys) - wanted))
+            if key.gives_way
+            else key
+            for key in KEYS
         )
         clash = next(_clashes(table, granted), None)
         if clash is None:

@@ -1,6 +1,6 @@
 """What the texts in the form amount to, alone and to a run under way: no widgets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -62,6 +62,23 @@ def preset_words(name: str, hyperparameters: Hyperparameters | None) -> tuple[st
     """(name, remark) for the preset picker: whether the values are still the preset's own."""
     edited = hyperparameters != presets()[name].hyperparameters
     return name, "(edited)" if edited else ""
+
+
+def summary_of(texts: Mapping[str, str], more: Iterable[str] = ()) -> str:
+    """The values that matter most in a line, and those of the fields `more`.
+
+    Such as "Learning rate 0.1 · sgd · batch 256 · 32, 32 relu · 10 epochs · dropout 0.2".
+    """
+    foremost = ("Learning rate {learning_rate}", "{optimizer}", "batch {batch_size}",
+                "{hidden_sizes} {activation}", "{epochs} epochs")  # fmt: skip
+    parts = [words.format_map(texts).strip() for words in foremost]
+    said = " ".join(foremost)
+    parts += [
+        f"{hyperparameter_fields()[name].short_name} {texts[name]}"
+        for name in more
+        if f"{{{name}}}" not in said
+    ]
+    return " · ".join(parts)
 
 
 EFFECT_SIGNS: Mapping[TakesEffect, str] = {

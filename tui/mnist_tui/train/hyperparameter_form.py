@@ -23,6 +23,7 @@ from mnist_tui.train.form_values import (
     LiveValues,
     check,
     preset_words,
+    summary_of,
     texts_of,
     value_of,
 )
@@ -147,6 +148,21 @@ class HyperparameterForm(Widget):
         """A sentence for each refused value, by field name."""
         return self._draft.problems
 
+    @property
+    def summary(self) -> str:
+        """What the fields say, in a line; * stands at what was edited and no run follows yet."""
+        usual = texts_of(presets()[self._preset_name].hyperparameters)
+        return summary_of(
+            {name: row.text + "*" * self._is_pending(name) for name, row in self._rows.items()},
+            [name for name, row in self._rows.items() if row.text != usual[name]],
+        )
+
+    def _is_pending(self, name: str) -> bool:
+        text = self._rows[name].text
+        if self._live is None:
+            return text != self._filled_with[name]
+        return self._live.status(name, text) not in (FieldStatus.SAME, FieldStatus.CHANGED)
+
     def load(self, hyperparameters: Hyperparameters, preset_name: str | None = None) -> None:
         """Show other values, and the preset that they come from, or the nearest."""
         self._preset_name = preset_name or nearest_preset(hyperparameters).name
@@ -190,7 +206,8 @@ class HyperparameterForm(Widget):
             row = self._preset_row if name == PRESET_KEY else self._rows[name]
         if row.editor.disabled:
             row = self._preset_row
-        row.editor.focus()
+        # At once, since letters for it may be on their way.
+        self.screen.set_focus(row.editor)
 
     def action_move(self, by: int) -> None:
         """Move the focus to the next usable row above or below."""

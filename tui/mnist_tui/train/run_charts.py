@@ -20,20 +20,21 @@ from mnist_tui.lab.run_plots import (
     with_overlays,
 )
 from mnist_tui.lab.run_progress import RunProgress
+from mnist_tui.ui.chart_screen import ABSENT
+from mnist_tui.ui.sizes import NARROW, WIDE
 
 _CHARTS = ("loss", "accuracy", "gradients")
 _LEAST_HEIGHT = 27
 """Lines that three charts, one below the other, need to be read."""
+_ROOMY_HEIGHT = 45
+"""Lines from which on a wide screen shows all three unasked."""
 
 
 class RunCharts(Vertical):
     """Two charts; the third one takes the place of accuracy where there is little room."""
 
-    DEFAULT_CSS = "RunCharts > .-absent { display: none; }"
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
-        self._third = False
         self._x: Limits | None = None
         """Of all charts; kept from one time to the next, so that they stay calm during a run."""
         self._followed: object = None
@@ -46,10 +47,17 @@ class RunCharts(Vertical):
             yield chart
 
     def on_mount(self) -> None:
-        self._arrange()
+        self._arrange(self.shows_gradients)
 
-    def on_resize(self) -> None:
-        self._arrange()
+    @property
+    def shows_gradients(self) -> bool:
+        """Whether the third chart is shown."""
+        return not self._chart("gradients").has_class(ABSENT)
+
+    def _wants_gradients(self, view: View) -> bool:
+        if view.gradients is not None:
+            return view.gradients
+        return self.screen.has_class(WIDE) and self.size.height >= _ROOMY_HEIGHT
 
     def show(
         self,
@@ -60,9 +68,8 @@ class RunCharts(Vertical):
         cursor: float | None,
     ) -> None:
         """Draw the run over `ghost`, the run before, and `overlays`; `cursor` is a step."""
-        if view.gradients != self._third:
-            self._third = view.gradients
-            self._arrange()
+        gradients = self._wants_gradients(view)
+        self._arrange(gradients)
         metrics = metrics_of(view)
         loss, accuracy = (
             with_overlays(metric_plot(metric, progress, ghost, view), metric, overlays)
@@ -70,7 +77,7 @@ class RunCharts(Vertical):
         )
         plots = {"loss": loss, "accuracy": accuracy}
         titles = dict(zip(plots, (METRIC_TITLES[metric] for metric in metrics), strict=True))
-        if view.gradients:
+        if gradients:
             plots["gradients"] = gradient_plot(progress, ghost, view)
             titles["gradients"] = "Gradients"
         place = None
@@ -87,15 +94,16 @@ class RunCharts(Vertical):
             x = replace(plot.x, end=end, window=window)
             self._chart(name).show_plot(titles[name], replace(plot, x=x, cursor=place))
 
-    def _arrange(self) -> None:
+    def _arrange(self, gradients: bool) -> None:
         """Show the third chart or not, and accuracy where there is room beside it."""
-        small = self.size.height < _LEAST_HEIGHT or self.screen.has_class("-narrow")
-        self._chart("gradients").set_class(not self._third, "-absent")
-        replaced = self._third and small and not self.screen.has_class("-maximised")
+        screen = self.screen
+        small = self.size.height < _LEAST_HEIGHT and not screen.has_class(NARROW)
+        self._chart("gradients").set_class(not gradients, ABSENT)
+        replaced = gradients and small and not screen.has_class("-maximised")
         accuracy = self._chart("accuracy")
         if replaced and accuracy.has_focus:
-            self._chart("gradients").focus()
-        accuracy.set_class(replaced, "-absent")
+            screen.set_focus(self._chart("gradients"))
+        accuracy.set_class(replaced, ABSENT)
 
     def _chart(self, name: str) -> Chart:
         return self.query_one(f"#{name}", Chart)

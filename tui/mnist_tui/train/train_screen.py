@@ -4,14 +4,17 @@ import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
 from mnist_core.backend.backend import Backend
+from mnist_core.network.mistakes import confusion_matrix, recall
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View, Window
@@ -20,12 +23,15 @@ from mnist_tui.lab.run_plots import place_of_step, step_at
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
+from mnist_tui.text.visible_text import visible
+from mnist_tui.train.folded_form import FoldedForm
 from mnist_tui.train.guidance import Guidance, notice
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.run_charts import RunCharts
 from mnist_tui.train.sample_grid import SampleGrid
 from mnist_tui.train.steering import Steering
-from mnist_tui.ui.chart_screen import ChartScreen
+from mnist_tui.ui.chart_screen import ABSENT, ChartScreen
+from mnist_tui.ui.class_bars import ClassBars
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
@@ -35,13 +41,16 @@ REDRAWS_PER_SECOND = 10
 TICKS_PER_FIGURES = 2
 """While a run goes on, the figures of the status line are drawn with every second redraw: faster
 they could not be read, and Textual composes every widget between what changed above and below."""
+_EDITING = "-editing"
+"""The class of the screen while the form has the focus."""
 
 
 class TrainScreen(ChartScreen):
     """Draws the session about ten times a second; the charts' cursor is the session's, a step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.TRAIN), *bindings(Scope.CHARTS)]
-    PANES = "#form, #charts, Chart, #samples"
+    PANES = "#form, #folded-form, #charts, Chart, #digits, #samples, #by-class"
+    TURNS = ("loss", "accuracy", "gradients")
     AUTO_FOCUS = "#loss"
     HORIZONTAL_BREAKPOINTS = WIDTHS
 
@@ -102,6 +111,8 @@ class TrainScreen(ChartScreen):
         self._drawn: object = None
         """What the footer and the notice were last made for."""
         self._samples: object = None
+        self._by_class: object = None
+        """The answers that the accuracy by class was last made from."""
         self._leaving = False
         self._ticks = 0
 
@@ -114,8 +125,11 @@ class TrainScreen(ChartScreen):
             form = HyperparameterForm(self._hyperparameters, self._preset, id="form")
             form.border_title = "Hyperparameters"
             yield form
+            yield FoldedForm(form, id="folded-form")
             yield RunCharts(id="charts")
-            yield SampleGrid(self._picture_style, id="samples")
+            with Vertical(id="digits"):
+                yield SampleGrid(self._picture_style, id="samples")
+                yield ClassBars(marks_lowest=True, id="by-class")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -157,12 +171,26 @@ class TrainScreen(ChartScreen):
         event.stop()
         self.steering.submit(event.hyperparameters)
         # So that the keys of the charts, such as 2, work at once.
-        self.set_focus(self.query_one("#loss"))
+        self.set_focus(self.front)
+
+    @on(FoldedForm.Clicked)
+    def _open_form(self, event: FoldedForm.Clicked) -> None:
+        event.stop()
+        self.steering.edit()
+
+    def on_descendant_focus(self) -> None:
+        """A narrow screen has room for the form only while it is edited."""
+        self.set_class(self.query_one("#form").has_focus_within, _EDITING)
+
+    def on_resize(self) -> None:
+        # After the charts have their new size, which decides what of them is shown.
+        self.call_after_refresh(self.draw_charts)
 
     def redraw(self, *, figures: bool = True) -> None:
         """Draw what has changed in the session; without `figures`, no more of the status line."""
         self.draw_charts()
         self._draw_samples()
+        self._draw_by_class()
         self._draw_state(figures=figures)
 
     def draw_charts(self) -> None:
@@ -203,6 +231,22 @@ class TrainScreen(ChartScreen):
             progress.name, answers.predictions, answers.confidences, progress.answers_epoch
         )
 
+    def _draw_by_class(self) -> None:
+        """How many of each class the model of the last epoch recognised, where there is room."""
+        progress = self._session.progress
+        latest = progress.history.latest if progress is not None else None
+        if latest is self._by_class:
+            return
+        self._by_class = latest
+        bars = self.query_one(ClassBars)
+        bars.set_class(latest is None, ABSENT)
+        if progress is not None and latest is not None:
+            names = progress.dataset.class_names
+            matrix = confusion_matrix(progress.test.labels, latest.predictions, len(names))
+            bars.show(recall(matrix).astype(np.float32), names)
+            title = f"Right by class · {progress.name} · epoch {latest.epoch}"
+            bars.border_title = Content(visible(title))
+
     def _draw_state(self, *, figures: bool = True) -> None:
         """Draw what follows from the state; the status line also when only `figures` changed."""
         progress = self._session.progress
@@ -216,6 +260,7 @@ class TrainScreen(ChartScreen):
         if figures or now != self._drawn:
             self.query_one(StatusLine).refresh()
         self.steering.mark_form()
+        self.query_one(FoldedForm).draw()
         if now != self._drawn:
             self._drawn = now
             told = self.query_one("#notice", Static)
@@ -270,7 +315,7 @@ class TrainScreen(ChartScreen):
         elif isinstance(self.focused, Chart):
             self.show_cursor(None)
         else:
-            self.set_focus(self.query_one("#loss"))
+            self.set_focus(self.front)
 
     def action_use_offered_data(self) -> None:
         self._session.use_offered_data()
@@ -293,7 +338,9 @@ class TrainScreen(ChartScreen):
 
     def action_show_gradients(self) -> None:
         self.maximise_pane(None)
-        self.show_view(replace(self.view, gradients=not self.view.gradients))
+        shown = not self.query_one(RunCharts).shows_gradients
+        self.show_view(replace(self.view, gradients=shown))
+        self.bring_to_front("gradients" if shown else self.TURNS[0])
 
     def action_epoch_cursor(self, by: int) -> None:
         """Move the cursor to the end of the next epoch or the one before; at first, the last."""

@@ -13,11 +13,16 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import extent
 from mnist_tui.charts.view import KEY_PAN, KEY_ZOOM, WHEEL_ZOOM, Extent, View, Window
 from mnist_tui.lab.run_progress import AXES
+from mnist_tui.ui.sizes import NARROW
 
 _ASIDE = "-aside"
 """The class of panes that make room for the one that is maximised."""
 _MAXIMISED = "-maximised"
 """The class of the screen meanwhile."""
+ABSENT = "-absent"
+"""The class of a chart that is not shown at any width, until somebody asks for it."""
+_BEHIND = "-behind"
+"""The class of those that wait for their turn where there is room for one."""
 
 
 class ChartScreen(Screen[None]):
@@ -25,11 +30,14 @@ class ChartScreen(Screen[None]):
 
     PANES: ClassVar[str] = "Chart"
     """Selects what can be maximised, and what makes room for it."""
+    TURNS: ClassVar[tuple[str, ...]] = ()
+    """Ids of what takes turns on a narrow screen; the first one begins."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
         self.view = view
         self._maximised: Widget | None = None
+        self._front = self.TURNS[0] if self.TURNS else ""
 
     def draw_charts(self) -> None:
         """Draw all charts with `view`."""
@@ -47,6 +55,9 @@ class ChartScreen(Screen[None]):
         if view != self.view:
             self.view = view
             self.draw_charts()
+
+    def on_mount(self) -> None:
+        self.bring_to_front(self._front)
 
     # -- what works now --------------------------------------------------------------------------
 
@@ -95,6 +106,10 @@ class ChartScreen(Screen[None]):
             case "whole_view", _:
                 cuts = any(chart.plot.y.cut_start for chart in self._charts)
                 return view.window is not None or cuts
+            case "next_chart", _:
+                # The one in front need not be a chart with curves.
+                drawn = any(chart.plot.curves for chart in self._charts)
+                return drawn and self.has_class(NARROW) and not self.is_maximised
             case "maximise", _:
                 return self._maximised is not None or self._maximisable is not None
         return super().check_action(action, parameters)
@@ -127,6 +142,33 @@ class ChartScreen(Screen[None]):
     @on(Chart.DoubleClicked)
     def action_whole_view(self) -> None:
         self.show_view(replace(self.view, window=None, cut_start=False))
+
+    def action_next_chart(self) -> None:
+        turns = [widget.id or "" for widget in self._in_turn]
+        # The one in front may have been taken away.
+        at = turns.index(self._front) if self._front in turns else -1
+        self.bring_to_front(turns[(at + 1) % len(turns)])
+
+    def bring_to_front(self, name: str) -> None:
+        """Let the chart of that id have the room of a narrow screen; wider ones show all."""
+        widgets = [self.query_one(f"#{each}") for each in self.TURNS]
+        had_focus = any(widget.has_focus for widget in widgets)
+        self._front = name
+        for widget in widgets:
+            widget.set_class(widget.id != name, _BEHIND)
+        if had_focus:
+            self.set_focus(self.front)
+        self.refresh_bindings()
+
+    @property
+    def front(self) -> Widget:
+        """The chart that is to be seen at every width."""
+        return self.query_one(f"#{self._front}")
+
+    @property
+    def _in_turn(self) -> list[Widget]:
+        widgets = (self.query_one(f"#{name}") for name in self.TURNS)
+        return [widget for widget in widgets if not widget.has_class(ABSENT)]
 
     def action_maximise(self) -> None:
         self.maximise_pane(None if self._maximised is not None else self._maximisable)

@@ -148,7 +148,8 @@ class HelpScreen(Dialog[None]):
     def action_search(self) -> None:
         search = self.query_one("#help-search", Input)
         search.display = True
-        search.focus()
+        # At once, since letters for it may be on their way.
+        self.set_focus(search)
 
     @on(Input.Changed, "#help-search")
     def _search(self, event: Input.Changed) -> None:
@@ -161,7 +162,7 @@ class HelpScreen(Dialog[None]):
     @on(Input.Submitted, "#help-search")
     def _to_page(self, event: Input.Submitted) -> None:
         event.stop()
-        self._page.focus()
+        self.set_focus(self._page)
 
     def action_leave(self) -> None:
         """Esc: out of the search, and then out of help."""
@@ -169,7 +170,7 @@ class HelpScreen(Dialog[None]):
         if search.display:
             search.value = ""
             search.display = False
-            self._page.focus()
+            self.set_focus(self._page)
         else:
             self.dismiss(None)
 
