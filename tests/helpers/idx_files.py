@@ -13,6 +13,8 @@ _TYPES = {
     "int8": (0x09, "i1"),
     "int16": (0x0B, ">i2"),
     "int32": (0x0C, ">i4"),
+    "float32": (0x0D, ">f4"),
+    "float64": (0x0E, ">f8"),
 }
 
 MNIST_FILES = (

@@ -75,6 +75,8 @@ class Data:
     here: bool
     problem: str
     """Why it cannot be had, and what to do; empty: it can, maybe by a download."""
+    doubts: tuple[str, ...] = ()
+    """Why figures on it may say little, in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,10 +245,10 @@ def _data(source: str, cache: Path) -> Data:
     if source == SYNTHETIC:
         return Data(source, None, True, "")
     try:
-        load_dataset(source, cache)
+        dataset = load_dataset(source, cache)
     except DatasetUnavailable as error:
         return Data(source, Path(source), False, str(error))
-    return Data(source, Path(source), True, "")
+    return Data(source, Path(source), True, "", dataset.doubts)
 
 
 def _machine() -> Machine:

@@ -50,6 +50,8 @@ class Dataset:
     synthetic: bool = field(default=False, kw_only=True)
     data: str = field(default="", kw_only=True)
     """What --data takes to load it again: a name, or the absolute path of a folder."""
+    doubts: tuple[str, ...] = field(default=(), kw_only=True)
+    """Why figures on it may say little, one sentence each; text from outside is in them."""
 
     @property
     def image_shape(self) -> tuple[int, int]:

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from mnist_core.data.dataset import Dataset
-from mnist_core.data.idx import IdxError, read_files, read_folder
+from mnist_core.data.folder import read_files, read_folder
+from mnist_core.data.idx import IdxError
 from mnist_core.user_folders import user_folder
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def load_dataset(
     """Load a data set by name, downloading it where needed, or from a folder of IDX files.
 
     A text that is one of `dataset_names` is the name; any other, and every `Path`, is a folder, as
-    `mnist_core.data.idx.read_folder` says. It blocks for as long as a download takes, of which
+    `mnist_core.data.folder.read_folder` says. It blocks for as long as a download takes, of which
     `progress` is told and which `cancel` ends. Images are uint8, labels contiguous class indices.
 
     Raises:
@@ -167,7 +168,8 @@ def load_dataset(
             return replace(synthetic_dataset(cache_folder=cache), data=SYNTHETIC)
         if isinstance(source, str) and source in PUBLISHED:
             return replace(_load_published(source, cache, progress, cancel), data=source)
-        return replace(_load_folder(source), data=str(Path(source).expanduser().resolve()))
+        dataset = _load_folder(source)
+        return replace(dataset, data=str(Path(dataset.source).resolve()))
     except IdxError as error:
         raise DatasetUnavailable(str(error)) from error
     except OSError as error:

@@ -182,6 +182,104 @@ def test_only_the_missing_file_is_named(folder: Path) -> None:
     assert "does not hold t10k-labels-idx1-ubyte or test-labels-idx1-ubyte, as" in str(caught.value)
 
 
+def test_near_misses_in_the_folder_are_named(tmp_path: Path) -> None:
+    for split in ("letters", "digits"):
+        a, b, c, d = (f"emnist-{split}-{name.replace('t10k', 'test')}" for name in MNIST_FILES)
+        write_dataset(tmp_path, TRAIN_LABELS, TEST_LABELS, names=(a, b, c, d))
+    (tmp_path / "emnist-letters-mapping.txt").write_text("1 65 97")
+
+    with pytest.raises(DatasetUnavailable) as caught:
+        load_folder(tmp_path)
+
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path} does not hold train-images-idx3-ubyte, ")
+    assert "It holds emnist-digits-test-images-idx3-ubyte.gz, emnist-digits-test-labels" in message
+    assert "and 4 more: rename those that are meant." in message
+    assert "mapping" not in message
+    assert "--transpose sets them upright" in message
+
+
+@pytest.mark.parametrize("name", ["mnist.npz", "train-images-idx3-ubyte.zip", "archive.TAR.GZ"])
+def test_other_formats_in_the_folder_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"something")
+
+    with pytest.raises(DatasetUnavailable) as caught:
+        load_folder(tmp_path)
+
+    assert f"It holds {name}: unpack or convert to IDX what is meant." in str(caught.value)
+    assert "rename" not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["root", "root/FashionMNIST", "root/FashionMNIST/raw"])
+def test_the_folders_of_torchvision_are_found(tmp_path: Path, given: str) -> None:
+    raw = write_dataset(tmp_path / "root" / "FashionMNIST" / "raw", TRAIN_LABELS, TEST_LABELS)
+    (tmp_path / "root" / "notes").mkdir()
+    for name in MNIST_FILES:
+        (raw / name.removesuffix(".gz")).write_bytes(gzip.decompress((raw / name).read_bytes()))
+
+    dataset = load_folder(tmp_path / given)
+
+    assert dataset.name == "FashionMNIST"
+    assert dataset.data == dataset.source == str(raw)
+    assert dataset.train.labels.tolist() == TRAIN_LABELS
+    assert dataset.doubts == (), "packed and unpacked are no two files"
+
+
+def test_a_file_that_is_missing_in_a_folder_of_torchvision_is_named(tmp_path: Path) -> None:
+    raw = write_dataset(tmp_path / "MNIST" / "raw", TRAIN_LABELS, TEST_LABELS)
+    (raw / MNIST_FILES[1]).unlink()
+
+    with pytest.raises(DatasetUnavailable, match="MNIST/raw does not hold train-labels-idx1-ubyte"):
+        load_folder(tmp_path)
+
+
+def test_of_several_data_sets_of_torchvision_none_is_chosen(tmp_path: Path) -> None:
+    for name in ("MNIST", "KMNIST"):
+        write_dataset(tmp_path / name / "raw", TRAIN_LABELS, TEST_LABELS)
+
+    with pytest.raises(
+        DatasetUnavailable, match=r"several data sets: KMNIST/raw and MNIST/raw\. Name one"
+    ):
+        load_folder(tmp_path)
+
+
+def test_test_sets_of_both_names_are_told(folder: Path) -> None:
+    a, b, c, d = (name.replace("t10k", "test").removesuffix(".gz") for name in MNIST_FILES)
+    write_dataset(folder, TRAIN_LABELS, [1, 1, 2, 2], names=(a, b, c, d))
+
+    dataset = load_folder(folder)
+
+    assert dataset.test.labels.tolist() == TEST_LABELS
+    (doubt,) = dataset.doubts
+    assert doubt == (
+        "t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz are read, test-images-idx3-ubyte "
+        "and test-labels-idx1-ubyte beside them are not: move away those that are not meant."
+    )
+
+
+def test_images_and_labels_of_one_name_belong_together(folder: Path) -> None:
+    a, b, c, d = (name.replace("t10k", "test").removesuffix(".gz") for name in MNIST_FILES)
+    write_dataset(folder, TRAIN_LABELS, [1, 1, 2, 2], names=(a, b, c, d))
+    (folder / MNIST_FILES[3]).unlink()
+
+    dataset = load_folder(folder)
+
+    assert dataset.test.labels.tolist() == [1, 1, 2, 2]
+    assert "t10k-images-idx3-ubyte.gz beside them are not" in dataset.doubts[0]
+
+
+def test_a_folder_is_read_with_what_is_doubtful_about_it(tmp_path: Path) -> None:
+    write_dataset(tmp_path, TRAIN_LABELS, TEST_LABELS)
+    for train, test in zip(MNIST_FILES[:2], MNIST_FILES[2:], strict=True):
+        (tmp_path / test).write_bytes((tmp_path / train).read_bytes())
+
+    dataset = load_folder(tmp_path)
+
+    assert dataset.doubts == (
+        "All 10 test images are training images too: their figures tell what was learned by heart.",
+    )
+
+
 def test_neither_name_nor_folder_is_refused_with_the_names(tmp_path: Path) -> None:
     with pytest.raises(
         DatasetUnavailable, match=r"mnst is neither .* mnist, fashion_mnist, kmnist"

@@ -12,7 +12,7 @@ import pytest
 from helpers.spoilt_updates import die, overflow, spoil_updates
 from mnist_core.backend.backend import configure
 from mnist_core.data.dataset import Dataset, Examples
-from mnist_core.data.idx import read_folder
+from mnist_core.data.folder import read_folder
 from mnist_core.data.synthetic import draw_digits
 from mnist_core.events import (
     BatchCompleted,

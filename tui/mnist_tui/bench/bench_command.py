@@ -28,7 +28,7 @@ from mnist_tui.bench.bench_flags import BenchOptions
 from mnist_tui.bench.pseudo_terminal import NotShownError
 from mnist_tui.bench.race_reports import EvaluationReport, NetworkReport, RaceReport
 from mnist_tui.bench.regression_report import RegressionReport
-from mnist_tui.commands.data import wait_for_dataset
+from mnist_tui.commands.data import tell_of_data, wait_for_dataset
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import (
     EXIT_DONE,
@@ -92,8 +92,7 @@ def _load_dataset(options: BenchOptions, write_error: WriteLine) -> Dataset | No
         write_log(options.log_file, answer.traceback)
         write_error(visible(answer.message))
         return None
-    if answer.reason is not None:
-        write_error(visible(answer.reason))
+    tell_of_data(answer, write_error)
     return answer.dataset
 
 

@@ -116,6 +116,13 @@ def wait_for_dataset(loader: "DatasetLoader", stream: TextIO) -> "DatasetLoaded 
     raise RuntimeError("The loader of the data set ended without an answer.")
 
 
+def tell_of_data(answer: "DatasetLoaded", write_error: WriteLine) -> None:
+    """Say why these are other data than one would expect, and why figures on them say little."""
+    for sentence in (answer.reason, *answer.dataset.doubts):
+        if sentence is not None:
+            write_error(visible(sentence))
+
+
 def progress_lines(write: WriteLine) -> "ShowProgress":
     """Shows each step by one line, when it begins."""
     told = set()

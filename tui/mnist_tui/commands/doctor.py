@@ -158,9 +158,8 @@ def _data_finding(data: "Data") -> Finding:
         return Finding("data", "ok", f"{data.source}: drawn here, no download needed")
     if data.here:
         where = str(data.folder)
-        return Finding(
-            "data", "ok", f"{data.source}: here", (where,) if where != data.source else ()
-        )
+        more = (where,) if where != data.source else ()
+        return Finding("data", "ok", f"{data.source}: here", (*more, *data.doubts))
     return Finding(
         "data",
         "missing",

@@ -24,7 +24,7 @@ from mnist_core.recipe.plan import OnDivergence
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunStore, StoreError
 from mnist_core.store.recorder import RunRecorder, recorded
-from mnist_tui.commands.data import wait_for_dataset
+from mnist_tui.commands.data import tell_of_data, wait_for_dataset
 from mnist_tui.commands.flags import TrainFlags, UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
@@ -152,8 +152,7 @@ def _train(
             write_log(log_file, answer.traceback)
             return _shown(RunFailed(answer.message, answer.traceback), presenter)
         dataset = answer.dataset
-        if answer.reason is not None:
-            write_error(visible(answer.reason))
+        tell_of_data(answer, write_error)
         if work.point is not None and work.point.notice:
             write_error(visible(work.point.notice))
         try:

@@ -54,8 +54,15 @@ def guidance() -> Content:
 def notice(session: Session, backend: Backend | None, at_first: str) -> str:
     """What a person must know and can act on; empty most of the time.
 
-    `at_first` is told until there is a run.
+    `at_first` is told until there is a run. A line each: what matters most now, then why figures
+    on these data say little, which is to be read beside these figures.
     """
+    dataset = session.data.dataset
+    doubts = map(visible, dataset.doubts) if dataset is not None else ()
+    return "\n".join(filter(None, (_most_pressing(session, backend, at_first), *doubts)))
+
+
+def _most_pressing(session: Session, backend: Backend | None, at_first: str) -> str:
     end = session.progress.end if session.progress is not None else None
     if session.data.failure is not None and session.data.dataset is None:
         return f"{visible(session.data.failure.message)} Press {key_hint('run')} to try again."

@@ -24,7 +24,8 @@ def heading(session: Session, backend: Backend | None, width: int) -> Content:
     left = Content.styled(" mnist-tui", "bold $primary")
     dataset = session.data.dataset
     if dataset is not None:
-        colour = "$text-warning" if dataset.synthetic else "$foreground"
+        odd = dataset.synthetic or dataset.doubts
+        colour = "$text-warning" if odd else "$foreground"
         left += Content.styled(f"  {shorten(visible(dataset.name), 30)}", f"bold {colour}")
         left += _muted(f"  {count(len(dataset.train))} / {count(len(dataset.test))}")
     elif session.data.progress is not None:
