@@ -1,7 +1,7 @@
 """A data set in memory, how it is split for training, and which of its samples are shown."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -50,6 +50,8 @@ class Dataset:
     synthetic: bool = field(default=False, kw_only=True)
     data: str = field(default="", kw_only=True)
     """What --data takes to load it again: a name, or the absolute path of a folder."""
+    transposed: bool = field(default=False, kw_only=True)
+    """Whether rows and columns of its images were swapped after they were read."""
     doubts: tuple[str, ...] = field(default=(), kw_only=True)
     """Why figures on it may say little, one sentence each; text from outside is in them."""
 
@@ -107,6 +109,24 @@ class Dataset:
         """Standard deviation of all training pixels, 0 to 127.5."""
         spread = (np.arange(256) - self.pixel_mean) ** 2
         return float(np.sqrt(np.average(spread, weights=self._pixel_counts)))
+
+
+def transpose(dataset: Dataset) -> Dataset:
+    """The same data with rows and columns of each image swapped, which their name says.
+
+    The images of EMNIST lie on their side, as MATLAB has them, and stand upright after it.
+    """
+
+    def turned(examples: Examples) -> Examples:
+        return Examples(np.ascontiguousarray(examples.images.swapaxes(1, 2)), examples.labels)
+
+    return replace(
+        dataset,
+        name=f"{dataset.name} transposed",
+        train=turned(dataset.train),
+        test=turned(dataset.test),
+        transposed=not dataset.transposed,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, Event, Thread
 
-from mnist_core.data.dataset import Dataset
+from mnist_core.data.dataset import Dataset, transpose
 from mnist_core.data.registry import (
     PUBLISHED,
     SYNTHETIC,
@@ -95,12 +95,16 @@ class DatasetLoader:
         source: str | Path | None,
         cache: Path,
         *,
+        transpose: bool = False,
         deadline: float = DEADLINE,
         load: Load = load_dataset,
     ) -> None:
-        """`deadline` is in seconds after `start`; `load` is called in the loader's threads."""
+        """What is loaded is given with its images transposed if that is asked for. `deadline` is
+        in seconds after `start`; `load` is called in the loader's threads.
+        """
         self._source = source
         self._cache = cache
+        self._transpose = transpose
         self._deadline = deadline
         self._load = load
         self._cancel = Event()
@@ -218,7 +222,8 @@ class DatasetLoader:
         def tell(file: str, done: int, total: int | None) -> None:
             self._post(DatasetProgressed(f"Downloading {file}", done, total))
 
-        return self._load(source, self._cache, tell, self._cancel)
+        dataset = self._load(source, self._cache, tell, self._cancel)
+        return transpose(dataset) if self._transpose else dataset
 
     def _post(self, event: DatasetEvent) -> None:
         with self._changed:

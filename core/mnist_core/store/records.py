@@ -147,6 +147,8 @@ class RunRecord:
     """Of the process that trains it, or did last."""
     owner: str = ""
     """Whoever trained it last: another one for each time that it was started or continued."""
+    transposed: bool = False
+    """Whether it was trained on images with rows and columns swapped."""
     until_epoch: int | None = None
     """Of its plan, as is the next."""
     on_divergence: OnDivergence = "continue"

@@ -30,6 +30,7 @@ from mnist_core.store.tables import (
     ANSWER_TABLES,
     EPOCH_COLUMNS,
     cut_metrics,
+    data_column,
     join_batches,
     next_name,
 )
@@ -210,7 +211,7 @@ class RunWriter:
                 "name": storable(self._name) or next_name(connection),
                 "hyperparameters": json.dumps(to_json(started.hyperparameters)),
                 "dataset": storable(dataset.name),
-                "data": storable(self._data),
+                "data": data_column(self._data, transposed=dataset.transposed),
                 "fingerprint": dataset.fingerprint,
                 "started": now,
                 **{name: getattr(started, name) for name in _STARTED_COLUMNS},
@@ -233,7 +234,11 @@ class RunWriter:
             "UPDATE runs SET ended = NULL, failure = '', data = ?, "
             + ", ".join(f"{name} = ?" for name in common)
             + " WHERE id = ? AND deleted IS NULL",
-            (storable(self._data), *common.values(), self.run_id),
+            (
+                data_column(self._data, transposed=dataset.transposed),
+                *common.values(),
+                self.run_id,
+            ),
         )
         if changed.rowcount == 0:
             raise RunLostError("This run has been deleted, so it is no longer kept.")

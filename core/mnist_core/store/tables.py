@@ -25,10 +25,15 @@ from mnist_core.store.records import (
     StoredAnswers,
     StoredLabels,
     StoreError,
+    storable,
 )
 
-_RUN_COLUMNS = tuple(each.name for each in fields(RunRecord) if each.name != "changes")
+_RUN_COLUMNS = tuple(
+    each.name for each in fields(RunRecord) if each.name not in ("changes", "transposed")
+)
 """Of the table `runs`; its changes are in a table of their own."""
+_TRANSPOSED = "transposed:"
+"""In the column `data` before what --data takes; no name and no absolute path begins so."""
 ANSWER_TABLES = ("answers", "packed_answers")
 _MOST_JOINED = 8 << 20
 """Bytes of batches that are rewritten at the end of a run."""
@@ -64,6 +69,11 @@ def next_name(connection: sqlite3.Connection) -> str:
     return f"run {(row[0] if row else 0) + 1}"
 
 
+def data_column(data: str, *, transposed: bool) -> str:
+    """The column `data` of a run on what --data takes."""
+    return storable(f"{_TRANSPOSED}{data}" if transposed else data)
+
+
 def read_run(
     row: Row, changes: Sequence[Row], home: Path, lives: Callable[[str, object, object], bool]
 ) -> RunRecord:
@@ -77,9 +87,12 @@ def read_run(
         state = RunState(str(values["state"]))
         if state.is_live and not lives(str(values["id"]), values["pid"], values["host"]):
             state = RunState.INTERRUPTED
+        data = str(values["data"])
         return RunRecord(
             **{
                 **values,
+                "data": data.removeprefix(_TRANSPOSED),
+                "transposed": data.startswith(_TRANSPOSED),
                 "tags": tuple(json.loads(str(values["tags"]))),
                 "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
                 "environment": _environment(str(values["environment"])),

@@ -131,7 +131,11 @@ def test_a_folder_of_data_is_read(tmp_path: Path) -> None:
     write_dataset(tmp_path, [0, 1], [1])
 
     assert diagnose(str(tmp_path), tmp_path, {}, ()).data == Data(
-        str(tmp_path), tmp_path, here=True, problem=""
+        str(tmp_path),
+        tmp_path,
+        here=True,
+        problem="",
+        doubts=("All test examples are of one class, “1”: no other answer can be right.",),
     )
 
 

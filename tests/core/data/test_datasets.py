@@ -276,7 +276,7 @@ def test_a_folder_is_read_with_what_is_doubtful_about_it(tmp_path: Path) -> None
     dataset = load_folder(tmp_path)
 
     assert dataset.doubts == (
-        "All 10 test images are training images too: their figures tell what was learned by heart.",
+        "All 10 test images are training images too: they test memory alone.",
     )
 
 

@@ -265,6 +265,15 @@ def test_synthetic_digits_are_said(
     assert output.err == "MNIST could not be had.\n"
 
 
+def test_what_is_doubtful_about_the_data_is_said(
+    bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = Dataset("odd", EXAMPLES, EXAMPLES, ("zero",), (0,), doubts=("All is of one class.",))
+    answer = DatasetLoaded(odd, None)
+    assert bench("--engine", "numpy", "--rounds", "1", answer=answer) == 0
+    assert capsys.readouterr().err == "All is of one class.\n"
+
+
 def test_without_data_nothing_is_measured(
     bench: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

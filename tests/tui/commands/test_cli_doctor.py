@@ -202,6 +202,14 @@ def test_what_is_not_as_it_should_be_is_told(
     assert words in line.text
 
 
+def test_what_is_doubtful_about_the_data_is_listed() -> None:
+    data = Data("/x", Path("/x"), True, "", ("All is of one class.", "All is known."))
+    line = findings_by_topic(replace(GOOD, data=data))["data"]
+
+    assert line.status == "ok"
+    assert line.more == ("All is of one class.", "All is known.")
+
+
 def test_a_slow_blas_says_what_to_do() -> None:
     assert GOOD.blas is not None
     line = findings_by_topic(replace(GOOD, blas=replace(GOOD.blas, advice="Install it.")))["BLAS"]

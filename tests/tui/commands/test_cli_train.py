@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.source: Any = "not asked"
+        self.transpose = False
         self.device: tuple[Any, ...] = ()
         self.seeds: list[int] = []
         self.backends: list[Any] = []
@@ -44,8 +46,8 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
     ) -> tuple[int, Calls]:
         calls = Calls()
 
-        def make_loader(source: str | None, _cache: object) -> SimpleNamespace:
-            calls.source = source
+        def make_loader(source: str | None, _cache: object, *, transpose: bool) -> SimpleNamespace:
+            calls.source, calls.transpose = source, transpose
 
             def cancel() -> None:
                 calls.loader_cancelled = True
@@ -66,7 +68,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
             on_divergence: str,
             **_: Any,
         ) -> Any:
-            assert dataset is DATASET
+            assert dataset.train is EXAMPLES
             calls.seeds.append(recipe.seed)
             calls.backends.append(backend)
             calls.changes.append(changes)
@@ -110,6 +112,18 @@ def test_synthetic_digits_in_place_of_mnist_are_said_on_stderr(
     output = capsys.readouterr()
     assert output.err.startswith(f"{reason}\n{ADVICE}\nKept as run 1 (")
     assert reason not in output.out
+
+
+def test_what_is_doubtful_about_the_data_is_said_on_stderr_once(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubtful = replace(DATASET, doubts=("All is of one class, “\x1b[2J”.", "All is known."))
+    code, _ = train(DatasetLoaded(doubtful, None), "--json", "--repeat", "2")
+    assert code == 0
+    output = capsys.readouterr()
+    assert output.err.startswith("All is of one class, “␛[2J”.\nAll is known.\n")
+    assert output.err.count("All is") == 2
+    assert "All is" not in output.out
 
 
 def test_a_download_that_ends_meanwhile_is_told(

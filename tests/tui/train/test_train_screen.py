@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -291,6 +292,21 @@ async def test_data_that_only_stand_in_can_be_asked_for_again(bench: OpenBench) 
         await lab.until(lambda: data.dataset is not None and "mnist" in data.dataset.name)
         assert "synthetic" not in lab.text()
         assert "Retry data" not in lab.footer()
+
+
+async def test_what_is_doubtful_about_the_data_stays_beside_the_figures(bench: OpenBench) -> None:
+    odd = replace(digits(), doubts=("All is of one class, “[/]”.", f"All is {ESCAPE}known."))
+    async with bench(loader=loaded(odd, reason="These digits stand in."), size=(80, 24)) as lab:
+        told = [line.strip() for line in lab.text().splitlines()]
+        first = told.index("These digits stand in.")
+        assert told[first + 1 : first + 3] == [
+            "All is of one class, “[/]”.",
+            "All is ␛[31mknown.",
+        ]
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        assert "All is of one class" in lab.text()
+        assert "These digits stand in." not in lab.text()
 
 
 async def test_names_from_outside_are_drawn_as_they_are(bench: OpenBench) -> None:

@@ -111,6 +111,15 @@ class MachineFlags:
 class LaunchFlags(MachineFlags):
     """The flags beside the hyperparameters that the app and training share."""
 
+    transpose: Annotated[
+        bool,
+        Parameter(
+            group=MACHINE,
+            negative="",
+            show_default=False,
+            help="Swap rows and columns of the images: those of EMNIST lie on their side.",
+        ),
+    ] = False
     preset: Annotated[
         str | None,
         Parameter(
@@ -285,6 +294,7 @@ def launch_options(flags: LaunchFlags, given: Mapping[str, Any], config: Config)
     preset = flags.preset if flags.preset is not None else config.preset
     return LaunchOptions(
         data=data_source(flags.data),
+        transpose=flags.transpose,
         hyperparameters=_hyperparameters(preset, given),
         preset=preset,
         given=frozenset(given),

@@ -44,7 +44,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     training = mlx_thread()
     session = Session(
         mlx_runs(backend, training),
-        DataSource(lambda: DatasetLoader(options.data, cache)),
+        DataSource(lambda: DatasetLoader(options.data, cache, transpose=options.transpose)),
         log=lambda text: write_log(options.log_file, text),
         store=store,
     )

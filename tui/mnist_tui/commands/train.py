@@ -40,6 +40,7 @@ class _Work:
     """What to train, on what data, with what machine."""
 
     data: str | None
+    transpose: bool
     recipes: list[Hyperparameters]
     device: DeviceChoice
     threads: int | None
@@ -83,6 +84,7 @@ def _work(store: RunStore, options: LaunchOptions, flags: TrainFlags) -> _Work:
         return _resumed_work(store, options, flags, flags.resume)
     return _Work(
         options.data,
+        options.transpose,
         _recipes(options.hyperparameters, flags.repeat),
         options.device,
         options.threads,
@@ -96,6 +98,7 @@ def _work(store: RunStore, options: LaunchOptions, flags: TrainFlags) -> _Work:
 def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, run: str) -> _Work:
     """How to continue `run`: as it was, but for the place of its data and the number of epochs."""
     what = [f"--{name.replace('_', '-')}" for name in sorted(options.given - {"epochs"})]
+    what += ["--transpose"] * options.transpose
     what += ["--repeat"] * (flags.repeat > 1) + ["--device"] * (options.device != "auto")
     what += ["--threads"] * (options.threads is not None)
     what += ["--streams"] * (options.streams is not None)
@@ -125,6 +128,7 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
     environment = record.environment
     return _Work(
         options.data or record.data,
+        record.transposed,
         [record.hyperparameters],
         "gpu" if environment.device == "gpu" else "cpu",
         environment.threads,
@@ -145,7 +149,7 @@ def _train(
     write_error: WriteLine,
 ) -> int:
     """Train all that `work` says; the exit code."""
-    loader = DatasetLoader(work.data, default_cache_folder())
+    loader = DatasetLoader(work.data, default_cache_folder(), transpose=work.transpose)
     try:
         answer = wait_for_dataset(loader, sys.stderr)
         if isinstance(answer, DatasetFailed):

@@ -133,6 +133,8 @@ def command_line(record: RunRecord) -> str:
     words = ["mnist-tui", "train"]
     if record.data:
         words += _with_value("--data", record.data)
+    if record.transposed:
+        words.append("--transpose")
     words += recipe_flags(record.hyperparameters)
     words += change_flags(record.changes)
     until, examples = record.until_epoch, record.train_examples

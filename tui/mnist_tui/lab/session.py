@@ -436,8 +436,11 @@ def _check_data(record: RunRecord, dataset: Dataset | None) -> Dataset:
             f"There are no data yet. Press {key_hint('run')} to try to get them again."
         )
     if dataset.fingerprint != record.fingerprint:
+        how = f"--data {record.data}{' --transpose' * record.transposed}"
+        if dataset.transposed and not record.transposed:
+            how += " and without --transpose"
         raise StoreError(
             f"{record.name} was trained on {record.dataset}, and {dataset.name} is loaded now. "
-            f"Start again with --data {record.data}."
+            f"Start again with {how}."
         )
     return dataset

@@ -37,6 +37,8 @@ class LaunchOptions:
     device: Device
     threads: int | None
     """Threads for MLX's BLAS; None lets the program choose."""
+    transpose: bool = False
+    """Whether rows and columns of the images are to be swapped."""
     streams: int | None = None
     """MLX streams of a network; None: as many as pay."""
 

@@ -123,9 +123,11 @@ def app_command(flags: LaunchFlags, given: Mapping[str, Any]) -> list[str]:
     """
     words = program_command()
     for field in fields(flags):
-        value = getattr(flags, field.name)
-        if value is not None:
-            words.append(f"--{field.name.replace('_', '-')}={value}")
+        value, flag = getattr(flags, field.name), f"--{field.name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        elif value not in (None, False):
+            words.append(f"{flag}={value}")
     for name, value in given.items():
         flag = hyperparameter_fields()[name].flag
         if isinstance(value, bool):

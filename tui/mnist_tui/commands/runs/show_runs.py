@@ -219,6 +219,7 @@ def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, A
             "updated": _moment(record.updated),
             "ended": None if record.ended is None else _moment(record.ended),
             "data": record.data,
+            "transposed": record.transposed,
             "fingerprint": record.fingerprint,
             "train_examples": record.train_examples,
             "validation_examples": record.validation_examples,
