@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from helpers.idx_folder import write_idx_folder
 from mnist_core.store import RunState, RunStore
+from mnist_tui.lab.recipe_text import command_line
 
 COMMAND = [sys.executable, "-c", "from mnist_tui.cli import main; main()"]
 RECIPE = ["--epochs=200", "--batch-size=32", "--hidden-sizes=8", "--optimizer=adam",
@@ -108,6 +110,26 @@ def test_epochs_are_added_to_a_complete_run(digits: Path, tmp_path: Path) -> Non
     assert RunStore(tmp_path / "home").run(short.id).epoch == 6
 
 
+def test_a_run_on_transposed_images_is_resumed_and_repeated_on_such(
+    digits: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    flags = ("--data", digits, "--transpose", "--home", home)
+    whole = whole_run(*flags, "--epochs=2")
+    whole_run(*flags, "--epochs=1")
+    short = RunStore(home).runs()[0]
+    resumed = whole_run("--resume", short.id, "--epochs=2", "--home", home)
+    program, train, *command = shlex.split(command_line(RunStore(home).run(short.id)))
+    repeated = whole_run(*command, "--home", home)
+
+    assert (program, train) == ("mnist-tui", "train")
+    assert {run.fingerprint for run in RunStore(home).runs()} == {short.fingerprint}
+    assert figures(whole[-1]) == figures(resumed[-1]) == figures(repeated[-1])
+    upright = whole_run("--data", digits, "--epochs=2", "--home", home)
+    assert RunStore(home).runs()[0].fingerprint != short.fingerprint
+    assert figures(upright[-1]) != figures(whole[-1])
+
+
 def test_what_cannot_be_resumed_is_a_sentence(digits: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     whole_run("--data", digits, "--epochs=2", "--home", home)
@@ -132,9 +154,9 @@ def test_what_cannot_be_resumed_is_a_sentence(digits: Path, tmp_path: Path) -> N
         2, "run 1 has 2 epochs already. Say with --epochs how many it is to have, "
         "such as --epochs 3."
     )  # fmt: skip
-    code, words = told("--resume", run.id, "--seed", "3", "--preset", "mlx-wide")
+    code, words = told("--resume", run.id, "--seed", "3", "--preset", "mlx-wide", "--transpose")
     assert code == 2
-    assert "cannot be given with --seed, --preset" in words
+    assert "cannot be given with --seed, --transpose, --preset" in words
     code, words = told("--resume", run.id, "--epochs", "3", "--data", other)
     assert code == 1
     assert "run 1 was trained on other data than other" in words

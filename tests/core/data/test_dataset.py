@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mnist_core.data.dataset import Dataset, Examples, shown_samples, split
+from mnist_core.data.dataset import Dataset, Examples, shown_samples, split, transpose
 
 
 def test_pixel_statistics_match_numpy(tiny: Dataset) -> None:
@@ -29,6 +29,20 @@ def test_pixel_statistics_need_little_memory() -> None:
 def test_images_and_labels_must_match() -> None:
     with pytest.raises(ValueError, match="3 images do not match 2 labels"):
         Examples(np.zeros((3, 2, 2), np.uint8), np.zeros(2, np.uint16))
+
+
+def test_transposing_swaps_the_rows_and_columns_of_each_image(tiny: Dataset) -> None:
+    turned = transpose(tiny)
+    assert turned.image_shape == (5, 6)
+    assert (turned.name, turned.transposed) == ("tiny transposed", True)
+    for before, after in ((tiny.train, turned.train), (tiny.test, turned.test)):
+        assert after.images.flags.c_contiguous
+        assert [image.T.tolist() for image in before.images] == after.images.tolist()
+        np.testing.assert_array_equal(before.labels, after.labels)
+    assert turned.fingerprint != tiny.fingerprint
+    square = Examples(tiny.train.images[:, :5], tiny.train.labels)
+    upright = Dataset("square", square, square, tiny.class_names, tiny.class_labels)
+    assert transpose(upright).fingerprint != upright.fingerprint
 
 
 def test_no_validation_trains_on_everything(tiny: Dataset) -> None:

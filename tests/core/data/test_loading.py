@@ -99,6 +99,23 @@ def test_a_named_dataset_is_loaded_with_its_progress(tmp_path: Path) -> None:
     assert load.calls == [("mnist", tmp_path)]
 
 
+@pytest.mark.parametrize("source", ["mnist", None])
+def test_whatever_is_loaded_is_transposed_if_asked_for(tmp_path: Path, source: str | None) -> None:
+    load = ScriptedLoad(held=[] if source else ["mnist"])
+    loader = DatasetLoader(source, tmp_path, transpose=True, deadline=0.0, load=load)
+
+    loader.start()
+    (loaded,) = outcomes(loader, 1)
+    load.may_go_on["mnist"].set()
+    assert isinstance(loaded, DatasetLoaded)
+    assert loaded.dataset.transposed
+    assert loaded.dataset.name == f"{source or 'synthetic'} transposed"
+    if source is None:
+        (offered,) = outcomes(loader, 1)
+        assert isinstance(offered, DatasetOffered)
+        assert offered.dataset.name == "mnist transposed"
+
+
 @pytest.mark.parametrize("source", ["mnist", Path("some/folder")])
 def test_a_named_dataset_never_falls_back(tmp_path: Path, source: str | Path) -> None:
     load = ScriptedLoad({str(source): DatasetUnavailable("It is not there.")})

@@ -18,7 +18,7 @@ from helpers.recorded_runs import (
     record_until,
     resume,
 )
-from mnist_core.data.dataset import Dataset
+from mnist_core.data.dataset import Dataset, transpose
 from mnist_core.events import (
     BatchCompleted,
     DivergenceDetected,
@@ -216,6 +216,27 @@ def test_other_data_are_refused(tiny: Dataset, store: RunStore) -> None:
     moved = replace(tiny, name="moved")
     store.record_again(point, moved, "/elsewhere").finish()
     assert store.run(run_id).state is RunState.STOPPED
+
+
+def test_that_images_were_transposed_is_kept_with_the_run(tiny: Dataset, store: RunStore) -> None:
+    turned = replace(transpose(tiny), data="/emnist")
+    recorder, _ = store.begin_recording(turned)
+    assert recorder is not None
+    events = recorded(train(hyperparameters(), turned), recorder)
+    while not isinstance(next(events), EpochCompleted):
+        pass
+    events.close()
+    recorder.finish()
+    record = store.run(recorder.run_id)
+    assert (record.data, record.transposed) == ("/emnist", True)
+    assert record.dataset == "tiny transposed"
+    with pytest.raises(StoreError, match="was trained on other data than tiny from"):
+        store.record_again(store.resume_point(record.id), tiny, "/emnist")
+
+    resume(store, record.id, turned)
+    after = store.run(record.id)
+    assert (after.data, after.transposed) == ("tiny transposed", True)
+    assert not store.run(record_until(store, tiny, train(hyperparameters(), tiny), 3)).transposed
 
 
 def test_a_point_that_is_out_of_date_is_refused(tiny: Dataset, store: RunStore) -> None:

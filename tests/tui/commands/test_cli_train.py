@@ -114,6 +114,13 @@ def test_synthetic_digits_in_place_of_mnist_are_said_on_stderr(
     assert reason not in output.out
 
 
+def test_transposed_images_are_asked_of_the_loader(
+    train: Callable[..., tuple[int, Calls]],
+) -> None:
+    assert train(DatasetLoaded(DATASET, None), "--transpose")[1].transpose
+    assert not train(DatasetLoaded(DATASET, None))[1].transpose
+
+
 def test_what_is_doubtful_about_the_data_is_said_on_stderr_once(
     train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
 ) -> None:

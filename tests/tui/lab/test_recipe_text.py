@@ -205,6 +205,15 @@ def test_epochs_that_were_changed_and_then_added_to_are_told_apart(
     assert read_back(command_line(changed))[1]["until_epoch"] == said
 
 
+def test_transposed_images_are_in_the_command_and_are_read_back(
+    record: RunRecord, read_back: Callable[[str], Launch]
+) -> None:
+    options, _ = read_back(command_line(replace(record, data="/emnist", transposed=True)))
+    assert (options.data, options.transpose) == ("/emnist", True)
+    assert "--transpose" not in command_line(record)
+    assert not read_back(command_line(record))[0].transpose
+
+
 def test_the_streams_of_a_wide_network_are_in_the_command(
     record: RunRecord, read_back: Callable[[str], Launch]
 ) -> None:

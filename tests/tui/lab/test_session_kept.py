@@ -1,6 +1,7 @@
 """Runs that are kept: continued, resumed, and changed by others meanwhile."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from helpers.laboratory import TWO_EPOCHS, Laboratory, only_run, run_to_first_epoch
 from helpers.scripted import ScriptedLoader, digits, loaded
 from helpers.scripted_events import run_started
+from mnist_core.data.dataset import transpose
 from mnist_core.data.loader import DatasetLoaded
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunState, StoreError
@@ -91,6 +93,27 @@ def test_data_that_differ_from_those_of_the_run_are_refused(laboratory: Laborato
     laboratory.session.tick()
     with pytest.raises(StoreError, match="was trained on scripted, and letters is loaded now"):
         laboratory.session.resume_stored(only_run(laboratory).id)
+
+
+@pytest.mark.parametrize("turned_before", [True, False])
+def test_a_run_on_images_in_the_other_orientation_says_how_to_get_these(
+    laboratory: Laboratory, *, turned_before: bool
+) -> None:
+    upright = replace(digits(), data="/emnist")
+    both = [upright, transpose(upright)]
+    first, second = reversed(both) if turned_before else both
+    laboratory.loaders.append(loaded(first))
+    laboratory.session.data.load()
+    laboratory.session.tick()
+    laboratory.session.train(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    laboratory.loaders.append(loaded(second))
+    laboratory.session.data.load()
+    laboratory.session.tick()
+    how = "/emnist --transpose" if turned_before else "/emnist and without --transpose"
+    for look in (laboratory.session.show_stored, laboratory.session.resume_stored):
+        with pytest.raises(StoreError, match=rf"Start again with --data {how}\.$"):
+            look(only_run(laboratory).id)
 
 
 def test_only_one_run_at_a_time_is_resumed(laboratory: Laboratory) -> None:

@@ -29,8 +29,11 @@ from mnist_tui.web.tab import Tab
 from mnist_tui.web.visitors import Reach, is_name, refusal
 
 
-def test_the_app_is_started_with_the_flags_of_the_server() -> None:
-    flags = LaunchFlags(data="-odd name", home="runs here", threads=2, preset="mlx-wide")
+@pytest.mark.parametrize("transpose", [False, True])
+def test_the_app_is_started_with_the_flags_of_the_server(transpose: bool) -> None:
+    flags = LaunchFlags(
+        data="-odd name", home="runs here", threads=2, preset="mlx-wide", transpose=transpose
+    )
     given = {"learning_rate": "0.01", "hidden_sizes": "64, 32", "shuffle": False}
     words = app_command(flags, given)
     after = words[words.index("-c") + 2 :]
