@@ -66,7 +66,7 @@ def test_mistakes_of_a_run_under_way(
     terminal.send("enter")
     terminal.send("esc")
     terminal.wait_for(lambda screen: wrong(screen) == everything)
-    terminal.send("w")
+    terminal.send("w", "a")
     terminal.wait_for(r"All · ")
 
     terminal.send("1", "s")
