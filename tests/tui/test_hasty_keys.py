@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 
 from helpers.app_harness import AppHarness, opened
 from helpers.hasty_keyboard import Keyboard
+from helpers.random_input import Typed
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
@@ -18,6 +19,7 @@ from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.ui.dialogs import CommandScreen, LineInput, Palette, Question
 from mnist_tui.ui.form_fields import FieldRow
+from mnist_tui.ui.help_screen import HelpScreen
 from mnist_tui.ui.sizes import TooSmall
 
 
@@ -181,3 +183,24 @@ async def test_the_command_of_a_run_with_any_name_is_shown(tmp_path: Path) -> No
         await lab.pilot.pause()
         assert "The command that repeats [/]" in lab.text()
         assert "train --name '[/]'" in lab.text()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_what_is_typed_behind_the_key_that_opens_the_form_goes_into_its_field(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with opened(tmp_path, size) as lab:
+        # In one piece, as over a slow connection.
+        await Keyboard(lab.app).give(Typed("e0.5\r2"))
+        await lab.until_state(State.COMPLETED)
+        assert lab.session.progress is not None
+        assert lab.session.progress.hyperparameters.learning_rate == 0.5
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+
+
+async def test_what_is_typed_behind_the_key_that_searches_is_searched_for(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("question_mark")
+        await lab.until(lambda: isinstance(lab.app.screen, HelpScreen))
+        await Keyboard(lab.app).give(Typed("/mom"))
+        await lab.until(lambda: lab.app.screen.query_one(Input).value == "mom")

@@ -35,6 +35,7 @@ from mnist_tui.text.visible_text import visible
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Palette, Question
+from mnist_tui.ui.keys_in_turn import KeysInTurn
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
 if TYPE_CHECKING:
@@ -96,6 +97,9 @@ class MnistApp(App[None]):
             notice=" ".join(found.problems),
         )
         use_table(self, self._keys)
+        self._keys_in_turn = KeysInTurn(
+            self._send_key, lambda: self.focused or self.screen, self.set_timer
+        )
 
     def _set_up(self, screen: Screen[Any]) -> None:
         """Make a new screen as the user's configuration and the width of the terminal want it."""
@@ -128,11 +132,19 @@ class MnistApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if self._exit and isinstance(event, events.InputEvent | events.Resize):
             return  # it is being left, and the screens are no longer whole
-        if isinstance(event, events.Key):
-            self._train_screen.end_guidance()
-        elif isinstance(event, events.MouseDown | events.MouseMove) and self._is_on_removed(event):
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._keys_in_turn.press(event)
+            return
+        if isinstance(event, events.MouseDown | events.MouseMove) and self._is_on_removed(event):
             return
         await super().on_event(event)
+
+    async def _send_key(self, key: events.Key) -> None:
+        self._train_screen.end_guidance()
+        await super().on_event(key)
+
+    async def on_key_taken(self) -> None:
+        await self._keys_in_turn.taken()
 
     def _is_on_removed(self, event: events.MouseEvent) -> bool:
         """Whether the pointer is on a widget that has just been removed.
