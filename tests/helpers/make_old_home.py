@@ -351,23 +351,41 @@ def exported(home: Path, run: str, form: str, path: Path, *more: str) -> Any:
     return content_of(path, form)
 
 
+ABOUT_RUN = ("name", "note", "tags")
+ABOUT_MODEL = (
+    "image_size", "pixel_mean", "pixel_deviation", "pixel_shift", "pixel_divisor", "class_labels",
+    "class_names",
+)  # fmt: skip
+"""What exports of later versions say besides."""
+
+
 def content_of(path: Path, form: str) -> Any:
     if form == "csv":
         rows = list(csv.reader(io.StringIO(path.read_text())))
-        return {"columns": rows[0], "rows": len(rows) - 1, "digest": digest(path.read_bytes())}
+        if tuple(rows[0][-3:]) == ABOUT_RUN:
+            rows = [row[:-3] for row in rows]
+        written = io.StringIO()
+        csv.writer(written, lineterminator="\n").writerows(rows)
+        content = written.getvalue().encode()
+        return {"columns": rows[0], "rows": len(rows) - 1, "digest": digest(content)}
     if form == "jsonl":
-        # What later versions say besides; a run of before has one stream.
-        text = path.read_text().replace(', "streams": 1', "")
+        # A run of before has one stream.
+        first, *others = path.read_text().replace(', "streams": 1', "").splitlines()
+        started = {key: each for key, each in json.loads(first).items() if key not in ABOUT_RUN}
+        text = "\n".join([json.dumps(started), *others, ""])
         return {"lines": len(objects(text)), "digest": digest(text.encode())}
     if form == "npz":
         with np.load(path) as file:
-            return {name: described(file[name]) for name in sorted(file.files)}
+            return {name: described(file[name]) for name in sorted(file.files)
+                    if name.startswith("layers.")}  # fmt: skip
     if form == "safetensors":
         from safetensors import safe_open
 
         with safe_open(path, framework="numpy") as file:
             arrays = {name: described(file.get_tensor(name)) for name in sorted(file.keys())}
-            return {"metadata": dict(sorted(file.metadata().items())), "arrays": arrays}
+            later = {*ABOUT_RUN, *ABOUT_MODEL}
+            about = {key: each for key, each in file.metadata().items() if key not in later}
+            return {"metadata": dict(sorted(about.items())), "arrays": arrays}
     return tensorboard_points(path)
 
 

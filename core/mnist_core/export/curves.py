@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ from mnist_core.events import (
     epoch_to_json,
     event_to_json,
 )
+from mnist_core.export.escapes import csv_cell
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
 from mnist_core.recipe.hyperparameters import TakesEffect
@@ -33,7 +35,8 @@ _BATCH_COLUMNS = ("seconds", "learning_rate", "batch_loss", "batch_accuracy", "g
 _EPOCH_COLUMNS = tuple(
     each.name for each in fields(EpochMetrics) if each.name not in ("epoch", "step", "seconds")
 )
-COLUMNS = ("step", "epoch", *_BATCH_COLUMNS, *_EPOCH_COLUMNS)
+_RUN_COLUMNS = ("name", "note", "tags")
+COLUMNS = ("step", "epoch", *_BATCH_COLUMNS, *_EPOCH_COLUMNS, *_RUN_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +131,22 @@ def to_csv(curves: StoredCurves) -> bytes:
 
     Accuracies are fractions, losses nats; `seconds` is the training time up to the step. The
     metrics of an epoch stand in the row of its last step, and are empty in all others. Numbers
-    that are not finite are written inf, -inf and nan.
+    that are not finite are written inf, -inf and nan. Name, note and tags stand in the first row;
+    one that a spreadsheet would take for a formula begins with '.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_csv_rows(curves))
+    writer.writerows(
+        (*row, *about) for row, about in zip(_csv_rows(curves), _about(curves.record), strict=False)
+    )
     return text.getvalue().encode()
+
+
+def _about(record: RunRecord) -> Iterator[Sequence[str]]:
+    """The last cells of each row."""
+    yield tuple(map(csv_cell, (record.name, record.note, ", ".join(record.tags))))
+    yield from itertools.repeat(("",) * len(_RUN_COLUMNS))
 
 
 def _csv_rows(curves: StoredCurves) -> Iterator[Sequence[object]]:
@@ -162,6 +174,7 @@ def _metrics(epoch: EpochRecord | None) -> list[object]:
 def to_jsonl(curves: StoredCurves) -> bytes:
     """The lines that `mnist-tui train --json --log-every 1` writes, an object for each event.
 
+    The first has the run's name, note and tags besides.
     A run that was continued is told as one. Checkpoints, and steps that could not be compiled, are
     left out: the store does not keep when they were. A run that has not ended has no last event.
     """
@@ -172,7 +185,8 @@ def to_jsonl(curves: StoredCurves) -> bytes:
 
 def _json_objects(curves: StoredCurves) -> Iterator[dict[str, Any]]:
     record, ends = curves.record, curves.epoch_ends
-    yield event_to_json(record.as_started())
+    about = {"name": record.name, "note": record.note, "tags": list(record.tags)}
+    yield event_to_json(record.as_started()) | about
     if 0 in ends:
         yield epoch_to_json(ends[0])
     # What training told of it once it tells again, since the same guard looks at the same numbers.

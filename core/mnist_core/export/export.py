@@ -1,17 +1,21 @@
-"""A run as a file that other tools read; files of weights are made here."""
+"""A run as a file that other tools read."""
 
-import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mnist_core.events import TrainingState
 from mnist_core.export import ExportError, Format, WeightFormat
 from mnist_core.export.curves import StoredCurves, read_curves, to_csv, to_jsonl
 from mnist_core.export.tensorboard import write_tensorboard
+from mnist_core.export.weights import (
+    NEEDED,
+    about_model,
+    layer_arrays,
+    to_npz,
+    to_safetensors,
+)
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_core.store.files import output_name, write_output
 
@@ -68,16 +72,20 @@ def _export_weights(
     store: RunStore, record: RunRecord, form: WeightFormat, output: Path, *, best: bool
 ) -> Exported:
     state, notice = _read_weights(store, record, best=best)
-    arrays = _layer_arrays(state)
+    arrays = layer_arrays(state)
+    about = about_model(store, record, state)
+    notices = [notice]
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        ruined = f"These weights are no finite numbers: {record.name} had diverged."
-        notice = f"{notice} {ruined}".strip()
-    if form == "npz":
-        content = _to_npz(arrays)
-    else:
-        content = _to_safetensors(arrays, record, state, _accuracies(store, record, state.step))
-    write_output(output, content)
-    return Exported(f"the weights of {_moment(state)}", notice)
+        notices.append(f"These weights are no finite numbers: {record.name} had diverged.")
+    missing = sorted(NEEDED - about.keys())
+    if missing:
+        notices.append(
+            f"{', '.join(missing)} are not in it: {record.name} is of an earlier version of "
+            f"mnist-tui, which did not keep them. Any new run on {record.data or record.dataset} "
+            "adds them."
+        )
+    write_output(output, to_npz(arrays, about) if form == "npz" else to_safetensors(arrays, about))
+    return Exported(f"the weights of {_moment(state)}", " ".join(filter(None, notices)))
 
 
 def _read_weights(store: RunStore, record: RunRecord, *, best: bool) -> tuple[TrainingState, str]:
@@ -106,62 +114,6 @@ def _moment(state: TrainingState) -> str:
     if state.batch == 0:
         return f"epoch {state.epoch} (step {state.step})"
     return f"step {state.step} (batch {state.batch} of epoch {state.epoch + 1})"
-
-
-def _layer_arrays(state: TrainingState) -> dict[str, NDArray[np.float32]]:
-    """`layers.N.weight` (outputs, inputs) and `layers.N.bias` (outputs,) of each layer N from 0.
-
-    This is the layout of `torch.nn.Linear`.
-    """
-    arrays: dict[str, NDArray[np.float32]] = {}
-    layers = zip(state.parameters[::2], state.parameters[1::2], strict=True)
-    for index, (weight, bias) in enumerate(layers):
-        # safetensors takes the memory as it lies, whatever the strides say.
-        arrays[f"layers.{index}.weight"] = np.ascontiguousarray(weight.T)
-        arrays[f"layers.{index}.bias"] = np.ascontiguousarray(bias)
-    return arrays
-
-
-def _to_npz(arrays: dict[str, NDArray[np.float32]]) -> bytes:
-    """A file for `numpy.load`."""
-    content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]  # no array is allow_pickle
-    return content.getvalue()
-
-
-def _to_safetensors(
-    arrays: dict[str, NDArray[np.float32]],
-    record: RunRecord,
-    state: TrainingState,
-    accuracies: dict[str, float],
-) -> bytes:
-    """A safetensors file; its metadata say what network the arrays are of.
-
-    `accuracies` are given by the set they were measured on, and may be empty.
-    """
-    from safetensors.numpy import save
-
-    sizes = [weight.shape[0] for weight in state.parameters[::2]]
-    metadata = {
-        "run": record.id,
-        "dataset": record.dataset,
-        "layer_sizes": json.dumps([*sizes, *state.parameters[-1].shape]),
-        "activation": record.hyperparameters.activation,
-        "pixel_scaling": record.hyperparameters.pixel_scaling,
-        "epoch": str(state.epoch),
-        "step": str(state.step),
-        **{f"{name}_accuracy": str(value) for name, value in accuracies.items()},
-    }
-    return save(arrays, metadata)
-
-
-def _accuracies(store: RunStore, record: RunRecord, step: int) -> dict[str, float]:
-    """Those measured after update `step`, by the set; empty where it ends no epoch."""
-    for epoch in store.epochs(record.id):
-        if epoch.step == step:
-            found = {"validation": epoch.validation_accuracy, "test": epoch.test_accuracy}
-            return {name: value for name, value in found.items() if value is not None}
-    return {}
 
 
 def _amount(curves: StoredCurves) -> str:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from mnist_core.export import ExportError
 from mnist_core.export.curves import StoredCurves
+from mnist_core.export.escapes import markdown_cell
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RunRecord
 
@@ -126,10 +127,13 @@ def _points(curves: StoredCurves) -> Iterator[_Point]:
 
 
 def _about(record: RunRecord) -> str:
-    """The hyperparameters, data and machine as a Markdown table."""
+    """What a person wrote about it, hyperparameters, data and machine as a Markdown table."""
     environment = record.environment
     rows = {
         "Run": record.id,
+        "Name": record.name,
+        "Note": record.note,
+        "Tags": ", ".join(record.tags),
         "Data": record.dataset,
         **{
             field.label: field.format(getattr(record.hyperparameters, name)) or "none"
@@ -140,4 +144,5 @@ def _about(record: RunRecord) -> str:
         "Threads": str(environment.threads),
         **environment.versions,
     }
-    return "\n".join(["| | |", "|-|-|", *(f"| {name} | {text} |" for name, text in rows.items())])
+    lines = (f"| {name} | {markdown_cell(text)} |" for name, text in rows.items())
+    return "\n".join(["| | |", "|-|-|", *lines])

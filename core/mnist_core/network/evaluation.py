@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,18 @@ def logits(
     return sums[-1].astype(np.float32, copy=False)
 
 
-def pixel_scaling(hyperparameters: Hyperparameters, dataset: Dataset) -> tuple[float, float]:
+class PixelStatistics(Protocol):
+    """Of all training pixels of a data set; `Dataset` has them."""
+
+    @property
+    def pixel_mean(self) -> float: ...
+    @property
+    def pixel_deviation(self) -> float: ...
+
+
+def pixel_scaling(
+    hyperparameters: Hyperparameters, dataset: PixelStatistics
+) -> tuple[float, float]:
     """What to subtract from a pixel, and what to divide it by then."""
     match hyperparameters.pixel_scaling:
         case "unit":

@@ -12,6 +12,7 @@ from mnist_core.store.records import (
     Score,
     StoredAnswers,
     StoredLabels,
+    StoredPixels,
     StoreError,
 )
 from mnist_core.store.run_store import RunStore
@@ -32,4 +33,5 @@ __all__ = [
     "StoreError",
     "StoredAnswers",
     "StoredLabels",
+    "StoredPixels",
 ]

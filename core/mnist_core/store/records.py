@@ -296,6 +296,21 @@ class StoredLabels:
         """The name of a class; its number where there is none."""
         return self.class_names[index] if index < len(self.class_names) else str(index)
 
+    def label(self, index: int) -> int:
+        """What the files call a class; its number where that is not kept."""
+        return self.class_labels[index] if index < len(self.class_labels) else index
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPixels:
+    """What the images of a data set are like, under the names that `Dataset` has for it."""
+
+    image_shape: tuple[int, int]
+    """(height, width)."""
+    pixel_mean: float
+    """Of all training pixels, 0 to 255, as is the deviation."""
+    pixel_deviation: float
+
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:

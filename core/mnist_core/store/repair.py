@@ -68,15 +68,16 @@ def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[in
             found += 1
             rows = _rows(damaged, columns, row[0])
             copied += rows is not None and _stored(target, columns, rows)
-    _copy_labels(damaged, target)
+    _copy_data_sets(damaged, target)
     _copy_races(damaged, target)
     return copied, found
 
 
-def _copy_labels(damaged: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Copy what can be read of the labels: a run without them is worth keeping too."""
+def _copy_data_sets(damaged: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy what can be read of the data sets: a run without their labels is worth keeping too."""
     for (fingerprint,) in target.execute("SELECT DISTINCT fingerprint FROM runs").fetchall():
-        _copy_row(damaged, target, "labels", "fingerprint", fingerprint)
+        for table in ("labels", "pixels"):
+            _copy_row(damaged, target, table, "fingerprint", fingerprint)
 
 
 def _copy_races(damaged: sqlite3.Connection, target: sqlite3.Connection) -> None:

@@ -33,6 +33,7 @@ from mnist_core.store.records import (
     RunState,
     StoredAnswers,
     StoredLabels,
+    StoredPixels,
     StoreError,
     storable,
 )
@@ -47,6 +48,7 @@ from mnist_core.store.tables import (
     select_epochs,
     select_gradient_norms,
     select_labels,
+    select_pixels,
     select_runs,
 )
 
@@ -189,6 +191,11 @@ class RunStore:
             return None
         return replace(labels, test=labels.test[tested(record.hyperparameters.validation)])
 
+    def pixels(self, fingerprint: str) -> StoredPixels | None:
+        """What the images of a data set are like; None where only earlier versions had it."""
+        with self._database.reading() as connection:
+            return select_pixels(connection, fingerprint)
+
     def model(self, run_id: str, epoch: int | None = None) -> TrainingState:
         """The model of an epoch, that of the last checkpoint if None.
 
@@ -285,9 +292,10 @@ class RunStore:
             # Somebody may have brought one back, or removed it, meanwhile.
             for run_id in sorted({*gone} & {*final_runs(connection, self.home, ids)}):
                 remove_run(connection, self.home, run_id)
-            connection.execute(
-                "DELETE FROM labels WHERE fingerprint NOT IN (SELECT fingerprint FROM runs)"
-            )
+            for table in ("labels", "pixels"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE fingerprint NOT IN (SELECT fingerprint FROM runs)"
+                )
 
     # -- races -----------------------------------------------------------------------------------
 

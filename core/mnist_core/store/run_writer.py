@@ -140,6 +140,8 @@ class RunWriter:
         for answers in pending.answers:
             self._write_answers(connection, answers)
         if pending.epochs:
+            # Not with the start, which training waits for: counting pixels takes 0.1 s.
+            self._write_pixels(connection)
             # Probabilities of every epoch would fill the disk: the best and the last keep theirs.
             last = pending.epochs[-1]
             for table in ANSWER_TABLES:
@@ -149,6 +151,14 @@ class RunWriter:
                     (self.run_id, last.best_epoch, last.epoch),
                 )
         self._write_progress(connection, pending, state, end)
+
+    def _write_pixels(self, connection: sqlite3.Connection) -> None:
+        dataset = self._dataset
+        connection.execute(
+            "INSERT OR IGNORE INTO pixels VALUES (?, ?, ?, ?, ?)",
+            (dataset.fingerprint, *dataset.image_shape, dataset.pixel_mean,
+             dataset.pixel_deviation),
+        )  # fmt: skip
 
     def _write_answers(self, connection: sqlite3.Connection, answers: StoredAnswers) -> None:
         """Write what was said in an epoch, or as much of it as a row can hold."""

@@ -124,6 +124,15 @@ MIGRATIONS = (
         PRIMARY KEY (run, epoch)
     );
     """,
+    """
+    CREATE TABLE pixels (
+        fingerprint TEXT PRIMARY KEY NOT NULL,
+        height INTEGER NOT NULL,
+        width INTEGER NOT NULL,
+        mean REAL NOT NULL,
+        deviation REAL NOT NULL
+    );
+    """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released.
 

@@ -24,6 +24,7 @@ from mnist_core.store.records import (
     RunState,
     StoredAnswers,
     StoredLabels,
+    StoredPixels,
     StoreError,
     storable,
 )
@@ -192,6 +193,14 @@ def select_labels(connection: sqlite3.Connection, fingerprint: str) -> StoredLab
     return StoredLabels(
         np.frombuffer(test, "<u2"), tuple(json.loads(names)), tuple(json.loads(labels))
     )
+
+
+def select_pixels(connection: sqlite3.Connection, fingerprint: str) -> StoredPixels | None:
+    """See `RunStore.pixels`."""
+    row = connection.execute(
+        "SELECT height, width, mean, deviation FROM pixels WHERE fingerprint = ?", (fingerprint,)
+    ).fetchone()
+    return None if row is None else StoredPixels((row[0], row[1]), row[2], row[3])
 
 
 def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int | None) -> None:

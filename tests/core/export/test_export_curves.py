@@ -1,9 +1,12 @@
 """Curves in files: read back by the tools they are for."""
 
 import csv
+import html
 import json
 import math
+import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ import pytest
 from tensorboard.backend.event_processing.directory_watcher import DirectoryWatcher
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugin_util import markdown_to_safe_html
 
 from helpers.kept_runs import keep_run
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import BatchCompleted, EpochCompleted, Event, event_to_json
 from mnist_core.export import ExportError
+from mnist_core.export.escapes import csv_cell, markdown_cell
 from mnist_core.export.export import export_run
 from mnist_core.store import RunRecord, RunState, RunStore
 
@@ -34,6 +39,10 @@ def epochs_of(events: list[Event]) -> list[EpochCompleted]:
 
 def batches_of(events: list[Event]) -> list[BatchCompleted]:
     return [event for event in events if isinstance(event, BatchCompleted)]
+
+
+def told_in(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_csv_has_a_row_a_step_and_the_epochs_figures_at_their_ends(
@@ -84,16 +93,17 @@ def test_jsonl_repeats_what_training_wrote(
 ) -> None:
     record, events = keep_run(tmp_path, tiny, **values)
     export_run(RunStore(tmp_path), record, "jsonl", tmp_path / "run.jsonl")
-    lines = (tmp_path / "run.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [event_to_json(event) for event in events]
+    told = told_in(tmp_path / "run.jsonl")
+    about = {"name": "run 1", "note": "", "tags": []}
+    assert told == [event_to_json(events[0]) | about, *map(event_to_json, events[1:])]
 
 
 def test_jsonl_of_a_stopped_run_ends_with_its_stop(tiny: Dataset, tmp_path: Path) -> None:
     record, events = keep_run(tmp_path, tiny, stop_after=7)
     assert record.state is RunState.STOPPED
     export_run(RunStore(tmp_path), record, "jsonl", tmp_path / "run.jsonl")
-    told = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
-    assert told == [event_to_json(event) for event in events]
+    told = told_in(tmp_path / "run.jsonl")
+    assert told[1:] == [event_to_json(event) for event in events[1:]]
     assert told[-1]["event"] == "run_stopped"
     assert told[-1]["step"] == 7
 
@@ -137,6 +147,71 @@ def test_tensorboards_watcher_meets_no_run_without_validation(
     assert not any(tag.startswith("validation/") for tag in tags)
     last = [value for step, value in values if (step, value.tag) == (10, "test/loss")]
     assert math.isnan(last[0].tensor.float_val[0])
+
+
+WRITTEN = ("=1+1", 'two\nlines, "quoted"', ("a|b", "+1"))
+"""A name, a note and tags that mean something to what reads an export."""
+
+
+@pytest.fixture
+def written(tiny: Dataset, tmp_path: Path) -> tuple[RunStore, RunRecord]:
+    """A run that a person has named so, on data from a folder `<b>a|b`."""
+    store, record = stored(tmp_path / "home", replace(tiny, name="<b>a|b"))
+    name, note, tags = WRITTEN
+    store.rename(record.id, name)
+    store.set_note(record.id, note)
+    store.set_tags(record.id, tags)
+    return store, store.run(record.id)
+
+
+def test_csv_tells_the_name_once_and_never_as_a_formula(
+    written: tuple[RunStore, RunRecord], tmp_path: Path
+) -> None:
+    export_run(*written, "csv", tmp_path / "run.csv")
+    first, *others = rows_of(tmp_path / "run.csv")
+    assert (first["name"], first["note"], first["tags"]) == ("'=1+1", WRITTEN[1], "a|b, +1")
+    assert {(row["name"], row["note"], row["tags"]) for row in others} == {("", "", "")}
+
+
+@pytest.mark.parametrize("sign", "=+-@\t\r＝＋－＠")  # noqa: RUF001 - those are meant
+def test_every_sign_of_a_formula_is_taken_from_it(sign: str) -> None:
+    assert csv_cell(f"{sign}1+1") == f"'{sign}1+1"
+    assert csv_cell(f"a{sign}1") == f"a{sign}1"
+
+
+def test_jsonl_begins_with_what_the_run_is_called(
+    written: tuple[RunStore, RunRecord], tmp_path: Path
+) -> None:
+    export_run(*written, "jsonl", tmp_path / "run.jsonl")
+    first = told_in(tmp_path / "run.jsonl")[0]
+    assert (first["name"], first["note"], tuple(first["tags"])) == WRITTEN
+
+
+def test_tensorboard_shows_what_was_written_as_it_is(
+    written: tuple[RunStore, RunRecord], tmp_path: Path
+) -> None:
+    export_run(*written, "tensorboard", tmp_path / "board")
+    reader = EventAccumulator(str(tmp_path / "board"))
+    reader.Reload()
+    (text,) = reader.Tensors("run/text_summary")
+    # As TensorBoard itself makes a page of it.
+    page = markdown_to_safe_html(text.tensor_proto.string_val[0])
+    cells = {
+        name: html.unescape(cell)
+        for name, cell in re.findall(r"<td>(.*?)</td>\s*<td>(.*?)</td>", page)
+    }
+    assert cells["Data"] == "<b>a|b"
+    assert cells["Name"] == "=1+1"
+    assert cells["Note"] == 'two lines, "quoted"'
+    assert cells["Tags"] == "a|b, +1"
+
+
+@pytest.mark.parametrize("text", ["*a*", "_a_", "`a|b`", "\\|", "[a](b)", "&lt;", "~~a~~", "**|**"])
+def test_markdown_shows_every_text_as_it_is(text: str) -> None:
+    page = markdown_to_safe_html(f"| | |\n|-|-|\n| Name | {markdown_cell(text)} |")
+    (_, cell) = re.findall(r"<td>(.*?)</td>", page)
+    assert "<" not in cell
+    assert html.unescape(cell) == text
 
 
 def test_an_earlier_tensorboard_export_is_replaced(tiny: Dataset, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Weights in files: loaded by safetensors, NumPy and PyTorch, and giving the run's own answers."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +12,14 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from helpers.imagined_machine import CHECKOUT
 from helpers.kept_runs import keep_run
+from helpers.recorded_runs import change
 from helpers.spoilt_updates import overflow, spoil_updates
 from mnist_core.data.dataset import Dataset
+from mnist_core.data.registry import SYNTHETIC, load_dataset
 from mnist_core.events import EpochCompleted
+from mnist_core.export import WeightFormat
 from mnist_core.export.export import export_run
 from mnist_core.store import RunStore, StoreError
 
@@ -22,6 +29,14 @@ try:
     import torch
 except ImportError:
     torch = None
+
+
+def about_in(path: Path) -> dict[str, Any]:
+    """The metadata of a safetensors file, as docs/exports.md says they are to be read."""
+    texts = {"run", "name", "note", "dataset", "activation", "pixel_scaling"}
+    with safe_open(path, framework="numpy") as file:
+        about: dict[str, str] = file.metadata()
+    return {key: each if key in texts else json.loads(each) for key, each in about.items()}
 
 
 def logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -71,7 +86,10 @@ def test_npz_holds_the_same_arrays(tiny: Dataset, tmp_path: Path) -> None:
     with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
         found = dict(arrays)
     expected = load_file(tmp_path / "model.safetensors")
-    assert found.keys() == expected.keys()
+    told = about_in(tmp_path / "model.safetensors")
+    assert found.keys() == expected.keys() | told.keys()
+    for name, value in told.items():
+        assert found[name].tolist() == value
     for name, array in expected.items():
         np.testing.assert_array_equal(found[name], array)
 
@@ -165,3 +183,113 @@ def test_weights_that_are_no_numbers_are_not_written_unsaid(
     weights = load_file(tmp_path / "model")
     assert not all(np.isfinite(array).all() for array in weights.values())
     assert exported.notice.endswith("These weights are no finite numbers: run 1 had diverged.")
+
+
+def snippets() -> tuple[str, str]:
+    """The lines of docs/exports.md that use npz, and the ones that read safetensors for them."""
+    page = (CHECKOUT / "docs" / "exports.md").read_text()
+    used, read = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    return used, read
+
+
+@pytest.mark.parametrize("form", ["npz", "safetensors"])
+@pytest.mark.parametrize("scaling", ["unit", "standard", "none"])
+def test_an_export_is_used_with_numpy_alone_as_the_documentation_says(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    real_mnist: Path | None,
+    form: WeightFormat,
+    scaling: str,
+) -> None:
+    data = real_mnist or SYNTHETIC
+    dataset = load_dataset(data, tmp_path)
+    # Where labels have a gap, the place of an output is not its label.
+    labels = (*range(9), 30)
+    dataset = replace(dataset, class_labels=labels, class_names=tuple("abcdefghij"))
+    record, _ = keep_run(
+        tmp_path, dataset, hidden_sizes="16, 16", batch_size=256, epochs=1, pixel_scaling=scaling,
+        learning_rate=0.001 if scaling == "none" else 0.1,
+    )  # fmt: skip
+    export_run(RunStore(tmp_path), record, form, tmp_path / f"weights.{form}")
+    monkeypatch.chdir(tmp_path)
+    used, read = snippets()
+    assert len(used.splitlines()) == 5
+    if form == "safetensors":
+        used = "\n".join([read, *used.splitlines()[1:]])
+    names: dict[str, Any] = {"np": np, "json": json, "images": dataset.test.images}
+    exec(used, names)
+    right = names["labels"] == np.array(labels)[dataset.test.labels]
+    assert record.test_accuracy is not None
+    assert record.test_accuracy > 0.5
+    # A logit may be rounded past another one.
+    assert right.mean() == pytest.approx(record.test_accuracy, abs=2 / len(right))
+
+
+def test_weights_say_what_they_are_to_be_given(tiny: Dataset, tmp_path: Path) -> None:
+    dataset = replace(tiny, name="a|b", class_labels=(0, 7, 8, 9), class_names=("", "é", "=1", "x"))
+    record, _ = keep_run(tmp_path, dataset, activation="silu", pixel_scaling="standard", epochs=1)
+    store = RunStore(tmp_path)
+    store.rename(record.id, "=1+1")
+    store.set_note(record.id, "good")
+    store.set_tags(record.id, ("fast", "two words"))
+    export_run(store, store.run(record.id), "safetensors", tmp_path / "model")
+    about = about_in(tmp_path / "model")
+    assert about == {
+        "run": record.id,
+        "name": "=1+1",
+        "note": "good",
+        "tags": ["fast", "two words"],
+        "dataset": "a|b",
+        "layer_sizes": [30, 8, 4],
+        "activation": "silu",
+        "image_size": [6, 5],
+        "pixel_scaling": "standard",
+        "pixel_mean": tiny.pixel_mean,
+        "pixel_deviation": tiny.pixel_deviation,
+        "pixel_shift": tiny.pixel_mean,
+        "pixel_divisor": tiny.pixel_deviation,
+        "class_labels": [0, 7, 8, 9],
+        "class_names": ["", "é", "=1", "x"],
+        "epoch": 1,
+        "step": 5,
+        "test_accuracy": record.test_accuracy,
+    }
+
+
+def test_what_an_earlier_version_did_not_keep_is_said_to_be_missing(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    record, _ = keep_run(tmp_path, tiny, pixel_scaling="standard")
+    change(tmp_path, "DELETE FROM pixels")
+    store = RunStore(tmp_path)
+    exported = export_run(store, record, "safetensors", tmp_path / "model")
+    assert exported.notice == (
+        "pixel_divisor, pixel_shift are not in it: run 1 is of an earlier version of mnist-tui, "
+        "which did not keep them. Any new run on synthetic adds them."
+    )
+    assert not {"pixel_shift", "pixel_mean", "image_size"} & about_in(tmp_path / "model").keys()
+    keep_run(tmp_path, tiny)
+    exported = export_run(store, record, "safetensors", tmp_path / "model")
+    assert exported.notice == ""
+    assert about_in(tmp_path / "model")["pixel_shift"] == tiny.pixel_mean
+
+
+def test_a_run_of_an_earlier_version_can_be_used_where_its_scaling_is_the_same_for_all_data(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    record, _ = keep_run(tmp_path, tiny)
+    change(tmp_path, "DELETE FROM pixels")
+    exported = export_run(RunStore(tmp_path), record, "safetensors", tmp_path / "model")
+    about = about_in(tmp_path / "model")
+    assert exported.notice == ""
+    assert (about["pixel_shift"], about["pixel_divisor"]) == (0, 255)
+    assert "image_size" not in about
+
+
+def test_pixels_go_with_the_last_run_on_their_data(tiny: Dataset, tmp_path: Path) -> None:
+    record, _ = keep_run(tmp_path, tiny)
+    store = RunStore(tmp_path)
+    assert store.pixels(tiny.fingerprint) is not None
+    store.delete([record.id])
+    store.purge([record.id])
+    assert store.pixels(tiny.fingerprint) is None

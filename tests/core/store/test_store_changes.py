@@ -294,7 +294,7 @@ def test_an_export_tells_of_changes_as_training_did(
     assert isinstance(started, RunStarted)
     # It is the story of a run that ended with what it was changed to.
     wanted = [event_to_json(event) for event in events]
-    wanted[0] |= {"run_id": run_id, "epochs": 5}
+    wanted[0] |= {"run_id": run_id, "epochs": 5, "name": "run 1", "note": "", "tags": []}
     wanted[-1] |= {"run_id": run_id}
     assert told == wanted
 

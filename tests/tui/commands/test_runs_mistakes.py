@@ -96,7 +96,9 @@ def saying(
 def numpy_logits(weights: Path, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The answers (examples, classes) of an exported relu network, computed by NumPy alone."""
     with np.load(weights, allow_pickle=False) as file:
-        arrays = {name: file[name].astype(np.float64) for name in file}
+        arrays = {
+            name: file[name].astype(np.float64) for name in file if name.startswith("layers.")
+        }
     values = images.reshape(len(images), -1) / 255
     for layer in range(len(arrays) // 2):
         hidden = np.maximum(values, 0) if layer else values
@@ -182,7 +184,7 @@ def noisy() -> Dataset:
 def test_a_line_a_mistake_the_largest_loss_first(
     home: Path, ask: Callable[..., Answer], listed: Callable[..., Mistakes]
 ) -> None:
-    dataset = digits((*"abcdefghi", "[red]\x1b[2J"))
+    dataset = replace(digits((*"abcdefghi", "[red]\x1b[2J")), class_labels=tuple(range(0, 100, 10)))
     test = dataset.test
     logits = np.eye(10, dtype=np.float32)[test.labels] * 8
     logits[4, 7] = 9
@@ -202,8 +204,10 @@ def test_a_line_a_mistake_the_largest_loss_first(
     first, second, third = listed()
     assert (first["index"], first["true"], first["predicted"]) == (9, 9, 0)
     assert (first["true_name"], first["predicted_name"]) == ("[red]\x1b[2J", "a")
-    assert list(first) == ["index", "true", "predicted", "true_name", "predicted_name",
-                           "confidence", "loss", "probabilities"]  # fmt: skip
+    assert (first["true_label"], first["predicted_label"]) == (90, 0)
+    assert list(first) == ["index", "true", "predicted", "true_label", "predicted_label",
+                           "true_name", "predicted_name", "confidence", "loss",
+                           "probabilities"]  # fmt: skip
     assert first["loss"] > second["loss"] > third["loss"]
     assert first["confidence"] == pytest.approx(max(first["probabilities"]))
     assert sum(first["probabilities"]) == pytest.approx(1, abs=1e-6)

@@ -27,6 +27,9 @@ class _Mistake:
     """Counted from 0 in the samples that the run was tested on, in the order of their file."""
     true: int
     predicted: int
+    true_label: int
+    """As the files have it; both classes above are counted from 0, labels may have gaps."""
+    predicted_label: int
     true_name: str
     """Text from outside, as is the other name."""
     predicted_name: str
@@ -158,6 +161,8 @@ def _worst(
                 index=index,
                 true=true,
                 predicted=predicted,
+                true_label=labels.label(true),
+                predicted_label=labels.label(predicted),
                 true_name=labels.name(true),
                 predicted_name=labels.name(predicted),
                 confidence=float(confidences[index]),
