@@ -76,12 +76,20 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: int | None = app(_with_dashes(arguments))
     except CycloptsError as error:
-        sys.stderr.write(f"{_usage_sentence(error, commands)}\n")
+        _complain(_usage_sentence(error, commands))
         return EXIT_USAGE
     except (UsageError, NoHomeError) as error:
-        sys.stderr.write(f"{error}\n")
+        _complain(str(error))
         return EXIT_USAGE
     return code or 0
+
+
+def _complain(text: str) -> None:
+    """Write lines on stderr that may quote what was typed."""
+    from mnist_tui.text.visible_text import visible
+
+    for line in text.split("\n"):
+        sys.stderr.write(f"{visible(line)}\n")
 
 
 def _with_dashes(arguments: Sequence[str]) -> list[str]:

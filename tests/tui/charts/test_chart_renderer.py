@@ -205,7 +205,7 @@ def test_a_narrow_legend_keeps_the_live_values_and_counts_the_rest() -> None:
 
 def test_a_label_from_outside_is_plain_text_of_its_width() -> None:
     row = text_of(compose(Plot([curve([0.5], "[red]x[/]\x1b[31m手手")]), 80, 10))[0]
-    assert row == "━━ [red]x[/]�[31m手手 0.5000"
+    assert row == "━━ [red]x[/]␛[31m手手 0.5000"
 
 
 def test_the_cursor_marks_its_place_and_reads_the_values_there() -> None:

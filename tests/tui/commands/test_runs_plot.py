@@ -61,6 +61,29 @@ def test_a_plot_fills_the_terminal_but_for_the_prompt(
     assert terminal.getvalue().splitlines() == [line.rstrip() for line in lines]
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("in_color", [False, True])
+def test_a_plot_is_drawn_in_ascii_where_there_is_no_braille(
+    home: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, in_color: bool
+) -> None:
+    def plot(encoding: str) -> list[str]:
+        stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace")
+        monkeypatch.setattr(stream, "isatty", lambda: in_color, raising=False)
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert run(["runs", "plot", "run 1", "run 2", "--log", "--home", str(home)]) == 0
+        stream.seek(0)
+        return re.sub(r"\x1b\[[0-9;]*m", "", stream.read()).splitlines()
+
+    monkeypatch.setenv("TERM", "xterm")
+    drawn, elsewhere = plot(encoding), plot("utf-8")
+    assert all(map(str.isascii, drawn))
+    assert not any("\\u" in line for line in drawn), "signs that were escaped"
+    assert drawn[0].startswith("=o run 1  best 90.00 % test")
+    # No sign has moved.
+    assert [len(line.rstrip()) for line in drawn] == [len(line.rstrip()) for line in elsewhere]
+    assert sum(sign in "-_.'\"|" for line in drawn[3:] for sign in line) > 100
+
+
 @pytest.mark.parametrize("metric", ["loss", "accuracy"])
 def test_one_metric_has_all_the_room(home: Path, ask: Callable[..., Answer], metric: str) -> None:
     _, out, _ = ask("plot", "run 1", "--metric", metric)

@@ -8,6 +8,7 @@ from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.charts.axes import AxisUnit, format_value
 from mnist_tui.charts.plot import Curve, Ink, Plot
+from mnist_tui.text.visible_text import visible
 
 Piece = tuple[str, int]
 """Text and its ink."""
@@ -101,7 +102,7 @@ def _entry_at(
 def _name(index: int, curve: Curve, longest: int) -> list[Piece]:
     """The curve's sign, and its label in at most `longest` cells."""
     sign: list[Piece] = [(curve.line.value + curve.marker, Ink.CURVE + index)]
-    label = "".join(c if c.isprintable() else "�" for c in curve.label)
+    label = visible(curve.label)
     if longest and cell_len(label) > longest:
         label = set_cell_size(label, longest - 1) + "…"
     return [*sign, (" " + label, Ink.LABEL)] if longest else sign

@@ -11,14 +11,35 @@ _GAP = "  "
 _NARROWEST = 20
 """Cells that the last column keeps, however narrow the terminal is."""
 _FORMAT_AND_CONTROL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS = frozenset("\u200c\u200d")
+"""Zero-width: they say whether letters join, and words are spelt with them."""
+_EMOJI_SELECTORS = frozenset("\ufe0e\ufe0f")
+"""They ask for the text or the emoji form of a character, whose width terminals disagree about."""
 
 
 def visible(text: str) -> str:
     """`text` with every character that a terminal would obey replaced by one it shows.
 
-    ASCII control characters become their Unicode pictures (ESC is ␛), all others �.
+    ASCII control characters become their Unicode pictures (ESC is ␛), all others �, such as marks
+    that turn the direction of writing. Joiners stay in words, as Persian, Sinhala and Malayalam
+    need them. Between emoji they go, as do emoji selectors: what follows on the line would be moved
+    in some terminals and not in others.
     """
-    return "".join(map(_visible_character, text))
+    if text.isprintable() and _EMOJI_SELECTORS.isdisjoint(text):
+        return text
+    shown: list[str] = []
+    before = ""
+    for character in text:
+        if character in _EMOJI_SELECTORS or (character in _JOINERS and not _is_of_word(before)):
+            continue
+        before = character
+        shown.append(character if character in _JOINERS else _visible_character(character))
+    return "".join(shown)
+
+
+def _is_of_word(character: str) -> bool:
+    """Whether it is a letter or a sign that belongs to one, where a joiner may follow."""
+    return character != "" and unicodedata.category(character)[0] in "LM"
 
 
 def _visible_character(character: str) -> str:

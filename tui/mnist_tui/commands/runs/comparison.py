@@ -16,6 +16,7 @@ from rich.style import Style
 from mnist_core.export.export import not_written
 from mnist_core.store import RunRecord, RunStore
 from mnist_core.store.files import is_stdout, write_output
+from mnist_tui.charts.ascii_signs import in_ascii
 from mnist_tui.charts.plot import Ink, Plot
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
@@ -53,7 +54,8 @@ def plot_runs(
 ) -> None:
     """Print the curves of these runs in one chart a metric, and save them as `svg`.
 
-    On a terminal the chart is in colour and fills it; elsewhere it is plain text. A picture that
+    On a terminal the chart is in colour and fills it; elsewhere it is plain text. It is drawn in
+    ASCII where standard output has no braille. A picture that
     goes to standard output has it to itself.
     """
     metrics: Sequence[Metric] = metrics_of(View(log=log))
@@ -75,9 +77,21 @@ def _print_comparison(overlays: Sequence[Overlay], metrics: Sequence[Metric], *,
     is_terminal = sys.stdout.isatty()
     width, height = _terminal_size() if is_terminal else SIZE
     drawn = draw_comparison(overlays, metrics, width, height, log=log)
+    if not _takes_braille(sys.stdout.encoding):
+        drawn = [[segment._replace(text=in_ascii(segment.text)) for segment in line]
+                 for line in drawn]  # fmt: skip
     in_color = is_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
     for line in _in_color(drawn, width) if in_color else _plain(drawn):
         write(line)
+
+
+def _takes_braille(encoding: str | None) -> bool:
+    """Whether a stream of this encoding can say what charts are drawn with; None: it is text."""
+    try:
+        "⣿━┤◆".encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _terminal_size() -> tuple[int, int]:
