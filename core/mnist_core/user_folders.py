@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 APP = "mnist-tui"
+HOME_VARIABLE = "MNIST_TUI_HOME"
+"""Names the folder of the runs where no flag does."""
 
 Kind = Literal["data", "cache", "config", "state"]
 
@@ -40,6 +42,16 @@ def user_folder(kind: Kind) -> Path:
             "--home."
         )
     return _stand_in() / kind / APP
+
+
+def home_flag(home: Path) -> list[str]:
+    """What has a command use the folder of runs `home`; nothing where it does so by itself."""
+    named = os.environ.get(HOME_VARIABLE)
+    try:
+        usual = Path(named).absolute() if named else user_folder("data")
+    except NoHomeError:
+        usual = None
+    return [] if home == usual else ["--home", str(home)]
 
 
 def _stand_in() -> Path:

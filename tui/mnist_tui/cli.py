@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from mnist_core.shell_commands import own_command
 from mnist_tui.runtime.output import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -141,7 +142,7 @@ def _usage_sentence(error: "CycloptsError", commands: Sequence[str]) -> str:
             sentence = f"{token.keyword} is given more than once."
         case _:
             sentence = " ".join(str(error).split())
-    return f"{sentence} See {' '.join(('mnist-tui', *chain))} --help."
+    return f"{sentence} See {own_command(*chain, '--help')}."
 
 
 def _meant(flag: str, known: Sequence[str]) -> str:
@@ -161,7 +162,8 @@ def _meant(flag: str, known: Sequence[str]) -> str:
     if close:
         return f" Did you mean {bare[close[0]]}?"
     if flag.strip("-").replace("-", "_") in Config.model_fields:
-        return " It is a setting of the configuration file: mnist-tui config says which is read."
+        told = f"{own_command('config')} says which is read."
+        return f" It is a setting of the configuration file: {told}"
     return ""
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
-from mnist_core.backend.installation import BackendMissing
+from mnist_core.backend.installation import BackendMissing, installed_backends
 from mnist_core.backend.openblas import install_blas
+from mnist_core.shell_commands import replace_command
 
 REFERENCE_BLAS = "reference BLAS"
 """What the Linux CPU wheel of MLX links: right, and 13 to 34 times slower than OpenBLAS."""
@@ -116,7 +117,7 @@ def _no_gpu() -> str:
     advice = (
         "."
         if sys.platform == "darwin"
-        else ", or with an NVIDIA GPU install 'mnist-tui[cuda12]' or 'mnist-tui[cuda13]' in a "
-        "fresh environment."
+        else f", or with an NVIDIA GPU run {replace_command(installed_backends(), 'cuda12')} or, "
+        f"for CUDA 13, {replace_command(installed_backends(), 'cuda13')}"
     )
     return f"MLX finds no GPU it can use here. Use --device cpu{advice}"

@@ -19,6 +19,7 @@ from mnist_core.data.registry import (
     is_cached,
     load_dataset,
 )
+from mnist_core.shell_commands import PROGRAM, reinstall_command
 
 _SLOW = 0.5
 """Share of NumPy's speed below which MLX's matrix products are called slow."""
@@ -179,7 +180,7 @@ def speed_advice(
     if gflops < _SLOW * numpy_gflops:
         return (
             f"NumPy does {numpy_gflops:.0f} GFLOP/s here. "
-            "Reinstall MLX's: pip install --force-reinstall 'mnist-tui[cpu]'"
+            f"Reinstall MLX's: {reinstall_command(PROGRAM, 'cpu')}"
         )
     return ""
 

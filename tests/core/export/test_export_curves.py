@@ -23,6 +23,7 @@ from mnist_core.events import BatchCompleted, EpochCompleted, Event, event_to_js
 from mnist_core.export import ExportError
 from mnist_core.export.escapes import csv_cell, markdown_cell
 from mnist_core.export.export import export_run
+from mnist_core.shell_commands import install_command
 from mnist_core.store import RunRecord, RunState, RunStore
 
 WILD: dict[str, Any] = {"pixel_scaling": "none", "learning_rate": 100, "activation": "leaky_relu"}
@@ -256,7 +257,7 @@ def test_without_its_package_tensorboard_is_refused_and_nothing_left(
 ) -> None:
     store, record = stored(tmp_path / "home", tiny)
     monkeypatch.setitem(sys.modules, "tensorboard.plugins.text.summary_v2", None)
-    with pytest.raises(ExportError, match=r"pip install 'mnist-tui\[tensorboard\]'"):
+    with pytest.raises(ExportError, match=re.escape(install_command("tensorboard"))):
         export_run(store, record, "tensorboard", tmp_path / "board")
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 

@@ -1,5 +1,6 @@
 """The database of runs: what is kept, listed, found, edited and removed, and where."""
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -295,6 +296,30 @@ def test_changes_are_seen_whoever_made_them(tiny: Dataset, store: RunStore) -> N
     owner.release()
     assert store.changes() != alive
     assert store.run(run_id).state is RunState.INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    "path", ["/a b", "/b\udcff", "/two\nlines", "/\\udcff", "/é\udce9\\udc80", "mnist", ""]
+)
+def test_the_place_of_the_data_is_kept_to_the_byte(
+    tiny: Dataset, store: RunStore, path: str
+) -> None:
+    dataset = replace(tiny, name=path[1:], data=path)
+    recorder, _ = store.begin_recording(dataset)
+    assert recorder is not None
+    list(recorded(train(hyperparameters(epochs=1), dataset, run_id=recorder.run_id), recorder))
+    run = store.run(recorder.run_id)
+    assert (run.data, run.dataset) == (path, path[1:])
+    assert os.fsencode(run.data) == os.fsencode(path)
+
+
+def test_a_place_that_an_earlier_version_kept_as_it_is_shown_is_found_again(
+    tiny: Dataset, store: RunStore
+) -> None:
+    run_id = record(store, tiny, train(hyperparameters(epochs=1), tiny))
+    change(store.home, "UPDATE runs SET data = ?, dataset = ?", "/b\\udcff", "b\\udcff")
+    run = store.run(run_id)
+    assert (run.data, run.dataset) == ("/b\udcff", "b\udcff")
 
 
 # -- labels --------------------------------------------------------------------------------------

@@ -108,8 +108,8 @@ def test_listing_makes_no_folder(ask: Callable[..., Answer], tmp_path: Path) -> 
         code, out, err = ask("list", *arguments)
         assert (code, out) == (0, "")
         assert err == (
-            f"There are no runs in {tmp_path / 'home'} yet. mnist-tui train makes one; --home "
-            "chooses another folder.\n"
+            f"There are no runs in {tmp_path / 'home'} yet. mnist-tui train --home "
+            f"{tmp_path / 'home'} makes one; --home chooses another folder.\n"
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -195,9 +195,12 @@ def test_runs_that_are_not_there_are_a_sentence(
 ) -> None:
     name, *flags = command
     for run_id, sentence in (
-        ("cccc", f"There is no run 'cccc' in {home}. mnist-tui runs list names them."),
+        (
+            "cccc",
+            f"There is no run 'cccc' in {home}. mnist-tui runs list --home {home} names them.",
+        ),
         ("aaaa", "'aaaa' stands for several runs, such as aaaa0001, aaaa0002; name one."),
-    ):
+    ):  # fmt: skip
         code, out, err = ask(name, run_id, *flags)
         assert (code, out) == (1, "")
         assert err == sentence + "\n"

@@ -1,7 +1,9 @@
 """The command line that reproduces a run, read back by the command line's own flags."""
 
+import os
 import random
 import shlex
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from mnist_tui.cli import run
 from mnist_tui.commands.flags import TrainFlags
 from mnist_tui.lab.recipe_text import command_line, recipe_flags
 from mnist_tui.runtime.startup import LaunchOptions
+from mnist_tui.text.visible_text import visible
 
 Launch = tuple[LaunchOptions, dict[str, Any]]
 
@@ -161,6 +164,30 @@ def test_it_reads_well(record: RunRecord) -> None:
     )
     linear = make_hyperparameters({"hidden_sizes": ""})
     assert "--hidden-sizes '' " in command_line(replace(record, hyperparameters=linear))
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "/a b",
+        "/it's",
+        "/two\nlines",
+        "/b\udcff",
+        "/\u200d\u2764\ufe0f",
+        "/\u202eevil",
+        "/\x1b[31m",
+        "/-",
+    ],
+)
+def test_any_folder_is_in_the_command_as_a_shell_takes_it(record: RunRecord, folder: str) -> None:
+    line = command_line(replace(record, data=folder))
+    assert visible(line) == line, "what is shown is what is to be typed"
+    said = subprocess.run(
+        ["bash", "-c", f"mnist-tui() {{ printf '%s\\0' \"$@\"; }}; {line}"],
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert said.split(b"\0")[:3] == [b"train", b"--data", os.fsencode(folder)]
 
 
 def test_changes_are_in_the_command_and_are_read_back(

@@ -17,6 +17,7 @@ from aiohttp import (
     web,
 )
 
+from mnist_core.shell_commands import install_command
 from mnist_tui.cli import make_app, run
 from mnist_tui.commands.flags import LaunchFlags
 from mnist_tui.runtime.output import OutputLost
@@ -51,8 +52,8 @@ def test_without_the_extra_a_sentence_names_it(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "The web page needs the extra web, which is not installed: make run EXTRA=web ARGS=serve "
-        "installs it and serves the page.\n"
+        "The web page needs the extra web, which is not installed. "
+        f"To install it: {install_command('web', 'serve')}\n"
     )
 
 

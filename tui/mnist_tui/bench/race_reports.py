@@ -25,6 +25,7 @@ from mnist_core.benchmark.race import (
 )
 from mnist_core.benchmark.runner import Task
 from mnist_core.events import json_values
+from mnist_core.shell_commands import own_command
 from mnist_tui.race.race_text import (
     Column,
     pace_columns,
@@ -166,7 +167,7 @@ class NetworkReport(RaceReport):
                 "MLX takes the GPU where it has one, Apple's or NVIDIA's; what it took here stands "
                 "above, at its engine.",
                 "mx.eval after every batch, every epoch or at the end: "
-                f"mnist-tui bench --task evaluations --preset {race.recipe}",
+                + own_command("bench", "--task", "evaluations", "--preset", race.recipe),
             ]
         return notes
 

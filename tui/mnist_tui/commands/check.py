@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from mnist_core.shell_commands import own_command
 from mnist_tui.commands.flags import MachineFlags, data_source, log_in_home, switch
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, line_writer
@@ -79,7 +80,8 @@ def _load(data: str | None) -> "Dataset":
         data = DEFAULT_DATASET if is_cached(DEFAULT_DATASET, cache) else SYNTHETIC
     elif data in PUBLISHED and not is_cached(data, cache):
         raise DatasetUnavailable(
-            f"{data} is not here, and check downloads nothing. mnist-tui data fetch {data} does."
+            f"{data} is not here, and check downloads nothing. "
+            f"{own_command('data', 'fetch', data)} does."
         )
     return load_dataset(data, cache)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from mnist_core.shell_commands import own_command
 from mnist_tui.commands.flags import (
     HYPERPARAMETERS,
     Home,
@@ -102,7 +103,7 @@ def _lines(found: ConfigFile, values: list[SettingInForce]) -> Iterator[str]:
     if found.path.exists():
         yield path
     else:
-        yield f"{path} is not there; mnist-tui config --example prints one to start from."
+        yield f"{path} is not there; {own_command('config', '--example')} prints one to start from."
     rows = [
         (
             value.name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 from cyclopts import App, Parameter
 
+from mnist_core.shell_commands import own_command
 from mnist_tui.commands.flags import Home, UsageError, log_in_home, version_text
 from mnist_tui.runtime.output import (
     EXIT_DONE,
@@ -55,7 +56,7 @@ def list_datasets(*, home: Home = None) -> int:
         if is_cached(name, cache):
             where = f"here, in {visible(str(cache / name))}"
         else:
-            where = f"not here; mnist-tui data fetch {name} downloads it"
+            where = f"not here; {own_command('data', 'fetch', name)} downloads it"
         write(f"{name:<{width}}  {published.title}: {where}")
     write(f"{SYNTHETIC:<{width}}  Synthetic digits: drawn here, no download needed")
     return EXIT_DONE
@@ -63,7 +64,9 @@ def list_datasets(*, home: Home = None) -> int:
 
 @data.command
 def fetch(
-    name: Annotated[str, Parameter(help="The data set, as mnist-tui data list names it.")],
+    name: Annotated[
+        str, Parameter(help=f"The data set, as {own_command('data', 'list')} names it.")
+    ],
     /,
     *,
     home: Home = None,

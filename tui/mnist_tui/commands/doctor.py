@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mnist_core.shell_commands import own_command
 from mnist_tui.commands.flags import MachineFlags, data_source, log_in_home, run_folder, switch
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.text.visible_text import visible
@@ -164,7 +165,7 @@ def _data_finding(data: "Data") -> Finding:
         "data",
         "missing",
         f"{data.source}: not downloaded yet; the first run does it",
-        (f"Beforehand: mnist-tui data fetch {data.source}",),
+        (f"Beforehand: {own_command('data', 'fetch', data.source)}",),
     )
 
 

@@ -17,7 +17,7 @@ from mnist_core.recipe.hyperparameters import (
     unused_fields,
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
-from mnist_core.user_folders import user_folder
+from mnist_core.user_folders import HOME_VARIABLE, user_folder
 from mnist_tui.runtime.log import log_path, log_uncaught_errors
 from mnist_tui.runtime.startup import Device, LaunchOptions
 from mnist_tui.settings.config import Config
@@ -49,7 +49,7 @@ Home = Annotated[
         name="--home",
         group=MACHINE,
         metavar="DIR",
-        env_var="MNIST_TUI_HOME",
+        env_var=HOME_VARIABLE,
         help="Folder of the runs, the log and config.toml.",
         show_default="the platform's own folders",
     ),

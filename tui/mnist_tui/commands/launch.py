@@ -4,6 +4,7 @@ import os
 import sys
 from typing import Any
 
+from mnist_core.shell_commands import own_command
 from mnist_tui.commands.flags import (
     LaunchFlags,
     TrainFlags,
@@ -34,7 +35,7 @@ def open_app(launch: LaunchFlags | None = None, **given: Any) -> int:
 
         sys.stderr.write(
             "There is no terminal to open the app in, so this trains without it, as "
-            "mnist-tui train does.\n"
+            f"{own_command('train')} does.\n"
         )
         _say_problems(found)
         return train_headless(options, TrainFlags())

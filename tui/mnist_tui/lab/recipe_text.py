@@ -1,6 +1,5 @@
 """The recipes of runs as text: what sets them apart, and the command line that repeats one."""
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from mnist_core.recipe.hyperparameters import (
     unused_fields,
 )
 from mnist_core.recipe.presets import nearest_preset
+from mnist_core.shell_commands import own_command
 from mnist_core.store import RunRecord
 
 _TELLING = ("activation", "optimizer", "schedule")
@@ -130,7 +130,7 @@ def command_line(record: RunRecord) -> str:
     Values without effect, such as a momentum beside adam, are in it only where a preset has them,
     since the flags refuse them. A run whose data had no name or folder takes the default data.
     """
-    words = ["mnist-tui", "train"]
+    words = ["train"]
     if record.data:
         words += _with_value("--data", record.data)
     if record.transposed:
@@ -147,7 +147,7 @@ def command_line(record: RunRecord) -> str:
     # Only there another machine, or another version, may take another number.
     if environment.streams > 1 or is_wide(record.hyperparameters, record.parameter_count, examples):
         words += ["--streams", str(environment.streams)]
-    return shlex.join(words)
+    return own_command(*words)
 
 
 def change_flags(changes: Iterable[Change]) -> list[str]:

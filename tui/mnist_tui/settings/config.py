@@ -19,14 +19,11 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
+from mnist_core.shell_commands import own_command
 from mnist_core.user_folders import user_folder
 from mnist_tui.text.visible_text import visible
 
 FILE_NAME = "config.toml"
-
-_IN_EXAMPLE = "one of the names that mnist-tui config --example lists"
-"""In place of a list that would hide the sentence."""
-
 
 # What reads a value raises ValueError with a sentence that says why a setting does not take it.
 
@@ -34,7 +31,9 @@ _IN_EXAMPLE = "one of the names that mnist-tui config --example lists"
 def _choice(names: Callable[[], Collection[str]], value: object) -> str:
     if isinstance(value, str) and value in names():
         return value
-    known = f"one of {', '.join(names())}" if len(names()) < 10 else _IN_EXAMPLE
+    # A long list would hide the sentence.
+    listed = f"the names that {own_command('config', '--example')} lists"
+    known = f"one of {', '.join(names()) if len(names()) < 10 else listed}"
     meant = _meant(str(value), names())
     raise ValueError(f"{_shown(value)} is not usable; it takes {known}.{meant}")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter, validators
 
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
+from mnist_core.shell_commands import install_command
 from mnist_tui.commands.flags import (
     LaunchFlags,
     UsageError,
@@ -20,11 +21,6 @@ from mnist_tui.runtime.log import log_uncaught_errors
 from mnist_tui.runtime.output import EXIT_FAILED, line_writer
 from mnist_tui.runtime.program import program_command
 from mnist_tui.settings.config import config_path, read_config
-
-WITHOUT_EXTRA = (
-    "The web page needs the extra web, which is not installed: make run EXTRA=web ARGS=serve "
-    "installs it and serves the page."
-)
 
 SERVER = Group("Server", sort_key=0)
 
@@ -76,7 +72,8 @@ def serve(
 ) -> int:
     """Serve the app as a web page; each tab has an app of its own, started with the flags.
 
-    Closing a tab stops its run and keeps it. Needs the extra web: make run EXTRA=web.
+    Closing a tab stops its run and keeps it. Needs the extra web; where it is missing,
+    this says how to install it.
 
     Ends with 130 when interrupted, 1 when it cannot serve, 2 for wrong usage.
     """
@@ -87,7 +84,10 @@ def serve(
     options = launch_options(flags, given, found.config)
     log_uncaught_errors(options.log_file)
     if find_spec("aiohttp") is None or find_spec("textual_serve") is None:
-        line_writer(sys.stderr)(WITHOUT_EXTRA)
+        line_writer(sys.stderr)(
+            "The web page needs the extra web, which is not installed. "
+            f"To install it: {install_command('web', 'serve')}"
+        )
         return EXIT_FAILED
     from mnist_tui.web.site import serve_site
 

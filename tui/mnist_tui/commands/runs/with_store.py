@@ -10,8 +10,10 @@ from typing import Concatenate, ParamSpec
 
 from mnist_core.export import ExportError, Format
 from mnist_core.export.export import export_run
+from mnist_core.shell_commands import own_command
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_core.store.files import is_stdout, output_name
+from mnist_core.user_folders import home_flag
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, OutputLost, line_writer
 from mnist_tui.text.visible_text import visible
 
@@ -61,9 +63,9 @@ def stored_runs(store: RunStore, names: Sequence[str]) -> list[RunRecord]:
 
 def no_runs(store: RunStore) -> str:
     """That there are none, and what to do, as a sentence."""
+    train = own_command("train", *home_flag(store.home))
     return (
-        f"There are no runs in {store.home} yet. mnist-tui train makes one; --home chooses "
-        "another folder."
+        f"There are no runs in {store.home} yet. {train} makes one; --home chooses another folder."
     )
 
 
