@@ -427,3 +427,44 @@ def test_limits_do_not_depend_on_the_curves_that_were_shown_before() -> None:
     assert first is not None
     assert again is not None
     assert (again.x, again.y) == (first.x, first.y)
+
+
+WHY_EMPTY = "Nothing here is above 0, so a logarithmic axis cannot show it. A linear one does."
+
+
+@pytest.mark.parametrize(
+    ("values", "empty"),
+    [
+        ([0.0, 0.0, 0.0], True),
+        ([0.0, -1.0, np.nan], True),
+        ([0.0, 0.5, 0.0], False),
+        ([np.nan, np.nan, np.nan], False),
+    ],
+)
+def test_an_empty_log_axis_says_why(values: list[float], empty: bool) -> None:
+    on_log = Plot([curve(values)], XAxis(end=3), YAxis(scale=Scale.LOG))
+    said = " ".join(" ".join(text_of(compose(on_log, 60, 12))).translate({0x2502: None}).split())
+    assert (WHY_EMPTY.split(".")[0] in said) == empty
+    linear = replace(on_log, y=YAxis())
+    assert "Nothing here" not in " ".join(text_of(compose(linear, 60, 12)))
+
+
+def test_why_a_log_axis_is_empty_is_said_at_any_size() -> None:
+    plot = Plot([curve([0.0, 0.0])], XAxis(end=2), YAxis(scale=Scale.LOG))
+    for width in range(1, 40):
+        for height in range(1, 14):
+            assert len(text_of(compose(plot, width, height))) == height
+
+
+def test_a_log_axis_is_not_empty_for_a_part_of_a_run_that_has_no_points() -> None:
+    plot = Plot([curve([0.0] * 3 + [1.0] * 9)], XAxis(window=(1, 3)), YAxis(scale=Scale.LOG))
+    assert "Nothing here" in " ".join(text_of(compose(plot, 90, 12)))
+    plot = replace(plot, x=XAxis(window=(20, 30)))
+    assert "Nothing here" not in " ".join(text_of(compose(plot, 90, 12)))
+
+
+def test_a_log_axis_that_ends_in_zeros_shows_how_it_began() -> None:
+    y = YAxis(scale=Scale.LOG, cut_start=True)
+    rows = text_of(compose(Plot([curve([1e-5] + [0.0] * 30)], XAxis(end=31), y), 60, 12))
+    assert "Nothing here" not in " ".join(rows)
+    assert any("1e-05" in row or "1e-5" in row for row in rows)

@@ -11,6 +11,7 @@ from textual.color import Color
 
 from helpers.matrix_app import DIGITS, MatrixApp, counts, names
 from mnist_tui.mistakes.confusion_matrix import NO_ROOM
+from mnist_tui.mistakes.matrix_drawing import cell_text
 from mnist_tui.mistakes.matrix_layout import LEVELS, MatrixCounts
 from mnist_tui.settings.themes import DARK, LIGHT
 
@@ -21,6 +22,25 @@ WIDTH, HEIGHT = 71, 15
 
 def mistakes(matrix: NDArray[np.int64]) -> int:
     return int(matrix.sum() - np.trace(matrix))
+
+
+@pytest.mark.parametrize(
+    ("true", "predicted", "said"),
+    [
+        (1, None, "true 1: no samples, so no recall"),
+        (None, 2, "predicted 2: no samples, so no precision"),
+        (1, 1, "true 1, predicted 1: no samples are 1"),
+        (1, 0, "true 1, predicted 0: no samples are 1"),
+        (0, None, "true 0: 3 of 4 right, recall 75.0%"),
+    ],
+)
+def test_of_no_samples_nothing_is_counted(
+    true: int | None, predicted: int | None, said: str
+) -> None:
+    found = MatrixCounts(np.array([[3, 1, 0], [0, 0, 0], [0, 2, 0]]), DIGITS[:3])
+    assert cell_text(found, true, predicted, 80) == said
+    for width in range(1, 80):
+        assert "0 of 0" not in cell_text(found, true, predicted, width)
 
 
 async def test_a_matrix_that_fits_shows_every_count_and_every_total() -> None:

@@ -44,7 +44,9 @@ def test_a_larger_pane_shows_more_digits(size: tuple[int, int], fewest: int, mos
     assert sheet.rows >= 5
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (50, 50), (8, 8), (20, 33), (33, 20)])
+@pytest.mark.parametrize(
+    "shape", [(28, 28), (50, 50), (8, 8), (20, 33), (33, 20), (1, 64), (64, 1)]
+)
 @pytest.mark.parametrize("longest_name", [1, 2, 30])
 def test_digits_and_labels_never_overlap_at_any_size(
     shape: tuple[int, int], longest_name: int
@@ -153,3 +155,19 @@ def test_the_title_says_what_is_shown_and_as_of_when() -> None:
     assert title_text("run 7", 3, labels, predictions, 32) == "run 7 · epoch 3 · 2 of 3 right"
     assert title_text("run 7", 3, labels, predictions, 23) == "epoch 3 · 2 of 3 right"
     assert title_text("run 7", 3, labels, predictions, 5) == "2 of 3 right"
+    nothing = np.array([], np.uint16)
+    assert title_text("run 7", 3, nothing, nothing, 60) == "Samples · run 7 · epoch 3"
+
+
+@pytest.mark.parametrize("shape", [(1, 64), (2, 300), (28, 28), (64, 1)])
+def test_images_of_any_shape_have_a_place_where_a_line_and_a_label_fit(
+    shape: tuple[int, int],
+) -> None:
+    for width, height in ((24, 8), (45, 36), (120, 50)):
+        sheet = arrange(width, height, shape, 24)
+        assert sheet is not None
+        assert sheet.columns <= width
+        picture = render(np.full((1, *shape), 255, np.uint8), sheet.columns, sheet.rows)
+        assert any(line.strip() for line in picture.lines[0])
+        if shape[0] < 3:
+            assert max(len(line.strip()) for line in picture.lines[0]) == width

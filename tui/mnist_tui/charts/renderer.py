@@ -34,6 +34,7 @@ _FRAMED_WIDTH, _FRAMED_HEIGHT = 16, 5
 _LEGEND_HEIGHT = 6
 _SECOND_LEGEND_ROW, _THIRD_LEGEND_ROW = 12, 16
 _LABEL_WIDTH = 4
+_NOT_ON_LOG = "Nothing here is above 0, so a logarithmic axis cannot show it. A linear one does."
 _START = 0.2
 """The share of a curve that limits may leave out."""
 
@@ -114,6 +115,10 @@ class PlotRenderer:
         draw_curves(plot, curves, area, codes[inside], inks[inside])
         draw_cut_values(plot, curves, area, codes[inside], inks[inside])
         draw_annotations(plot, area, codes[inside], inks[inside])
+        if _has_no_place(plot, curves):
+            words = _words(_NOT_ON_LOG, area.width, area.height)
+            letters = words.codes != _BLANK
+            codes[inside][letters], inks[inside][letters] = words.codes[letters], int(Ink.LABEL)
         draw_cursor(plot, area, codes, inks)
         return Picture(header, codes, inks, area)
 
@@ -141,7 +146,8 @@ class PlotRenderer:
                 for curve, columns in left
                 if not curve.is_noise
             ]
-            reached = late if any(map(len, late)) else reached
+            # On a log axis zeros alone would leave it without limits.
+            reached = late if any(len(_placed(plot.y, values)) for values in late) else reached
         self._y = _y_limits(plot.y, reached, self._y)
         if plot.right is not None:
             right = [one for one in zip(plot.curves, curves, strict=True) if one[0].right]
@@ -189,10 +195,8 @@ def _y_limits(
     axis: YAxis, reached: Sequence[NDArray[np.float64]], current: Limits | None
 ) -> Limits:
     """Round limits around the values that curves have `reached`; `current` while it serves."""
-    values = np.concatenate([np.empty(0), *reached])
-    if axis.scale is Scale.LOG:
-        values = values[values >= SMALLEST_ON_LOG]
-    elif axis.include is not None:
+    values = _placed(axis, np.concatenate([np.empty(0), *reached]))
+    if axis.scale is not Scale.LOG and axis.include is not None:
         values = np.append(values, axis.include)
     if len(values) == 0:
         return Limits(0.1, 1.0, axis.scale) if current is None else current
@@ -200,10 +204,23 @@ def _y_limits(
     return stepped_limits(current, low, high, axis.scale, axis.bounds)
 
 
+def _placed(axis: YAxis, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those of `values` that have a place on the axis."""
+    return values[values >= SMALLEST_ON_LOG] if axis.scale is Scale.LOG else values
+
+
 def _reached(curve: Curve, columns: Columns, begin: float = 0.0) -> NDArray[np.float64]:
     """Lows and highs of the columns on the plot area from `begin` on, without NaN."""
     known = columns.inside & ~np.isnan(columns.low) & (columns.column >= begin)
     return np.concatenate([columns.low[known], columns.high[known]])
+
+
+def _has_no_place(plot: Plot, curves: Sequence[Columns]) -> bool:
+    """Whether the curves on the left have values here, but none that has a place on their axis."""
+    left = zip(plot.curves, curves, strict=True)
+    reached = [_reached(curve, columns) for curve, columns in left if not curve.right]
+    values = np.concatenate([np.empty(0), *reached])
+    return len(values) > 0 and len(_placed(plot.y, values)) == 0
 
 
 def _late_column(plot: Plot, curve: Curve, columns: Columns, x: Limits) -> float:

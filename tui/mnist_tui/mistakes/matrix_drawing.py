@@ -42,6 +42,10 @@ def _cell_texts(counts: MatrixCounts, true: int | None, predicted: int | None) -
             a = shorten(counts.names[true], cells)
             b = shorten(counts.names[predicted], cells)
             of_whole = f"{number} of {whole}"
+            if not whole:
+                yield f"true {a}, predicted {b}: no samples are {a}"
+                yield f"no samples are {a}"
+                continue
             if true == predicted:
                 yield f"true {a}, predicted {b}: {of_whole} ({percent_of(number, whole, 5)}%) right"
             yield f"true {a}, predicted {b}: {of_whole} ({percent_of(number, whole, 5)}%)"
@@ -57,8 +61,12 @@ def _cell_texts(counts: MatrixCounts, true: int | None, predicted: int | None) -
     else:
         subject, right, whole, measure = "all", counts.total_right, counts.total, "accuracy"
     subject = shorten(subject, _NAME_IN_WORDS + 10)
-    percents = percent_of(right, whole, 5) + ("%" if whole else "")
-    yield f"{subject}: {right} of {whole} right, {measure} {percents}"
+    if not whole:
+        yield f"{subject}: no samples, so no {measure}"
+        yield f"{subject}: none"
+        yield "none"
+        return
+    yield f"{subject}: {right} of {whole} right, {measure} {percent_of(right, whole, 5)}%"
     yield f"{subject}: {right} of {whole} right"
     yield f"{right} of {whole} right"
 

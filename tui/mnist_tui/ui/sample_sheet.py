@@ -152,6 +152,9 @@ def _sheet_of(
     """
     pixels_down, pixels_across = image_shape
     columns = max(1, round(2 * rows * pixels_across / pixels_down))
+    if rows == 1:
+        # An image that is wider than a line can be is drawn in one all the same, and thicker.
+        columns = min(columns, width)
     if longest_name <= _SHORT_NAME:
         label_rows, row_gap = 1, 1
         label_columns = 2 * longest_name + len(_SHORT_SIGNS) + longer
@@ -291,7 +294,7 @@ def title_text(
     width: int,
 ) -> str:
     """What is shown and as of when: `Samples · run 7 · epoch 3 · 22 of 24 right`, or less if that
-    is too wide.
+    is too wide; of none that are shown nothing is counted.
     """
     parts = ["Samples"]
     if predictions is not None:
@@ -299,8 +302,9 @@ def title_text(
             parts.append(run_name)
         if epoch is not None:
             parts.append(f"epoch {epoch}")
-        right = int((predictions == true_labels).sum())
-        parts.append(f"{right} of {len(true_labels)} right")
+        if len(true_labels):
+            right = int((predictions == true_labels).sum())
+            parts.append(f"{right} of {len(true_labels)} right")
     while len(" · ".join(parts)) > width and len(parts) > 1:
         del parts[0]
     return " · ".join(parts)
