@@ -444,13 +444,13 @@ def test_tiles_fill_the_width_and_hold_picture_and_labels(
     assert arranged > 20
 
 
-def test_more_room_gives_larger_tiles() -> None:
+def test_little_room_has_few_tiles_rather_than_small_ones() -> None:
     sizes = [(40, 12), (80, 30), (160, 60)]
     layouts = [lay_out(*size, (28, 28), 1) for size in sizes]
-    rows = [layout.rows for layout in layouts if layout]
-    assert rows == sorted(rows)
-    assert rows[0] < rows[-1]
-    assert len(rows) == 3
+    counts = [layout.across * layout.down for layout in layouts if layout]
+    assert counts == sorted(counts)
+    assert counts[0] < 4 < counts[-1]
+    assert [layout.rows >= 7 for layout in layouts if layout] == [True] * 3
 
 
 async def test_sixty_three_classes_with_gaps_are_shown_by_name() -> None:

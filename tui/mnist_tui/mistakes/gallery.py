@@ -20,7 +20,8 @@ from mnist_core.data.dataset import Examples
 from mnist_tui.mistakes.gallery_layout import GalleryLayout, lay_out
 from mnist_tui.mistakes.sample_query import LabelledAnswers
 from mnist_tui.text import numbers
-from mnist_tui.text.digits import PictureStyle, render, shared_box
+from mnist_tui.text.cropping import cropped, cropped_shape
+from mnist_tui.text.digits import PictureStyle, render
 from mnist_tui.text.visible_text import class_name, in_middle, visible
 from mnist_tui.ui.sample_sheet import centred, label_lines, picture_lines
 
@@ -128,8 +129,8 @@ class Gallery(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)
         self._tiles = NO_TILES
-        self._boxed = NO_TILES.labelled.examples.images
-        """The images without the margin that all of them share."""
+        self._cropped_shape = (1, 1)
+        """(height, width) in pixels that the images have without their margins."""
         self.cursor = 0
         """The position among the rows, 0 when there are none."""
         self._sample: int | None = None
@@ -159,8 +160,7 @@ class Gallery(ScrollView, can_focus=True):
         before, images = self._tiles, tiles.labelled.examples.images
         same_images = before.labelled.examples.images is images
         if not same_images or before.dark_on_light != tiles.dark_on_light:
-            rows, columns = shared_box(images, tiles.dark_on_light)
-            self._boxed = images[:, rows, columns]
+            self._cropped_shape = cropped_shape(images, tiles.dark_on_light)
         offset = self._cursor_top - self.scroll_offset.y
         in_view = 0 <= offset < max(1, self.size.height)
         at_top = self.scroll_offset.y == 0
@@ -265,9 +265,8 @@ class Gallery(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         """Find the measures of the grid, and forget what was drawn."""
-        height, width = self._boxed.shape[1:]
         longest = max((cell_len(visible(n)) for n in self._tiles.labelled.class_names), default=1)
-        self._grid = grid = lay_out(*self._view, (height, width), longest)
+        self._grid = grid = lay_out(*self._view, self._cropped_shape, longest)
         self.virtual_size = Size(self._view.width, grid.height(self._count) if grid else 0)
         if grid is not None:
             # Scrolling through all samples must not keep them all.
@@ -310,13 +309,9 @@ class Gallery(ScrollView, can_focus=True):
         if not missing:
             return
         labelled, indices = self._tiles.labelled, self._tiles.rows[missing]
-        pictures = render(
-            self._boxed[indices],
-            grid.columns,
-            grid.rows,
-            self._picture_style,
-            dark_on_light=self._tiles.dark_on_light,
-        )
+        images = labelled.examples.images[indices]
+        images = cropped(images, self._cropped_shape, self._tiles.dark_on_light)
+        pictures = render(images, grid.columns, grid.rows, self._picture_style)
         ground = self.rich_style
         under_cursor = self.get_component_rich_style("gallery--cursor")
         for place, (position, index) in enumerate(zip(missing, indices, strict=True)):

@@ -6,7 +6,7 @@ from textual.geometry import Region
 
 from mnist_tui.ui.sample_sheet import Trade, arrange
 
-_TRADE: Trade = ((4, 4), (7, 6), (8, 24), (10, 10_000))
+_TRADE: Trade = ((4, 2), (5, 4), (7, 6), (8, 24), (10, 10_000))
 """(lines, digits), as for the sheet of the train screen, but with larger pictures sooner: what
 has no room here is only a key away, and mistakes are hard to read when they are small.
 """

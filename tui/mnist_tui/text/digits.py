@@ -9,7 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.data.drawn_digit import Levels, ink_box, resample
+from mnist_core.data.drawn_digit import Levels, resample
+from mnist_tui.text.glyphs import SAMPLES_ACROSS, SAMPLES_DOWN, nearest_glyphs
 
 PictureStyle = Literal["ascii", "half-block", "braille"]
 PICTURE_STYLES: tuple[PictureStyle, ...] = get_args(PictureStyle)
@@ -33,9 +34,6 @@ def offered_style(name: str, no_color: bool = False) -> PictureStyle:
 
 _Codes = NDArray[np.uint32]
 
-ASCII_RAMP = " .:-=+*#%@"
-"""From no ink to full ink. Dense characters carry the ink whether the theme is dark or light."""
-
 _BRAILLE_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint32)
 """The bit of each dot of a braille character, (4 down, 2 across), from the Unicode chart."""
 
@@ -54,24 +52,6 @@ class Pictures:
 def ink(images: NDArray[np.uint8], dark_on_light: bool) -> NDArray[np.uint8]:
     """The images with 0 for the background and 255 for full ink, same shape."""
     return 255 - images if dark_on_light else images
-
-
-def shared_box(images: NDArray[np.uint8], dark_on_light: bool = False) -> tuple[slice, slice]:
-    """(rows, columns) of the smallest box that holds the ink of all images (n, height, width).
-
-    Pictures of this part of each image keep one shape and gain size, and no ink is cut.
-    """
-    extreme = images.min(axis=0, initial=255) if dark_on_light else images.max(axis=0, initial=0)
-    box = ink_box(ink(extreme, dark_on_light))
-    if box is None:
-        return slice(None), slice(None)
-    return slice(box.top, box.bottom), slice(box.left, box.right)
-
-
-def without_shared_margin(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The images (n, height, width), full ink = 255, less the border that is 0 in all of them."""
-    rows, columns = shared_box(images)
-    return images[:, rows, columns]
 
 
 def fit(height: int, width: int, columns: int, rows: int) -> tuple[int, int]:
@@ -124,7 +104,8 @@ def render(
     shades: NDArray[np.uint8] | None = None
     match style:
         case "ascii":
-            codes[box] = _ascii_codes(_sharpened(images, down, across))
+            fine = _sharpened(images, SAMPLES_DOWN * down, SAMPLES_ACROSS * across)
+            codes[box] = nearest_glyphs(fine)
         case "braille":
             codes[box] = _braille_codes(_sharpened(images, 4 * down, 2 * across))
         case "half-block":
@@ -159,11 +140,6 @@ def _sharpened(images: NDArray[np.uint8], height: int, width: int) -> Levels:
     gain = np.divide(strongest, peaks, out=np.zeros_like(peaks), where=peaks > 0)
     sharpened: Levels = np.minimum(levels * gain, 255, dtype=np.float32)
     return sharpened
-
-
-def _ascii_codes(levels: Levels) -> _Codes:
-    ramp = np.array([ord(character) for character in ASCII_RAMP], np.uint32)
-    return ramp[(levels * (len(ramp) / 256)).astype(np.intp)]
 
 
 def _braille_codes(levels: Levels) -> _Codes:

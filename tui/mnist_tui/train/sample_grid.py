@@ -14,7 +14,8 @@ from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.strip import Strip
 
-from mnist_tui.text.digits import Pictures, PictureStyle, ink, render, without_shared_margin
+from mnist_tui.text.cropping import cropped, cropped_shape
+from mnist_tui.text.digits import Pictures, PictureStyle, render
 from mnist_tui.text.visible_text import in_middle, visible
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import (
@@ -123,7 +124,7 @@ class SampleGrid(DrawnWidget, can_focus=True):
         The first that fit are drawn, so the order is the order of preference.
         """
         names = tuple(visible(name) for name in class_names)
-        trimmed = without_shared_margin(ink(images, dark_on_light))
+        trimmed = cropped(images, cropped_shape(images, dark_on_light), dark_on_light)
         self._samples = Samples(trimmed, true_labels, names) if len(true_labels) else None
         self._predictions = self._confidences = self._epoch = None
         self._lay_out()

@@ -21,10 +21,11 @@ from mnist_tui.text.visible_text import class_name, shorten
 Predictions = NDArray[np.uint8] | NDArray[np.uint16]
 
 Trade = tuple[tuple[int, int], ...]
-_TRADE: Trade = ((4, 6), (5, 12), (7, 10_000))
+_TRADE: Trade = ((4, 2), (5, 4), (6, 12), (7, 10_000))
 """(lines, digits): pictures may be as small as so many lines until so many digits fit.
 
-Below 4 lines a handwritten digit is a smudge; from 7 on more room means more digits.
+Below 4 lines a handwritten digit is a smudge, below 6 its characters are read with some care; from
+7 on more room means more digits.
 """
 _COLUMN_GAP = 2
 _SHORT_NAME = 2
