@@ -26,15 +26,22 @@ from mnist_tui.lab.overlay import MarkedCurves, Marks
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.log import unexpected_error, write_log
 from mnist_tui.runtime.startup import release_collector
-from mnist_tui.settings.config import ConfigFile
+from mnist_tui.settings.config import AUTO, ConfigFile
+from mnist_tui.settings.digit_style import (
+    FILE_NAME,
+    remember_style,
+    remembered_style,
+    usual_style,
+)
 from mnist_tui.settings.keys import Scope, bindings, set_active_keys
 from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
 from mnist_tui.settings.themes import OWN_THEMES
-from mnist_tui.text.digits import offered_style
+from mnist_tui.text.picture_style import PictureStyle, offered_style, style_after
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Palette, Question
+from mnist_tui.ui.digit_style import NextStyleAsked, ShowsDigits
 from mnist_tui.ui.keys_in_turn import KeysInTurn
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
@@ -81,7 +88,8 @@ class MnistApp(App[None]):
         self._keys = rebound(self._config.keys)[0]
         set_active_keys(self._keys)
         self.theme = self._config.theme
-        self._picture_style = offered_style(self._config.digits, self.no_color)
+        self._style_file = log_file.with_name(FILE_NAME)
+        self._picture_style = self._first_style()
         self._marks = Marks()
         self._runs_screen: RunsScreen | None = None
         self._make_race = make_race
@@ -100,6 +108,28 @@ class MnistApp(App[None]):
         self._keys_in_turn = KeysInTurn(
             self._send_key, lambda: self.focused or self.screen, self.set_timer
         )
+
+    def _first_style(self) -> PictureStyle:
+        """That of the flag or the configuration file; else the last one, else the terminal's."""
+        style = self._config.digits
+        if style == AUTO:
+            last = remembered_style(self._style_file)
+            style = last or usual_style(self.console.color_system, os.environ)
+        return offered_style(style, self.no_color)
+
+    def on_next_style_asked(self, event: NextStyleAsked) -> None:
+        """Draw digits in the next style, on every screen, and remember it."""
+        event.stop()
+        self._picture_style = style_after(self._picture_style, self.no_color)
+        for name in ("train", "mistakes", "draw"):
+            screen = self._screen_called(name)
+            if isinstance(screen, ShowsDigits):
+                screen.show_style(self._picture_style)
+        try:
+            remember_style(self._style_file, self._picture_style)
+        except OSError as error:
+            sentence = f"The style cannot be kept in {self._style_file}: {error.strerror}."
+            self.notify(visible(sentence), severity="warning", markup=False)
 
     def _set_up(self, screen: Screen[Any]) -> None:
         """Make a new screen as the user's configuration and the width of the terminal want it."""
@@ -247,7 +277,8 @@ class MnistApp(App[None]):
             case "draw":
                 from mnist_tui.draw.draw_screen import CurrentModel, DrawScreen
 
-                return DrawScreen(CurrentModel(self._session, self._store))
+                model = CurrentModel(self._session, self._store)
+                return DrawScreen(model, self._picture_style)
             case _:
                 raise ValueError(f"There is no screen {name!r}.")
 

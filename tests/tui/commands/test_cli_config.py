@@ -33,7 +33,7 @@ def test_it_says_what_is_in_force_and_from_where(
         [str(home / "config.toml")],
         ["theme", "nord", "file,", "line", "2"],
         ["preset", "torch-sigmoid", "flag"],
-        ["digits", "ascii", "default"],
+        ["digits", "auto", "default"],
         ["smoothing", "0.9", "default"],
         ["keys.help", "f5,", "?", "file,", "line", "5"],
     ]

@@ -21,6 +21,7 @@ from mnist_tui.draw.draw_screen import DrawScreen
 from mnist_tui.draw.reading import SeenDigit
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.class_bars import ClassBars
 
@@ -46,7 +47,8 @@ def sides(_epoch: int) -> tuple[NDArray[np.float32], ...]:
 @pytest.fixture
 def bench(tmp_path: Path) -> OpenBench:
     runs = ScriptedRuns(weights=sides)
-    return partial(opened, tmp_path, hyperparameters=LINEAR, runs=runs)
+    half_blocks = ConfigFile(tmp_path / "config.toml", Config(digits="half-block"))
+    return partial(opened, tmp_path, config=half_blocks, hyperparameters=LINEAR, runs=runs)
 
 
 async def drawing(lab: AppHarness, *, trained: bool = True) -> DrawScreen:

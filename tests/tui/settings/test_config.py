@@ -11,7 +11,6 @@ from mnist_tui.settings.config import Config, config_path, read_config, settings
 from mnist_tui.settings.keys import KEYS
 from mnist_tui.settings.rebinding import command_names
 from mnist_tui.settings.themes import DARK
-from mnist_tui.text.digits import PICTURE_STYLES
 
 
 def written(folder: Path, text: str) -> Path:
@@ -32,7 +31,7 @@ def test_the_defaults_are_those_of_the_app() -> None:
     assert Config() == Config(
         theme=DARK.name,
         preset=DEFAULT_PRESET,
-        digits=PICTURE_STYLES[0],
+        digits="auto",
         smoothing=SMOOTHING,
         keys={},
     )
@@ -77,7 +76,10 @@ def test_a_byte_order_mark_and_windows_lines_do_no_harm(tmp_path: Path) -> None:
     [
         ('theme = "norrd"', "line 1: theme: 'norrd' is not usable; it takes one of the names"),
         ('\npreset = "mlx"', "line 2: preset: 'mlx' is not usable; it takes one of mlx-docs, "),
-        ('digits = "dots"', "line 1: digits: 'dots' is not usable; it takes one of ascii, half-"),
+        (
+            'digits = "dots"',
+            "line 1: digits: 'dots' is not usable; it takes one of auto, ascii",
+        ),
         ("digits = 3", "line 1: digits: 3 is not usable"),
         ("smoothing = 1", "line 1: smoothing: 1 is not usable; it takes a number from 0 to 0.99."),
         ("smoothing = true", "line 1: smoothing: true is not usable"),

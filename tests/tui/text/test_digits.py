@@ -3,13 +3,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_core.data.drawn_digit import resample
-from mnist_tui.text.digits import (
-    PICTURE_STYLES,
-    PictureStyle,
-    drawn_size,
-    fit,
-    render,
-)
+from mnist_tui.text.digits import drawn_size, fit, render
+from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 
 SIZES = [(28, 28), (64, 64), (8, 8), (20, 33), (33, 20), (1, 64), (64, 1), (1, 1)]
 

@@ -12,7 +12,7 @@ from mnist_tui.lab.session import State
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.settings.config import Config, ConfigFile
-from mnist_tui.text.digits import PICTURE_STYLES, offered_style, style_after
+from mnist_tui.text.picture_style import PICTURE_STYLES, offered_style, style_after
 from mnist_tui.train.sample_grid import SampleGrid
 
 

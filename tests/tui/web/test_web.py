@@ -19,7 +19,7 @@ from aiohttp import (
 
 from mnist_core.shell_commands import install_command
 from mnist_tui.cli import make_app, run
-from mnist_tui.commands.flags import LaunchFlags
+from mnist_tui.commands.flags import AppFlags
 from mnist_tui.runtime.output import OutputLost
 from mnist_tui.web.driver import TabInput
 from mnist_tui.web.messages import MOST_BYTES, Size
@@ -32,7 +32,7 @@ from mnist_tui.web.visitors import Reach, is_name, refusal
 
 @pytest.mark.parametrize("transpose", [False, True])
 def test_the_app_is_started_with_the_flags_of_the_server(transpose: bool) -> None:
-    flags = LaunchFlags(
+    flags = AppFlags(
         data="-odd name", home="runs here", threads=2, preset="mlx-wide", transpose=transpose
     )
     given = {"learning_rate": "0.01", "hidden_sizes": "64, 32", "shuffle": False}

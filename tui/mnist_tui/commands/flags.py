@@ -21,6 +21,7 @@ from mnist_core.user_folders import HOME_VARIABLE, user_folder
 from mnist_tui.runtime.log import log_path, log_uncaught_errors
 from mnist_tui.runtime.startup import Device, LaunchOptions
 from mnist_tui.settings.config import Config
+from mnist_tui.text.picture_style import PictureStyle
 
 MACHINE = Group("Data and machine", sort_key=1)
 HYPERPARAMETERS = Group("Hyperparameters", sort_key=2)
@@ -128,6 +129,22 @@ class LaunchFlags(MachineFlags):
             help=f"A published recipe to start from: {', '.join(presets())}. Each flag below "
             "overrides its part of it.",
             show_default=f"{DEFAULT_PRESET}, or that of the configuration file",
+        ),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class AppFlags(LaunchFlags):
+    """The flags of the app, on a terminal or on a web page."""
+
+    digits: Annotated[
+        PictureStyle | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="NAME",
+            help="How the app draws digits at first.",
+            show_default="that of the configuration file, else the one chosen last",
         ),
     ] = None
 

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 from mnist_core.shell_commands import own_command
 from mnist_tui.commands.flags import (
+    AppFlags,
     LaunchFlags,
     TrainFlags,
     home_folder,
@@ -18,9 +20,9 @@ from mnist_tui.settings.config import ConfigFile, config_path, read_config
 
 
 @takes_hyperparameters
-def open_app(launch: LaunchFlags | None = None, **given: Any) -> int:
+def open_app(launch: AppFlags | None = None, **given: Any) -> int:
     """Open the app, or train where there is no terminal for it."""
-    flags = launch or LaunchFlags()
+    flags = launch or AppFlags()
     has_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
     has_screen = has_terminal or is_drawn_in_browser()
     # Textual reads this when it is imported. A key shows at the next repaint, and repaints that
@@ -42,6 +44,8 @@ def open_app(launch: LaunchFlags | None = None, **given: Any) -> int:
     hold_collector()
     from mnist_tui.commands.run_app import run_app
 
+    if flags.digits is not None:
+        found = replace(found, config=found.config.model_copy(update={"digits": flags.digits}))
     return run_app(options, found)
 
 

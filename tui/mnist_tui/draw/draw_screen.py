@@ -25,9 +25,10 @@ from mnist_tui.draw.reading import SeenDigit
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import Scope, bindings, key_hint
-from mnist_tui.text.digits import PictureStyle, style_after
+from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.class_bars import ClassBars
+from mnist_tui.ui.digit_style import NextStyleAsked
 from mnist_tui.ui.footer import KeyFooter
 
 POLL_INTERVAL = 0.25
@@ -146,12 +147,14 @@ class DrawScreen(Screen[None]):
     class Left(Message):
         """The user wants to go back to where the drawing was opened."""
 
-    def __init__(self, current: CurrentModel) -> None:
+    def __init__(
+        self, current: CurrentModel, picture_style: PictureStyle = PICTURE_STYLES[0]
+    ) -> None:
         super().__init__()
         self._current = current
         self._model: Model | str = ""
         """Or why there is none."""
-        self._picture_style: PictureStyle = "half-block"
+        self._picture_style = picture_style
         self._working_keys: object = None
 
     def compose(self) -> ComposeResult:
@@ -165,8 +168,7 @@ class DrawScreen(Screen[None]):
     def on_mount(self) -> None:
         self.query_one(Canvas).border_title = "Draw a digit"
         self.query_one(SeenDigit).border_title = "As the network sees it"
-        if self.app.no_color:
-            self._show_style("ascii")
+        self.show_style(self._picture_style)
         self.set_interval(POLL_INTERVAL, self._poll)
 
     def on_screen_resume(self) -> None:
@@ -267,10 +269,10 @@ class DrawScreen(Screen[None]):
         self.query_one(Canvas).clear()
 
     def action_digit_style(self) -> None:
-        self._show_style(style_after(self._picture_style, self.app.no_color))
+        self.post_message(NextStyleAsked())
 
-    def _show_style(self, style: PictureStyle) -> None:
-        self._picture_style = style
+    def show_style(self, style: PictureStyle) -> None:
+        """Draw in another style from now on."""
         self.query_one(Canvas).show_style(style)
         self.query_one(SeenDigit).show_style(style)
 

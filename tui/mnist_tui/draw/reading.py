@@ -8,7 +8,8 @@ from rich.segment import Segment
 from textual.content import Content
 from textual.strip import Strip
 
-from mnist_tui.text.digits import PictureStyle, drawn_size, render
+from mnist_tui.text.digits import drawn_size, render
+from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import centred, picture_lines
 

@@ -21,7 +21,8 @@ from mnist_tui.mistakes.gallery_layout import GalleryLayout, lay_out
 from mnist_tui.mistakes.sample_query import LabelledAnswers
 from mnist_tui.text import numbers
 from mnist_tui.text.cropping import cropped, cropped_shape
-from mnist_tui.text.digits import PictureStyle, render
+from mnist_tui.text.digits import render
+from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.visible_text import class_name, in_middle, visible
 from mnist_tui.ui.sample_sheet import centred, label_lines, picture_lines
 

@@ -34,9 +34,10 @@ from mnist_tui.mistakes.sample_query import (
 )
 from mnist_tui.mistakes.sample_view import SampleView
 from mnist_tui.settings.keys import Scope, bindings
-from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
+from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import TextLine
+from mnist_tui.ui.digit_style import NextStyleAsked
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.menu import Menu
 from mnist_tui.ui.sizes import WIDTHS
@@ -84,7 +85,7 @@ class MistakesScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#filter-line").display = False
-        self._show_style()
+        self.show_style(self._picture_style)
         self.set_interval(POLL_INTERVAL, self._poll)
         self._draw()
 
@@ -282,12 +283,12 @@ class MistakesScreen(Screen[None]):
         self._poll()
 
     def action_digit_style(self) -> None:
-        self._picture_style = style_after(self._picture_style, self.app.no_color)
-        self._show_style()
+        self.post_message(NextStyleAsked())
 
-    def _show_style(self) -> None:
-        self.query_one(Gallery).show_style(self._picture_style)
-        self.query_one(SampleView).show_style(self._picture_style)
+    def show_style(self, style: PictureStyle) -> None:
+        """Draw the digits in another style from now on."""
+        self.query_one(Gallery).show_style(style)
+        self.query_one(SampleView).show_style(style)
 
     def action_show_matrix(self) -> None:
         self.add_class("-matrix")

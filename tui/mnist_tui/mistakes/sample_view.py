@@ -11,7 +11,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mnist_tui.mistakes.sample_text import SampleDetail, sample_text, wanted_height
-from mnist_tui.text.digits import PictureStyle, drawn_size, render
+from mnist_tui.text.digits import drawn_size, render
+from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.styled_text import Tone
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import picture_lines

@@ -21,9 +21,12 @@ from pydantic_core import ErrorDetails
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_core.shell_commands import own_command
 from mnist_core.user_folders import user_folder
+from mnist_tui.text.picture_style import PICTURE_STYLES
 from mnist_tui.text.visible_text import visible
 
 FILE_NAME = "config.toml"
+AUTO = "auto"
+"""What `digits` is where the user leaves the style to the app."""
 
 # What reads a value raises ValueError with a sentence that says why a setting does not take it.
 
@@ -43,12 +46,6 @@ def _theme_names() -> Collection[str]:
     from mnist_tui.settings.themes import theme_names
 
     return theme_names()
-
-
-def _picture_styles() -> Collection[str]:
-    from mnist_tui.text.digits import PICTURE_STYLES
-
-    return PICTURE_STYLES
 
 
 def _share(value: object) -> float:
@@ -103,9 +100,13 @@ class Config(BaseModel):
     ] = DEFAULT_PRESET
     digits: Annotated[
         str,
-        PlainValidator(partial(_choice, _picture_styles)),
-        Field(description="How digits are drawn at first: ascii, half-block or braille."),
-    ] = "ascii"
+        PlainValidator(partial(_choice, lambda: (AUTO, *PICTURE_STYLES))),
+        Field(
+            description="How digits are drawn at first: ascii, half-block or braille; auto is the "
+            "style chosen last, at first half-block where the terminal has the colours for it, "
+            "else ascii."
+        ),
+    ] = AUTO
     smoothing: Annotated[
         float,
         PlainValidator(_share),

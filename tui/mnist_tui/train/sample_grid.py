@@ -15,7 +15,8 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mnist_tui.text.cropping import cropped, cropped_shape
-from mnist_tui.text.digits import Pictures, PictureStyle, render
+from mnist_tui.text.digits import Pictures, render
+from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.visible_text import in_middle, visible
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import (

@@ -22,7 +22,7 @@ from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.run_plots import place_of_step, step_at
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import Scope, bindings
-from mnist_tui.text.digits import PICTURE_STYLES, PictureStyle, style_after
+from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.folded_form import FoldedForm
 from mnist_tui.train.guidance import Guidance, notice
@@ -33,6 +33,7 @@ from mnist_tui.train.steering import Steering
 from mnist_tui.ui.chart_screen import ABSENT, ChartScreen
 from mnist_tui.ui.class_bars import ClassBars
 from mnist_tui.ui.dialogs import Question
+from mnist_tui.ui.digit_style import NextStyleAsked
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
 from mnist_tui.ui.status_line import StatusLine
@@ -326,8 +327,11 @@ class TrainScreen(ChartScreen):
         self.redraw()
 
     def action_digit_style(self) -> None:
-        self._picture_style = style_after(self._picture_style, self.app.no_color)
-        self.query_one(SampleGrid).show_style(self._picture_style)
+        self.post_message(NextStyleAsked())
+
+    def show_style(self, style: PictureStyle) -> None:
+        """Draw the digits in another style from now on."""
+        self.query_one(SampleGrid).show_style(style)
 
     def action_log(self) -> None:
         """Of the gradients where these have the focus."""

@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter, validators
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.shell_commands import install_command
 from mnist_tui.commands.flags import (
-    LaunchFlags,
+    AppFlags,
     UsageError,
     home_folder,
     launch_options,
@@ -27,7 +27,7 @@ SERVER = Group("Server", sort_key=0)
 
 @takes_hyperparameters
 def serve(
-    launch: LaunchFlags | None = None,
+    launch: AppFlags | None = None,
     *,
     host: Annotated[
         str,
@@ -78,7 +78,7 @@ def serve(
     Ends with 130 when interrupted, 1 when it cannot serve, 2 for wrong usage.
     """
     allowed_hosts = _checked_names(allow_host or [])
-    flags = launch or LaunchFlags()
+    flags = launch or AppFlags()
     found = read_config(config_path(home_folder(flags.home)), only=("preset",))
     # The apps read the flags again; this is to refuse them here.
     options = launch_options(flags, given, found.config)
@@ -114,7 +114,7 @@ def _checked_names(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def app_command(flags: LaunchFlags, given: Mapping[str, Any]) -> list[str]:
+def app_command(flags: AppFlags, given: Mapping[str, Any]) -> list[str]:
     """What starts the app with these flags.
 
     Args:

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from helpers.app_harness import opened
+from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.settings.config import Config, ConfigFile
+from mnist_tui.settings.digit_style import (
+    FILE_NAME,
+    remember_style,
+    remembered_style,
+    usual_style,
+)
+
+
+@pytest.mark.parametrize(
+    ("colours", "environ", "expected"),
+    [
+        ("truecolor", {}, "half-block"),
+        ("256", {"LANG": "de_DE.UTF-8"}, "half-block"),
+        ("standard", {}, "ascii"),
+        (None, {}, "ascii"),
+        ("truecolor", {"LANG": "ja_JP.UTF-8"}, "ascii"),
+        ("truecolor", {"LC_ALL": "C.UTF-8", "LANG": "zh_CN.UTF-8"}, "half-block"),
+    ],
+)
+def test_half_blocks_are_usual_where_they_can_be_seen(
+    colours: str | None, environ: dict[str, str], expected: str
+) -> None:
+    assert usual_style(colours, environ) == expected
+
+
+def test_a_style_is_remembered_and_anything_else_in_its_place_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "new" / FILE_NAME
+    assert remembered_style(path) is None
+    remember_style(path, "braille")
+    assert remembered_style(path) == "braille"
+    for content in (b"", b"dots\n", b"\xff\xfe"):
+        path.write_bytes(content)
+        assert remembered_style(path) is None
+    assert remembered_style(tmp_path) is None
+
+
+async def test_the_key_changes_all_screens_and_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    async with opened(tmp_path) as lab:
+        assert "▀" in lab.text()
+        await lab.pilot.press("r", "2")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        await lab.until(lambda: "▀" in lab.text())
+        await lab.pilot.press("v")
+        await lab.until(lambda: "⣿" in lab.text())
+        await lab.pilot.press("1")
+        await lab.until(lambda: "⣿" in lab.text() and "▀" not in lab.text())
+    assert (tmp_path / FILE_NAME).read_text() == "braille\n"
+    async with opened(tmp_path) as lab:
+        assert "⣿" in lab.text()
+    from_file = ConfigFile(Path("config.toml"), Config(digits="ascii"))
+    async with opened(tmp_path, config=from_file) as lab:
+        assert "@@@@" in lab.text()
+
+
+async def test_a_style_that_cannot_be_kept_is_shown_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).mkdir()
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("v")
+        await lab.until(lambda: "▀" in lab.text())
+        (told,) = lab.app._notifications
+        assert told.message.startswith("The style cannot be kept in ")
