@@ -340,7 +340,7 @@ async def test_digits_are_drawn_in_three_styles(bench: OpenBench) -> None:
         assert "▀" in lab.text()
 
 
-async def test_without_colour_it_is_drawn_by_shading_characters(
+async def test_without_colour_it_is_drawn_by_characters(
     bench: OpenBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
