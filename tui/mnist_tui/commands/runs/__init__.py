@@ -25,8 +25,11 @@ runs = App(
 )
 
 
-SortKey = Literal["started", "best", "last", "name", "state", "differs", "epochs", "time", "speed"]
-"""The columns of the table of runs."""
+SortKey = Literal[
+    "started", "best", "last", "loss", "name", "state", "differs", "epochs", "time", "speed",
+    "tags", "note",
+]  # fmt: skip
+"""The columns of the table of runs that it can be sorted by."""
 
 
 @runs.command(name="list")
