@@ -255,6 +255,22 @@ def test_rare_mistakes_are_shaded_beside_a_large_diagonal() -> None:
     assert levels == [[LEVELS, 2], [LEVELS, 0]]
 
 
+def test_beside_another_model_cells_say_how_many_more_there_are() -> None:
+    ours, theirs = np.array([[90, 10, 0], [5, 80, 15], [0, 2, 98]]), np.array(
+        [[94, 6, 0], [5, 70, 25], [0, 0, 100]]
+    )  # fmt: skip
+    counts = MatrixCounts(ours, DIGITS[:3], theirs, "run 1")
+    assert counts.cells == [["-4", "+4", ""], ["", "+10", "-10"], ["", "+2", "-2"]]
+    assert counts.levels[1] == [0, LEVELS, LEVELS]
+    good = {(row, column) for row in range(3) for column in range(3) if counts.is_good(row, column)}
+    assert good >= {(1, 1), (1, 2)}, "more right, and fewer wrong"
+    assert not good & {(0, 0), (0, 1), (2, 1), (2, 2)}
+    assert cell_text(counts, 1, 2, 80) == "true 1, predicted 2: 15 of 100, 10 fewer than run 1"
+    assert cell_text(counts, 0, 1, 80) == "true 0, predicted 1: 10 of 100, 4 more than run 1"
+    assert cell_text(counts, 1, 0, 80) == "true 1, predicted 0: 5 of 100, as many as run 1"
+    assert cell_text(counts, 1, None, 80) == "true 1: 80 of 100 right, recall 80.0%"
+
+
 def test_no_matrix_but_a_square_one_is_taken() -> None:
     with pytest.raises(ValueError, match="square"):
         MatrixCounts(np.zeros((2, 3), np.int64), ())

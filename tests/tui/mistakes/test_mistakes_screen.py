@@ -153,6 +153,25 @@ async def test_another_run_is_compared(bench: OpenBench) -> None:
         assert "the run before says 1 in epoch 3." in lab.text()
 
 
+async def test_the_matrix_of_another_run_is_subtracted(bench: OpenBench) -> None:
+    async with bench() as lab:
+        screen = await trained(lab)
+        assert "Compare" not in lab.footer(), "there is no other run"
+        await lab.pilot.press("1")
+        lab.session.train(THREE_EPOCHS)
+        await lab.until(lambda: lab.session.ghost is not None)
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.press("2")
+        matrix = screen.query_one(ConfusionMatrix)
+        await lab.pilot.press("c")
+        await lab.until(lambda: "less the run before" in str(matrix.border_title))
+        await lab.pilot.press("m")
+        await lab.until(lambda: "as many as the run before" in lab.text())
+        await lab.pilot.press("c")
+        assert "less" not in str(matrix.border_title)
+        assert "as many as" not in lab.text()
+
+
 async def test_the_epoch_cursor_moves_matrix_gallery_sample_and_charts(bench: OpenBench) -> None:
     async with bench() as lab:
         screen = await trained(lab)

@@ -72,6 +72,8 @@ async def test_a_race_is_watched_kept_and_told_apart(open_lab: OpenLab) -> None:
         await lab.press("r")
         await lab.until(lambda: "numpy · round 1 of 5" in lab.text())
         assert "racing" in lab.text()
+        assert "█▎           10 %  for 0:00" in lab.text(), "one turn of ten is done"
+        await lab.until(lambda: "for 0:01" in lab.text())
         assert "Stop" in lab.footer()
         assert "Start" not in lab.footer()
         lab.races.gate.set()
@@ -378,3 +380,35 @@ def test_published_paces_stand_beside_an_epoch_of_as_many_examples() -> None:
     fewer = table(scored(replace(race, train_examples=12_000)), 120).plain
     assert "on an M1" not in fewer
     assert "0.21" not in fewer
+
+
+async def test_the_chart_is_zoomed_and_panned_like_others(open_lab: OpenLab) -> None:
+    async with open_lab() as lab:
+        await lab.race("r")
+        chart = lab.app.race_screen.query_one(Chart)
+
+        def window() -> tuple[float, float]:
+            shown = chart.plot.x.window
+            assert shown is not None
+            return shown
+
+        assert chart.plot.x.window is None
+        await lab.press("plus", "right")
+        low, high = window()
+        assert "zoomed" in lab.text()
+        await lab.press("left")
+        assert window()[0] < low
+        assert window()[1] - window()[0] == pytest.approx(high - low)
+        await lab.press("h")
+        assert isinstance(lab.focused(), KeptRaces), "h leads to earlier races, zoomed or not"
+        await lab.press("escape", "0")
+        assert chart.plot.x.window is None
+        await lab.press("plus")
+        await lab.race("r")
+        assert chart.plot.x.window is None, "another race is shown whole"
+        await lab.press("z")
+        assert chart.region.height > 30
+        await lab.press("escape")
+        assert chart.region.height < 30
+        await lab.press("plus", "x")
+        assert chart.plot.x.window is None, "a window on one axis is none on the other"

@@ -17,9 +17,10 @@ from mnist_tui.ui.dialogs import Palette
 from mnist_tui.ui.help_screen import HelpScreen, Section, found, sections, sections_text
 
 SCREENS = {
-    "1": {Scope.TRAIN, Scope.CHARTS},
+    "1": {Scope.TRAIN, Scope.CHARTS, Scope.ZOOM},
     "2": {Scope.MISTAKES},
-    "3": {Scope.RUNS, Scope.CHARTS},
+    "3": {Scope.RUNS, Scope.CHARTS, Scope.ZOOM},
+    "4": {Scope.RACE, Scope.ZOOM},
 }
 
 

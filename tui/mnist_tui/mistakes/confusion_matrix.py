@@ -108,15 +108,23 @@ class ConfusionMatrix(Widget, can_focus=True):
         row, column = self._cursor
         return (None if row < 0 else row), (None if column < 0 else column)
 
-    def show(self, matrix: NDArray[np.int64], class_names: Sequence[str]) -> None:
+    def show(
+        self,
+        matrix: NDArray[np.int64],
+        class_names: Sequence[str],
+        base: NDArray[np.int64] | None = None,
+        base_name: str = "",
+    ) -> None:
         """Show `matrix` (classes, classes): true classes down, predicted ones across, counts.
+
+        With `base`, of the model called `base_name`, show how many more there are than in it.
 
         Cursor, selection and scroll stay where they are as far as the classes reach.
 
         Raises:
             ValueError: if the matrix is not square.
         """
-        self._counts = counts = MatrixCounts(matrix, class_names)
+        self._counts = counts = MatrixCounts(matrix, class_names, base, base_name)
         row, column = self._cursor
         self._cursor = min(row, counts.classes - 1), min(column, counts.classes - 1)
         if any(place is not None and place >= counts.classes for place in self.selected or ()):

@@ -42,6 +42,10 @@ def _cell_texts(counts: MatrixCounts, true: int | None, predicted: int | None) -
             a = shorten(counts.names[true], cells)
             b = shorten(counts.names[predicted], cells)
             of_whole = f"{number} of {whole}"
+            if counts.more is not None:
+                than = f"{_more_text(int(counts.more[true, predicted]))} {counts.base_name}"
+                yield f"true {a}, predicted {b}: {of_whole}, {than}"
+                yield f"{a} → {b}: {of_whole}, {than}"
             if not whole:
                 yield f"true {a}, predicted {b}: no samples are {a}"
                 yield f"no samples are {a}"
@@ -69,6 +73,12 @@ def _cell_texts(counts: MatrixCounts, true: int | None, predicted: int | None) -
     yield f"{subject}: {right} of {whole} right, {measure} {percent_of(right, whole, 5)}%"
     yield f"{subject}: {right} of {whole} right"
     yield f"{right} of {whole} right"
+
+
+def _more_text(more: int) -> str:
+    if more == 0:
+        return "as many as"
+    return f"{abs(more)} {'more' if more > 0 else 'fewer'} than"
 
 
 def hidden_text(
@@ -224,18 +234,18 @@ class MatrixDrawing:
 
     def _class_line(self, row: int) -> list[Segment]:
         counts, layout, styles = self.counts, self.layout, self.styles
-        numbers, levels = counts.rows[row], counts.levels[row]
+        cells, levels = counts.cells[row], counts.levels[row]
         name = styles.cursor_name if self.cursor[0] == row else styles.name
         slots = [(_flush_right(counts.names[row], layout.name), name)]
         for column in self._seen:
-            if number := numbers[column]:
-                shades = styles.right if row == column else styles.wrong
+            if cells[column]:
+                shades = styles.right if counts.is_good(row, column) else styles.wrong
                 style = shades[levels[column]]
             else:
                 style = styles.zero
             if self._is_chosen(row, column):
                 style += _BOLD
-            slots.append(((str(number) if number else "·").rjust(layout.digits), style))
+            slots.append(((cells[column] or "·").rjust(layout.digits), style))
         whole = counts.true_totals[row]
         recall = _percent(counts.right[row], whole, layout.recall)
         slots += self._last_slots(str(whole), recall, styles.total)

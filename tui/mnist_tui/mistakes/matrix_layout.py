@@ -23,6 +23,12 @@ class MatrixCounts:
     """(classes, classes), true classes down, predicted classes across; how many samples."""
     class_names: Sequence[str]
     """May be fewer than the classes; the others are called by their number."""
+    base: NDArray[np.int64] | None = None
+    """(classes, classes), what another model made of the same samples; cells then say how many more
+    there are.
+    """
+    base_name: str = ""
+    """Whose model that is."""
 
     def __post_init__(self) -> None:
         """Raises ValueError if the matrix is not square."""
@@ -43,6 +49,22 @@ class MatrixCounts:
         """The counts as plain numbers."""
         rows: list[list[int]] = self.matrix.tolist()
         return rows
+
+    @cached_property
+    def more(self) -> NDArray[np.int64] | None:
+        """(classes, classes), how many more samples than in `base`."""
+        return None if self.base is None else self.matrix - self.base
+
+    @cached_property
+    def cells(self) -> list[list[str]]:
+        """What each cell says; empty for a zero."""
+        shown, form = (self.matrix, "d") if self.more is None else (self.more, "+d")
+        return [[format(number, form) if number else "" for number in row] for row in shown]
+
+    def is_good(self, row: int, column: int) -> bool:
+        """Whether what a cell says is as it should be: right, or more right or fewer wrong."""
+        on_diagonal = row == column
+        return on_diagonal if self.more is None else (self.more[row, column] > 0) == on_diagonal
 
     @cached_property
     def true_totals(self) -> list[int]:
@@ -82,8 +104,13 @@ class MatrixCounts:
         """How strongly to shade each cell, 0 to `LEVELS`; 0 for a zero and for nothing else.
 
         The diagonal goes by its share of the row, the others by their share of the largest
-        mistake: beside a large diagonal rare mistakes are seen all the same.
+        mistake: beside a large diagonal rare mistakes are seen all the same. Differences go by
+        their share of the largest one.
         """
+        if self.more is not None:
+            sizes = np.abs(self.more) / max(1, int(np.abs(self.more).max(initial=0)))
+            strengths: list[list[int]] = np.ceil(sizes * LEVELS).astype(np.int64).tolist()
+            return strengths
         largest = max(1, int(self.wrong.max(initial=0)))
         shares = self.wrong / largest
         totals = np.maximum(self.matrix.sum(axis=1), 1)
@@ -200,6 +227,8 @@ def arrange(width: int, height: int, counts: MatrixCounts) -> MatrixLayout | Non
     # No cell is larger than the totals of its classes.
     largest = max(*counts.true_totals, *counts.predicted_totals)
     digits = max(_LEAST_DIGITS, len(str(largest)))
+    if counts.more is not None:
+        digits = max(digits, *(len(cell) for row in counts.cells for cell in row))
     total_cells = max(_LEAST_TOTAL, len(str(counts.total)))
     extras = (total_cells + 1 + _RECALL + 1, _RECALL + 1, 0)
     room = width - 1 - name - 1

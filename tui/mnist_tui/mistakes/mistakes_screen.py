@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -11,7 +13,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from mnist_core.network.mistakes import confused_pairs
+from mnist_core.network.mistakes import confused_pairs, confusion_matrix
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
 from mnist_tui.mistakes.gallery import NO_TILES, Gallery, Tiles
@@ -67,6 +69,8 @@ class MistakesScreen(Screen[None]):
         self._train = False
         """Whether training samples are shown, which no model answers."""
         self._picture_style = picture_style
+        self._subtracts = False
+        """Whether the matrix says how many more there are than of the other run."""
         self._working_keys: object = None
 
     def compose(self) -> ComposeResult:
@@ -123,14 +127,23 @@ class MistakesScreen(Screen[None]):
             right = 100 * (1 - labelled.wrong.mean()) if len(labelled.labels) else 0.0
             parts = ["Confusion"]
             if answered:
-                parts += [view.run_name, f"epoch {view.epoch}", f"{right:.2f} % right"]
+                less = f" less {view.other.name}" if self._subtracts and view.other else ""
+                parts += [f"{view.run_name}{less}", f"epoch {view.epoch}", f"{right:.2f} % right"]
             matrix.border_title = Content(visible(" · ".join(filter(None, parts))))
-            matrix.show(labelled.matrix, labelled.class_names)
+            matrix.show(labelled.matrix, labelled.class_names, *self._subtracted_from(view))
             self._mark_cell()
             pairs = confused_pairs(labelled.matrix, _MOST_PAIRS)
             totals = labelled.matrix.sum(axis=1).tolist()
             self.query_one(ConfusedPairs).show(pairs, labelled.class_names, totals)
         self._draw_gallery()
+
+    def _subtracted_from(self, view: MistakesView) -> tuple[NDArray[np.int64] | None, str]:
+        """The matrix of the other run and its name, where that is to be subtracted."""
+        labelled, other = view.labelled, view.other
+        if other is None or not self._subtracts:
+            return None, ""
+        classes = len(labelled.class_names)
+        return confusion_matrix(labelled.labels, other.predictions, classes), visible(other.name)
 
     def _draw_gallery(self) -> None:
         gallery = self.query_one(Gallery)
@@ -223,6 +236,8 @@ class MistakesScreen(Screen[None]):
         match action:
             case "choose_kind" | "choose_order" | "reverse_order" | "show_matrix":
                 return view is not None and view.epoch is not None
+            case "subtract_matrix":
+                return view is not None and view.epoch is not None and view.other is not None
             case "move_epoch" | "set_since":
                 return view is not None and len(view.history.epochs) > 1
             case "filter_samples" | "switch_samples":
@@ -293,6 +308,10 @@ class MistakesScreen(Screen[None]):
     def action_show_matrix(self) -> None:
         self.add_class("-matrix")
         self.set_focus(self.query_one(ConfusionMatrix))
+
+    def action_subtract_matrix(self) -> None:
+        self._subtracts = not self._subtracts
+        self._draw()
 
     def action_clear_samples(self) -> None:
         """One step back: from the filter, the cell and the kind to all mistakes."""

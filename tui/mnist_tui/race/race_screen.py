@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -9,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from mnist_core.benchmark.kept_race import KeptRace
 from mnist_tui.charts.chart import Chart
+from mnist_tui.charts.plot import extent
+from mnist_tui.charts.view import View
 from mnist_tui.lab.session import Session
 from mnist_tui.race.race_form import RaceForm
 from mnist_tui.race.race_results import Standings, race_plot
@@ -24,6 +26,7 @@ from mnist_tui.settings.keys import Scope, bindings, sentence_key
 from mnist_tui.text.numbers import ago
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
 from mnist_tui.ui.steady_options import SteadyOptions
@@ -79,15 +82,16 @@ def race_line(kept: KeptRace, is_open: bool, now: float) -> Content:
     )
 
 
-class RaceScreen(Screen[None]):
+class RaceScreen(ChartScreen):
     """Draws a `RaceSession`, and turns keys into its requests."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.RACE)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.RACE, Scope.ZOOM)
+    PANES = "#race-top, #race-form, #race-chart, #race-below, #standings, #kept-races"
     AUTO_FOCUS = "#race-chart"
     HORIZONTAL_BREAKPOINTS = WIDTHS
 
     def __init__(self, session: Session, races: RaceSession) -> None:
-        super().__init__()
+        super().__init__(View(axis="seconds"))
         self._session = session
         self._races = races
         self._log_time: bool | None = None
@@ -137,20 +141,20 @@ class RaceScreen(Screen[None]):
             self._draw_state()
 
     def _draw(self) -> None:
-        self._draw_chart()
+        self.draw_charts()
         self._draw_table()
         self._draw_state()
 
-    def _draw_chart(self) -> None:
-        chart = self.query_one("#race-chart", Chart)
+    def draw_charts(self) -> None:
         score = self._races.score
-        chart.plot = race_plot(score, log_time=self._is_log_time, cursor=self._cursor)
-        if score is None:
-            chart.border_title = "Against time"
-        else:
-            chart.border_title = Content(
-                f"{CURVES[score.race.task]} against seconds of training · {title(score.race)}"
-            )
+        plot = race_plot(score, log_time=self._is_log_time, cursor=self._cursor)
+        all_there_is = extent(plot)
+        window = self.view.within(all_there_is) if all_there_is is not None else None
+        name = "Against time"
+        if score is not None:
+            name = f"{CURVES[score.race.task]} against seconds of training · {title(score.race)}"
+        shown = replace(plot, x=replace(plot.x, window=window))
+        self.query_one("#race-chart", Chart).show_plot(name, shown)
 
     def _draw_table(self) -> None:
         pane = self.query_one("#standings", VerticalScroll)
@@ -169,7 +173,9 @@ class RaceScreen(Screen[None]):
         races, form = self._races, self.query_one(RaceForm)
         now = (
             races.stage,
-            turn(races.score) if races.is_racing and races.score is not None else "",
+            turn(races.score, races.turn_seconds)
+            if races.is_racing and races.score is not None
+            else "",
             plan(form.task_name, form.preset, self._session.data.dataset),
             races.notice,
             self._cursor is None,
@@ -219,9 +225,10 @@ class RaceScreen(Screen[None]):
             case "race_axis":
                 return self._races.score is not None
             case "leave_race_field":
-                return self._cursor is not None or not isinstance(self.focused, Chart)
+                at_ease = isinstance(self.focused, Chart) and not self.is_maximised
+                return self._cursor is not None or not at_ease
             case _:
-                return True
+                return super().check_action(action, parameters)
 
     def on_descendant_focus(self) -> None:
         # Where there is little room, the list and the table take turns.
@@ -242,6 +249,7 @@ class RaceScreen(Screen[None]):
             self.notify(visible(str(error)), severity="warning", markup=False)
             return
         self._log_time = self._cursor = None
+        self.view = replace(self.view, window=None)
         self.set_focus(self.query_one("#race-chart", Chart))
         self._draw()
         self._draw_kept()
@@ -276,10 +284,13 @@ class RaceScreen(Screen[None]):
 
     def action_race_axis(self) -> None:
         self._log_time, self._cursor = not self._is_log_time, None
+        self.view = replace(self.view, window=None)
         self._draw()
 
     def action_leave_race_field(self) -> None:
-        if isinstance(self.focused, Chart):
+        if self.is_maximised:
+            self.maximise_pane(None)
+        elif isinstance(self.focused, Chart):
             self._point_at(None)
         else:
             self.set_focus(self.query_one("#race-chart", Chart))

@@ -64,6 +64,8 @@ class RaceSession:
         self._log = log
         self._run: RaceRun | None = None
         self._started = 0.0
+        self._heard = 0.0
+        """When the race under way last told anything, on the clock of `time.monotonic`."""
         self.score: RaceScore | None = None
         """Of the race on show."""
         self.shown: KeptRace | None = None
@@ -86,6 +88,11 @@ class RaceSession:
     @property
     def is_racing(self) -> bool:
         return self._run is not None
+
+    @property
+    def turn_seconds(self) -> float:
+        """For how long whose turn it is has been measured, or warmed up."""
+        return time.monotonic() - self._heard
 
     def start(self, name: TaskName, entrants: tuple[str, ...], rounds: int, recipe: str) -> None:
         """Race these entrants; `mlp` trains the preset `recipe` on the session's data.
@@ -112,6 +119,7 @@ class RaceSession:
         race = task.race(entrants, rounds)
         self._show(RaceScore(race), None, None)
         self._started = time.time()
+        self._heard = time.monotonic()
         session.hold = _race_under_way()
         self._run = self._make_run(task, race)
         self._run.start()
@@ -132,6 +140,8 @@ class RaceSession:
         # Asked before draining, so that no event can come between the two.
         ended = not run.alive
         events = run.drain()
+        if events:
+            self._heard = time.monotonic()
         for event in events:
             if isinstance(event, RaceEnded):
                 self._finish(event)

@@ -8,8 +8,9 @@ from mnist_core.benchmark.engines.engine_registry import published_seconds
 from mnist_core.benchmark.race import Quartiles, Race, RaceScore, TaskName
 from mnist_core.benchmark.regression import FORMS
 from mnist_core.data.dataset import Dataset
-from mnist_tui.text.numbers import count
+from mnist_tui.text.numbers import count, duration, percent_of
 from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.bars import bar
 
 PACES = {"mlp": "s/epoch", "linear": "it/s", "logistic": "it/s"}
 """What the pace of each task is measured in."""
@@ -61,8 +62,18 @@ def plan(task: TaskName, recipe: str, dataset: Dataset | None) -> str:
     )
 
 
-def turn(score: RaceScore) -> str:
-    """Whose turn it is."""
+_BAR = 12
+
+
+def turn(score: RaceScore, seconds: float) -> str:
+    """Whose turn it is, how far the race is, and since when, in `seconds`, nothing was heard."""
+    turns = len(score.race.entrants) * score.race.rounds
+    done = bar(len(score.laps) / turns, _BAR)
+    share = percent_of(len(score.laps), turns, 3)
+    return f"{_whose(score)}  {done} {share} %  for {duration(seconds)}"
+
+
+def _whose(score: RaceScore) -> str:
     waiting = [name for name in score.race.entrants if name not in score.descriptions]
     if waiting:
         return f"warming up {visible(waiting[0])}"

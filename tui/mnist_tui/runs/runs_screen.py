@@ -37,7 +37,7 @@ AGES_INTERVAL = 30.0
 class RunsScreen(ChartScreen):
     """Lists, compares and edits the runs of `store`; the app answers the messages it posts."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.RUNS), *bindings(Scope.CHARTS)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.RUNS, Scope.CHARTS, Scope.ZOOM)
     PANES = "#runs, #below, Chart, #comparison"
     TURNS = ("runs-accuracy", "runs-loss", "comparison")
     AUTO_FOCUS = "RunsTable"

@@ -16,6 +16,7 @@ class Scope(StrEnum):
     TRAIN = "while training"
     RUNS = "among runs"
     CHARTS = "on charts"
+    ZOOM = "closer to charts"
     MISTAKES = "among samples"
     RACE = "among races"
     DRAW = "while drawing"
@@ -153,25 +154,28 @@ KEYS: tuple[Key, ...] = (
         Scope.CHARTS, footer=False),
     Key("cut_start", ("i",), "Cut start", "Let the axes leave out how curves began, which is then "
         "marked with its value, or take it in.", Scope.CHARTS, footer=False),
-    Key("zoom(1)", ("plus", "equals_sign"), "Zoom in", "Look closer at the curves, about the "
-        "cursor. The wheel does it about the pointer.", Scope.CHARTS, footer=False),
-    Key("zoom(-1)", ("minus",), "Zoom out", "Look at more of the curves.", Scope.CHARTS,
-        footer=False),
-    Key("pan(-1)", ("left", "h"), "Pan left", "In a chart that is zoomed: go to what was before. "
-        "Dragging does it too.", Scope.CHARTS, footer=False),
-    Key("pan(1)", ("right", "l"), "Pan right", "In a chart that is zoomed: go to what came after.",
-        Scope.CHARTS, footer=False),
-    Key("whole_view", ("0",), "Whole", "Show all of the curves, from their start. A double click "
-        "does it too.",
-        Scope.CHARTS, footer=False),
     Key("next_chart", ("c",), "Chart", "Where one chart has all the room: show the next one; among "
         "runs also what sets two of them apart.", Scope.CHARTS, urgent=True, gives_way=True),
+    Key("zoom(1)", ("plus", "equals_sign"), "Zoom in", "Look closer at the curves, about the "
+        "cursor. The wheel does it about the pointer.", Scope.ZOOM, footer=False),
+    Key("zoom(-1)", ("minus",), "Zoom out", "Look at more of the curves.", Scope.ZOOM,
+        footer=False),
+    Key("pan(-1)", ("left", "h"), "Pan left", "In a chart that is zoomed: go to what was before. "
+        "Dragging does it too.", Scope.ZOOM, footer=False),
+    Key("pan(1)", ("right", "l"), "Pan right", "In a chart that is zoomed: go to what came after.",
+        Scope.ZOOM, footer=False),
+    Key("whole_view", ("0",), "Whole", "Show all of the curves, from their start. A double click "
+        "does it too.",
+        Scope.ZOOM, footer=False),
     Key("maximise", ("z",), "Maximise", "Let the part of the screen that has the focus fill it, "
-        "or bring the others back.", Scope.CHARTS, footer=False),
+        "or bring the others back.", Scope.ZOOM, footer=False),
     Key("filter_samples", ("slash",), "Filter", "Show the samples that match, such as true:4 "
         "pred:9, conf>0.9, loss>3, class:7 or index:947.", Scope.MISTAKES),
     Key("show_matrix", ("m",), "Matrix", "Go to the confusion matrix. Enter shows what is in a "
         "cell.", Scope.MISTAKES),
+    Key("subtract_matrix", ("c",), "Compare", "In the matrix, how many more or fewer there are "
+        "than of the pinned run or the run before; or the counts again.", Scope.MISTAKES,
+        gives_way=True),
     Key("choose_kind", ("w",), "What", "Choose what to show: the mistakes, all samples, those that "
         "were fixed, newly broken, always or never wrong, or that another run sees differently.",
         Scope.MISTAKES),
@@ -241,9 +245,15 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 
 
-def bindings(scope: Scope) -> list[BindingType]:
-    """Textual's bindings of the keys in `scope`."""
-    return [binding for key in KEYS if key.scope is scope for binding in bindings_of(key)]
+def bindings(*scopes: Scope) -> list[BindingType]:
+    """Textual's bindings of the keys in `scopes`, one scope after the other."""
+    return [
+        binding
+        for scope in scopes
+        for key in KEYS
+        if key.scope is scope
+        for binding in bindings_of(key)
+    ]
 
 
 def bindings_of(key: Key) -> Iterator[Binding]:

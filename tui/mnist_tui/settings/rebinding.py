@@ -22,7 +22,7 @@ _MOVING = frozenset(
 )
 """What tables, fields and charts take for themselves."""
 
-_BESIDE_OTHERS = frozenset({Scope.EVERYWHERE, Scope.CHARTS})
+_BESIDE_OTHERS = frozenset({Scope.EVERYWHERE, Scope.CHARTS, Scope.ZOOM})
 """Scopes whose keys work on screens that have a scope of their own."""
 
 _NAMES = frozenset(key.value for key in Keys if not key.value.startswith("<"))

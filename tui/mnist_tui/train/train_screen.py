@@ -49,7 +49,7 @@ _EDITING = "-editing"
 class TrainScreen(ChartScreen):
     """Draws the session about ten times a second; the charts' cursor is the session's, a step."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Scope.TRAIN), *bindings(Scope.CHARTS)]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TRAIN, Scope.CHARTS, Scope.ZOOM)
     PANES = "#form, #folded-form, #charts, Chart, #digits, #samples, #by-class"
     TURNS = ("loss", "accuracy", "gradients")
     AUTO_FOCUS = "#loss"

@@ -26,6 +26,7 @@ _TITLES: Mapping[Scope, str] = {
     Scope.RACE: "Race",
     Scope.DRAW: "Draw a digit",
     Scope.CHARTS: "Charts",
+    Scope.ZOOM: "Closer to charts",
     Scope.EVERYWHERE: "Everywhere",
 }
 
