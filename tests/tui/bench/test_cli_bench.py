@@ -401,8 +401,7 @@ def test_an_engine_that_cannot_be_used_says_why(
     monkeypatch.setattr("mnist_tui.bench.bench_flags.why_unavailable", unavailable("torch"))
     assert run(["bench", "--engine", "torch"]) == EXIT_USAGE
     assert capsys.readouterr().err == (
-        "The engine torch is not here. Leave it out; the README says under Devices how to have it "
-        "here.\n"
+        "The engine torch is not here. Leave it out; docs/installing.md says how to have it here.\n"
     )
 
 

@@ -226,9 +226,7 @@ def _engines(names: list[str] | None, task: Task) -> list[tuple[EngineName, int 
             raise UsageError(f"The engine {engine} is for --task mlp; leave it out.")
         reason = why_unavailable(engine)
         if reason is not None:
-            raise UsageError(
-                f"{reason} Leave it out; the README says under Devices how to have it here."
-            )
+            raise UsageError(f"{reason} Leave it out; docs/installing.md says how to have it here.")
         chosen.append((engine, int(threads) if slash else None))
     return chosen
 
