@@ -161,3 +161,28 @@ def test_what_cannot_be_resumed_is_a_sentence(digits: Path, tmp_path: Path) -> N
     assert code == 1
     assert "run 1 was trained on other data than other" in words
     assert RunStore(home).run(run.id) == run
+
+
+def test_a_copy_goes_on_to_the_bit_as_the_run_would_and_leaves_it_alone(
+    digits: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    recipe = ["--epochs=3", "--batch-size=32", "--hidden-sizes=8", "--optimizer=adam"]
+    whole_run("--data", digits, *recipe, "--change=20:learning_rate=0.01", "--home", home)
+    store = RunStore(home)
+    (parent,) = store.runs()
+    copy_id = store.copy(parent.id, "Goes on from run 1.")
+    assert store.run(parent.id) == parent
+    store.close()
+    copied = whole_run("--resume", copy_id, "--epochs=6", "--home", home)
+    resumed = whole_run("--resume", parent.id, "--epochs=6", "--home", home)
+    assert [*map(figures, copied)] == [*map(figures, resumed)]
+    runs = {run.id: run for run in store.runs()}
+    assert runs[copy_id].changes == runs[parent.id].changes == parent.changes
+    assert runs[copy_id].note == "Goes on from run 1."
+    assert store.batches(copy_id)["loss"].tolist() == store.batches(parent.id)["loss"].tolist()
+    store.delete([parent.id])
+    store.purge([parent.id])
+    assert len(store.all_answers(copy_id)) == 7
+    assert store.model(copy_id).epoch == 6
+    store.close()

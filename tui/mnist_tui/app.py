@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,7 @@ from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Palette, Question
 from mnist_tui.ui.digit_style import NextStyleAsked, ShowsDigits
 from mnist_tui.ui.keys_in_turn import KeysInTurn
+from mnist_tui.ui.resuming import ask_how_to_go_on
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
 if TYPE_CHECKING:
@@ -317,7 +319,7 @@ class MnistApp(App[None]):
 
     def on_runs_screen_resume_asked(self, event: "RunsScreen.ResumeAsked") -> None:
         event.stop()
-        self._do(lambda: self._session.resume_stored(event.record.id))
+        self._resume(event.record.id)
 
     def on_runs_screen_command_asked(self, event: "RunsScreen.CommandAsked") -> None:
         event.stop()
@@ -325,7 +327,7 @@ class MnistApp(App[None]):
 
     def on_train_screen_resume_asked(self, event: TrainScreen.ResumeAsked) -> None:
         event.stop()
-        self._do(lambda: self._session.resume_stored(event.run_id))
+        self._resume(event.run_id)
 
     def on_train_screen_sample_asked(self, event: TrainScreen.SampleAsked) -> None:
         """Show it among all samples."""
@@ -342,6 +344,23 @@ class MnistApp(App[None]):
             self._show_command(self._store.run(event.run_id))
         except StoreError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
+
+    def _resume(self, run_id: str) -> None:
+        """Go on with a stored run; how, is asked where it is complete."""
+        session = self._session
+        with suppress(StoreError):
+            record = self._store.run(run_id)
+            busy = session.run is not None or session.waiting or session.hold
+            if record.is_complete and not busy:
+                ask_how_to_go_on(
+                    self,
+                    record.name,
+                    lambda epochs, as_new: self._do(
+                        lambda: session.resume_stored(run_id, epochs, as_new=as_new)
+                    ),
+                )
+                return
+        self._do(lambda: session.resume_stored(run_id))
 
     def _do(self, wish: Callable[[], None]) -> None:
         """Do what leads to the train screen, or say why it cannot be done."""

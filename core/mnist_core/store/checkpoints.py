@@ -87,6 +87,15 @@ class Checkpoints:
         last = self._path(state.epoch, state.batch) if state else None
         self._keep({path for path in self._files() if last and path <= last})
 
+    def copy_to(self, other: "Checkpoints") -> None:
+        """Give `other`, which has none, the same ones.
+
+        Raises:
+            OSError: they could not all be copied.
+        """
+        for path in self._files():
+            write_whole(other._folder / path.name, path.read_bytes())
+
     def delete(self) -> None:
         """Remove them all."""
         shutil.rmtree(self._folder, ignore_errors=True)

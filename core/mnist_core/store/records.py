@@ -162,6 +162,11 @@ class RunRecord:
         return RunPlan(self.hyperparameters, self.changes, self.until_epoch, self.on_divergence)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether it has done all that is planned."""
+        return self.epoch >= self.plan.last_epoch(self.train_examples)
+
+    @property
     def recipe(self) -> EffectiveRecipe:
         """The recipe with the changes that have taken effect."""
         return EffectiveRecipe.at(

@@ -15,6 +15,7 @@ from mnist_core.data.dataset import Dataset, tested
 from mnist_core.events import TrainingState
 from mnist_core.shell_commands import own_command
 from mnist_core.store.checkpoints import Checkpoints
+from mnist_core.store.copying import copy_run
 from mnist_core.store.database import FILE, Database
 from mnist_core.store.deletion import (
     Deleter,
@@ -299,6 +300,29 @@ class RunStore:
                 connection.execute(
                     f"DELETE FROM {table} WHERE fingerprint NOT IN (SELECT fingerprint FROM runs)"
                 )
+
+    def copy(self, run_id: str, note: str) -> str:
+        """A run of its own with all that an ended run has, but for name and note; its id.
+
+        Raises:
+            StoreError: the run is being trained, or there is no room for another one.
+        """
+        record = self.run(run_id)
+        copy_id = uuid4().hex[:8]
+        copied = self._checkpoints(copy_id)
+        try:
+            with self._database.writing() as connection:
+                if self._lives(record.id):
+                    raise StoreError(f"{record.name} is being trained. Stop it before you copy it.")
+                self._checkpoints(record.id).copy_to(copied)
+                copy_run(connection, record.id, copy_id, storable(note))
+        except OSError as error:
+            copied.delete()
+            raise StoreError(f"{record.name} could not be copied: {error.strerror}.") from error
+        except StoreError:
+            copied.delete()
+            raise
+        return copy_id
 
     # -- races -----------------------------------------------------------------------------------
 

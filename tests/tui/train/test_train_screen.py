@@ -466,9 +466,31 @@ async def test_a_stored_run_is_opened_from_the_table(bench: OpenBench) -> None:
         assert lab.session.progress.train_loss.x("step").tolist() == list(range(1, 9))
         # One sample in three is wrong, as the scripted model said when it was trained.
         assert "run 1 · epoch 2 · " in lab.text()
-        await lab.pilot.press("R")
+        await lab.pilot.press("R", "a", "2", "enter")
+        await lab.until(lambda: lab.store.run(stored).epoch == 4)
         await lab.until_state(State.COMPLETED)
-        assert lab.store.run(stored).epoch == 3
+
+
+async def test_a_complete_run_goes_on_as_a_new_one_that_names_it(bench: OpenBench) -> None:
+    async with bench() as lab:
+        await run_with(lab, seed=5)
+        (parent,) = lab.store.runs()
+        await lab.pilot.press("R", "escape")
+        assert lab.app.screen is lab.app.get_default_screen()
+        await lab.pilot.press("R", "g", "0", "enter")
+        assert "Takes a whole number from 1" in lab.text()
+        await lab.pilot.press("backspace", "1", "enter")
+        await lab.until(lambda: [run.epoch for run in lab.store.runs()] == [3, 2])
+        await lab.until_state(State.COMPLETED)
+        child = lab.store.runs()[0]
+        assert lab.store.run(parent.id) == parent, "it is left as it was"
+        assert child.note == f"Goes on from {parent.name} ({parent.id}), from epoch 2."
+        assert child.name == "run 2"
+        assert lab.session.progress is not None
+        assert lab.session.progress.run_id == child.id
+        theirs, ours = (lab.store.batches(run.id) for run in (parent, child))
+        assert ours[: len(theirs)].tobytes() == theirs.tobytes()
+        assert len(lab.store.all_answers(child.id)) == 4
 
 
 async def test_a_fork_takes_the_values_into_the_form(bench: OpenBench) -> None:

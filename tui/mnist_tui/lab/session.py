@@ -73,8 +73,8 @@ class Session:
         """To be trained as soon as data and a free thread allow."""
         self._next_batches: int | None = None
         """After so many batches it is to pause; None: not at all."""
-        self._resume_next = ""
-        """The stored run to be continued as soon as there are data."""
+        self._resume_next: tuple[str, int, bool] | None = None
+        """What to call `resume_stored` with as soon as there are data."""
         self.samples: Examples | None = None
         """The test samples on show."""
         self.progress: RunProgress | None = None
@@ -109,7 +109,7 @@ class Session:
     @property
     def waiting(self) -> bool:
         """Whether a run was asked for that cannot start yet."""
-        return self._next is not None or bool(self._resume_next)
+        return self._next is not None or self._resume_next is not None
 
     @property
     def can_continue(self) -> bool:
@@ -158,8 +158,9 @@ class Session:
         elif self.data.failure is not None:
             self.data.load()
 
-    def resume_stored(self, run_id: str) -> None:
-        """Continue a run of the store from its checkpoint; one more epoch of one that is complete.
+    def resume_stored(self, run_id: str, epochs: int = 1, *, as_new: bool = False) -> None:
+        """Continue a run of the store from its checkpoint; so many more epochs of one that is
+        complete, or of a copy of it.
 
         Where the data are still being loaded, it waits for them.
 
@@ -171,13 +172,19 @@ class Session:
         if self.run is not None or self.waiting:
             raise StoreError("A run is under way. Stop it before you resume another one.")
         if self.data.dataset is None and self.data.failure is None:
-            self._resume_next = run_id
+            self._resume_next = run_id, epochs, as_new
             return
         point = self._store.resume_point(run_id)
+        if as_new:
+            parent = point.record
+            _check_data(parent, self.data.dataset)
+            note = f"Goes on from {parent.name} ({parent.id}), from epoch {parent.epoch}."
+            note = f"{note} {parent.note}".strip()
+            point = self._store.resume_point(self._store.copy(parent.id, note))
         done = point.state.epoch if point.state is not None else 0
         plan = point.record.plan
         if done >= plan.last_epoch(point.record.train_examples):
-            plan = plan.until(done + 1)
+            plan = plan.until(done + epochs)
         self._resume(point, plan)
 
     def show_stored(self, run_id: str) -> None:
@@ -205,7 +212,7 @@ class Session:
 
         One that has diverged and waits ends as diverged: its last healthy checkpoint is kept.
         """
-        self._next, self._resume_next = None, ""
+        self._next = self._resume_next = None
         if self.run is not None:
             self.run.stop()
 
@@ -357,7 +364,7 @@ class Session:
                 self._take_data()
             elif isinstance(event, DatasetFailed):
                 self.log_note = self._log(event.traceback)
-                self._next, self._resume_next = None, ""
+                self._next = self._resume_next = None
         return changed
 
     def _take_data(self) -> None:
@@ -370,10 +377,10 @@ class Session:
         ]
         if self._next is not None:
             self._start_next(dataset)
-        elif self._resume_next:
-            run_id, self._resume_next = self._resume_next, ""
+        elif self._resume_next is not None:
+            (run_id, epochs, as_new), self._resume_next = self._resume_next, None
             try:
-                self.resume_stored(run_id)
+                self.resume_stored(run_id, epochs, as_new=as_new)
             except StoreError as error:
                 self.store_notice = str(error)
 

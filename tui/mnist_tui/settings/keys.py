@@ -87,7 +87,8 @@ KEYS: tuple[Key, ...] = (
     Key("train_batches", ("n",), "N batches", "Train on so many batches, then pause: of the run "
         "under way, after the end of a run, or of a new one.", footer=False),
     Key("resume_stored", ("R",), "Resume", "Go on with a run that has ended from its last "
-        "checkpoint; one that is complete gets one more epoch.", footer=False),
+        "checkpoint. One that is complete gets more epochs, or goes on as a new run.",
+        footer=False),
     Key("show_command", ("Y",), "Command", "Show and copy the command line that reproduces this "
         "run.", footer=False),
     Key("edit", ("e",), "Edit", "Go to the hyperparameters."),
@@ -130,8 +131,8 @@ KEYS: tuple[Key, ...] = (
         footer=False),
     Key("fork_run", ("f",), "Fork", "Take the hyperparameters of the run into the form, as they "
         "were at its end.", Scope.RUNS),
-    Key("resume_run", ("R",), "Resume", "Go on with the run from its last checkpoint; one that is "
-        "complete gets one more epoch.", Scope.RUNS),
+    Key("resume_run", ("R",), "Resume", "Go on with the run from its last checkpoint. One that is "
+        "complete gets more epochs, or goes on as a new run.", Scope.RUNS),
     Key("rename_run", ("N",), "Rename", "Give the run another name.", Scope.RUNS,
         footer=False),
     Key("edit_note", ("m",), "Note", "Write down what the run is about.", Scope.RUNS,

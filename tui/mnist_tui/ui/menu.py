@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import Dialog
 from mnist_tui.ui.steady_options import SteadyOptions
 
@@ -45,7 +46,7 @@ class Menu(Dialog[str]):
     """
 
     def __init__(self, title: str, words: Mapping[str, str], chosen: str) -> None:
-        """`words` are plain text, by key; the menu opens on `chosen`."""
+        """`words` are plain text from anywhere, by key; the menu opens on `chosen`."""
         super().__init__()
         self._title = title
         self._words = words
@@ -54,12 +55,14 @@ class Menu(Dialog[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = Content(visible(self._title))
             box.border_subtitle = "letter or enter takes, esc goes back"
             yield SteadyOptions(
                 *(
                     Option(
-                        Content.assemble((f" {letter}  ", "bold $primary"), self._words[key]),
+                        Content.assemble(
+                            (f" {letter}  ", "bold $primary"), visible(self._words[key])
+                        ),
                         id=key,
                     )
                     for letter, key in self._letters.items()
