@@ -1,6 +1,7 @@
 """What the terminal sees of NO_COLOR, the configuration file, the first launch and small sizes."""
 
 import re
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,3 +117,25 @@ def test_a_terminal_that_is_too_small_says_so_until_it_is_not(
     terminal.send("enter")
     assert terminal.wait_exit() == 0
     assert terminal.stray_processes() == []
+
+
+def test_ctrl_z_gives_the_terminal_back_until_the_program_goes_on(
+    open_terminal: OpenTerminal, tmp_path: Path
+) -> None:
+    terminal = open_terminal(app(tmp_path))
+    terminal.wait_for("idle")
+    terminal.send("r")
+    terminal.wait_for(r"● running .* epoch [2-9]")
+    # Inside a field too.
+    terminal.send("e")
+    terminal.wait_for("moves, enter applies")
+    terminal.send("ctrl+z")
+    terminal.wait_for(lambda _screen: terminal.restored())
+    before = terminal.output()
+    assert terminal.overlook(1.0), "it still runs"
+    assert terminal.output() == before, "it is halted"
+    terminal.signal(signal.SIGCONT)
+    terminal.wait_for(lambda screen: re.search("● running", screen) and not terminal.restored())
+    terminal.send("esc", "s")
+    terminal.wait_for("■ stopped")
+    quit_app(terminal)

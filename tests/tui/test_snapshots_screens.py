@@ -20,6 +20,7 @@ from mnist_tui.lab.session import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.race.race_screen import RaceScreen
+from mnist_tui.race.race_session import RaceSession
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.ui.class_bars import ClassBars
@@ -122,7 +123,10 @@ def test_a_race_after_its_end(snap_compare: Compare, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_known_machine")
-def test_a_race_under_way(snap_compare: Compare, tmp_path: Path) -> None:
+def test_a_race_under_way(
+    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RaceSession, "turn_seconds", 7.0)
     races = ScriptedRaces()
     races.gate.clear()
 

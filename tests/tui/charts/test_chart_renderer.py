@@ -38,15 +38,15 @@ def falling(points: int = 100) -> np.ndarray:
 
 def test_a_whole_chart() -> None:
     plot = Plot([curve([0, 0, 8, 8], "loss")], XAxis(end=4), YAxis(include=0))
-    assert text_of(compose(plot, 28, 8)) == [
+    assert text_of(compose(plot, 29, 8)) == [
         "━━ loss 8.0000",
-        "    │                ⡰⠉⠉⠉⠉⠉⠉",
-        "   5┤               ⡰⠁      ",
-        "    │              ⡜        ",
-        "    │            ⢀⠎         ",
-        "   0┤     ⢀⣀⣀⣀⣀⣀⣀⠎          ",
-        "    └┬──────────┬──────────┬",
-        "step 0          2          4",
+        "     │                ⡰⠉⠉⠉⠉⠉⠉",
+        "    5┤               ⡰⠁      ",
+        "     │              ⡜        ",
+        "     │            ⢀⠎         ",
+        "    0┤     ⢀⣀⣀⣀⣀⣀⣀⠎          ",
+        "     └┬──────────┬──────────┬",
+        " step 0          2          4",
     ]
 
 
@@ -150,7 +150,7 @@ def test_gaps_are_marked_and_never_in_the_limits() -> None:
     values = falling()
     values[50:60] = np.inf
     values[70] = np.nan
-    picture = compose(Plot([curve(values)], XAxis(end=100), YAxis(include=0)), 60, 12)
+    picture = compose(Plot([curve(values)], XAxis(end=100), YAxis(include=0)), 61, 12)
     assert picture.area is not None
     assert (picture.area.y.low, picture.area.y.high) == (0.0, 2.5)
     bottom = text_of(picture)[picture.area.top + picture.area.height - 1]
@@ -335,7 +335,7 @@ def test_two_kinds_of_values_have_an_axis_each() -> None:
     assert (area.right.low, area.right.high) == (0, 0.1)
     assert (area.y.low, area.y.high) == (1, 100)
     assert all(len(row) == 60 for row in rows[len(picture.header) :])
-    assert any(row.startswith(" 100┤") for row in rows)
+    assert any(row.startswith("  100┤") for row in rows)
     assert any(row.rstrip().endswith("├0.100") for row in rows)
     assert "0.0500" in rows[0]
     late = picture.inks[: area.height, area.left + 3 * area.width // 4 :] == Ink.CURVE

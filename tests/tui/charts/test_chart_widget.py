@@ -38,7 +38,7 @@ async def test_a_chart_says_what_will_be_there_then_shows_it() -> None:
         await pilot.pause()
         rows = text(chart)
         assert rows[0].startswith("━━ train 9.0000")
-        assert rows[-1].startswith("step 0 ")
+        assert rows[-1].startswith(" step 0 ")
         assert {len(row) for row in rows} == {chart.size.width}
 
 

@@ -460,6 +460,8 @@ async def test_a_stored_run_is_opened_from_the_table(bench: OpenBench) -> None:
         shown = lab.app.screen.query_one(HyperparameterForm).hyperparameters
         assert shown is not None
         assert shown.seed == 5, "not the values of the run before"
+        assert lab.state() is State.COMPLETED, "as the store has it"
+        assert "Resume" in lab.footer()
         assert "epoch 2/2" in lab.text()
         reached = lab.session.progress.test_accuracy.y[-1]
         assert f"test {100 * reached:.2f} %" in lab.text().splitlines()[1]

@@ -33,7 +33,8 @@ _BLANK = ord(" ")
 _FRAMED_WIDTH, _FRAMED_HEIGHT = 16, 5
 _LEGEND_HEIGHT = 6
 _SECOND_LEGEND_ROW, _THIRD_LEGEND_ROW = 12, 16
-_LABEL_WIDTH = 4
+_LABEL_WIDTH = 5
+"""Enough for most labels, so that the axes of charts below each other begin in one column."""
 _NOT_ON_LOG = "Nothing here is above 0, so a logarithmic axis cannot show it. A linear one does."
 _START = 0.2
 """The share of a curve that limits may leave out."""

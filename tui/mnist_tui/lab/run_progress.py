@@ -161,6 +161,8 @@ class RunProgress(Curves):
         """What it is called in the store; empty: it is not there, or not yet."""
         self.from_store = False
         """Whether it was not begun here, but in the store."""
+        self.left_as: RunState | None = None
+        """The state in which the store has it, if it has ended; None: it was not opened there."""
         self.owner = ""
         """`RunRecord.owner` while nobody else has continued it; empty: it is not kept."""
         self.started: RunStarted | None = None
@@ -317,6 +319,7 @@ class RunProgress(Curves):
         epochs = [epoch for epoch in kept if epoch.step <= steps]
         batches = store.batches(record.id)[:steps]
         self.name, self.from_store, self.owner = record.name, True, record.owner
+        self.left_as = None if record.state.is_live else record.state
         # Shown as it was, not from where it goes on.
         self.has_diverged = record.state is RunState.DIVERGED and steps == record.step
         self._begin(record.as_started(epoch=epochs[-1].epoch if epochs else 0, step=len(batches)))

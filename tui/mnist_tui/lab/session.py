@@ -33,6 +33,7 @@ class State(StrEnum):
     STOPPED = "stopped"
     DIVERGED = "diverged"
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
 
     @property
     def is_active(self) -> bool:
@@ -95,6 +96,8 @@ class Session:
             return State.LOADING
         if self.progress is not None and self.progress.end is not None:
             return State(END_STATES[type(self.progress.end)])
+        if self.progress is not None and self.progress.left_as is not None:
+            return State(self.progress.left_as)
         return State.IDLE
 
     @property

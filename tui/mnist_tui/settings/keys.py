@@ -84,16 +84,15 @@ KEYS: tuple[Key, ...] = (
     Key("stop", ("s",), "Stop", "End the run and keep what it learned.", urgent=True),
     Key("one_more_epoch", ("full_stop",), "Epoch", "Train one more epoch: of a paused run, or "
         "after the end of a run."),
-    Key("train_batches", ("n",), "N batches", "Train on so many batches, then pause: of the run "
-        "under way, after the end of a run, or of a new one.", footer=False),
-    Key("resume_stored", ("R",), "Resume", "Go on with a run that has ended from its last "
-        "checkpoint. One that is complete gets more epochs, or goes on as a new run.",
-        footer=False),
-    Key("show_command", ("Y",), "Command", "Show and copy the command line that reproduces this "
-        "run.", footer=False),
     Key("edit", ("e",), "Edit", "Go to the hyperparameters."),
     Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts; there, "
         "take their cursor away."),
+    Key("train_batches", ("n",), "N batches", "Train on so many batches, then pause: of the run "
+        "under way, after the end of a run, or of a new one.", footer=False),
+    Key("resume_stored", ("R",), "Resume", "Go on with a run that has ended from its last "
+        "checkpoint. One that is complete gets more epochs, or goes on as a new run."),
+    Key("show_command", ("Y",), "Command", "Show and copy the command line that reproduces this "
+        "run."),
     Key("use_offered_data", ("u",), "Use data", "Switch to the data set that has been "
         "downloaded.", urgent=True),
     Key("retry_data", ("u",), "Retry data", "Try again to get the data set that could not be "
@@ -241,6 +240,9 @@ KEYS: tuple[Key, ...] = (
     Key("help", ("question_mark", "f1"), "Help", "Show this help.", Scope.EVERYWHERE),
     Key("command_palette", ("ctrl+p",), "Palette", "Find a command by its name.",
         Scope.EVERYWHERE, footer=False),
+    Key("suspend_process", ("ctrl+z",), "Suspend", "Halt the program and its run, and go to the "
+        "shell; fg brings both back.", Scope.EVERYWHERE, footer=False, insistent=("ctrl+z",),
+        gives_way=True),
     Key("quit", ("q", "ctrl+q"), "Quit", "Leave. Asks first if a run is under way.",
         Scope.EVERYWHERE, insistent=("ctrl+q",)),
 )  # fmt: skip
