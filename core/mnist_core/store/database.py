@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mnist_core.store.file_systems import is_on_network
 from mnist_core.store.files import sync_folder
 from mnist_core.store.free_room import GIVES_ROOM_BACK
 from mnist_core.store.records import StoreError
@@ -262,8 +263,13 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
             # In one that is there it would be a write.
             connection.execute(GIVES_ROOM_BACK)
         connection.execute("PRAGMA foreign_keys = ON")
-        # With the write-ahead log, whoever reads never waits for whoever writes.
-        connection.execute("PRAGMA journal_mode = WAL")
+        if is_on_network(path.parent):
+            # Another machine sees no log; somebody who has it open keeps the mode as it is.
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute("PRAGMA journal_mode = DELETE")
+        else:
+            # With the write-ahead log, whoever reads never waits for whoever writes.
+            connection.execute("PRAGMA journal_mode = WAL")
         # A checkpoint is a file of its own. For it never to be ahead of its curves, also after a
         # power cut, a commit must be on the disk; at two a second that costs little.
         connection.execute("PRAGMA synchronous = FULL")
