@@ -10,7 +10,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -29,6 +29,7 @@ from mnist_tui.mistakes.matrix_layout import (
     MatrixLayout,
     Part,
     arrange,
+    lines_of,
 )
 from mnist_tui.text.visible_text import in_middle
 
@@ -124,13 +125,14 @@ class ConfusionMatrix(Widget, can_focus=True):
         Raises:
             ValueError: if the matrix is not square.
         """
+        before = self._counts.classes
         self._counts = counts = MatrixCounts(matrix, class_names, base, base_name)
         row, column = self._cursor
         self._cursor = min(row, counts.classes - 1), min(column, counts.classes - 1)
         if any(place is not None and place >= counts.classes for place in self.selected or ()):
             self.selected = None
         self._arrange()
-        self.refresh()
+        self.refresh(layout=counts.classes != before)
 
     def select(self, true: int | None, predicted: int | None) -> None:
         """Mark a cell as the selected one and put the cursor on it. None stands for any class.
@@ -274,6 +276,9 @@ class ConfusionMatrix(Widget, can_focus=True):
         return (row < 0 or self._top <= row < self._top + layout.rows) and (
             column < 0 or self._left <= column < self._left + layout.columns
         )
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return lines_of(self._counts)
 
     # -- drawing ---------------------------------------------------------------------------------
 

@@ -213,6 +213,11 @@ class MatrixLayout:
         return (row, -1) if x < self.columns * self.pitch + extra else None
 
 
+def lines_of(counts: MatrixCounts) -> int:
+    """How many lines show all of a matrix, with a blank one above what is said of a cell."""
+    return HEADER_LINES + counts.classes + 2 + 1 + READ_OUT_LINES
+
+
 def arrange(width: int, height: int, counts: MatrixCounts) -> MatrixLayout | None:
     """Fit a matrix into width x height cells; None when not even one count fits.
 
