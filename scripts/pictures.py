@@ -30,6 +30,7 @@ from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session, State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.race.race_screen import RaceScreen
+from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.ui.class_bars import ClassBars
 
 SIZE = (120, 40)
@@ -146,7 +147,10 @@ async def draw(folder: Path, data: str, backend: Backend) -> None:
             log=str,
             store=store,
         )
-        app = MnistApp(session, backend, SECOND, "mlx-docs", Path(home) / "log", store)
+        # As on most terminals; under Pilot there are no colours to go by.
+        config = ConfigFile(Path(), Config(digits="half-block"))
+        log = Path(home) / "log"
+        app = MnistApp(session, backend, SECOND, "mlx-docs", log, store, config=config)
         async with app.run_test(size=SIZE) as pilot:
             try:
                 await Studio(app, session, pilot, folder).draw_all()
