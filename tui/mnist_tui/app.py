@@ -144,6 +144,8 @@ class MnistApp(App[None]):
 
     def on_mount(self) -> None:
         self.screen_change_signal.subscribe(self, lambda _screen: self._fit())
+        # Meanwhile the terminal has shown something else.
+        self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
 
     def on_ready(self) -> None:
         """The first frame is drawn."""
@@ -349,12 +351,12 @@ class MnistApp(App[None]):
         """Go on with a stored run; how, is asked where it is complete."""
         session = self._session
         with suppress(StoreError):
-            record = self._store.run(run_id)
+            point = self._store.resume_point(run_id)
             busy = session.run is not None or session.waiting or session.hold
-            if record.is_complete and not busy:
+            if point.is_complete and not busy:
                 ask_how_to_go_on(
                     self,
-                    record.name,
+                    point.record.name,
                     lambda epochs, as_new: self._do(
                         lambda: session.resume_stored(run_id, epochs, as_new=as_new)
                     ),

@@ -9,14 +9,17 @@ from mnist_core.store.tables import next_name
 _OF_A_RUN = ("batches", "epochs", "answers", "packed_answers", "changes", "gradient_norms")
 
 
-def copy_run(connection: sqlite3.Connection, run_id: str, copy_id: str, note: str) -> None:
+def copy_run(
+    connection: sqlite3.Connection, run_id: str, copy_id: str, note: str, deleter: str
+) -> None:
     """Copy all that the tables have of an ended run, in the transaction that is open.
 
-    The copy has a name and a note of its own, and belongs to nobody yet.
+    The copy has a name and a note of its own, belongs to nobody, and is deleted by `deleter`.
     """
     now = time.time()
     own: dict[str, object] = {"id": copy_id, "name": next_name(connection), "note": note}
     own |= {"owner": "", "started": now, "updated": now, "ended": now}
+    own |= {"deleted": now, "deleted_by": deleter}
     _copy_rows(connection, "runs", "id", run_id, own)
     for table in _OF_A_RUN:
         _copy_rows(connection, table, "run", run_id, {"run": copy_id})

@@ -162,11 +162,6 @@ class RunRecord:
         return RunPlan(self.hyperparameters, self.changes, self.until_epoch, self.on_divergence)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether it has done all that is planned."""
-        return self.epoch >= self.plan.last_epoch(self.train_examples)
-
-    @property
     def recipe(self) -> EffectiveRecipe:
         """The recipe with the changes that have taken effect."""
         return EffectiveRecipe.at(
@@ -327,6 +322,16 @@ class ResumePoint:
     """None: there is no checkpoint, so it starts again from its seed."""
     notice: str
     """What a person must know of that, as a sentence; empty: nothing."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed there."""
+        return self.state.epoch if self.state is not None else 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that is planned is done there."""
+        return self.epoch >= self.record.plan.last_epoch(self.record.train_examples)
 
 
 def storable(text: str) -> str:

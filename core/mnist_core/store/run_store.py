@@ -132,11 +132,13 @@ class RunStore:
         return self._record(rows[0], changes) if rows else None
 
     def run(self, run_id: str) -> RunRecord:
-        """The run of this id, or else of this name, or else the one whose id begins so."""
+        """The run of this id, or else of this name, or else of this number, such as 3 for run 3, or
+        else the one whose id begins so.
+        """
         with self._database.reading() as connection:
             rows = select_runs(
                 connection,
-                "WHERE deleted IS NULL AND (id = ?1 OR name = ?1 "
+                "WHERE deleted IS NULL AND (id = ?1 OR name = ?1 OR name = 'run ' || ?1 "
                 "OR substr(id, 1, length(?1)) = ?1)",
                 storable(run_id),
             )
@@ -144,11 +146,12 @@ class RunStore:
             changes = select_changes(connection, str(rows[0][0]) if len(rows) == 1 else None)
         by_id = [row for row in rows if row[0] == run_id]
         by_name = [row for row in rows if row[1] == run_id]
-        found = by_id or by_name or rows
+        by_number = [row for row in rows if row[1] == f"run {run_id}"]
+        found = by_id or by_name or by_number or rows
         if not found or not run_id:
             raise StoreError(
                 f"There is no run {run_id!r} in {self.home}. "
-                f"{own_command('runs', 'list', *home_flag(self.home))} names them."
+                f"{own_command('runs', 'list', *home_flag(self.home))} lists them."
             )
         if len(found) > 1:
             candidates = ", ".join(str(row[0]) for row in found[:2])
@@ -309,19 +312,17 @@ class RunStore:
         """
         record = self.run(run_id)
         copy_id = uuid4().hex[:8]
-        copied = self._checkpoints(copy_id)
+        with self._database.writing() as connection:
+            if self._lives(record.id):
+                raise StoreError(f"{record.name} is being trained. Stop it before you copy it.")
+            # Deleted until it is whole: what a kill leaves of it goes as deleted runs do.
+            copy_run(connection, record.id, copy_id, storable(note), self._deleter.begin())
         try:
-            with self._database.writing() as connection:
-                if self._lives(record.id):
-                    raise StoreError(f"{record.name} is being trained. Stop it before you copy it.")
-                self._checkpoints(record.id).copy_to(copied)
-                copy_run(connection, record.id, copy_id, storable(note))
+            self._checkpoints(record.id).copy_to(self._checkpoints(copy_id))
         except OSError as error:
-            copied.delete()
+            self.purge([copy_id])
             raise StoreError(f"{record.name} could not be copied: {error.strerror}.") from error
-        except StoreError:
-            copied.delete()
-            raise
+        self.restore([copy_id])
         return copy_id
 
     # -- races -----------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ from mnist_core.training.divergence import (
     chance_accuracy,
     likely_cause,
 )
+from mnist_core.training.halts import seconds_at_work
 from mnist_core.training.healthy_state import HealthyState
 from mnist_core.training.kernel_warmup import StepCompilation
 from mnist_core.training.live_recipe import LiveRecipe
@@ -294,7 +295,7 @@ class Trainer:
 
     def _train_batch(self, order: NDArray[np.int32]) -> BatchCompleted:
         """Train on the next batch of the epoch under way, which has its examples in `order`."""
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         state = self._state
         size = self._recipe.now.hyperparameters.batch_size
         rows = order[state.batch * size : (state.batch + 1) * size]
@@ -306,8 +307,9 @@ class Trainer:
         loss, correct = self._learner.update(
             rows, state.step, learning_rate, self._next_batch(order)
         )
-        seconds = state.seconds + time.perf_counter() - began
-        self._state = after_batch(state, loss, correct, len(rows), seconds)
+        wall, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+        took = seconds_at_work(wall, cpu, state.seconds / state.step if state.step else 0.0)
+        self._state = after_batch(state, loss, correct, len(rows), state.seconds + took)
         self._examples += len(rows)
         return BatchCompleted(
             step=self._state.step,

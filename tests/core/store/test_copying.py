@@ -52,6 +52,33 @@ def test_of_a_copy_that_finds_no_room_nothing_is_left(
     assert_stored(store, run_id, events)
 
 
+def test_what_a_kill_leaves_of_a_copy_goes_at_the_next_start(
+    store: RunStore, tiny: Dataset, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = record(store, tiny, events)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(path: Path, content: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content[:100])
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints_module, "write_whole", killed)
+        with pytest.raises(Killed):
+            store.copy(run_id, "")
+    assert [run.id for run in store.runs()] == [run_id]
+    assert len(list((store.home / "checkpoints").iterdir())) == 2
+    store.close()
+    later = RunStore(store.home)
+    later.tidy()
+    assert [folder.name for folder in (later.home / "checkpoints").iterdir()] == [run_id]
+    assert_stored(later, run_id, events)
+    later.close()
+
+
 def test_a_run_that_is_being_trained_is_not_copied(store: RunStore, live: Live) -> None:
     live.train_to(6)
     wait_until(lambda: bool(store.runs()))

@@ -151,6 +151,9 @@ def test_a_run_is_found_by_id_name_or_the_beginning_of_its_id(
     assert store.run("f").id == "ffff0003"
     assert store.run("a").id == "abcd0001"  # the name, though two ids begin so
     assert store.run("abcd").id == "eeee0004"
+    for run in store.runs():
+        if run.name.startswith("run "):
+            assert store.run(run.name.removeprefix("run ")).id == run.id, "by its number"
     for ambiguous in ("abcd0", "same"):
         with pytest.raises(StoreError, match="stands for several runs"):
             store.run(ambiguous)

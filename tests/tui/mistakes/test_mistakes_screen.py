@@ -149,8 +149,8 @@ async def test_another_run_is_compared(bench: OpenBench) -> None:
         await lab.until_state(State.COMPLETED)
         screen = await trained(lab)
         await lab.pilot.press("w", "g")
-        assert title(screen).startswith("Wrong here and there (the run before) · 10 of 30")
-        assert "the run before says 1 in epoch 3." in lab.text()
+        assert title(screen).startswith("Wrong here and there (run 1) · 10 of 30")
+        assert "run 1 says 1 in epoch 3." in lab.text()
 
 
 async def test_the_matrix_of_another_run_is_subtracted(bench: OpenBench) -> None:
@@ -164,12 +164,32 @@ async def test_the_matrix_of_another_run_is_subtracted(bench: OpenBench) -> None
         await lab.pilot.press("2")
         matrix = screen.query_one(ConfusionMatrix)
         await lab.pilot.press("c")
-        await lab.until(lambda: "less the run before" in str(matrix.border_title))
+        await lab.until(lambda: "less run 1" in str(matrix.border_title))
         await lab.pilot.press("m")
-        await lab.until(lambda: "as many as the run before" in lab.text())
+        await lab.until(lambda: "as many as run 1" in lab.text())
         await lab.pilot.press("c")
         assert "less" not in str(matrix.border_title)
         assert "as many as" not in lab.text()
+
+
+async def test_a_run_that_was_opened_is_compared_with_the_one_begun_before_it(
+    bench: OpenBench,
+) -> None:
+    async with bench() as lab:
+        for _ in range(2):
+            lab.session.train(THREE_EPOCHS)
+            await lab.until(lambda: lab.session.run is None)
+        first, second = reversed(lab.store.runs())
+        lab.session.ghost = None
+        lab.session.show_stored(second.id)
+        screen = await shown(lab)
+        await lab.pilot.press("c")
+        await lab.until(
+            lambda: "run 2 less run 1" in str(screen.query_one(ConfusionMatrix).border_title)
+        )
+        lab.session.show_stored(first.id)
+        await lab.until(lambda: "· run 1 ·" in str(screen.query_one(ConfusionMatrix).border_title))
+        assert "less" not in str(screen.query_one(ConfusionMatrix).border_title), "it is the first"
 
 
 async def test_the_epoch_cursor_moves_matrix_gallery_sample_and_charts(bench: OpenBench) -> None:

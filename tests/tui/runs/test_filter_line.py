@@ -5,6 +5,7 @@ from pathlib import Path
 from textual.widgets import Input
 
 from helpers.runs_lab import OpenLab
+from helpers.stored_runs import put_many
 
 
 async def test_the_filter_works_while_it_is_typed(lab: OpenLab, three: Path) -> None:
@@ -37,6 +38,18 @@ async def test_a_term_that_is_not_understood_says_so_and_filters_nothing_away(
         assert here.names() == ["third"]
         await here.press("down")
         assert here.table.has_focus
+
+
+async def test_the_cursor_is_in_view_when_many_runs_come_back(lab: OpenLab, tmp_path: Path) -> None:
+    put_many(tmp_path, 300)
+    async with lab((80, 24)) as here:
+        await here.press("/")
+        await here.write("name:7")
+        await here.press("enter", "end")
+        name = here.current.name
+        await here.press("escape")
+        await here.until(lambda: any(f" {name} " in line for line in here.lines()))
+        assert here.current.name == name
 
 
 async def test_a_filter_without_a_match_says_how_to_be_rid_of_it(lab: OpenLab, three: Path) -> None:

@@ -80,7 +80,10 @@ async def test_a_deleted_run_comes_back(lab: OpenLab, three: Path) -> None:
         assert here.current.name == "first"
         assert here.marked() == ()
         assert here.app.marks.pinned is None
-        assert "Deleted second. u brings it back on this screen." in here.said()
+        assert (
+            "Deleted second. Among the runs, u brings it back until the app is closed."
+            in here.said()
+        )
         await here.press("D")
         assert [run.record.id for run in here.screen.editor.deleted] == ["bbbb", "aaaa"]
         await here.press("u")

@@ -53,7 +53,10 @@ async def test_text_from_outside_is_shown_as_it_is(lab: OpenLab, tmp_path: Path)
         await here.press("N")
         assert "Rename [/]x[red]" in here.text()
         await here.press("escape", "D")
-        assert "Deleted [/]x[red]. u brings it back on this screen." in here.said()
+        assert (
+            "Deleted [/]x[red]. Among the runs, u brings it back until the app is closed."
+            in here.said()
+        )
 
 
 async def test_a_validation_value_ranks_and_says_so(lab: OpenLab, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def fixed_keys(tree: ast.AST) -> set[str]:
     [
         ("Pin a run with P, or mark one.", {"P"}),
         ("Nothing matches. Esc clears the filter.", {"esc"}),
-        ("u brings it back on this screen.", {"u"}),
+        ("Among the runs, u brings it back until the app is closed.", {"u"}),
         ("Press r to train, then ctrl+q.", {"r", "ctrl+q"}),
         ("Press / to search.", {"/"}),
         ("Press {} to train.", set()),

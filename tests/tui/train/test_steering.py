@@ -154,10 +154,24 @@ async def test_a_resumed_run_brings_its_values_into_the_form(tmp_path: Path) -> 
         await lab.pilot.press("escape")
         lab.runs.gate.clear()
         await lab.pilot.press("R")
-        await lab.until(lambda: row(lab, "dropout") == "Dropout ● since step 2")
+        await lab.until(lambda: row(lab, "dropout").endswith("enter applies; now 0.5"))
         form = lab.app.screen.query_one(HyperparameterForm)
         assert form.hyperparameters is not None
-        assert form.hyperparameters.dropout == 0.5
+        assert form.hyperparameters.dropout == 0.1, "what was edited is not lost"
+
+
+async def test_an_edit_is_not_lost_when_a_stored_run_goes_on(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await type_into(lab, "learning_rate", "0.05")
+        lab.runs.gate.clear()
+        await lab.pilot.press("escape", "R", "a", "1", "enter")
+        await lab.until_state(State.RUNNING)
+        await lab.until(lambda: row(lab, "learning_rate").endswith("enter applies; now 0.1"))
+        form = lab.app.screen.query_one(HyperparameterForm)
+        assert form.hyperparameters is not None
+        assert form.hyperparameters.learning_rate == 0.05
 
 
 async def test_a_fork_takes_the_values_of_the_end(tmp_path: Path) -> None:

@@ -479,8 +479,12 @@ async def test_a_complete_run_goes_on_as_a_new_one_that_names_it(bench: OpenBenc
         (parent,) = lab.store.runs()
         await lab.pilot.press("R", "escape")
         assert lab.app.screen is lab.app.get_default_screen()
-        await lab.pilot.press("R", "g", "0", "enter")
+        await lab.pilot.press("R", "n", "0", "enter")
         assert "Takes a whole number from 1" in lab.text()
+        lab.app.screen.query_one(Input).value = "9" * 5000
+        await lab.pilot.press("enter")
+        assert "Takes a whole number from 1" in lab.text(), "more than Python converts"
+        lab.app.screen.query_one(Input).value = "0"
         await lab.pilot.press("backspace", "1", "enter")
         await lab.until(lambda: [run.epoch for run in lab.store.runs()] == [3, 2])
         await lab.until_state(State.COMPLETED)
@@ -514,3 +518,16 @@ async def test_deleted_runs_are_gone_after_the_app(bench: OpenBench) -> None:
         lab.app.purge_deleted()
         lab.store.restore([deleted])
         assert [run.id for run in lab.store.runs()] == [kept]
+
+
+async def test_a_run_that_goes_on_from_before_its_end_is_not_asked_about(
+    bench: OpenBench,
+) -> None:
+    async with bench() as lab:
+        run_id = await run_with(lab, seed=5)
+        for path in (lab.store.home / "checkpoints").rglob("*.safetensors"):
+            path.unlink()
+        await lab.pilot.press("R")
+        await lab.until(lambda: lab.session.run is None and "starts again" in lab.text())
+        assert lab.store.run(run_id).epochs == 2
+        assert len(lab.store.runs()) == 1

@@ -93,7 +93,8 @@ class CurrentModel:
         if progress is None:
             return (
                 "A model has to be trained before it can read digits. "
-                f"Press {key_hint('show_screen_train')}, then {key_hint('run')}, to train one."
+                f"Press {key_hint('show_screen_train')}, then {key_hint('run')}, to train one; or "
+                f"{key_hint('show_screen_runs')} to open a run that is kept."
             )
         found = self._weights(progress)
         if isinstance(found, str):

@@ -181,13 +181,12 @@ class Session:
         if as_new:
             parent = point.record
             _check_data(parent, self.data.dataset)
-            note = f"Goes on from {parent.name} ({parent.id}), from epoch {parent.epoch}."
+            note = f"Goes on from {parent.name} ({parent.id}), from epoch {point.epoch}."
             note = f"{note} {parent.note}".strip()
             point = self._store.resume_point(self._store.copy(parent.id, note))
-        done = point.state.epoch if point.state is not None else 0
         plan = point.record.plan
-        if done >= plan.last_epoch(point.record.train_examples):
-            plan = plan.until(done + epochs)
+        if point.is_complete:
+            plan = plan.until(point.epoch + epochs)
         self._resume(point, plan)
 
     def show_stored(self, run_id: str) -> None:

@@ -19,6 +19,9 @@ from mnist_tui.settings.keys import key_hint, sentence_key
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 
+_MOST_LOOKED_AT = 20
+"""Runs of the store in which one to compare with is sought."""
+
 
 @dataclass(frozen=True)
 class OtherRun:
@@ -130,7 +133,8 @@ def unanswered_text(*, train: bool) -> str:
     return (
         "What a model gets wrong stands here once one has been trained: which classes it takes "
         "for which, and how sure it was. "
-        f"Press {key_hint('show_screen_train')}, then {key_hint('run')}."
+        f"Press {key_hint('show_screen_train')}, then {key_hint('run')}; or "
+        f"{key_hint('show_screen_runs')} to open a run that is kept."
     )
 
 
@@ -217,15 +221,30 @@ class MistakesSource:
         return max((epoch for epoch in epochs if epoch <= at), default=epochs[0])
 
     def _other_run(self, progress: RunProgress) -> OtherRun | None:
-        """The pinned run, else the one before, if it was measured on the same samples."""
+        """The pinned run, else the one before it here, else in the store, if it was measured on the
+        same samples.
+        """
         pinned, ghost = self._marks.pinned, self._session.ghost
         key = (id(progress), pinned, id(ghost))
         if key != self._other[0]:
-            found = self._pinned(pinned, progress) if pinned is not None else None
-            self._other = (key, found or self._ghost(ghost, progress))
+            found = self._stored(pinned, progress) if pinned is not None else None
+            found = found or self._ghost(ghost, progress)
+            if found is None and progress.from_store:
+                found = self._earlier(progress)
+            self._other = (key, found)
         return self._other[1]
 
-    def _pinned(self, run_id: str, progress: RunProgress) -> OtherRun | None:
+    def _earlier(self, progress: RunProgress) -> OtherRun | None:
+        """The latest run of the store that was begun before this one, and can be compared."""
+        try:
+            ids = [record.id for record in self._store.runs()]
+        except StoreError:
+            return None
+        before = ids[ids.index(progress.run_id) + 1 :] if progress.run_id in ids else []
+        found = (self._stored(run_id, progress) for run_id in before[:_MOST_LOOKED_AT])
+        return next((other for other in found if other is not None), None)
+
+    def _stored(self, run_id: str, progress: RunProgress) -> OtherRun | None:
         try:
             record = self._store.run(run_id)
             answers = self._store.answers(record.id, record.epoch)
@@ -246,4 +265,4 @@ class MistakesSource:
             return None
         if ghost.dataset is not progress.dataset or len(ghost.test) != len(progress.test):
             return None
-        return OtherRun("the run before", latest.epoch, latest.predictions)
+        return OtherRun(ghost.name or "the run before", latest.epoch, latest.predictions)

@@ -15,6 +15,7 @@ from mnist_core.network.evaluation import margins
 from mnist_core.network.mistakes import Labels, answer_changes, confusion_matrix, disagreements
 from mnist_core.store import StoredAnswers
 from mnist_core.store.answers import AnswerHistory, measured
+from mnist_tui.text.numbers import whole_number
 
 
 class Order(StrEnum):
@@ -181,8 +182,9 @@ def _class_index(term: str, value: str, class_names: tuple[str, ...]) -> int:
     lowered = [name.lower() for name in class_names]
     if value.lower() in lowered:
         return lowered.index(value.lower())
-    if value.isdecimal() and int(value) < len(class_names):
-        return int(value)
+    index = whole_number(value, len(class_names) - 1)
+    if index is not None:
+        return index
     shown = ", ".join(class_names[:10]) + (", ..." if len(class_names) > 10 else "")
     raise FilterError(f"{term!r} names no class; the classes are {shown}.")
 

@@ -22,7 +22,7 @@ from mnist_tui.race.race_form import RaceForm
 from mnist_tui.race.race_results import Standings, race_plot
 from mnist_tui.race.race_session import RaceSession, RaceStage, RefusedError
 from mnist_tui.race.race_text import CURVES, plan, subject, title, turn
-from mnist_tui.settings.keys import Scope, bindings, sentence_key
+from mnist_tui.settings.keys import Scope, bindings, key_hint
 from mnist_tui.text.numbers import ago
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
@@ -272,7 +272,7 @@ class RaceScreen(ChartScreen):
         self._draw_kept()
         if self._races.deleted and self._races.deleted[-1].record.id == pointed:
             name = title(self._races.deleted[-1].score.race)
-            how = f"{sentence_key('undo_delete')} brings it back on this screen."
+            how = f"Here, {key_hint('undo_delete')} brings it back until the app is closed."
             self.notify(f"Deleted a race of {name}. {how}", markup=False)
 
     def action_undo_delete(self) -> None:
@@ -280,6 +280,7 @@ class RaceScreen(ChartScreen):
         self._draw()
         self._draw_kept()
         if race_id:
+            self.app.clear_notifications()
             self.query_one(KeptRaces).point_at(race_id)
 
     def action_race_axis(self) -> None:

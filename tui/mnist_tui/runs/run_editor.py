@@ -9,7 +9,7 @@ from textual.notifications import SeverityLevel
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.runs.runs_table import RunsTable
-from mnist_tui.settings.keys import key_hint, sentence_key
+from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.dialogs import LineInput
 
@@ -109,7 +109,9 @@ class RunEditor:
             self.deleted.append(deleted)
 
         if self._change(delete):
-            how = f"{sentence_key('undo_delete')} brings it back on this screen."
+            how = (
+                f"Among the runs, {key_hint('undo_delete')} brings it back until the app is closed."
+            )
             self._say(f"Deleted {run.name}. {how}", severity="information")
 
     def undo_delete(self) -> None:
@@ -130,6 +132,8 @@ class RunEditor:
             self._marks.pin(run_id)
         if last.was_marked or last.was_pinned:
             self._draw()
+        # What said that it was deleted is not true any more.
+        self._table.app.clear_notifications()
         self._say(f"{last.record.name} is back.", severity="information")
 
     def purge_deleted(self) -> None:

@@ -1,7 +1,7 @@
 """Below the table of runs: the curves of some of them, and what sets two apart."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -21,13 +21,17 @@ from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Look, Marks, Overlay, RunCurves
 from mnist_tui.lab.recipe_text import differences
 from mnist_tui.lab.run_plots import METRIC_TITLES, measured_on, metrics_of, overlay_plot
-from mnist_tui.runs.results import results
+from mnist_tui.runs.results import Result, results
 from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 
 _NARROW = 30
 """Cells below which the three columns would be too short to read: labels get lines of their own."""
+_ROOMY = 44
+"""Cells from which on each label has a line for itself."""
+_SHORT_LABEL, _FIGURE = 10, 7
+"""Cells of a label where there is less, and of "91.29 %"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,15 @@ class Comparison:
 def _page(record: RunRecord, other: RunRecord | None, width: int) -> Table:
     page = Table.grid(expand=True)
     page.add_column(overflow="fold")
-    page.add_row(_results(record, other, width))
+    found = results(record, other)
+    if other is not None:
+        found += [Result(one.label, one.ours, one.theirs) for one in differences(record, other)]
+    page.add_row(_in_lines(found) if width < _NARROW else _in_columns(found, record, other, width))
     if other is None:
         how = f"Pin a run with {key_hint('pin_run')}, or mark one, to see what differs."
         page.add_row(Text(how, style="dim"))
-    else:
-        page.add_row(_differences(record, other, width))
+    elif not differences(record, other):
+        page.add_row(Text(f"The same hyperparameters as {visible(other.name)}.", style="dim"))
     page.add_row("")
     for label, text in _facts(record):
         line = Text(f"{label}  ", style="dim")
@@ -70,50 +77,36 @@ def _page(record: RunRecord, other: RunRecord | None, width: int) -> Table:
     return page
 
 
-def _results(record: RunRecord, other: RunRecord | None, width: int) -> Table:
+def _in_columns(
+    found: Sequence[Result], record: RunRecord, other: RunRecord | None, width: int
+) -> Table:
+    """A column for each run; what they reached, and what sets them apart, below each other."""
     table = Table.grid(padding=(0, 1, 0, 0))
-    found = results(record, other)
-    if width < _NARROW:
-        for one in found:
-            table.add_row(_in_a_line(one.label, one.ours, one.theirs, one.difference))
-        return table
-    for place in range(4):
-        table.add_column(overflow="fold", justify="right" if place == 3 else "left")
+    # Where there is little room a label takes two lines, so that figures stay whole.
+    table.add_column(overflow="fold", max_width=_SHORT_LABEL if width < _ROOMY else None)
+    for _ in (record, other):
+        table.add_column(overflow="fold", min_width=_FIGURE)
+    table.add_column(justify="right", no_wrap=True)
     if other is not None:
         head = [Text(visible(run.name), style="underline", overflow="ellipsis", no_wrap=True)
                 for run in (record, other)]  # fmt: skip
         table.add_row("", *head)
     for one in found:
-        ours, more = Text(one.ours, style="bold"), Text(one.difference, style="dim")
-        table.add_row(Text(one.label, style="dim"), ours, one.theirs, more)
+        ours, more = Text(visible(one.ours), style="bold"), Text(one.difference, style="dim")
+        table.add_row(Text(one.label, style="dim"), ours, Text(visible(one.theirs)), more)
     return table
 
 
-def _differences(record: RunRecord, other: RunRecord, width: int) -> Table | Text:
-    found = differences(record, other)
-    if not found:
-        return Text(f"The same hyperparameters as {visible(other.name)}.", style="dim")
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(overflow="fold")
-    if width < _NARROW:
-        for one in found:
-            table.add_row(_in_a_line(one.label, one.ours, one.theirs))
-        return table
-    table.add_column(overflow="fold", ratio=1)
-    table.add_column(overflow="fold", ratio=1)
+def _in_lines(found: Sequence[Result]) -> Table:
+    table = Table.grid()
     for one in found:
-        ours, theirs = Text(visible(one.ours), style="bold"), Text(visible(one.theirs))
-        table.add_row(Text(one.label, style="dim"), ours, theirs)
+        text = Text(f"{one.label} ", style="dim").append(visible(one.ours), style="not dim bold")
+        if one.theirs:
+            text.append(f" / {visible(one.theirs)}", style="not dim")
+        if one.difference:
+            text.append(f" ({one.difference})", style="not dim")
+        table.add_row(text)
     return table
-
-
-def _in_a_line(label: str, ours: str, theirs: str, difference: str = "") -> Text:
-    text = Text(f"{label} ", style="dim").append(visible(ours), style="not dim bold")
-    if theirs:
-        text.append(f" / {visible(theirs)}", style="not dim")
-    if difference:
-        text.append(f" ({difference})", style="not dim")
-    return text
 
 
 def _facts(record: RunRecord) -> list[tuple[str, str]]:

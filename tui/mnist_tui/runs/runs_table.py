@@ -123,6 +123,8 @@ class RunsTable(ScrollView, can_focus=True):
             self.scroll_to(y=cursor - offset, animate=False)
         if in_view:
             self._scroll_to_cursor()
+            # Where there are more rows now, only the next layout lets it scroll so far.
+            self.call_after_refresh(self._scroll_to_cursor)
         self.refresh()
 
     def put_cursor_on(self, run_id: str) -> None:

@@ -10,6 +10,15 @@ def count(number: int, noun: str = "", plural: str = "") -> str:
     return f"{digits} {noun if number == 1 else plural or noun + 's'}" if noun else digits
 
 
+def whole_number(text: str, most: int) -> int | None:
+    """The number from 0 to `most` that `text` is in decimal digits; None where it is none.
+
+    Python converts no more than 4300 digits.
+    """
+    usable = text.isdecimal() and len(text) <= max(18, len(str(most))) and int(text) <= most
+    return int(text) if usable else None
+
+
 def metric(value: float | None) -> str:
     """A loss or an accuracy: four decimals, fewer digits for huge ones; "-" when there is none."""
     if value is None:

@@ -163,12 +163,26 @@ class HyperparameterForm(Widget):
             return text != self._filled_with[name]
         return self._live.status(name, text) not in (FieldStatus.SAME, FieldStatus.CHANGED)
 
-    def load(self, hyperparameters: Hyperparameters, preset_name: str | None = None) -> None:
-        """Show other values, and the preset that they come from, or the nearest."""
+    def load(
+        self,
+        hyperparameters: Hyperparameters,
+        preset_name: str | None = None,
+        *,
+        keep_edits: bool = False,
+    ) -> None:
+        """Show other values, and the preset that they come from, or the nearest.
+
+        With `keep_edits`, what somebody has edited since the last time stays as it is.
+        """
+        edits = {
+            name: text for name, text in self._texts.items() if text != self._filled_with[name]
+        }
         self._preset_name = preset_name or nearest_preset(hyperparameters).name
         self._last_valid = hyperparameters
         self._draft = check(texts_of(hyperparameters), hyperparameters)
         self._filled_with = self._draft.texts
+        if keep_edits and edits:
+            self._take({**self._draft.texts, **edits})
         self._show_draft()
 
     def show_run(self, live: LiveValues | None) -> None:

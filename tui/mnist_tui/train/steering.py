@@ -1,6 +1,7 @@
 """Starting, steering and changing runs with keys, the form and dialogs."""
 
 from collections.abc import Callable
+from functools import partial
 
 from mnist_core.events import DivergenceDetected
 from mnist_core.recipe.changes import ChangeError
@@ -15,7 +16,7 @@ from mnist_tui.train.divergence_dialog import DivergenceDialog, Way, what_happen
 from mnist_tui.train.form_values import LiveValues
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.ui.chart_screen import ChartScreen
-from mnist_tui.ui.dialogs import LineInput, Question
+from mnist_tui.ui.dialogs import LineInput, Question, count_problem
 
 MOST_BATCHES = 10_000_000
 """That can be asked for at once."""
@@ -107,10 +108,6 @@ class Steering:
             self._redraw()
 
     def train_batches(self) -> None:
-        def problem_of(text: str) -> str:
-            usable = text.isdecimal() and 1 <= int(text) <= MOST_BATCHES
-            return "" if usable else f"Takes a whole number from 1 to {MOST_BATCHES}."
-
         def answered(text: str | None) -> None:
             if text is None or self._is_held():
                 return
@@ -121,6 +118,7 @@ class Steering:
                     self._session.train(hyperparameters, self._batches)
             self._redraw()
 
+        problem_of = partial(count_problem, most=MOST_BATCHES)
         title = "Train on how many batches, then pause?"
         self._screen.app.push_screen(
             LineInput(title, str(self._batches), problem_of=problem_of, same_counts=True), answered
@@ -199,7 +197,8 @@ class Steering:
         if live is not None and self._session.progress is not self._form_run:
             self._form_run = self._session.progress
             if self._form_run is not None and self._form_run.from_store:
-                form.load(live.in_force)
+                # What was edited is not lost; it waits for Enter, as any edit during a run.
+                form.load(live.in_force, keep_edits=True)
         form.show_run(live)
 
     # -- divergence ------------------------------------------------------------------------------

@@ -130,7 +130,9 @@ class TrainScreen(ChartScreen):
             yield RunCharts(id="charts")
             with Vertical(id="digits"):
                 yield SampleGrid(self._picture_style, id="samples")
-                yield ClassBars(marks_lowest=True, id="by-class")
+                by_class = ClassBars(marks_lowest=True, id="by-class")
+                by_class.add_class(ABSENT)
+                yield by_class
         yield KeyFooter()
 
     def on_mount(self) -> None:

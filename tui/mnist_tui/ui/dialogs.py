@@ -17,6 +17,7 @@ from textual.reactive import Reactive
 from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Button, Input, Static
 
+from mnist_tui.text.numbers import whole_number
 from mnist_tui.text.visible_text import visible
 
 _LINE_ACTIONS = {binding.key: binding.action for binding in Binding.make_bindings(Input.BINDINGS)}
@@ -94,6 +95,11 @@ class CommandScreen(Dialog[None]):
                 "mouse.",
                 classes="note",
             )
+
+
+def count_problem(text: str, most: int) -> str:
+    """Why `text` is no count from 1 to `most`, as a sentence; empty: it is one."""
+    return "" if whole_number(text, most) else f"Takes a whole number from 1 to {most}."
 
 
 class LineInput(Dialog[str | None]):

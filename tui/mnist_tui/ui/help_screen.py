@@ -126,6 +126,9 @@ class HelpScreen(Dialog[None]):
         Binding("slash", "search", "Search"),
         Binding("j,down", "scroll('down')", show=False),
         Binding("k,up", "scroll('up')", show=False),
+        # Behind a dialog the keys of the app do nothing by themselves.
+        Binding("ctrl+d", "app.page(1)", show=False),
+        Binding("ctrl+u", "app.page(-1)", show=False),
     ]
     AUTO_FOCUS = "#help"
 

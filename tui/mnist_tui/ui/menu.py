@@ -26,7 +26,7 @@ class Menu(Dialog[str]):
         align: center middle;
         background: $background 60%;
         & > Vertical {
-            width: 44;
+            width: 52;
             max-width: 90%;
             height: auto;
             max-height: 90%;

@@ -1,10 +1,11 @@
 """What a run that is complete goes on as, and for how long."""
 
 from collections.abc import Callable
+from functools import partial
 
 from textual.app import App
 
-from mnist_tui.ui.dialogs import LineInput
+from mnist_tui.ui.dialogs import LineInput, count_problem
 from mnist_tui.ui.menu import Menu
 
 _MOST_EPOCHS = 100_000
@@ -25,13 +26,13 @@ def ask_how_to_go_on(app: App[None], name: str, answered: Callable[[int, bool], 
             if text is not None:
                 answered(int(text), how == "new")
 
-        dialog = LineInput("How many more epochs?", "1", problem_of=_problem, same_counts=True)
+        dialog = LineInput(
+            "How many more epochs?",
+            "1",
+            problem_of=partial(count_problem, most=_MOST_EPOCHS),
+            same_counts=True,
+        )
         app.push_screen(dialog, counted)
 
-    ways = {"add": f"add epochs to {name}", "new": "go on as a new run, and keep this one"}
+    ways = {"add": f"add epochs to {name}", "new": "new run that goes on from it"}
     app.push_screen(Menu(f"{name} is complete", ways, "add"), chosen)
-
-
-def _problem(text: str) -> str:
-    usable = text.isdecimal() and 1 <= int(text) <= _MOST_EPOCHS
-    return "" if usable else f"Takes a whole number from 1 to {_MOST_EPOCHS}."
