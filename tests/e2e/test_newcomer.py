@@ -104,7 +104,7 @@ def test_a_newcomer_runs_compares_finds_the_worst_mistake_and_quits(
 
     newcomer.press("Runs")
     newcomer.see(r"✓ completed +run 2 .*\n.*✓ completed +run 1 ")
-    newcomer.see(r"lr 0\.05" if columns < 100 else r"Learning rate +0\.05 +0\.1\b")
+    newcomer.see(r"lr 0\.05" if columns < 100 else r"Learning +0\.05 +0\.1\b")
     newcomer.press("Mark")
     newcomer.press_as_told("moves", which=1)
     newcomer.see(lambda screen: all(re.search(rf"━\S run {run} \d", screen) for run in (1, 2)))

@@ -43,7 +43,7 @@ from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Palette, Question
 from mnist_tui.ui.digit_style import NextStyleAsked, ShowsDigits
-from mnist_tui.ui.keys_in_turn import KeysInTurn
+from mnist_tui.ui.keys_in_turn import KeysInTurn, KeyTaken
 from mnist_tui.ui.resuming import ask_how_to_go_on
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
@@ -108,7 +108,10 @@ class MnistApp(App[None]):
         )
         use_table(self, self._keys)
         self._keys_in_turn = KeysInTurn(
-            self._send_key, lambda: self.focused or self.screen, self.set_timer
+            self._send_key,
+            lambda: self.focused or self.screen,
+            lambda widget: widget.screen in self.screen_stack,
+            self.set_timer,
         )
 
     def _first_style(self) -> PictureStyle:
@@ -143,7 +146,7 @@ class MnistApp(App[None]):
             screen.add_class(width_class(self.size.width))
 
     def on_mount(self) -> None:
-        self.screen_change_signal.subscribe(self, lambda _screen: self._fit())
+        self.screen_change_signal.subscribe(self, self._take_screen_change)
         # Meanwhile the terminal has shown something else.
         self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
 
@@ -177,8 +180,13 @@ class MnistApp(App[None]):
         self._train_screen.end_guidance()
         await super().on_event(key)
 
-    async def on_key_taken(self) -> None:
-        await self._keys_in_turn.taken()
+    async def on_key_taken(self, event: KeyTaken) -> None:
+        event.stop()
+        await self._keys_in_turn.taken(event)
+
+    async def _take_screen_change(self, _screen: Screen[Any]) -> None:
+        self._fit()
+        await self._keys_in_turn.look()
 
     def _is_on_removed(self, event: events.MouseEvent) -> bool:
         """Whether the pointer is on a widget that has just been removed.

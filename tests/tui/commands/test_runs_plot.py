@@ -29,7 +29,7 @@ def test_a_plot_compares_runs_as_plain_text(home: Path, ask: Callable[..., Answe
     assert lines[0].endswith("lr 0.1")
     assert lines[1].startswith("━▲ run 2  best 85.00 % validation")
     assert lines[1].endswith("lr 0.3")
-    titles = [line.split()[0] for line in lines if line[:1].isalpha()]
+    titles = [line.split()[0] for line in lines if line.strip()[:1].isalpha()]
     assert titles == ["loss", "step", "accuracy", "step"]
     chart = "\n".join(lines[3:])
     assert "◆" in chart
@@ -89,7 +89,7 @@ def test_one_metric_has_all_the_room(home: Path, ask: Callable[..., Answer], met
     _, out, _ = ask("plot", "run 1", "--metric", metric)
     lines = out.splitlines()
     assert len(lines) == 30
-    titles = [line.split()[0] for line in lines if line[:1].isalpha()]
+    titles = [line.split()[0] for line in lines if line.strip()[:1].isalpha()]
     assert titles == [metric, "step"]
     assert ("90%┤" in out) == (metric == "accuracy")
 

@@ -175,7 +175,7 @@ async def test_sentences_name_the_keys_that_work(tmp_path: Path) -> None:
         await lab.pilot.press("3")
         await shows("No runs yet. Press f5, then a, to train one.")
         await lab.pilot.press("2")
-        await shows("how sure it was. Press f5, then a.")
+        await shows("how sure it was. Press f5, then a; or")
         await lab.pilot.press("T")
         await lab.pilot.press("S")
         await shows("Press S for the test samples.")
