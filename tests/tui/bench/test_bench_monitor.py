@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from inspect import isawaitable
+from pathlib import Path
 
 import pytest
 
-from mnist_tui.bench import monitor_report
+from helpers.app_harness import opened
+from mnist_tui.bench import app_processes, monitor_report
 from mnist_tui.bench.app_processes import AppOnTerminal
 from mnist_tui.bench.monitor import Monitored, MonitorValue, event_seconds, redraw_seconds
 from mnist_tui.bench.monitor_report import METRICS, summarize, table_lines
 from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal, TerminalText
 from mnist_tui.cli import run
+from mnist_tui.lab.session import State
 from mnist_tui.runtime.output import EXIT_FAILED, EXIT_USAGE
 
 FLAGS = ["bench", "--task", "monitor"]
@@ -74,16 +78,40 @@ def test_the_in_process_measures_do_their_work() -> None:
     assert all(second > 0 for second in seconds)
 
 
+async def test_what_is_looked_for_is_what_the_app_shows(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        assert re.search(app_processes._READY, lab.text())
+        assert app_processes._FIRST_FRAME in lab.text()
+        lab.runs.gate.clear()
+        await lab.pilot.press("r")
+        await lab.until(lambda: lab.session.progress is not None
+                        and lab.session.progress.epoch is not None
+                        and lab.session.progress.epoch.epoch == 1
+                        and bool(lab.session.progress.name))  # fmt: skip
+        await lab.until(lambda: app_processes._STEP.search(lab.text()) is not None)
+        assert re.search(app_processes._FIRST_BATCH, lab.text())
+        assert not re.search(app_processes._ENDED, lab.text())
+        lab.runs.gate.set()
+        await lab.until_state(State.COMPLETED)
+        await lab.until(lambda: re.search(app_processes._ENDED, lab.text()) is not None)
+
+
 def play(*frames: str) -> PseudoTerminal:
     return PseudoTerminal([sys.executable, "-c", PLAYED_APP, *frames])
 
 
 def status(epoch: int, batch: int) -> str:
-    return f"● running    epoch {epoch}/3  ███▌   31 %  batch {batch}/100  462k ex/s"
+    return f"● running    run 1  epoch {epoch}/3  ███▌   31 %  batch {batch}/100  462k ex/s"
 
 
 def test_speed_is_that_between_the_first_and_the_last_frame_after_epoch_1() -> None:
-    frames = [status(1, 50), status(1, 100), status(2, 40), status(3, 90), "completed  epoch 3/3"]
+    frames = [
+        status(1, 50),
+        status(1, 100),
+        status(2, 40),
+        status(3, 90),
+        "completed  run 1  epoch 3/3",
+    ]
     with play(*frames) as terminal:
         times = []
         for frame in frames:
@@ -96,8 +124,8 @@ def test_speed_is_that_between_the_first_and_the_last_frame_after_epoch_1() -> N
 @pytest.mark.parametrize(
     ("frames", "sentence"),
     [
-        (["diverged  epoch 1/3"], "ended as diverged"),
-        ([status(2, 1), "completed  epoch 3/3"], "before two frames"),
+        (["diverged  run 1  epoch 1/3"], "ended as diverged"),
+        ([status(2, 1), "completed  run 1  epoch 3/3"], "before two frames"),
     ],
 )
 def test_a_run_that_cannot_be_timed_is_a_sentence(frames: list[str], sentence: str) -> None:

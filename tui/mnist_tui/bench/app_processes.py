@@ -15,10 +15,10 @@ from mnist_tui.runtime.program import program_command
 
 _FIRST_FRAME = "Learning rate"
 _READY = r"\bidle\b"
-_STEP = re.compile(r"running +epoch (?P<epoch>\d+)/.* batch +(?P<batch>\d+)/(?P<batches>\d+)")
+_STEP = re.compile(r"running\b.* epoch (?P<epoch>\d+)/.* batch +(?P<batch>\d+)/(?P<batches>\d+)")
 """The status line while training; the cursor does not move inside it."""
-_FIRST_BATCH = r"running +epoch [1-9]"
-_ENDED = r"(?:completed|stopped|diverged|failed|paused) +epoch"
+_FIRST_BATCH = r"running\b.* epoch [1-9]"
+_ENDED = r"(?:completed|stopped|diverged|failed|paused)\b.* epoch "
 """Nobody pauses the run but the guard, when it diverges."""
 
 _PATIENCE = 60.0
