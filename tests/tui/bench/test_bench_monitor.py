@@ -178,7 +178,7 @@ def test_people_get_a_table_and_progress_beside_it(
     measured_by(frames_of_rounds)
     assert run([*FLAGS, "--rounds", "2", "--threads", "1"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("mlx-docs, 1 thread, 2 rounds, in a terminal of 120x40\n")
+    assert out.startswith("mlx-docs, 1 thread, 2 rounds, in a terminal of 140x40\n")
     assert "start to first frame" in out
     assert err.splitlines() == ["round 1 of 2 is measured", "round 2 of 2 is measured"]
 

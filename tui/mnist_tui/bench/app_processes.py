@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal
 from mnist_tui.runtime.program import program_command
 
@@ -26,10 +27,11 @@ _PATIENCE = 60.0
 _RUN_PATIENCE = 3600.0
 _QUITTING_PATIENCE = 10.0
 
-_DOWN, _CTRL_Q, _CTRL_U, _ENTER = "\x1b[B", "\x11", "\x15", "\r"
+_UP, _CTRL_Q, _CTRL_U, _ENTER = "\x1b[A", "\x11", "\x15", "\r"
 _LETTERS = [chr(code) for code in range(ord("а"), ord("я") + 1)]  # noqa: RUF001 - Cyrillic
 """Letters that stand nowhere in the app, so that one on the screen is the one just typed."""
 _LETTERS_IN_FIELD = 6
+_ROWS_UP = tuple(hyperparameter_fields()).index("learning_rate")
 _BETWEEN_KEYS = (0.03, 0.1)
 """Seconds; random, so that keys come in every phase of the redraws."""
 
@@ -89,7 +91,8 @@ class AppOnTerminal:
         repaint. The run may end before; then there are fewer.
         """
         terminal = self._terminal
-        for key in ("e", _DOWN):  # from the preset, which is a list, to a field that takes text
+        # From the learning rate up to the hidden layers: a field for numbers passes letters on.
+        for key in ("e", *[_UP] * _ROWS_UP):
             terminal.send(key)
             terminal.read_for(0.3)
         latencies: list[float] = []

@@ -10,6 +10,7 @@ from mnist_core.backend.backend import DEFAULT_THREADS
 from mnist_core.benchmark.race import Quartiles, quartiles
 from mnist_tui.bench.bench_flags import BenchOptions
 from mnist_tui.bench.monitor import POINTS, Monitored, MonitorValue, measure
+from mnist_tui.bench.pseudo_terminal import COLUMNS, ROWS
 from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import in_columns, visible
@@ -118,7 +119,7 @@ def heading(monitored: Monitored, rounds: int) -> str:
     data = f" on {visible(monitored.data)}" if monitored.data else ""
     return (
         f"{monitored.preset}{data}, {count(monitored.threads, 'thread')}, "
-        f"{count(rounds, 'round')}, in a terminal of 120x40"
+        f"{count(rounds, 'round')}, in a terminal of {COLUMNS}x{ROWS}"
     )
 
 

@@ -63,7 +63,7 @@ def _trace(sequence: re.Match[str]) -> str:
     return "\n" if sequence["final"] in _MOVES else ""
 
 
-COLUMNS, ROWS = 120, 40
+COLUMNS, ROWS = 140, 40
 
 # Runs in the new process: the terminal becomes its controlling one, so that the program ends with
 # this process whatever happens. A preexec_fn would do that too, but needs a fork.

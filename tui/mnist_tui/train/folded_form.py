@@ -28,7 +28,7 @@ class FoldedForm(Widget):
 
     def draw(self) -> None:
         """Draw again where the form says something else than it did."""
-        if self._form.summary != self._drawn:
+        if self.display and self._form.summary != self._drawn:
             self._drawn = self._form.summary
             self.refresh()
 

@@ -127,6 +127,9 @@ class HyperparameterForm(Widget):
         """What the run under way follows; None: there is none."""
         self._current = self._preset_row
         """The row that has the focus, or had it last."""
+        self._summary = ""
+        self._summarised: object = None
+        """What the summary was last made of."""
         self._was_visited = False
         """Whether any row has had it."""
 
@@ -151,11 +154,16 @@ class HyperparameterForm(Widget):
     @property
     def summary(self) -> str:
         """What the fields say, in a line; * stands at what was edited and no run follows yet."""
-        usual = texts_of(presets()[self._preset_name].hyperparameters)
-        return summary_of(
-            {name: row.text + "*" * self._is_pending(name) for name, row in self._rows.items()},
-            [name for name, row in self._rows.items() if row.text != usual[name]],
-        )
+        said = self._texts, self._filled_with, self._live, self._preset_name
+        if said != self._summarised:
+            usual = texts_of(presets()[self._preset_name].hyperparameters)
+            self._summary = summary_of(
+                {name: row.text + "*" * self._is_pending(name) for name, row in self._rows.items()},
+                [name for name, row in self._rows.items() if row.text != usual[name]],
+            )
+            # Each value is checked for it, which is too much for every redraw.
+            self._summarised = said
+        return self._summary
 
     def _is_pending(self, name: str) -> bool:
         text = self._rows[name].text
