@@ -183,6 +183,22 @@ def test_a_signal_stops_and_keeps_the_run(
     assert run.state is RunState.STOPPED
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_an_app_whose_terminal_vanishes_without_a_signal_ends(
+    open_terminal: OpenTerminal, app: list[str | Path], tmp_path: Path, running: bool
+) -> None:
+    """Idle it draws nothing that would fail, and reads an end of file that is no key, for ever."""
+    home = tmp_path / "home"
+    terminal = open_terminal([*app, "--home", home], controlling=False)
+    terminal.wait_for("idle")
+    if running:
+        terminal.send("r")
+        terminal.wait_for(r"● running .* epoch [1-9]")
+    terminal.hang_up()
+    assert terminal.wait_exit() == 0
+    assert [run.state for run in RunStore(home).runs()] == [RunState.STOPPED] * running
+
+
 def test_ctrl_c_while_the_app_ends_does_not_cut_that_short(
     open_terminal: OpenTerminal, app: list[str | Path], tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from mnist_core.backend.backend import Backend
 from mnist_core.benchmark.runner import RaceFactory
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.settings.config import Config, ConfigFile
+from mnist_tui.train.train_screen import TrainScreen
 
 Compare = Callable[..., bool]
 Story = Callable[[AppHarness], Awaitable[None]]
@@ -74,6 +75,10 @@ def looks_as_before(
         try:
             await bench.until_loaded()
             await story(bench)
+            for screen in bench.app.screen_stack:
+                if isinstance(screen, TrainScreen):
+                    # Part of what has come is only drawn at the next tick.
+                    screen.redraw()
             # A cursor that blinks is there or not, as it happens.
             for field in bench.app.screen.query(Input):
                 field.cursor_blink = False

@@ -69,8 +69,13 @@ class Terminal:
         rows: int = 40,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
+        *,
+        controlling: bool = True,
     ) -> None:
-        """Start `argv`, with the variables of `env` beside those of this process."""
+        """Start `argv`, with the variables of `env` beside those of this process.
+
+        Without `controlling` the program is told of no hangup, as one that `setsid` begins.
+        """
         self._output = io.StringIO()
         self._primary = Display(columns, rows)
         self._alternate = Display(columns, rows)
@@ -85,7 +90,9 @@ class Terminal:
         self._set_size(columns, rows)
         self._line_settings = termios.tcgetattr(slave)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *map(str, argv)],
+            [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *map(str, argv)]
+            if controlling
+            else list(map(str, argv)),
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -111,9 +118,7 @@ class Terminal:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        if self._master >= 0:
-            os.close(self._master)
-            self._master = -1
+        self.hang_up()
 
     # What a person does
 
@@ -145,6 +150,13 @@ class Terminal:
     def signal(self, number: int) -> None:
         """Send a signal to the program."""
         self._process.send_signal(number)
+
+    def hang_up(self) -> None:
+        """Close the terminal, whatever the program does."""
+        if self._master >= 0:
+            os.close(self._master)
+            self._master = -1
+            self._ended = True
 
     # What a person sees
 

@@ -27,6 +27,7 @@ from mnist_tui.lab.overlay import MarkedCurves, Marks
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.log import unexpected_error, write_log
 from mnist_tui.runtime.startup import release_collector
+from mnist_tui.runtime.terminal import hung_up_check
 from mnist_tui.settings.config import AUTO, ConfigFile
 from mnist_tui.settings.digit_style import (
     FILE_NAME,
@@ -149,6 +150,8 @@ class MnistApp(App[None]):
         self.screen_change_signal.subscribe(self, self._take_screen_change)
         # Meanwhile the terminal has shown something else.
         self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
+        hung_up = hung_up_check(0)
+        self.set_interval(1.0, lambda: self.stop_and_exit() if hung_up() else None)
 
     def on_ready(self) -> None:
         """The first frame is drawn."""

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 from textual.app import App, ComposeResult
 from textual.color import Color
-from textual.geometry import Size
+from textual.geometry import Region, Size
 
 from mnist_tui.train.sample_grid import EMPTY_TEXT, SampleGrid
 
@@ -51,6 +51,32 @@ async def test_an_empty_grid_says_what_will_be_there() -> None:
         assert " ".join("".join(app.lines).split()) == EMPTY_TEXT
         assert app.grid.title == "Samples"
         assert capacity(app.grid, app.grid.size) == 0
+
+
+async def test_only_the_lines_of_a_digit_that_looks_different_are_painted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, labels = rings(60)
+    right = labels.astype(np.uint8)
+    app = GridApp()
+    async with app.run_test(size=(46, 36)) as pilot:
+        app.grid.show_samples(images, labels, DIGITS)
+        app.grid.show_predictions("run 1", right, sure(60), 3)
+        await pilot.pause()
+        before = list(app.lines)
+        painted: list[Region] = []
+        monkeypatch.setattr(app.grid, "refresh", lambda *regions: painted.extend(regions))
+        wrong = right.copy()
+        wrong[0] = 5
+        app.grid.show_predictions("run 1", wrong, sure(60), 3)
+        after = [strip.text for strip in app.grid.draw()]
+        sheet = app.grid._sheet
+        assert sheet is not None
+        assert len(painted) == sheet.rows + sheet.label_rows, "its colour too has changed"
+        assert max(region.y for region in painted) < len(before) // sheet.down
+        assert any("0 → 5 ✗" in after[region.y] for region in painted)
+        assert app.grid._strips is not None
+        assert [strip.text for strip in app.grid._strips] == after
 
 
 async def test_predictions_mark_what_is_wrong_and_are_counted_in_the_title() -> None:

@@ -361,6 +361,29 @@ async def test_an_unchanged_screen_is_not_redrawn(
         assert drawings[chart] == drawn
 
 
+async def test_charts_and_digits_are_drawn_in_turn_while_a_run_goes_on(
+    bench: OpenBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once, ten times a second, would hold training up."""
+    async with bench() as lab:
+        await hold_after_first_epoch(lab)
+        screen = lab.app.screen
+        assert isinstance(screen, TrainScreen)
+        monkeypatch.setattr(lab.session, "tick", lambda: True)
+        charts = count_calls(monkeypatch, TrainScreen, "draw_charts")
+        digits = count_calls(monkeypatch, TrainScreen, "_draw_samples")
+        drawn = []
+        for _ in range(12):
+            before = charts[screen], digits[screen]
+            screen._tick()
+            drawn.append((charts[screen] - before[0], digits[screen] - before[1]))
+        assert (charts[screen], digits[screen]) == (6, 2)
+        assert (1, 1) not in drawn
+        monkeypatch.undo()
+        lab.runs.gate.set()
+        await lab.until_state(State.COMPLETED)
+
+
 async def test_the_footer_and_notice_are_drawn(bench: OpenBench) -> None:
     async with bench() as lab:
         assert lab.app.screen.query_one(KeyFooter).region.height == 1

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 from collections.abc import Callable
 from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import TYPE_CHECKING
@@ -41,3 +42,16 @@ def open_terminal(descriptor: int, hung_up: Callable[[], None]) -> TextIOWrapper
         errors="replace",
         line_buffering=terminal.isatty(),
     )
+
+
+def hung_up_check(descriptor: int) -> Callable[[], bool]:
+    """What tells whether the terminal at `descriptor` has been closed; it never says so of what is
+    no terminal now.
+
+    Who only reads would not notice: from then on there is nothing to read, at once and for ever.
+    """
+    if not os.isatty(descriptor):
+        return lambda: False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return lambda: any(happened & select.POLLHUP for _, happened in poll.poll(0))

@@ -38,16 +38,17 @@ from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
 from mnist_tui.ui.status_line import StatusLine
 
-REDRAWS_PER_SECOND = 10
-TICKS_PER_FIGURES = 2
-"""While a run goes on, the figures of the status line are drawn with every second redraw: faster
-they could not be read, and Textual composes every widget between what changed above and below."""
+TICKS_PER_SECOND = 10
+TICKS_PER_CHARTS, TICKS_PER_DIGITS = 2, 6
+"""While a run goes on, ticks that draw the charts take turns with those that draw the status line,
+and some of these the digits: Textual composes every widget between what changed, so that all of it
+ten times a second would hold training up, and keys."""
 _EDITING = "-editing"
 """The class of the screen while the form has the focus."""
 
 
 class TrainScreen(ChartScreen):
-    """Draws the session about ten times a second; the charts' cursor is the session's, a step."""
+    """Draws the session, parts of it at each tick; the charts' cursor is the session's, a step."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.TRAIN, Scope.CHARTS, Scope.ZOOM)
     PANES = "#form, #folded-form, #charts, Chart, #digits, #samples, #by-class"
@@ -115,7 +116,11 @@ class TrainScreen(ChartScreen):
         self._by_class: object = None
         """The answers that the accuracy by class was last made from."""
         self._leaving = False
+        self._state = session.state
+        """At the last tick."""
         self._ticks = 0
+        self._charts_lag = False
+        """Whether something has come since they were drawn."""
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self._session, self._backend)
@@ -136,7 +141,7 @@ class TrainScreen(ChartScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.set_interval(1 / REDRAWS_PER_SECOND, self._tick)
+        self.set_interval(1 / TICKS_PER_SECOND, self._tick)
         self._session.data.load()
         self.redraw()
 
@@ -144,17 +149,22 @@ class TrainScreen(ChartScreen):
 
     def _tick(self) -> None:
         changed = self._session.tick() | self._marked.update()
-        active = self._session.state.is_active
+        self._charts_lag |= changed
+        before, self._state = self._state, self._session.state
         self._ticks += 1
-        figures = not active or self._ticks % TICKS_PER_FIGURES == 0
         if self.steering.is_covered:
             pass
-        elif changed:
-            self.redraw(figures=figures)
-        elif active:
-            self._draw_state(figures=figures)
+        elif self._state is not before or (changed and self._state is not State.RUNNING):
+            self.redraw()
+        elif self._state is not State.RUNNING:
+            self._draw_state()
+        elif self._ticks % TICKS_PER_CHARTS == 0:
+            self._draw_figures(digits=self._ticks % TICKS_PER_DIGITS == 0)
+        elif self._charts_lag:
+            self.draw_charts()
+            self._draw_state()
         self.steering.look_at_divergence()
-        if self._leaving and not active:
+        if self._leaving and not self._state.is_active:
             self.app.exit()
 
     def on_screen_resume(self) -> None:
@@ -189,12 +199,18 @@ class TrainScreen(ChartScreen):
         # After the charts have their new size, which decides what of them is shown.
         self.call_after_refresh(self.draw_charts)
 
-    def redraw(self, *, figures: bool = True) -> None:
-        """Draw what has changed in the session; without `figures`, no more of the status line."""
+    def redraw(self) -> None:
+        """Draw what has changed in the session."""
         self.draw_charts()
-        self._draw_samples()
-        self._draw_by_class()
-        self._draw_state(figures=figures)
+        self._draw_figures()
+
+    def _draw_figures(self, *, digits: bool = True) -> None:
+        """Draw all but the charts; without `digits`, only the status line."""
+        if digits:
+            self._draw_samples()
+            self._draw_by_class()
+        self.query_one(StatusLine).refresh()
+        self._draw_state()
 
     def draw_charts(self) -> None:
         session = self._session
@@ -202,6 +218,7 @@ class TrainScreen(ChartScreen):
         overlays = self._marked.overlays(but=shown)
         charts = self.query_one(RunCharts)
         charts.show(session.progress, session.ghost, overlays, self.view, session.cursor)
+        self._charts_lag = False
 
     def window_on(self, axis: str) -> Window | None:
         progress, window = self._session.progress, self.view.window
@@ -250,8 +267,8 @@ class TrainScreen(ChartScreen):
             title = f"Right by class · {progress.name} · epoch {latest.epoch}"
             bars.border_title = Content(visible(title))
 
-    def _draw_state(self, *, figures: bool = True) -> None:
-        """Draw what follows from the state; the status line also when only `figures` changed."""
+    def _draw_state(self) -> None:
+        """Draw what follows from the state."""
         progress = self._session.progress
         now = (
             self._session.state,
@@ -260,12 +277,11 @@ class TrainScreen(ChartScreen):
             self._session.data.offered,
             notice(self._session, self._backend, self._first_notice),
         )
-        if figures or now != self._drawn:
-            self.query_one(StatusLine).refresh()
         self.steering.mark_form()
         self.query_one(FoldedForm).draw()
         if now != self._drawn:
             self._drawn = now
+            self.query_one(StatusLine).refresh()
             told = self.query_one("#notice", Static)
             told.update(now[-1])
             told.display = bool(now[-1])

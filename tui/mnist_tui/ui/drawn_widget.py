@@ -1,6 +1,8 @@
 """What widgets that draw their lines all at once have in common."""
 
-from textual.geometry import Size
+from itertools import zip_longest
+
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -21,9 +23,17 @@ class DrawnWidget(Widget):
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Draw anew, since what is shown has changed."""
-        self._strips = None
-        self.refresh()
+        """Draw anew, since what is shown has changed; only lines that differ are painted."""
+        before = self._strips
+        if before is None or self._drawn_size != self.size or not self.is_on_screen:
+            self._strips = None
+            self.refresh()
+            return
+        self._strips = self.draw()
+        lines = enumerate(zip_longest(before, self._strips))
+        changed = [Region(0, y, self.size.width, 1) for y, (old, new) in lines if old != new]
+        if changed:
+            self.refresh(*changed)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
