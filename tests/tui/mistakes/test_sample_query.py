@@ -65,6 +65,8 @@ def found(labelled: LabelledAnswers, text: str) -> list[int]:
         ("true:dog", [3, 4, 5]),
         ("true:1", [6, 7]),  # a name goes before a number
         ("true:0 pred:dog", [2]),
+        ("0>dog", [2]),
+        ("CAT→1 wrong", []),
         ("class:CAT", [0, 1, 2, 3, 7]),
         ("index:5", [5]),
         ("index>=6", [6, 7]),
@@ -86,6 +88,7 @@ def test_filters(labelled: LabelledAnswers, text: str, indices: list[int]) -> No
         ("true>4", "'true>4': a class is named with a colon"),
         ("pred:mouse", "'pred:mouse' names no class; the classes are cat, dog, 1"),
         ("conf>high", "'conf>high' needs a number behind >"),
+        ("cat>mouse", "'cat>mouse' names no class"),
         ("size>3", "There is nothing called 'size' here"),
     ],
 )

@@ -254,9 +254,11 @@ async def test_a_failed_run_says_why_without_a_traceback(bench: OpenBench) -> No
 
 
 async def test_data_that_cannot_be_had_are_told_and_retried(bench: OpenBench) -> None:
-    failed = ScriptedLoader(DatasetFailed("/nowhere is not a folder.", "Traceback"))
+    begun = DatasetProgressed("Loading /nowhere", 0, None)
+    failed = ScriptedLoader(begun, DatasetFailed("/nowhere is not a folder.", "Traceback"))
     async with bench(loader=failed) as lab:
         await lab.until_state(State.FAILED)
+        assert "Loading /nowhere" not in lab.text(), "it is over"
         assert "/nowhere is not a folder. Press r to try again." in lab.text()
         lab.loader = loaded()
         await lab.pilot.press("r")

@@ -74,7 +74,7 @@ class DataSource:
                 case DatasetNotOffered():
                     self.reason = f"These digits are synthetic. {event.message}"
                 case DatasetFailed():
-                    self.failure = event
+                    self.failure, self.progress = event, None
             yield event
 
     def close(self) -> None:

@@ -107,6 +107,7 @@ _COMPARISONS: Mapping[str, Callable[[NDArray[np.float64], float], _Mask]] = {
     ":": operator.eq,
 }
 _TERM = re.compile(r"([a-z]+)(>=|<=|>|<|=|:)(.*)", re.IGNORECASE | re.DOTALL)
+_PAIR = re.compile("(.+?)[>→](.+)", re.DOTALL)
 _CLASS_FIELDS = {"true": "true", "pred": "pred", "predicted": "pred", "class": "class"}
 _NUMBER_FIELDS = {
     "conf": Order.CONFIDENCE,
@@ -160,6 +161,15 @@ def _test(term: str, class_names: tuple[str, ...]) -> _Test:
         return lambda labelled: labelled.wrong
     if term.lower() == "right":
         return lambda labelled: ~labelled.wrong
+    pair = _PAIR.fullmatch(term)
+    if (
+        pair is not None
+        and pair[1].lower() not in _NUMBER_FIELDS
+        and _find_class(pair[1], class_names) is not None
+    ):
+        true, said = (_class_index(term, value, class_names) for value in pair.groups())
+        true_test, said_test = _class_test("true", true), _class_test("pred", said)
+        return lambda labelled: true_test(labelled) & said_test(labelled)
     match = _TERM.fullmatch(term)
     if match is None:
         raise FilterError(f"{term!r} cannot be understood; try {EXAMPLES}, wrong or right.")
@@ -178,11 +188,16 @@ def _test(term: str, class_names: tuple[str, ...]) -> _Test:
     raise FilterError(f"There is nothing called {name!r} here; there are {names}.")
 
 
-def _class_index(term: str, value: str, class_names: tuple[str, ...]) -> int:
+def _find_class(value: str, class_names: tuple[str, ...]) -> int | None:
+    """The class of that name, or of that number; None for neither."""
     lowered = [name.lower() for name in class_names]
     if value.lower() in lowered:
         return lowered.index(value.lower())
-    index = whole_number(value, len(class_names) - 1)
+    return whole_number(value, len(class_names) - 1)
+
+
+def _class_index(term: str, value: str, class_names: tuple[str, ...]) -> int:
+    index = _find_class(value, class_names)
     if index is not None:
         return index
     shown = ", ".join(class_names[:10]) + (", ..." if len(class_names) > 10 else "")
