@@ -89,10 +89,9 @@ class Terminal:
         self._master, slave = pty.openpty()
         self._set_size(columns, rows)
         self._line_settings = termios.tcgetattr(slave)
+        first = [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL] if controlling else []
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, *map(str, argv)]
-            if controlling
-            else list(map(str, argv)),
+            [*first, *map(str, argv)],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -150,8 +150,11 @@ class MnistApp(App[None]):
         self.screen_change_signal.subscribe(self, self._take_screen_change)
         # Meanwhile the terminal has shown something else.
         self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
-        hung_up = hung_up_check(0)
-        self.set_interval(1.0, lambda: self.stop_and_exit() if hung_up() else None)
+        self.set_interval(1.0, partial(self._look_at_terminal, hung_up_check(0)))
+
+    def _look_at_terminal(self, hung_up: Callable[[], bool]) -> None:
+        if hung_up():
+            self.stop_and_exit()
 
     def on_ready(self) -> None:
         """The first frame is drawn."""

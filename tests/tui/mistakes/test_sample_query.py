@@ -66,7 +66,7 @@ def found(labelled: LabelledAnswers, text: str) -> list[int]:
         ("true:1", [6, 7]),  # a name goes before a number
         ("true:0 pred:dog", [2]),
         ("0>dog", [2]),
-        ("CAT→1 wrong", []),
+        ("1→CAT", [7]),
         ("class:CAT", [0, 1, 2, 3, 7]),
         ("index:5", [5]),
         ("index>=6", [6, 7]),
