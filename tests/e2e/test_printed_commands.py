@@ -63,7 +63,7 @@ def test_hints_lead_to_the_same_program_and_runs(tmp_path: Path) -> None:
     line = missing.split(" yet. ")[1].split(" makes one")[0]
     assert bash(f"{line} --data {data} --epochs 1", tmp_path).returncode == 0
     missing = bash(f"{MNIST_TUI} runs show x --home '{home}'", tmp_path).stderr.decode()
-    line = missing.split(". ", 1)[1].removesuffix(" lists them.\n")
+    line = missing.split(". See ", 1)[1].removesuffix(".\n")
     assert b"run 1" in bash(line, tmp_path).stdout
     wrong = bash(f"{MNIST_TUI} runs show", tmp_path)
     assert wrong.returncode == 2

@@ -147,7 +147,7 @@ def test_what_cannot_be_resumed_is_a_sentence(digits: Path, tmp_path: Path) -> N
         return done.returncode, done.stderr.splitlines()[-1]
 
     assert told("--resume", "nothing") == (
-        1, f"There is no run 'nothing' in {home}. mnist-tui runs list --home {home} lists them."
+        1, f"There is no run 'nothing' in {home}. See mnist-tui runs list --home {home}."
     )  # fmt: skip
     code, words = told("--resume", run.id)
     assert (code, words) == (

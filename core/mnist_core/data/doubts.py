@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.recipe.hyperparameters import Validation
 
 _FEW = 0.01
 """The share of a set up to which constant images, or ones trained on, hardly change figures."""
@@ -19,6 +20,32 @@ def find_doubts(dataset: Dataset) -> tuple[str, ...]:
     It looks at each image twice, which takes about as long as the fingerprint.
     """
     return (*_of_classes(dataset), *_of_images(dataset))
+
+
+def find_doubts_about_validation(dataset: Dataset, validation: Validation) -> tuple[str, ...]:
+    """One sentence for each reason that lies in what is held out of the training set."""
+    labels = dataset.train.labels
+    if not isinstance(validation, int) or validation >= len(labels):
+        return ()
+    names = dataset.class_names
+    train, held_out = (
+        np.bincount(part, minlength=len(names))
+        for part in (labels[:-validation], labels[-validation:])
+    )
+    found = []
+    gone = np.flatnonzero((train == 0) & (held_out > 0))
+    if len(gone):
+        found.append(
+            f"Validation holds out all there is of {_listed([names[index] for index in gone])}: "
+            "training has none left."
+        )
+    if len(names) > 1 and validation > 1 and np.count_nonzero(held_out) == 1:
+        only = names[held_out.argmax()]
+        found.append(
+            f"Validation holds out one class alone, “{only}”: its figures say nothing of the "
+            "others."
+        )
+    return tuple(found)
 
 
 def _of_classes(dataset: Dataset) -> Iterator[str]:

@@ -151,7 +151,7 @@ class RunStore:
         if not found or not run_id:
             raise StoreError(
                 f"There is no run {run_id!r} in {self.home}. "
-                f"{own_command('runs', 'list', *home_flag(self.home))} lists them."
+                f"See {own_command('runs', 'list', *home_flag(self.home))}."
             )
         if len(found) > 1:
             candidates = ", ".join(str(row[0]) for row in found[:2])

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, Examples
-from mnist_core.data.doubts import find_doubts
+from mnist_core.data.doubts import find_doubts, find_doubts_about_validation
+from mnist_core.recipe.hyperparameters import Validation
 
 Images = NDArray[np.uint8]
 NAMES = ("naught", "one", "two", "three", "four")
@@ -127,3 +128,34 @@ def test_images_that_are_all_the_same() -> None:
 def test_images_of_one_pixel_are_not_constant() -> None:
     values = np.arange(256, dtype=np.uint8).reshape(-1, 1, 1)
     assert doubts(values[::2], test=values[1::2]) == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "validation", "found"),
+    [
+        ((0, 1, 2, 0, 1, 2), 3, ()),
+        ((0, 1, 2, 0, 1, 2), "none", ()),
+        ((0, 1, 2, 0, 1, 2), "published", ()),
+        ((0, 1, 2), 3, ()),  # refused where the set is split
+        (
+            (0, 1, 0, 1, 2, 1),
+            2,
+            ("Validation holds out all there is of “two”: training has none left.",),
+        ),
+        (
+            (0, 1, 2, 1, 1, 1),
+            3,
+            (
+                "Validation holds out one class alone, “one”: its figures say nothing of the "
+                "others.",
+            ),
+        ),
+        ((0, 1, 2, 1), 1, ()),  # one example is of one class always
+    ],
+)
+def test_what_validation_holds_out(
+    labels: Sequence[int], validation: Validation, found: tuple[str, ...]
+) -> None:
+    held = Examples(noise(len(labels), seed=1), np.array(labels, np.uint16))
+    dataset = Dataset("noise", held, held, NAMES, tuple(range(len(NAMES))))
+    assert find_doubts_about_validation(dataset, validation) == found

@@ -133,6 +133,17 @@ def test_what_is_doubtful_about_the_data_is_said_on_stderr_once(
     assert "All is" not in output.out
 
 
+def test_what_is_doubtful_about_the_validation_set_is_said_too(
+    train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    examples = replace(EXAMPLES, labels=np.array([0, 0, 1], np.uint16))
+    dataset = replace(DATASET, train=examples, class_names=("zero", "one"), class_labels=(0, 1))
+    train(DatasetLoaded(dataset, None), "--validation", "1")
+    assert capsys.readouterr().err.startswith(
+        "Validation holds out all there is of “one”: training has none left.\n"
+    )
+
+
 def test_a_download_that_ends_meanwhile_is_told(
     train: Callable[..., tuple[int, Calls]], capsys: pytest.CaptureFixture[str]
 ) -> None:

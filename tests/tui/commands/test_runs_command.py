@@ -197,7 +197,7 @@ def test_runs_that_are_not_there_are_a_sentence(
     for run_id, sentence in (
         (
             "cccc",
-            f"There is no run 'cccc' in {home}. mnist-tui runs list --home {home} lists them.",
+            f"There is no run 'cccc' in {home}. See mnist-tui runs list --home {home}.",
         ),
         ("aaaa", "'aaaa' stands for several runs, such as aaaa0001, aaaa0002; name one."),
     ):  # fmt: skip

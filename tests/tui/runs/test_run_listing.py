@@ -54,7 +54,11 @@ def test_what_differs_is_told_against_the_most_common_values_or_the_pinned_run(
         "c": "adamw, no shuffle, fashion",
         "d": "hidden 64-32, bs 32",
     }
+    assert listing.title.endswith(" · differences from what most share")
     listing.show([row.record for row in listing.every], "b")
+    pinned = listing.record("b")
+    assert pinned is not None
+    assert listing.title.endswith(f" · differences from {pinned.name}")
     assert told()["b"] == ""
     assert told()["a"] == "sgd, lr 0.1"
     assert told()["d"] == "hidden 64-32, sgd, lr 0.1, bs 32"

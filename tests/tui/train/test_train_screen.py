@@ -15,6 +15,7 @@ from helpers.counting import count_calls
 from helpers.read_out import read_out
 from helpers.scripted import ScriptedLoader, digits, loaded
 from mnist_core.data.loader import DatasetFailed, DatasetOffered, DatasetProgressed
+from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import State
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
@@ -306,6 +307,20 @@ async def test_what_is_doubtful_about_the_data_stays_beside_the_figures(bench: O
         await lab.until_state(State.COMPLETED)
         assert "All is of one class" in lab.text()
         assert "These digits stand in." not in lab.text()
+
+
+async def test_what_is_doubtful_about_the_validation_set_stands_beside_its_run(
+    bench: OpenBench,
+) -> None:
+    told = "Validation holds out one class alone, “9”"
+    data = digits()
+    data.train.labels[-2:] = 9
+    recipe = Hyperparameters(validation=2)
+    async with bench(loader=loaded(data), hyperparameters=recipe) as lab:
+        assert told not in lab.text()
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        assert told in lab.text()
 
 
 async def test_names_from_outside_are_drawn_as_they_are(bench: OpenBench) -> None:

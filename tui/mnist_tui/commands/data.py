@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         DatasetLoader,
         DatasetProgressed,
     )
+    from mnist_core.recipe.hyperparameters import Validation
 
     ShowProgress = Callable[[DatasetProgressed], None]
 
@@ -119,9 +120,18 @@ def wait_for_dataset(loader: "DatasetLoader", stream: TextIO) -> "DatasetLoaded 
     raise RuntimeError("The loader of the data set ended without an answer.")
 
 
-def tell_of_data(answer: "DatasetLoaded", write_error: WriteLine) -> None:
-    """Say why these are other data than one would expect, and why figures on them say little."""
-    for sentence in (answer.reason, *answer.dataset.doubts):
+def tell_of_data(
+    answer: "DatasetLoaded", write_error: WriteLine, validation: "Validation" = "none"
+) -> None:
+    """Say why these are other data than one would expect, and why figures on them say little.
+
+    `validation` is what is held out of them.
+    """
+    from mnist_core.data.doubts import find_doubts_about_validation
+
+    dataset = answer.dataset
+    doubts = (*dataset.doubts, *find_doubts_about_validation(dataset, validation))
+    for sentence in (answer.reason, *doubts):
         if sentence is not None:
             write_error(visible(sentence))
 

@@ -156,7 +156,7 @@ def _train(
             write_log(log_file, answer.traceback)
             return _shown(RunFailed(answer.message, answer.traceback), presenter)
         dataset = answer.dataset
-        tell_of_data(answer, write_error)
+        tell_of_data(answer, write_error, work.recipes[0].validation)
         if work.point is not None and work.point.notice:
             write_error(visible(work.point.notice))
         try:

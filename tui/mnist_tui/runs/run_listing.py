@@ -7,6 +7,7 @@ from mnist_tui.lab.recipe_text import Values, short_difference, usual_values, va
 from mnist_tui.runs.columns import COLUMNS, RunRow, Sorting, sort_rows
 from mnist_tui.runs.run_filter import RunFilter, parse_filter
 from mnist_tui.text.numbers import count
+from mnist_tui.text.visible_text import visible
 
 
 class RunReader:
@@ -59,6 +60,7 @@ class RunListing:
         self.sorting = Sorting()
         self._by_id: dict[str, RunRow] = {}
         self._base: Values = {}
+        self._reference: RunRecord | None = None
 
     @property
     def total(self) -> int:
@@ -67,7 +69,7 @@ class RunListing:
 
     @property
     def title(self) -> str:
-        """How many runs are shown, and in which order."""
+        """How many runs are shown, in which order, and what “differs in” is told against."""
         shown, total = len(self.rows), self.total
         parts = ["Runs"]
         if total:
@@ -75,6 +77,8 @@ class RunListing:
         if total > 1:
             by = f"by {COLUMNS[self.sorting.column].title} {self.sorting.arrow}"
             parts.append("newest first" if self.sorting == Sorting() else by)
+            against = "what most share" if self._reference is None else self._reference.name
+            parts.append(f"differences from {visible(against)}")
         return " · ".join(parts)
 
     def filter_by(self, run_filter: RunFilter) -> None:
@@ -88,6 +92,7 @@ class RunListing:
     def show(self, records: Sequence[RunRecord], pinned: str | None) -> None:
         """Take the runs, the latest first; what differs is told against the pinned one if any."""
         reference = next((record for record in records if record.id == pinned), None)
+        self._reference = reference
         base = usual_values(records) if reference is None else values(reference)
         # While a run goes on, all are read again each second; the others have not changed.
         known = self._by_id if base == self._base else {}

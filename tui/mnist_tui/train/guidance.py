@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from mnist_core.backend.backend import Backend
+from mnist_core.data.doubts import find_doubts_about_validation
 from mnist_core.events import RunFailed
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import key_hint
@@ -15,7 +16,7 @@ _LINES = (
     (
         ("edit", " edits its values, "),
         ("leave", " leaves them; "),
-        ("run", " again races both."),
+        ("run", " again draws both."),
     ),
     (
         ("show_screen_mistakes", " shows its mistakes, "),
@@ -58,8 +59,13 @@ def notice(session: Session, backend: Backend | None, at_first: str) -> str:
     on these data say little, which is to be read beside these figures.
     """
     dataset = session.data.dataset
-    doubts = map(visible, dataset.doubts) if dataset is not None else ()
-    return "\n".join(filter(None, (_most_pressing(session, backend, at_first), *doubts)))
+    doubts: tuple[str, ...] = ()
+    if dataset is not None:
+        progress = session.progress
+        held_out = progress.hyperparameters.validation if progress is not None else "none"
+        doubts = (*dataset.doubts, *find_doubts_about_validation(dataset, held_out))
+    told = (_most_pressing(session, backend, at_first), *map(visible, doubts))
+    return "\n".join(filter(None, told))
 
 
 def _most_pressing(session: Session, backend: Backend | None, at_first: str) -> str:
