@@ -68,7 +68,8 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
             on_divergence: str,
             **_: Any,
         ) -> Any:
-            assert dataset.train is EXAMPLES
+            assert isinstance(answer, DatasetLoaded)
+            assert dataset is answer.dataset
             calls.seeds.append(recipe.seed)
             calls.backends.append(backend)
             calls.changes.append(changes)
