@@ -468,3 +468,27 @@ def test_a_log_axis_that_ends_in_zeros_shows_how_it_began() -> None:
     rows = text_of(compose(Plot([curve([1e-5] + [0.0] * 30)], XAxis(end=31), y), 60, 12))
     assert "Nothing here" not in " ".join(rows)
     assert any("1e-05" in row or "1e-5" in row for row in rows)
+
+
+def test_limits_leave_out_what_would_flatten_the_rest_unless_it_is_alone() -> None:
+    calm, exploded = curve(falling(), "test"), curve(falling() * 1e6, "before", stretches=False)
+    area = compose(Plot([exploded, calm])).area
+    assert area is not None
+    assert area.y.high < 3
+    area = compose(Plot([exploded, curve([], "test")])).area
+    assert area is not None
+    assert area.y.high > 1e6
+
+
+def test_a_run_that_had_ended_before_the_cursor_has_no_value_there() -> None:
+    before = curve([0.5] * 50, "before", beside=True)
+    curves = [curve([0.25] * 100, "test"), before]
+    assert "before 0.5000" in text_of(compose(Plot(curves, cursor=50.0), 60, 8))[0]
+    read = text_of(compose(Plot(curves, cursor=90.0), 60, 8))[0]
+    assert read.split() == ["step", "90", "━━", "test", "0.2500", "━━", "before", "-"]
+
+
+def test_a_narrow_chart_shortens_names_before_it_drops_them() -> None:
+    curves = [curve([0.25] * 9, "train smoothed"), curve([0.5] * 9, "test")]
+    read = text_of(compose(Plot(curves, cursor=5.0), 46, 8))[0]
+    assert read.split() == ["step", "5", "━━", "train…", "0.2500", "━━", "test", "0.5000"]

@@ -155,6 +155,21 @@ def test_the_loss_of_a_run_that_has_diverged_is_drawn_on_a_log_axis_unless_asked
     assert metric_plot("loss", progress, None, View()).y.scale is Scale.LINEAR
 
 
+def test_a_run_that_diverged_does_not_flatten_the_one_after_it() -> None:
+    progress, before = begun(), begun()
+    for run, loss in ((progress, 1.0), (before, 1e9)):
+        run.apply([batch(step, loss) for step in range(1, 6)])
+    ghosts = metric_plot("loss", progress, before, View()).curves
+    assert all(curve.stretches for curve in ghosts)
+    reason = DivergenceReason.LOSS_NOT_FINITE
+    before.apply([DivergenceDetected(5, 1, float("nan"), reason, 0, "")])
+    plot = metric_plot("loss", progress, before, View())
+    assert {curve.stretches for curve in plot.curves if curve.color == GHOST} == {False}
+    area = PlotRenderer().render(plot, 60, 20).area
+    assert area is not None
+    assert area.y.high <= 2
+
+
 def test_the_compared_run_is_drawn_above_the_raw_cloud() -> None:
     progress, before = begun(), begun()
     for run in (progress, before):

@@ -1,12 +1,14 @@
 """What a screen shows of a run that changes or goes back, from real training and from the store."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from helpers.scripted import digits
+from helpers.scripted_events import run_stopped
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
@@ -186,3 +188,12 @@ def test_a_stored_run_comes_back_with_its_changes(progress: RunProgress, tmp_pat
     assert curves.update(store, record)
     assert places(curves.train_loss, "epoch") == places(progress.train_loss, "epoch")
     assert curves.learning_rate.y == pytest.approx([0.1] * 7)
+
+
+def test_a_run_that_was_stopped_in_an_epoch_has_completed_the_one_before(
+    progress: RunProgress,
+) -> None:
+    progress.apply([started(), *batches(1, 4, 1), epoch(1, 4), *batches(5, 6, 2)])
+    assert progress.epoch_under_way == 2
+    progress.apply([replace(run_stopped(), epoch=1, step=6)])
+    assert progress.epoch_under_way == 1

@@ -105,6 +105,11 @@ async def test_the_filter_is_applied_while_it_is_typed(bench: OpenBench) -> None
         screen = await trained(lab)
         await lab.pilot.press("slash", *"true:6")
         assert title(screen).startswith("Wrong · 1 of 30")
+        for typed in ("6", "6>", "6>7"):
+            await lab.pilot.press("ctrl+u", *typed)
+            assert "cannot be understood" not in lab.text(), typed
+            assert title(screen).endswith(typed)
+        await lab.pilot.press("ctrl+u", *"true:6")
         await lab.pilot.press("space", *"size>2")
         assert "There is nothing called 'size' here" in lab.text()
         assert title(screen).startswith("Wrong · 1 of 30")

@@ -308,12 +308,12 @@ class ViewApp(App[None]):
 async def test_without_a_sample_it_asks_for_one() -> None:
     app = ViewApp()
     async with app.run_test(size=(40, 10)) as pilot:
-        assert app.text.strip() == "Choose a sample."
+        assert app.text.strip() == "No sample."
         app.view.show(detail())
         assert "true 4" in app.text
         app.view.show(None)
         await pilot.click(SampleView, offset=(20, 8))
-        assert app.text.strip() == "Choose a sample."
+        assert app.text.strip() == "No sample."
         assert app.epochs == []
 
 

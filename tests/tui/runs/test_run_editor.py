@@ -61,6 +61,7 @@ async def test_rename_note_and_tags_are_stored(lab: OpenLab, three: Path) -> Non
         await here.write("wide, slow,, wide ")
         await here.press("enter")
         assert here.store.run("cccc").tags == ("wide", "slow")
+        assert "the [/] best has the tags wide, slow." in here.said()
         await here.press("t", "escape")
         assert not isinstance(here.app.screen, LineInput)
         assert here.store.run("cccc").tags == ("wide", "slow")

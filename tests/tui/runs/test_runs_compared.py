@@ -16,7 +16,7 @@ async def test_the_charts_go_through_axes_and_a_logarithmic_loss(lab: OpenLab, t
             seen.append(charts[0].plot.x.column)
         assert seen == ["epoch", "time", "step", "epoch"]
         await here.press("y")
-        assert "Loss · test · log" in here.text()
+        assert "Loss · test · training dotted · log" in here.text()
         await here.pilot.click("#runs-loss", offset=(25, 8))
         await here.pilot.pause()
         assert charts[1].cursor is not None

@@ -93,6 +93,25 @@ async def test_marked_runs_are_drawn_beside_the_run_at_hand(bench: OpenBench) ->
         assert lab.store.run(first.id) == first
 
 
+async def test_opening_a_stored_run_keeps_what_is_being_edited_and_says_so(
+    bench: OpenBench,
+) -> None:
+    async with bench() as lab:
+        await run_with(lab, seed=5, learning_rate=0.3)
+        form = lab.app.screen.query_one(HyperparameterForm)
+        await lab.pilot.press("e", "home", "7")
+        edited = form.edited
+        assert edited == ["learning_rate"]
+        await lab.pilot.press("escape", "3", "enter")
+        await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
+        assert form.hyperparameters is not None
+        assert (form.hyperparameters.seed, form.hyperparameters.learning_rate) == (5, 70.1)
+        assert form.edited == edited
+        assert lab.said() == (
+            "The form has the values of run 1, but for what was edited: learning rate."
+        )
+
+
 async def test_a_stored_run_is_opened_from_the_table(bench: OpenBench) -> None:
     async with bench() as lab:
         stored = await run_with(lab, seed=5)

@@ -179,6 +179,16 @@ async def test_quitting_when_idle_needs_no_question(bench: OpenBench) -> None:
         assert lab.app.return_code == 0
 
 
+async def test_quitting_asks_whether_to_stop_a_race(bench: OpenBench) -> None:
+    async with bench() as lab:
+        lab.session.hold = "A race is under way."
+        await lab.pilot.press("q")
+        assert "A race is under way. Stop it, keep what it measured, and" in lab.text()
+        await lab.pilot.press("escape", "q", "enter")
+        await lab.until(lambda: not lab.app.is_running)
+        assert lab.app.return_code == 0
+
+
 async def test_one_more_epoch_after_the_end(bench: OpenBench) -> None:
     async with bench() as lab:
         await lab.pilot.press("r")
@@ -373,6 +383,34 @@ async def test_an_unchanged_screen_is_not_redrawn(
             screen._tick()
             await lab.pilot.pause()
         assert drawings[chart] == drawn
+
+
+async def test_what_an_epoch_has_shown_is_drawn_everywhere_at_once(
+    bench: OpenBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench() as lab:
+        await hold_after_first_epoch(lab)
+        screen = lab.app.screen
+        assert isinstance(screen, TrainScreen)
+        monkeypatch.setattr(lab.session, "tick", lambda: True)
+        monkeypatch.setattr(screen, "_evaluated_epoch", lambda: 2)
+        for wanted in (1, 0):
+            redraws = count_calls(monkeypatch, TrainScreen, "redraw")
+            screen._tick()
+            assert redraws[screen] == wanted
+        monkeypatch.undo()
+        lab.runs.gate.set()
+        await lab.until_state(State.COMPLETED)
+
+
+async def test_values_that_a_run_is_trained_with_are_no_edit_any_more(bench: OpenBench) -> None:
+    async with bench() as lab:
+        form = lab.app.screen.query_one(HyperparameterForm)
+        await lab.pilot.press("e", "home", "7")
+        assert form.edited == ["learning_rate"]
+        await lab.pilot.press("enter")
+        await lab.until_state(State.COMPLETED)
+        assert form.edited == []
 
 
 async def test_charts_and_digits_are_drawn_in_turn_while_a_run_goes_on(

@@ -14,7 +14,7 @@ Piece = tuple[str, int]
 """Text and its ink."""
 
 _BETWEEN = "   "
-_LONGEST_LABEL = 40
+_LONGEST_LABEL, _SHORT_LABEL = 40, 6
 _ABSENT = "-"
 
 
@@ -60,7 +60,7 @@ def legend(plot: Plot, width: int, rows: int, reach: float) -> list[list[Piece]]
         ]
         forms = (
             [_entry_at(plot, *item, plot.cursor, reach, longest) for item in labelled]
-            for longest in (_LONGEST_LABEL, 0)
+            for longest in (_LONGEST_LABEL, _SHORT_LABEL, 0)
         )
     for entries in forms:
         filled = _fill(head + entries, width, rows)
@@ -94,7 +94,12 @@ def _entry(plot: Plot, index: int, curve: Curve, detail: _Detail) -> list[Piece]
 def _entry_at(
     plot: Plot, index: int, curve: Curve, cursor: float, reach: float, longest: int
 ) -> list[Piece]:
-    found = curve.drawn.at(plot.x.column, cursor, reach)
+    series = curve.drawn
+    found = series.at(plot.x.column, cursor, reach)
+    # A run that ended before has no value there; one that goes on has that of its last epoch.
+    if curve.dim or curve.beside:
+        ended = len(series) and cursor > float(series.x(plot.x.column)[-1]) + reach
+        found = None if ended else found
     value = format_value(found[1], _unit(plot, curve)) if found is not None else _ABSENT.rjust(6)
     return [*_name(index, curve, longest), (" " + value, Ink.PLAIN)]
 

@@ -44,6 +44,8 @@ class Curve:
     """0 <= smoothing < 1."""
     best: Literal["low", "high"] | None = None
     """Which extreme the legend calls the best."""
+    stretches: bool = True
+    """Whether limits make room for it, if there is another one that they can follow."""
     right: bool = False
     """Drawn over the axis on the right, which only one kind of value shares."""
 

@@ -140,6 +140,8 @@ class PlotRenderer:
     def _limits(self, plot: Plot, x: Limits, curves: list[Columns]) -> tuple[Limits, Limits | None]:
         """Of the values on the left and on the right."""
         left = [one for one in zip(plot.curves, curves, strict=True) if not one[0].right]
+        followed = [one for one in left if one[0].stretches and len(one[0].series)]
+        left = followed or left
         reached = [_reached(*one) for one in left]
         if plot.y.cut_start and plot.x.window is None:
             late = [

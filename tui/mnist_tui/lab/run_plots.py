@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_core.recipe.effective_recipe import EpochSteps
+from mnist_core.store import RunState
 from mnist_tui.charts.axes import AxisUnit, Scale
 from mnist_tui.charts.plot import Annotation, Curve, LineStyle, Plot, XAxis, YAxis
 from mnist_tui.charts.series import Series
@@ -190,11 +191,13 @@ def _ghost_curves(
         return
     label = f"before: {_ghost_difference(ghost, progress)}"
     train, test = ghost.series("train", metric), ghost.series("test", metric)
-    yield Curve(train, GHOST, line=LineStyle.DOTTED, dim=True, smoothing=view.smoothing)
+    # A loss that exploded would make a line of everything else.
+    stretches = not ghost.has_diverged
+    curve = Curve(train, GHOST, line=LineStyle.DOTTED, dim=True, stretches=stretches)
+    yield replace(curve, smoothing=view.smoothing)
     marker = "○" if ghost.planned_epochs <= MOST_MARKED_EPOCHS else ""
-    yield Curve(
-        test, GHOST, f"{label} · test", LineStyle.DOTTED, marker, dim=True, best=_BEST[metric]
-    )
+    label = f"{label} · test"
+    yield replace(curve, series=test, label=label, marker=marker, best=_BEST[metric])
 
 
 def _x_axis(progress: RunProgress, view: View) -> XAxis:
@@ -293,7 +296,13 @@ def _training(metric: Metric, overlay: Overlay, many: bool, view: View) -> Itera
     series = curves.series("train", metric)
     if len(series) and not (many and len(curves.test_loss) > 1):
         color, smoothing = overlay.look.color, view.smoothing
-        yield Curve(series, color, line=LineStyle.DOTTED, dim=True, smoothing=smoothing)
+        dotted = Curve(series, color, line=LineStyle.DOTTED, dim=True, smoothing=smoothing)
+        yield replace(dotted, stretches=not _has_diverged(overlay))
+
+
+def is_training(curve: Curve) -> bool:
+    """Whether it is what `overlay_plot` draws of training, which has no name of its own there."""
+    return curve.dim and curve.line is LineStyle.DOTTED
 
 
 def measured_on(overlays: Sequence[Overlay]) -> str:
@@ -313,7 +322,12 @@ def _held_out(metric: Metric, overlay: Overlay, on_test: str = "") -> Iterator[C
         return
     marker = look.sign if len(series) <= MOST_MARKED_EPOCHS + 1 else ""
     label = overlay.label + (on_test if data == "test" else " val")
-    yield Curve(series, look.color, label, look.line, marker, best=_BEST[metric])
+    curve = Curve(series, look.color, label, look.line, marker, best=_BEST[metric])
+    yield replace(curve, stretches=not _has_diverged(overlay))
+
+
+def _has_diverged(overlay: Overlay) -> bool:
+    return overlay.curves.record.state is RunState.DIVERGED
 
 
 def _ranking(metric: Metric, curves: RunCurves) -> tuple[Series, str]:

@@ -226,8 +226,9 @@ class RunProgress(Curves):
     @property
     def epoch_under_way(self) -> int:
         """From 1 while training; epochs completed once the run has ended; 0 before the first."""
-        training = self.batch is not None and self.batch.epoch > self._epochs_done
-        return self.batch.epoch if training and self.batch else self._epochs_done
+        if self.batch is None or self.end is not None:
+            return self._epochs_done
+        return max(self.batch.epoch, self._epochs_done)
 
     @property
     def hyperparameters_now(self) -> Hyperparameters:

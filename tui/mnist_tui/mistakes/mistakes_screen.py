@@ -177,7 +177,8 @@ class MistakesScreen(Screen[None]):
             sample.border_title = Content("Sample")
             sample.show(None)
             return
-        sample.border_title = Content(f"Sample {index}")
+        name = f" · {visible(self._view.run_name)}" if self._view.run_name else ""
+        sample.border_title = Content(f"Sample {index}{name}")
         sample.show(self._view.detail(index))
 
     # -- choosing --------------------------------------------------------------------------------
@@ -237,7 +238,8 @@ class MistakesScreen(Screen[None]):
             case "choose_kind" | "choose_order" | "reverse_order" | "show_matrix":
                 return view is not None and view.epoch is not None
             case "subtract_matrix":
-                return view is not None and view.epoch is not None and view.other is not None
+                compares = view is not None and view.epoch is not None and view.other is not None
+                return compares and self.query_one(ConfusionMatrix).is_on_screen
             case "move_epoch" | "set_since":
                 return view is not None and len(view.history.epochs) > 1
             case "filter_samples" | "switch_samples":

@@ -93,7 +93,7 @@ class LabelledAnswers:
 # -- the filter line: words that all must hold ----------------------------------------------------
 
 
-EXAMPLES = "true:4 pred:9, conf>0.9, loss>3, class:7, index:947"
+EXAMPLES = "4>9, conf>0.9, loss>3, class:7, index:947"
 
 _Mask = NDArray[np.bool_]
 _Test = Callable[[LabelledAnswers], _Mask]
@@ -107,7 +107,8 @@ _COMPARISONS: Mapping[str, Callable[[NDArray[np.float64], float], _Mask]] = {
     ":": operator.eq,
 }
 _TERM = re.compile(r"([a-z]+)(>=|<=|>|<|=|:)(.*)", re.IGNORECASE | re.DOTALL)
-_PAIR = re.compile("(.+?)[>→](.+)", re.DOTALL)
+_PAIR = re.compile("(.*?)[>→](.*)", re.DOTALL)
+"""A true class and what it was taken for; a side that is empty asks for nothing."""
 _CLASS_FIELDS = {"true": "true", "pred": "pred", "predicted": "pred", "class": "class"}
 _NUMBER_FIELDS = {
     "conf": Order.CONFIDENCE,
@@ -161,15 +162,17 @@ def _test(term: str, class_names: tuple[str, ...]) -> _Test:
         return lambda labelled: labelled.wrong
     if term.lower() == "right":
         return lambda labelled: ~labelled.wrong
+    bare = _find_class(term, class_names)
+    if bare is not None:
+        return _class_test("class", bare)
     pair = _PAIR.fullmatch(term)
-    if (
-        pair is not None
-        and pair[1].lower() not in _NUMBER_FIELDS
-        and _find_class(pair[1], class_names) is not None
-    ):
-        true, said = (_class_index(term, value, class_names) for value in pair.groups())
-        true_test, said_test = _class_test("true", true), _class_test("pred", said)
-        return lambda labelled: true_test(labelled) & said_test(labelled)
+    if pair is not None and (not pair[1] or _find_class(pair[1], class_names) is not None):
+        tests = [
+            _class_test(field, _class_index(term, value, class_names))
+            for field, value in zip(("true", "pred"), pair.groups(), strict=True)
+            if value
+        ]
+        return lambda labelled: np.logical_and.reduce([test(labelled) for test in tests])
     match = _TERM.fullmatch(term)
     if match is None:
         raise FilterError(f"{term!r} cannot be understood; try {EXAMPLES}, wrong or right.")

@@ -17,7 +17,7 @@ from mnist_tui.text.styled_text import Tone
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.sample_sheet import picture_lines
 
-EMPTY_TEXT = "Choose a sample."
+EMPTY_TEXT = "No sample."
 _GAP = 2
 _TEXT_COLUMNS = 36
 """Cells that the text beside a digit has at least: the labels with short names in one line."""

@@ -85,6 +85,7 @@ class RunEditor:
             self._ask(
                 LineInput(f"Note on {run.name}", run.note, "What this run is about"),
                 lambda note: self._store.set_note(run.id, note),
+                lambda note: f"{run.name} has the note “{note}”." if note else "",
             )
 
     def edit_tags(self) -> None:
@@ -93,6 +94,7 @@ class RunEditor:
             self._ask(
                 LineInput(f"Tags of {run.name}", ", ".join(run.tags), "baseline, wide"),
                 lambda text: self._store.set_tags(run.id, _tags(text)),
+                lambda text: f"{run.name} has the tags {', '.join(_tags(text))}." if text else "",
             )
 
     def delete_run(self) -> None:
@@ -142,10 +144,17 @@ class RunEditor:
             self._store.purge([run.record.id for run in self.deleted])
             self.deleted.clear()
 
-    def _ask(self, dialog: LineInput, change: Callable[[str], None]) -> None:
+    def _ask(
+        self,
+        dialog: LineInput,
+        change: Callable[[str], None],
+        told: Callable[[str], str] = lambda _: "",
+    ) -> None:
+        """Ask for a text and make the change; `told` says so where the table may not show it."""
+
         def answered(text: str | None) -> None:
-            if text is not None:
-                self._change(lambda: change(text))
+            if text is not None and self._change(lambda: change(text)) and told(text):
+                self._say(told(text), severity="information")
 
         self._table.app.push_screen(dialog, answered)
 

@@ -18,9 +18,15 @@ from mnist_core.store import RunRecord, RunState, RunStore, StoreError
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import extent
 from mnist_tui.charts.view import View
-from mnist_tui.lab.overlay import Look, Marks, Overlay, RunCurves
+from mnist_tui.lab.overlay import REFERENCE, Look, Marks, Overlay, RunCurves
 from mnist_tui.lab.recipe_text import differences
-from mnist_tui.lab.run_plots import METRIC_TITLES, measured_on, metrics_of, overlay_plot
+from mnist_tui.lab.run_plots import (
+    METRIC_TITLES,
+    is_training,
+    measured_on,
+    metrics_of,
+    overlay_plot,
+)
 from mnist_tui.runs.results import Result, results
 from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.settings.keys import key_hint
@@ -71,6 +77,8 @@ def _page(record: RunRecord, other: RunRecord | None, width: int) -> Table:
     elif not differences(record, other):
         page.add_row(Text(f"The same hyperparameters as {visible(other.name)}.", style="dim"))
     page.add_row("")
+    if other is not None:
+        page.add_row(Text(visible(record.name), style="underline"))
     for label, text in _facts(record):
         line = Text(f"{label}  ", style="dim")
         page.add_row(line.append(visible(text), style="not dim"))
@@ -229,11 +237,13 @@ class RunsCompared(Horizontal):
             all_there_is = extent(plot)
             window = self._view.within(all_there_is) if all_there_is is not None else None
             shown = replace(plot, x=replace(plot.x, window=window))
-            title = " · ".join(filter(None, (METRIC_TITLES[metric], data)))
+            dotted = "training dotted" if any(map(is_training, plot.curves)) else ""
+            title = " · ".join(filter(None, (METRIC_TITLES[metric], data, dotted)))
             self.query_one(f"#{name}", Chart).show_plot(title, shown)
 
     def _overlays(self) -> Iterator[Overlay]:
-        shown = [self._marks.pinned, *self._marks.ids, _id(self._record)]
+        compared = None if self._record is None else self._comparison(self._record).other
+        shown = [self._marks.pinned, _id(compared), *self._marks.ids, _id(self._record)]
         ids = [run_id for run_id in reversed(dict.fromkeys(reversed(shown))) if run_id is not None]
         for run_id in ids:
             record = self._listing.record(run_id)
@@ -242,6 +252,7 @@ class RunsCompared(Horizontal):
             curves = self._curves.pop(run_id, None) or RunCurves(record)
             curves.update(self._store, record)
             self._curves[run_id] = curves
-            yield Overlay(curves, visible(record.name), self._marks.look(run_id) or _CURSOR_LOOK)
+            usual = REFERENCE if record is compared else _CURSOR_LOOK
+            yield Overlay(curves, visible(record.name), self._marks.look(run_id) or usual)
         while len(self._curves) > _KEPT_CURVES:
             self._curves.popitem(last=False)

@@ -238,7 +238,7 @@ KEYS: tuple[Key, ...] = (
     Key("page(-1)", ("ctrl+u",), "Page up", "Go up by a page.", Scope.EVERYWHERE, footer=False,
         gives_way=True),
     Key("help", ("question_mark", "f1"), "Help", "Show this help.", Scope.EVERYWHERE),
-    Key("command_palette", ("ctrl+p",), "Palette", "Find a command by its name.",
+    Key("command_palette", ("ctrl+p",), "Palette", "Find a command by its name, or another theme.",
         Scope.EVERYWHERE, footer=False),
     Key("suspend_process", ("ctrl+z",), "Suspend", "Halt the program and its run, and go to the "
         "shell; fg brings both back.", Scope.EVERYWHERE, footer=False, insistent=("ctrl+z",),

@@ -167,7 +167,7 @@ class HyperparameterForm(Widget):
 
     def _is_pending(self, name: str) -> bool:
         text = self._rows[name].text
-        if self._live is None:
+        if self._live is None or name in self.problems:
             return text != self._filled_with[name]
         return self._live.status(name, text) not in (FieldStatus.SAME, FieldStatus.CHANGED)
 
@@ -182,9 +182,7 @@ class HyperparameterForm(Widget):
 
         With `keep_edits`, what somebody has edited since the last time stays as it is.
         """
-        edits = {
-            name: text for name, text in self._texts.items() if text != self._filled_with[name]
-        }
+        edits = {name: self._rows[name].text for name in self.edited}
         self._preset_name = preset_name or nearest_preset(hyperparameters).name
         self._last_valid = hyperparameters
         self._draft = check(texts_of(hyperparameters), hyperparameters)
@@ -216,6 +214,16 @@ class HyperparameterForm(Widget):
             self._take(texts)
         self._show_draft()
         self._show_keys()
+
+    @property
+    def edited(self) -> list[str]:
+        """The fields that say something else than what they were filled with, in their order."""
+        return [name for name, row in self._rows.items() if row.text != self._filled_with[name]]
+
+    def settle(self) -> None:
+        """Take what the fields say for no edit any more, since a run is trained with it."""
+        self._filled_with = self._draft.texts
+        self._show_draft()
 
     def focus_field(self, name: str | None = None) -> None:
         """Give the focus to a field by name, or to the one that had it last.

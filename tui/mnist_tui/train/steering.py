@@ -5,7 +5,7 @@ from functools import partial
 
 from mnist_core.events import DivergenceDetected
 from mnist_core.recipe.changes import ChangeError
-from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
 from mnist_core.store import RunRecord
 from mnist_core.training.training_run import Decision
 from mnist_tui.lab.run_progress import RunProgress
@@ -68,14 +68,12 @@ class Steering:
         if hyperparameters is None:
             return
         if not self._session.state.is_active:
-            self._session.train(hyperparameters)
-            self._redraw()
+            self._start(hyperparameters)
             return
 
         def answered(restart: bool | None) -> None:
             if restart:
-                self._session.train(hyperparameters)
-                self._redraw()
+                self._start(hyperparameters)
 
         progress = self._session.progress
         epoch = (
@@ -86,6 +84,12 @@ class Steering:
                      "form? Its curves stay, dimmed.", "Stop and restart", "Go on"),
             answered,
         )  # fmt: skip
+
+    def _start(self, hyperparameters: Hyperparameters, batches: int | None = None) -> None:
+        """Train with what the form says, and pause after so many `batches`."""
+        self._session.train(hyperparameters, batches)
+        self._form.settle()
+        self._redraw()
 
     def pause(self) -> None:
         if self._session.run is not None:
@@ -115,7 +119,7 @@ class Steering:
             if not self._session.train_batches(self._batches):
                 hyperparameters = self._startable()
                 if hyperparameters is not None:
-                    self._session.train(hyperparameters, self._batches)
+                    self._start(hyperparameters, self._batches)
             self._redraw()
 
         problem_of = partial(count_problem, most=MOST_BATCHES)
@@ -138,10 +142,22 @@ class Steering:
     # -- the form --------------------------------------------------------------------------------
 
     def show_values(self) -> None:
-        """Put the hyperparameters of the run on show into the form, so that both say the same."""
+        """Put the hyperparameters of the run on show into the form, so that both say the same.
+
+        What somebody has edited since a run was trained with it stays.
+        """
         progress = self._session.progress
-        if progress is not None:
-            self._form.load(progress.hyperparameters_now)
+        if progress is None:
+            return
+        self._form.load(progress.hyperparameters_now, keep_edits=True)
+        edited = self._form.edited
+        if edited:
+            names = ", ".join(hyperparameter_fields()[name].label.lower() for name in edited)
+            self._screen.notify(
+                visible(f"The form has the values of {progress.name}, but for what was edited: "
+                        f"{names}."),
+                markup=False,
+            )  # fmt: skip
 
     def fork(self, record: RunRecord) -> None:
         """Put the hyperparameters of a stored run into the form."""
@@ -228,7 +244,7 @@ class Steering:
             elif way is Way.RESTART:
                 hyperparameters = self._startable()
                 if hyperparameters is not None:
-                    self._session.train(hyperparameters)
+                    self._start(hyperparameters)
             elif way is Way.GIVE_UP:
                 self._session.stop()
             self._redraw()

@@ -118,6 +118,8 @@ class TrainScreen(ChartScreen):
         self._leaving = False
         self._state = session.state
         """At the last tick."""
+        self._epoch = 0
+        """Evaluated last, at the last tick."""
         self._ticks = 0
         self._charts_lag = False
         """Whether something has come since they were drawn."""
@@ -151,10 +153,14 @@ class TrainScreen(ChartScreen):
         changed = self._session.tick() | self._marked.update()
         self._charts_lag |= changed
         before, self._state = self._state, self._session.state
+        # What the end of an epoch has shown stands in several places at once.
+        epoch, self._epoch = self._epoch, self._evaluated_epoch()
         self._ticks += 1
         if self.steering.is_covered:
             pass
-        elif self._state is not before or (changed and self._state is not State.RUNNING):
+        elif (self._state, self._epoch) != (before, epoch) or (
+            changed and self._state is not State.RUNNING
+        ):
             self.redraw()
         elif self._state is not State.RUNNING:
             self._draw_state()
@@ -166,6 +172,10 @@ class TrainScreen(ChartScreen):
         self.steering.look_at_divergence()
         if self._leaving and not self._state.is_active:
             self.app.exit()
+
+    def _evaluated_epoch(self) -> int:
+        progress = self._session.progress
+        return progress.evaluated_epoch if progress is not None else 0
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""
@@ -399,20 +409,29 @@ class TrainScreen(ChartScreen):
     # -- leaving ---------------------------------------------------------------------------------
 
     def leave(self, *, ask: bool = True) -> None:
-        """Exit, once a run under way has stopped; asks first if there is one."""
-        if not self._session.state.is_active:
+        """Exit, once a run under way has stopped; asks first if there is one, or a race."""
+        trains, races = self._session.state.is_active, bool(self._session.hold)
+        if not (trains or (races and ask)):
             self.app.exit()
             return
+
+        def stop_and_leave() -> None:
+            if trains:
+                self._leaving = True
+                self._session.stop()
+                self._draw_state()
+            else:
+                self.app.exit()
+
         if not ask:
-            self._leaving = True
-            self._session.stop()
+            stop_and_leave()
             return
 
         def answered(stop: bool | None) -> None:
             if stop:
-                self._leaving = True
-                self._session.stop()
-                self._draw_state()
+                stop_and_leave()
 
-        question = "A run is under way. Stop it, keep what it learned, and quit?"
-        self.app.push_screen(Question(question, "Stop and quit", "Go on"), answered)
+        what = "run is under way. Stop it, keep what it learned" if trains else (
+            "race is under way. Stop it, keep what it measured"
+        )  # fmt: skip
+        self.app.push_screen(Question(f"A {what}, and quit?", "Stop and quit", "Go on"), answered)
