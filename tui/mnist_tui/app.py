@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import events
 from textual._context import active_message_pump
@@ -25,6 +26,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import MarkedCurves, Marks
 from mnist_tui.lab.session import Session
+from mnist_tui.runtime.graphics import Graphics
 from mnist_tui.runtime.log import unexpected_error, write_log
 from mnist_tui.runtime.startup import release_collector
 from mnist_tui.runtime.terminal import hung_up_check
@@ -38,13 +40,14 @@ from mnist_tui.settings.digit_style import (
 from mnist_tui.settings.keys import Scope, bindings, set_active_keys
 from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
 from mnist_tui.settings.themes import OWN_THEMES
-from mnist_tui.text.picture_style import PictureStyle, offered_style, style_after
+from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle, offered_styles, style_after
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Palette, Question
 from mnist_tui.ui.digit_style import NextStyleAsked, ShowsDigits
 from mnist_tui.ui.keys_in_turn import KeysInTurn, KeyTaken
+from mnist_tui.ui.pixels import Pixels
 from mnist_tui.ui.resuming import ask_how_to_go_on
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
@@ -73,11 +76,13 @@ class MnistApp(App[None]):
         make_race: "RaceFactory | None" = None,
         *,
         config: ConfigFile | None = None,
+        graphics: Graphics | None = None,
         first_launch: bool = False,
     ) -> None:
         """`make_race` makes the races of the benchmark; without it, they run in real processes.
 
-        `config` is what the user has set; on the first launch there are three lines of guidance.
+        `config` is what the user has set, `graphics` what the terminal said of images where it was
+        asked; on the first launch there are three lines of guidance.
         """
         # Without colours nothing may be mixed from them: only then does Textual write none at all.
         super().__init__(ansi_color=True if os.environ.get("NO_COLOR") else None)
@@ -91,6 +96,8 @@ class MnistApp(App[None]):
         self._keys = rebound(self._config.keys)[0]
         set_active_keys(self._keys)
         self.theme = self._config.theme
+        self._typed_before = graphics.typed if graphics else ""
+        self.pixels = self._pixels_by(graphics) if graphics else None
         self._style_file = log_file.with_name(FILE_NAME)
         self._picture_style = self._first_style()
         self._marks = Marks()
@@ -115,27 +122,54 @@ class MnistApp(App[None]):
             self.set_timer,
         )
 
+    def _pixels_by(self, graphics: Graphics) -> Pixels | None:
+        # Kitty finds an image by its number, which is the colour of the cells.
+        numbers = graphics.protocol == "sixel" or self.console.color_system == "truecolor"
+        if graphics.protocol is None or graphics.cell is None or not numbers:
+            return None
+        return Pixels(graphics.protocol, graphics.cell, self._write_to_terminal)
+
+    def _write_to_terminal(self, sequence: str) -> None:
+        if self._driver is not None:
+            self._driver.write(sequence)
+
+    @property
+    def _styles(self) -> tuple[PictureStyle, ...]:
+        return offered_styles(no_color=self.no_color, pixels=self.pixels is not None)
+
     def _first_style(self) -> PictureStyle:
         """That of the flag or the configuration file; else the last one, else the terminal's."""
-        style = self._config.digits
-        if style == AUTO:
-            last = remembered_style(self._style_file)
-            style = last or usual_style(self.console.color_system, os.environ)
-        return offered_style(style, self.no_color)
+        usual = usual_style(self.console.color_system, os.environ)
+        wanted: str = self._config.digits
+        if wanted == AUTO:
+            wanted = remembered_style(self._style_file) or usual
+        style = next(style for style in PICTURE_STYLES if style == wanted)
+        if style == "pixels" and style not in self._styles:
+            style = usual
+        return style if style in self._styles else style_after(style, self._styles)
 
     def on_next_style_asked(self, event: NextStyleAsked) -> None:
         """Draw digits in the next style, on every screen, and remember it."""
         event.stop()
-        self._picture_style = style_after(self._picture_style, self.no_color)
-        for name in ("train", "mistakes", "draw"):
-            screen = self._screen_called(name)
-            if isinstance(screen, ShowsDigits):
-                screen.show_style(self._picture_style)
+        self._picture_style = style_after(self._picture_style, self._styles)
+        self._show_style(self._picture_style)
         try:
             remember_style(self._style_file, self._picture_style)
         except OSError as error:
             sentence = f"The style cannot be kept in {self._style_file}: {error.strerror}."
             self.notify(visible(sentence), severity="warning", markup=False)
+
+    def _show_style(self, style: PictureStyle) -> None:
+        for name in ("train", "mistakes", "draw"):
+            screen = self._screen_called(name)
+            if isinstance(screen, ShowsDigits):
+                screen.show_style(style)
+
+    def _send_images_anew(self) -> None:
+        """The terminal has lost them, or they have another size there."""
+        if self._picture_style == "pixels":
+            self._show_style("half-block")
+            self._show_style("pixels")
 
     def _set_up(self, screen: Screen[Any]) -> None:
         """Make a new screen as the user's configuration and the width of the terminal want it."""
@@ -149,8 +183,12 @@ class MnistApp(App[None]):
     def on_mount(self) -> None:
         self.screen_change_signal.subscribe(self, self._take_screen_change)
         # Meanwhile the terminal has shown something else.
-        self.app_resume_signal.subscribe(self, lambda _app: self.refresh(layout=True))
+        self.app_resume_signal.subscribe(self, lambda _app: self._show_anew())
         self.set_interval(1.0, partial(self._look_at_terminal, hung_up_check(0)))
+
+    def _show_anew(self) -> None:
+        self._send_images_anew()
+        self.refresh(layout=True)
 
     def _look_at_terminal(self, hung_up: Callable[[], bool]) -> None:
         if hung_up():
@@ -159,6 +197,8 @@ class MnistApp(App[None]):
     def on_ready(self) -> None:
         """The first frame is drawn."""
         release_collector()
+        for character in filter(str.isalnum, self._typed_before):
+            self.simulate_key(character)
         # The database is opened once that frame is on the terminal.
         self.set_timer(0.1, self._look_for_interrupted)
 
@@ -216,6 +256,8 @@ class MnistApp(App[None]):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._fit)
+        if self.pixels is not None and self.pixels.look_at_cells():
+            self._send_images_anew()
 
     def _fit(self) -> None:
         """Cover everything while the terminal is too small for it; a question stays on top."""
@@ -406,6 +448,17 @@ class MnistApp(App[None]):
         command = command_line(record)
         self.copy_to_clipboard(command)
         self.push_screen(CommandScreen(record.name, command))
+
+    def exit(
+        self,
+        result: None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
+        """Leave; images go first, as the terminal keeps them with the screen that is left."""
+        if self.pixels is not None:
+            self.pixels.close()
+        super().exit(result, return_code, message)
 
     def stop_and_exit(self) -> None:
         """Leave without a question, as when the terminal is closed; the run is stopped and kept."""

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import FrameType
 
 from mnist_core.backend.backend import configure
@@ -17,9 +17,10 @@ from mnist_core.training.training_thread import mlx_thread
 from mnist_tui.app import MnistApp
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
+from mnist_tui.runtime.graphics import Graphics, ask_terminal, has_package, may_show_images
 from mnist_tui.runtime.log import stray_output_logged, write_log
 from mnist_tui.runtime.output import EXIT_FAILED
-from mnist_tui.runtime.startup import LaunchOptions
+from mnist_tui.runtime.startup import LaunchOptions, is_drawn_in_browser
 from mnist_tui.settings.config import ConfigFile
 from mnist_tui.text.visible_text import visible
 
@@ -60,6 +61,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         options.log_file,
         store,
         config=config,
+        graphics=_graphics(),
         first_launch=first_launch,
     )
 
@@ -81,6 +83,17 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         with stray_output_logged(options.log_file, end):
             app.run()
     return app.return_code or 0
+
+
+def _graphics() -> Graphics | None:
+    """What the terminal says of images; None: there is no sense in asking it."""
+    # Textual reads from standard input, and writes to standard error.
+    on_terminal = all(map(os.isatty, (0, 1, 2))) and not is_drawn_in_browser()
+    if not (on_terminal and may_show_images(os.environ) and has_package()):
+        return None
+    with suppress(OSError):
+        return ask_terminal()
+    return None
 
 
 def _purge_deleted(app: MnistApp) -> None:

@@ -118,6 +118,8 @@ class Canvas(DrawnWidget, can_focus=True):
 
     def show_style(self, style: PictureStyle) -> None:
         """Draw in another style from now on."""
+        if style == "pixels":
+            style = "half-block"  # which are the pixels themselves, and lie in cells
         if style != self._picture_style:
             self._picture_style = style
             self.redraw()

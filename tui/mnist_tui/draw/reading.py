@@ -6,12 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from textual.content import Content
+from textual.geometry import Region
 from textual.strip import Strip
 
-from mnist_tui.text.digits import drawn_size, render
+from mnist_tui.text.digits import drawn_size
 from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.ui.drawn_widget import DrawnWidget
+from mnist_tui.ui.picture_album import PictureAlbum
 from mnist_tui.ui.sample_sheet import centred, picture_lines
+from mnist_tui.ui.sixel_overlay import SixelOverlay
 
 
 class SeenDigit(DrawnWidget):
@@ -34,6 +37,8 @@ class SeenDigit(DrawnWidget):
         """(height, width), full ink = 255."""
         self._caption = ""
         self._picture_style: PictureStyle = "half-block"
+        self._album = PictureAlbum(self)
+        self._overlay = SixelOverlay(self)
 
     def show(self, ink: NDArray[np.uint8], caption: str) -> None:
         """Show an image (height, width), full ink = 255."""
@@ -43,6 +48,7 @@ class SeenDigit(DrawnWidget):
     def show_style(self, style: PictureStyle) -> None:
         """Draw in another style from now on."""
         self._picture_style = style
+        self._album.forget()
         self.redraw()
 
     def draw(self) -> list[Strip]:
@@ -51,7 +57,7 @@ class SeenDigit(DrawnWidget):
             return []
         base = self.rich_style
         columns, rows = drawn_size(*self.ink.shape, width, height, "half-block")
-        pictures = render(self.ink[None], columns, rows, self._picture_style)
+        pictures = self._album.render(self.ink[None], columns, rows, self._picture_style)
         paper = self.get_component_rich_style("seen-digit--paper")
         lines = [centred(line, columns, width) for line in picture_lines(pictures, 0, paper, paper)]
         caption = [line.plain for line in Content(self._caption).wrap(width)]
@@ -59,5 +65,7 @@ class SeenDigit(DrawnWidget):
             style = base + self.get_component_rich_style("seen-digit--caption")
             lines += [[], *([Segment(line.center(width), style)] for line in caption)]
         above = (height - len(lines)) // 2
+        place = Region((width - columns) // 2, above, columns, rows)
+        self._overlay.show(self.ink, place, self._picture_style, paper, paper)
         lines = [[]] * above + lines + [[]] * (height - len(lines) - above)
         return [Strip(line).adjust_cell_length(width, base).apply_style(base) for line in lines]

@@ -21,9 +21,9 @@ from mnist_tui.mistakes.gallery_layout import GalleryLayout, lay_out
 from mnist_tui.mistakes.sample_query import LabelledAnswers
 from mnist_tui.text import numbers
 from mnist_tui.text.cropping import cropped, cropped_shape
-from mnist_tui.text.digits import render
 from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.visible_text import class_name, in_middle, visible
+from mnist_tui.ui.picture_album import PictureAlbum
 from mnist_tui.ui.sample_sheet import centred, label_lines, picture_lines
 
 _TOO_SMALL = "Too small here to show a digit."
@@ -141,6 +141,7 @@ class Gallery(ScrollView, can_focus=True):
         self._grid: GalleryLayout | None = None
         self._drawn: LRUCache[int, list[list[Segment]]] = LRUCache(0)
         """The lines of tiles by position, those in view and few others."""
+        self._album = PictureAlbum(self)
 
     # -- what is shown ---------------------------------------------------------------------------
 
@@ -187,6 +188,7 @@ class Gallery(ScrollView, can_focus=True):
         """Draw the digits in another style from now on."""
         if style != self._picture_style:
             self._picture_style = style
+            self._album.forget()
             self._redraw()
 
     # -- moving ----------------------------------------------------------------------------------
@@ -271,7 +273,10 @@ class Gallery(ScrollView, can_focus=True):
         self.virtual_size = Size(self._view.width, grid.height(self._count) if grid else 0)
         if grid is not None:
             # Scrolling through all samples must not keep them all.
-            self._drawn.maxsize = 4 * (grid.down + 2) * grid.across
+            in_view = (grid.down + 2) * grid.across
+            self._drawn.maxsize = 4 * in_view
+            # A tile in view is kept there while those around it are drawn.
+            self._album.limit = 5 * in_view
         self._redraw()
 
     def _redraw(self) -> None:
@@ -312,7 +317,7 @@ class Gallery(ScrollView, can_focus=True):
         labelled, indices = self._tiles.labelled, self._tiles.rows[missing]
         images = labelled.examples.images[indices]
         images = cropped(images, self._cropped_shape, self._tiles.dark_on_light)
-        pictures = render(images, grid.columns, grid.rows, self._picture_style)
+        pictures = self._album.render(images, grid.columns, grid.rows, self._picture_style)
         ground = self.rich_style
         under_cursor = self.get_component_rich_style("gallery--cursor")
         for place, (position, index) in enumerate(zip(missing, indices, strict=True)):

@@ -11,11 +11,13 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mnist_tui.mistakes.sample_text import SampleDetail, sample_text, wanted_height
-from mnist_tui.text.digits import drawn_size, render
+from mnist_tui.text.digits import drawn_size, ink
 from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.styled_text import Tone
 from mnist_tui.ui.drawn_widget import DrawnWidget
+from mnist_tui.ui.picture_album import PictureAlbum
 from mnist_tui.ui.sample_sheet import picture_lines
+from mnist_tui.ui.sixel_overlay import SixelOverlay
 
 EMPTY_TEXT = "No sample."
 _GAP = 2
@@ -106,6 +108,8 @@ class SampleView(DrawnWidget):
         super().__init__(id=id)
         self._detail: SampleDetail | None = None
         self._picture_style: PictureStyle = "ascii"
+        self._album = PictureAlbum(self)
+        self._overlay = SixelOverlay(self)
 
     def show(self, detail: SampleDetail | None) -> None:
         """Show a sample, or that none is chosen."""
@@ -116,6 +120,7 @@ class SampleView(DrawnWidget):
         """Draw the digit in another style from now on."""
         if style != self._picture_style:
             self._picture_style = style
+            self._album.forget()
             self.redraw()
 
     def on_click(self, event: events.Click) -> None:
@@ -132,6 +137,7 @@ class SampleView(DrawnWidget):
         width, height = self.size
         lines: list[list[Segment]] = [[] for _ in range(height)]
         if self._detail is None or width < 1:
+            self._overlay.hide()
             lines[height // 2] = [Segment(EMPTY_TEXT.center(width), self._style(Tone.QUIET))]
         else:
             self._draw_sample(self._detail, lines)
@@ -141,15 +147,11 @@ class SampleView(DrawnWidget):
         """Write the digit and what is said of it into empty lines."""
         base = self.rich_style
         place = lay_out(detail, *self.size, self._picture_style)
+        image, colours = ink(detail.image, detail.dark_on_light), self._style("ink")
+        self._overlay.show(image, place.digit, self._picture_style, colours, colours)
         if place.digit:
-            pictures = render(
-                detail.image[None],
-                *place.digit.size,
-                self._picture_style,
-                dark_on_light=detail.dark_on_light,
-            )
-            ink = self._style("ink")
-            drawn = picture_lines(pictures, 0, ink, ink)
+            pictures = self._album.render(image[None], *place.digit.size, self._picture_style)
+            drawn = picture_lines(pictures, 0, colours, colours)
             for line, picture in zip(lines, drawn, strict=False):
                 line += [Segment(" " * place.digit.x, base), *picture]
         text = sample_text(detail, *place.text.size)

@@ -26,7 +26,7 @@ class Pictures:
     """For each image its rows, all of the same width in cells."""
     shades: NDArray[np.uint8] | None = None
     """Half-blocks only: (images, rows, columns, 2), the ink from 0 to 255 of the upper and the
-    lower half of each cell. The other styles are drawn in one colour."""
+    lower half of each cell. The other characters are drawn in one colour."""
 
 
 def ink(images: NDArray[np.uint8], dark_on_light: bool) -> NDArray[np.uint8]:
@@ -65,7 +65,8 @@ def render(
     """Draw each of `images` (n, height, width), whole and centred, into rows x columns cells.
 
     Half-blocks show the pixels themselves, each as a square of equal halves of cells, wherever
-    there are as many as pixels: 28 x 28 pixels in 28 x 14 cells, and again in 56 x 28.
+    there are as many as pixels: 28 x 28 pixels in 28 x 14 cells, and again in 56 x 28. They also
+    stand where images of the terminal would, which are no characters.
 
     Raises:
         ValueError: if there is not at least one cell.
@@ -88,7 +89,7 @@ def render(
             codes[box] = nearest_glyphs(fine)
         case "braille":
             codes[box] = _braille_codes(_sharpened(images, 4 * down, 2 * across))
-        case "half-block":
+        case "half-block" | "pixels":
             codes[:] = ord("▀")
             halves = resample(images, 2 * down, across).reshape(count, down, 2, across)
             shades = np.zeros((count, rows, columns, 2), np.uint8)

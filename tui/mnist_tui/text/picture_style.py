@@ -1,22 +1,25 @@
 """The styles in which digits are drawn, by name; `digits.py` draws them."""
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
-PictureStyle = Literal["ascii", "half-block", "braille"]
+PictureStyle = Literal["ascii", "half-block", "braille", "pixels"]
 PICTURE_STYLES: tuple[PictureStyle, ...] = get_args(PictureStyle)
 """In the order in which a key cycles through them."""
 
-_OF_COLOURS: PictureStyle = "half-block"
+_OF_COLOURS: tuple[PictureStyle, ...] = ("half-block", "pixels")
 """Drawn with nothing but colours."""
 
 
-def style_after(style: PictureStyle, no_color: bool = False) -> PictureStyle:
-    """The next style that can be seen, around the end."""
-    styles = [style for style in PICTURE_STYLES if not (no_color and style == _OF_COLOURS)]
-    return styles[(styles.index(style) + 1) % len(styles)] if style in styles else styles[0]
+def offered_styles(*, no_color: bool, pixels: bool) -> tuple[PictureStyle, ...]:
+    """The styles that can be seen; `pixels` says whether the terminal shows images."""
+    return tuple(
+        style
+        for style in PICTURE_STYLES
+        if not (no_color and style in _OF_COLOURS) and (pixels or style != "pixels")
+    )
 
 
-def offered_style(name: str, no_color: bool = False) -> PictureStyle:
-    """The style called `name`, or another where that one could not be seen."""
-    style = next(style for style in PICTURE_STYLES if style == name)
-    return style_after(style, no_color) if no_color and style == _OF_COLOURS else style
+def style_after(style: PictureStyle, offered: Sequence[PictureStyle]) -> PictureStyle:
+    """The next of the styles that are offered, around the end."""
+    return offered[(offered.index(style) + 1) % len(offered)] if style in offered else offered[0]

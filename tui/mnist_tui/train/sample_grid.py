@@ -15,10 +15,11 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mnist_tui.text.cropping import cropped, cropped_shape
-from mnist_tui.text.digits import Pictures, render
+from mnist_tui.text.digits import Pictures
 from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.visible_text import in_middle, visible
 from mnist_tui.ui.drawn_widget import DrawnWidget
+from mnist_tui.ui.picture_album import PictureAlbum
 from mnist_tui.ui.sample_sheet import (
     Predictions,
     Samples,
@@ -89,6 +90,7 @@ class SampleGrid(DrawnWidget, can_focus=True):
         self._picture_style = picture_style
         self._sheet: Sheet | None = None
         self._pictures = Pictures([])
+        self._album = PictureAlbum(self)
 
     def on_mount(self) -> None:
         self._update_title()
@@ -155,6 +157,7 @@ class SampleGrid(DrawnWidget, can_focus=True):
         """Draw the digits in another style from now on."""
         if style != self._picture_style:
             self._picture_style = style
+            self._album.forget()
             self._lay_out()
 
     def on_resize(self) -> None:
@@ -206,7 +209,10 @@ class SampleGrid(DrawnWidget, can_focus=True):
         self._pictures = Pictures([])
         if sheet and self._samples:
             shown = self._samples.images[: sheet.count]
-            self._pictures = render(shown, sheet.columns, sheet.rows, self._picture_style)
+            self._album.limit = 2 * len(shown)  # both right and wrong
+            self._pictures = self._album.render(
+                shown, sheet.columns, sheet.rows, self._picture_style
+            )
         self._cursor = min(self._cursor, max(0, self.shown_count - 1))
         self._update_title()
         self.redraw()

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.color import Color
-from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from mnist_tui.text.digits import Pictures
 from mnist_tui.text.visible_text import class_name, shorten
+from mnist_tui.ui.picture_album import SentPictures
+from mnist_tui.ui.pixels import bare_paper, full_ink
 
 Predictions = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -229,6 +230,11 @@ def picture_lines(
     pictures: Pictures, index: int, ink: Style, paper: Style
 ) -> Iterator[list[Segment]]:
     """The rows of one picture; half-blocks blend from paper's background to ink's foreground."""
+    if isinstance(pictures, SentPictures):
+        background = Style(bgcolor=paper.bgcolor)
+        for segment in pictures.painted(index, ink.color):
+            yield list(Segment.apply_style([segment], background))
+        return
     for row, text in enumerate(pictures.lines[index]):
         if pictures.shades is None:
             yield [Segment(text, ink)]
@@ -276,9 +282,7 @@ def _half_blocks(shades: NDArray[np.uint8], ink: Style, paper: Style) -> list[Se
 @lru_cache(maxsize=4096)
 def _half_block_style(ink: Color | None, paper: Color | None, upper: int, lower: int) -> Style:
     """The style of one ▀ whose halves have `upper` and `lower` of 31 parts of ink."""
-    # A terminal's own default colours are unknown; they are taken to be light on dark.
-    full = ink.get_truecolor() if ink and not ink.is_default else ColorTriplet(255, 255, 255)
-    none = paper.get_truecolor() if paper and not paper.is_default else ColorTriplet(0, 0, 0)
+    full, none = full_ink(ink), bare_paper(paper)
 
     def blend(parts: int) -> Color:
         mixed = (round(n + (f - n) * parts / 31) for f, n in zip(full, none, strict=True))
