@@ -73,6 +73,8 @@ def render(
     """
     if columns < 1 or rows < 1:
         raise ValueError(f"A picture needs at least one cell, not {columns} x {rows}.")
+    if style == "pixels":
+        style = "half-block"
     images = ink(images, dark_on_light)
     count, height, width = images.shape
     across, down = drawn_size(height, width, columns, rows, style)
@@ -89,7 +91,7 @@ def render(
             codes[box] = nearest_glyphs(fine)
         case "braille":
             codes[box] = _braille_codes(_sharpened(images, 4 * down, 2 * across))
-        case "half-block" | "pixels":
+        case "half-block":
             codes[:] = ord("▀")
             halves = resample(images, 2 * down, across).reshape(count, down, 2, across)
             shades = np.zeros((count, rows, columns, 2), np.uint8)

@@ -19,10 +19,9 @@ from mnist_tui.runtime.graphics import CellSize, GraphicsProtocol, cell_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from textual_image.widget import SixelImage
 
-_SHADES = 16
-"""Of a Sixel image: as many colours as a VT340 has, and xterm in its place."""
+    from mnist_tui.ui.sixel_image import Sixels
+
 _LONGEST_SIDE = 1000
 """Pixels of a Sixel image that xterm takes at most."""
 
@@ -91,12 +90,12 @@ class Pixels:
         self.delete(*self._kept)
         self._closed = True
 
-    def sixel_widget(self) -> "SixelImage":
-        """A widget for the image that :meth:`sixel_image` makes."""
+    def sixel_widget(self) -> "Sixels":
+        """A widget for an image that :meth:`sixel_image` makes."""
         with self._textual_image():
-            from textual_image.widget import SixelImage, SixelOptions
+            from mnist_tui.ui.sixel_image import Sixels
 
-            return SixelImage(sixel_options=SixelOptions(colors=_SHADES))
+            return Sixels()
 
     def sixel_image(
         self,
@@ -107,14 +106,17 @@ class Pixels:
         paper: Color | None,
     ) -> "Image":
         """An image (h, w), full ink = 255, as large as so many cells."""
-        from PIL.Image import fromarray
+        with self._textual_image():
+            from PIL.Image import fromarray
+
+            from mnist_tui.ui.sixel_image import SHADES
 
         levels = enlarged(
             image, rows * self._cell.height, columns * self._cell.width, _LONGEST_SIDE
         )
-        shares = np.linspace(0, 1, _SHADES)[:, None]
+        shares = np.linspace(0, 1, SHADES)[:, None]
         palette = (1 - shares) * bare_paper(paper) + shares * full_ink(ink)
-        made = fromarray(np.rint(levels * ((_SHADES - 1) / 255)).astype(np.uint8), "P")
+        made = fromarray(np.rint(levels * ((SHADES - 1) / 255)).astype(np.uint8), "P")
         made.putpalette(np.rint(palette).astype(np.uint8).tobytes())
         return made
 

@@ -12,7 +12,7 @@ from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.ui.pixels import pixels_of
 
 if TYPE_CHECKING:
-    from textual_image.widget import SixelImage
+    from mnist_tui.ui.sixel_image import Sixels
 
 
 class SixelOverlay:
@@ -20,7 +20,7 @@ class SixelOverlay:
 
     def __init__(self, owner: Widget) -> None:
         self._owner = owner
-        self._widget: SixelImage | None = None
+        self._widget: Sixels | None = None
         self._shown: object = None
 
     def show(
