@@ -14,6 +14,7 @@ from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session, State
+from mnist_tui.runtime.graphics import Graphics
 from mnist_tui.settings.config import ConfigFile
 
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
@@ -33,6 +34,7 @@ class AppHarness(Lab[MnistApp]):
         runs: ScriptedRuns | None = None,
         backend: Backend | None = None,
         make_race: RaceFactory | None = None,
+        graphics: Graphics | None = None,
     ) -> None:
         self.loader = loader
         self.runs = runs or ScriptedRuns()
@@ -49,6 +51,7 @@ class AppHarness(Lab[MnistApp]):
             self.store,
             make_race,
             config=config,
+            graphics=graphics,
             first_launch=first_launch,
         )
 
@@ -85,6 +88,7 @@ async def opened(
     hyperparameters: Hyperparameters = TWO_EPOCHS,
     runs: ScriptedRuns | None = None,
     first_launch: bool = False,
+    graphics: Graphics | None = None,
 ) -> AsyncIterator[AppHarness]:
     """The app with its data loaded, its files in `folder`."""
     made = AppHarness(
@@ -94,6 +98,7 @@ async def opened(
         config,
         runs=runs,
         first_launch=first_launch,
+        graphics=graphics,
     )
     async with made.app.run_test(size=size) as pilot:
         made.pilot = pilot

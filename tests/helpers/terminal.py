@@ -57,9 +57,9 @@ _MODES_TO_RESET = {
 class Terminal:
     """A program on a pseudo-terminal of its own, in a session of its own.
 
-    Output is read only inside the waiting methods, so a screen stays as it is between them. The
-    one question that it answers is whether it shows synchronized output in one go: it does, so a
-    test never sees half a frame.
+    Output is read only inside the waiting methods, so a screen stays as it is between them. Of a
+    program's questions it answers whether it shows synchronized output in one go: it does, so a
+    test never sees half a frame. And what attributes it has: none, or what a test has it answer.
     """
 
     def __init__(
@@ -71,9 +71,11 @@ class Terminal:
         cwd: Path | None = None,
         *,
         controlling: bool = True,
+        attributes: str = "\x1b[?62c",
     ) -> None:
         """Start `argv`, with the variables of `env` beside those of this process.
 
+        `attributes` is the answer to the question for them, with those to what was asked before.
         Without `controlling` the program is told of no hangup, as one that `setsid` begins.
         """
         self._output = io.StringIO()
@@ -84,6 +86,7 @@ class Terminal:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._modes: dict[int, bool] = {}
         self._keyboard_protocols = 0
+        self._attributes = attributes
         self._ended = False
 
         self._master, slave = pty.openpty()
@@ -305,7 +308,7 @@ class Terminal:
         return True
 
     def _obey(self, sequence: Csi) -> None:
-        """Do what pyte does not: modes, the alternate screen, the one answer."""
+        """Do what pyte does not: modes, the alternate screen, the answers."""
         match sequence.private, sequence.final:
             case "?", "h" | "l":
                 for mode in sequence.numbers:
@@ -317,6 +320,8 @@ class Terminal:
                 self._keyboard_protocols = max(0, self._keyboard_protocols - popped)
             case "?", "$p" if sequence.numbers == (_SYNCHRONIZED,):
                 os.write(self._master, f"\x1b[?{_SYNCHRONIZED};2$y".encode())
+            case "", "c":
+                os.write(self._master, self._attributes.encode())
 
     def _set_mode(self, mode: int, on: bool) -> None:
         if mode in _ALTERNATE_SCREEN and on and not self._modes.get(mode):

@@ -1,7 +1,7 @@
 """The application: its screens, its theme, and what concerns them all."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,6 +23,7 @@ from textual.widget import Widget
 
 from mnist_core.backend.backend import Backend
 from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.shell_commands import install_command
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import MarkedCurves, Marks
 from mnist_tui.lab.session import Session
@@ -112,7 +113,7 @@ class MnistApp(App[None]):
             MarkedCurves(store, self._marks),
             picture_style=self._picture_style,
             first_launch=first_launch,
-            notice=" ".join(found.problems),
+            notice=" ".join([*found.problems, *self._missing_pixels()]),
         )
         use_table(self, self._keys)
         self._keys_in_turn = KeysInTurn(
@@ -147,6 +148,15 @@ class MnistApp(App[None]):
         if style == "pixels" and style not in self._styles:
             style = usual
         return style if style in self._styles else style_after(style, self._styles)
+
+    def _missing_pixels(self) -> Iterator[str]:
+        """Why digits are not drawn as was asked for."""
+        if self._config.digits == "pixels" and self.pixels is None:
+            yield (
+                "Digits cannot be pixels here, so they are drawn with characters: that needs Kitty "
+                "0.28, Ghostty or a terminal with Sixel, without tmux, and what "
+                f"{install_command('pixels')} installs."
+            )
 
     def on_next_style_asked(self, event: NextStyleAsked) -> None:
         """Draw digits in the next style, on every screen, and remember it."""
@@ -455,10 +465,14 @@ class MnistApp(App[None]):
         return_code: int = 0,
         message: RenderableType | None = None,
     ) -> None:
-        """Leave; images go first, as the terminal keeps them with the screen that is left."""
+        """Leave."""
+        self._delete_images()
+        super().exit(result, return_code, message)
+
+    def _delete_images(self) -> None:
+        # Before the app's screen is left, with which the terminal keeps them.
         if self.pixels is not None:
             self.pixels.close()
-        super().exit(result, return_code, message)
 
     def stop_and_exit(self) -> None:
         """Leave without a question, as when the terminal is closed; the run is stopped and kept."""
@@ -475,6 +489,7 @@ class MnistApp(App[None]):
 
     def _fatal_error(self) -> None:
         """Leave after a defect: a sentence for the user, the traceback for the log file."""
+        self._delete_images()
         error = self._exception
         if error is not None and not self._exit_renderables:
             self.panic(Text(unexpected_error(error, self._log_file)))

@@ -88,6 +88,21 @@ def test_what_prevents_training_is_the_last_line_and_the_exit_code(
     assert lines[-1] == "MLX has no back end here. Install it."
 
 
+def test_pixels_are_offered_where_the_terminal_may_show_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def advice(terminal: TerminalFeatures) -> str:
+        (finding,) = (found for found in report(GOOD, terminal) if found.topic == "terminal")
+        assert finding.status == "ok"
+        return " ".join(finding.more)
+
+    monkeypatch.setattr("mnist_tui.commands.doctor.has_package", lambda: False)
+    assert "To draw digits in pixels: " in advice(replace(TERMINAL, images=True))
+    assert advice(TERMINAL) == ""
+    monkeypatch.setattr("mnist_tui.commands.doctor.has_package", lambda: True)
+    assert advice(replace(TERMINAL, images=True)) == ""
+
+
 def test_json_is_one_object_with_facts_and_checks(
     doctor: Callable[..., tuple[int, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """How the app is left: everything that was begun comes to its end, whatever fails on the way."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.graphics import KITTY
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunStore, StoreError
 from mnist_core.training.training_thread import TrainingThread
@@ -17,7 +19,7 @@ from mnist_tui.commands.runs.with_store import with_store
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.output import OutputLost
-from mnist_tui.runtime.startup import LaunchOptions
+from mnist_tui.runtime.startup import BROWSER_DRIVER, LaunchOptions
 from mnist_tui.settings.config import ConfigFile
 
 ENDINGS: list[tuple[type, str]] = [
@@ -52,6 +54,32 @@ def open_and_leave(
         None, recipe, "mlx-docs", frozenset(), tmp_path, tmp_path / "log", "cpu", 1
     )
     return lambda: module.run_app(options, ConfigFile(Path()))
+
+
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        ({}, True),
+        ({"TERM": "xterm-256color"}, False),
+        ({"no terminal": 1}, False),
+        ({"no package": ""}, False),
+        ({"TEXTUAL_DRIVER": BROWSER_DRIVER}, False),
+    ],
+)
+def test_the_terminal_is_asked_only_where_images_are_plausible(
+    change: dict[str, str | int], asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TMUX", "STY", "ZELLIJ", "NO_COLOR", "KITTY_WINDOW_ID", "XTERM_VERSION"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("TERM_PROGRAM", "LC_TERMINAL", "KONSOLE_VERSION", "WT_SESSION", "TEXTUAL_DRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-kitty")
+    for name, value in change.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(module, "ask_terminal", lambda: KITTY)
+    monkeypatch.setattr(module, "has_package", lambda: "no package" not in change)
+    monkeypatch.setattr(os, "isatty", lambda number: number != change.get("no terminal"))
+    assert module._graphics() == (KITTY if asked else None)
 
 
 @pytest.mark.parametrize("failing", [name for _, name in ENDINGS[:-1]])

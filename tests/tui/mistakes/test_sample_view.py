@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
+from helpers.graphics import CELL, PLACEHOLDER
 from mnist_core.store.answers import SampleAnswer
 from mnist_tui.mistakes.sample_text import (
     NOT_KEPT,
@@ -17,8 +18,10 @@ from mnist_tui.mistakes.sample_text import (
     probability_bars,
     sample_text,
 )
-from mnist_tui.mistakes.sample_view import SampleView
+from mnist_tui.mistakes.sample_view import SampleView, lay_out
+from mnist_tui.text.picture_style import PICTURE_STYLES
 from mnist_tui.text.styled_text import StyledLine, Tone, flow, line_width
+from mnist_tui.ui.pixels import Pixels
 
 DIGITS = tuple("0123456789")
 
@@ -282,8 +285,9 @@ class CountingView(SampleView):
 
 
 class ViewApp(App[None]):
-    def __init__(self) -> None:
+    def __init__(self, pixels: Pixels | None = None) -> None:
         super().__init__()
+        self.pixels = pixels
         self.epochs: list[int] = []
 
     def compose(self) -> ComposeResult:
@@ -356,7 +360,7 @@ async def test_every_size_is_filled_exactly() -> None:
             await pilot.resize_terminal(*size)
             await pilot.pause()
             for sample in (detail(), many(), wide):
-                for style in ("ascii", "half-block", "braille"):
+                for style in PICTURE_STYLES:
                     app.view.show_style(style)
                     app.view.show(sample)
                     assert len(app.lines) == size[1]
@@ -370,6 +374,56 @@ async def test_half_blocks_are_the_exact_pixels_beside_the_text() -> None:
         app.view.show_style("half-block")
         assert app.text.count("▀") == 28 * 14
         assert [line.index("t") for line in app.lines[:1]] == [30]
+
+
+async def test_kitty_shows_the_digit_in_the_place_of_its_characters() -> None:
+    sent: list[str] = []
+    app = ViewApp(Pixels("kitty", CELL, sent.append))
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.view.show(detail())
+        app.view.show_style("pixels")
+        columns = app.lines[0].count(PLACEHOLDER)
+        assert columns >= 28
+        assert app.text.count(PLACEHOLDER) == columns * columns // 2
+        assert "▀" not in app.text
+        assert {cell_len(line) for line in app.lines} == {80}
+        before = len(sent)
+        app.view.show(replace(detail(), epoch=3))
+        await pilot.pause()
+        assert app.text.count(PLACEHOLDER)
+        assert len(sent) == before
+        app.view.show_style("half-block")
+        assert PLACEHOLDER not in app.text
+        assert "a=d,d=I" in sent[-1]
+
+
+async def test_a_sixel_image_lies_over_the_digit() -> None:
+    app = ViewApp(Pixels("sixel", CELL, lambda _: None))
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.view.show(detail())
+        await pilot.pause()
+        assert not app.view.children
+        app.view.show_style("pixels")
+        await pilot.pause()
+        await pilot.pause()
+        (image,) = app.view.children
+        place = lay_out(detail(), 80, 20, "pixels").digit
+        assert image.region == place
+        drawn = "".join(segment.text for line in app.screen._compositor.render_strips()
+                        for segment in line)  # fmt: skip
+        assert f'"1;1;{place.width * CELL.width};{place.height * CELL.height}#0;2;' in drawn
+        app.view.show(None)
+        await pilot.pause()
+        await pilot.pause()
+        assert not image.display
+        app.view.show(detail())
+        await pilot.pause()
+        await pilot.pause()
+        assert image.display
+        app.view.show_style("ascii")
+        await pilot.pause()
+        await pilot.pause()
+        assert not image.display
 
 
 async def test_it_is_drawn_once_for_each_sample() -> None:

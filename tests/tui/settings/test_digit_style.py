@@ -1,8 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from helpers.app_harness import opened
+from helpers.graphics import KITTY, PLACEHOLDER
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.settings.digit_style import (
@@ -11,6 +13,7 @@ from mnist_tui.settings.digit_style import (
     remembered_style,
     usual_style,
 )
+from mnist_tui.text.picture_style import offered_styles, style_after
 
 
 @pytest.mark.parametrize(
@@ -69,3 +72,58 @@ async def test_a_style_that_cannot_be_kept_is_shown_all_the_same(tmp_path: Path)
         await lab.until(lambda: "▀" in lab.text())
         (told,) = lab.app._notifications
         assert told.message.startswith("The style cannot be kept in ")
+
+
+def test_the_key_goes_through_what_is_offered_and_around_the_end() -> None:
+    for pixels, styles in (
+        (False, ["ascii", "half-block", "braille"]),
+        (True, ["ascii", "half-block", "braille", "pixels"]),
+    ):
+        offered = offered_styles(no_color=False, pixels=pixels)
+        assert list(offered) == styles
+        assert [style_after(style, offered) for style in offered] == [*styles[1:], styles[0]]
+    assert style_after("pixels", offered_styles(no_color=True, pixels=True)) == "ascii"
+
+
+async def test_pixels_are_in_turn_where_the_terminal_shows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    async with opened(tmp_path, graphics=KITTY) as lab:
+        await lab.pilot.press("v", "v")
+        await lab.until(lambda: PLACEHOLDER in lab.text())
+        assert (tmp_path / FILE_NAME).read_text() == "pixels\n"
+        await lab.pilot.press("v")
+        await lab.until(lambda: "@@" in lab.text())
+        await lab.pilot.press("v", "v", "v")
+        await lab.until(lambda: PLACEHOLDER in lab.text())
+    assert (tmp_path / FILE_NAME).read_text() == "pixels\n"
+    async with opened(tmp_path, graphics=KITTY) as lab:
+        assert PLACEHOLDER in lab.text()
+
+
+async def test_elsewhere_remembered_pixels_are_the_usual_style_and_stay_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    remember_style(tmp_path / FILE_NAME, "pixels")
+    async with opened(tmp_path) as lab:
+        assert "▀" in lab.text()
+        assert "pixels" not in lab.text()
+    assert remembered_style(tmp_path / FILE_NAME) == "pixels"
+    # Kitty finds an image by its number in a colour, which 256 colours cannot tell.
+    monkeypatch.setenv("COLORTERM", "")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    async with opened(tmp_path, graphics=KITTY) as lab:
+        assert "▀" in lab.text()
+
+
+async def test_pixels_that_were_asked_for_are_missed_in_a_sentence(tmp_path: Path) -> None:
+    asked = ConfigFile(Path("config.toml"), Config(digits="pixels"))
+    async with opened(tmp_path, config=asked) as lab:
+        assert "Digits cannot be pixels here" in lab.text()
+
+
+async def test_keys_typed_while_the_terminal_was_asked_are_taken(tmp_path: Path) -> None:
+    async with opened(tmp_path, graphics=replace(KITTY, typed="\x1b2\r")) as lab:
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))

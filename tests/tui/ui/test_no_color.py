@@ -12,7 +12,7 @@ from mnist_tui.lab.session import State
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.settings.config import Config, ConfigFile
-from mnist_tui.text.picture_style import PICTURE_STYLES, offered_style, style_after
+from mnist_tui.text.picture_style import offered_styles
 from mnist_tui.train.sample_grid import SampleGrid
 
 
@@ -79,18 +79,9 @@ async def test_cursors_are_reversed(tmp_path: Path) -> None:
         await lab.until(lambda: any(s.style and s.style.reverse for s in segments(lab)))
 
 
-def test_half_blocks_are_left_out_since_they_are_nothing_but_colours() -> None:
-    style, seen = PICTURE_STYLES[0], set()
-    for _ in PICTURE_STYLES:
-        seen.add(style)
-        style = style_after(style, no_color=True)
-    assert seen == {"ascii", "braille"}
-    assert offered_style("half-block", no_color=True) == "ascii"
-    assert offered_style("half-block") == "half-block"
-    assert [style_after(style) for style in PICTURE_STYLES] == [
-        *PICTURE_STYLES[1:],
-        PICTURE_STYLES[0],
-    ]
+def test_what_is_nothing_but_colours_is_left_out() -> None:
+    for pixels in (False, True):
+        assert offered_styles(no_color=True, pixels=pixels) == ("ascii", "braille")
 
 
 async def test_the_files_style_is_used_where_it_can_be_seen(

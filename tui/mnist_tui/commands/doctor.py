@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mnist_core.shell_commands import own_command
+from mnist_core.shell_commands import install_command, own_command
 from mnist_tui.commands.flags import MachineFlags, data_source, log_in_home, run_folder, switch
+from mnist_tui.runtime.graphics import has_package, may_show_images
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.text.visible_text import visible
 
@@ -54,6 +55,8 @@ class TerminalFeatures:
     colours: str
     """truecolor, 256 or standard; empty for none."""
     encoding: str
+    images: bool = False
+    """Whether it may show images, as the environment says."""
 
     @property
     def is_utf8(self) -> bool:
@@ -191,7 +194,10 @@ def _terminal_finding(terminal: TerminalFeatures) -> Finding:
             missing.append("Set TERM to xterm-256color or better for the right colours.")
     if not terminal.is_utf8:
         missing.append("Set LANG to a UTF-8 locale, such as C.UTF-8, for the curves.")
-    return Finding("terminal", "missing" if missing else "ok", ", ".join(texts), tuple(missing))
+    status: Status = "missing" if missing else "ok"
+    if terminal.images and not has_package():
+        missing.append(f"To draw digits in pixels: {install_command('pixels')}")
+    return Finding("terminal", status, ", ".join(texts), tuple(missing))
 
 
 def _folder_finding(name: str, folder: "Folder") -> Finding:
@@ -215,6 +221,7 @@ def terminal_of(stream: TextIO) -> TerminalFeatures:
         colorterm=os.environ.get("COLORTERM", ""),
         colours=Console(force_terminal=True, file=stream).color_system or "",
         encoding=stream.encoding,
+        images=is_terminal and may_show_images(os.environ),
     )
 
 

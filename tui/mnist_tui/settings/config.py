@@ -102,9 +102,9 @@ class Config(BaseModel):
         str,
         PlainValidator(partial(_choice, lambda: (AUTO, *PICTURE_STYLES))),
         Field(
-            description="How digits are drawn at first: ascii, half-block or braille; auto is the "
-            "style chosen last, at first half-block where the terminal has the colours for it, "
-            "else ascii."
+            description="How digits are drawn at first: ascii, half-block, braille, or pixels "
+            "where the terminal shows images; auto is the style chosen last, at first half-block "
+            "where the terminal has the colours for it, else ascii."
         ),
     ] = AUTO
     smoothing: Annotated[
