@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from helpers.graphics import KITTY_ANSWERS, PLACEHOLDER
+from helpers.idx_folder import write_idx_folder
 from helpers.terminal import Terminal
 
 SENT = re.compile(r"\x1b_Gi=(\d+),m=[01],")
@@ -16,9 +17,10 @@ DELETED = re.compile(r"\x1b_Ga=d,d=I,i=(\d+),q=2\x1b\\")
 def test_images_are_sent_on_the_apps_screen_and_deleted_before_it_is_left(
     open_terminal: Callable[..., Terminal], tmp_path: Path
 ) -> None:
+    digits = write_idx_folder(tmp_path / "digits")
     program = Path(sys.executable).with_name("mnist-tui")
     terminal = open_terminal(
-        [program, "--data", "synthetic", "--home", tmp_path, "--digits", "pixels"],
+        [program, "--data", digits, "--home", tmp_path, "--digits", "pixels"],
         env={"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1", "TMUX": "", "NO_COLOR": ""},
         attributes=KITTY_ANSWERS,
     )

@@ -13,6 +13,7 @@ from textual import events
 from textual.geometry import Offset
 
 from helpers.app_harness import AppHarness, opened
+from helpers.graphics import KITTY, PLACEHOLDER
 from helpers.scripted import ScriptedRuns, digits, loaded
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.recipe.hyperparameters import make_hyperparameters
@@ -24,6 +25,7 @@ from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.class_bars import ClassBars
+from mnist_tui.ui.drawn_widget import DrawnWidget
 
 OpenBench = Callable[..., AbstractAsyncContextManager[AppHarness]]
 LINEAR = make_hyperparameters({"epochs": 3, "hidden_sizes": ""})
@@ -104,6 +106,22 @@ async def drag(
         mouse(events.MouseMove, cell)
     mouse(events.MouseUp, cells[-1])
     await lab.pilot.pause()
+
+
+async def test_kitty_shows_what_the_network_sees_and_the_canvas_stays_in_cells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    pixels = ConfigFile(tmp_path / "config.toml", Config(digits="pixels"))
+    async with opened(tmp_path, config=pixels, graphics=KITTY) as lab:
+        screen = await shown(lab)
+
+        def drawn(widget: DrawnWidget) -> str:
+            return "".join(widget.render_line(y).text for y in range(widget.size.height))
+
+        assert PLACEHOLDER in drawn(screen.query_one(SeenDigit))
+        assert PLACEHOLDER not in drawn(canvas_of(screen))
+        assert "▀" in drawn(canvas_of(screen))
 
 
 async def test_keys_draw_and_the_model_answers_at_each_step(bench: OpenBench) -> None:

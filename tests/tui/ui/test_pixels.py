@@ -5,6 +5,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.color import Color
 from textual.app import App
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.widget import Widget
 
-from helpers.graphics import PLACEHOLDER
+from helpers.app_harness import opened
+from helpers.graphics import KITTY, PLACEHOLDER
 from mnist_tui.runtime.graphics import CellSize
+from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.text.digits import Pictures
 from mnist_tui.ui.picture_album import PictureAlbum, SentPictures
 from mnist_tui.ui.pixels import Pixels, enlarged
@@ -121,11 +125,40 @@ async def test_an_album_sends_once_and_deletes_what_newer_images_need_the_place_
         assert type(album.render(images, 4, 2, "pixels")) is Pictures
 
 
+async def test_images_are_sent_anew_when_they_are_lost_or_of_another_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    sent: list[str] = []
+    monkeypatch.setattr(HeadlessDriver, "write", lambda _, sequence: sent.append(sequence))
+
+    def counts() -> tuple[int, int]:
+        written = "".join(sent)
+        sent.clear()
+        return len(set(SENT.findall(written))), len(DELETED.findall(written))
+
+    asked = ConfigFile(Path("config.toml"), Config(digits="pixels"))
+    async with opened(tmp_path, config=asked, graphics=KITTY) as lab:
+        await lab.pilot.pause()
+        shown, _ = counts()
+        assert shown > 0
+        # What happens after ctrl+z and fg.
+        lab.app.app_resume_signal.publish(lab.app)
+        await lab.pilot.pause()
+        assert counts() == (shown, shown)
+        monkeypatch.setattr("mnist_tui.ui.pixels.cell_size", lambda _: CellSize(10, 20))
+        await lab.pilot.resize_terminal(121, 40)
+        await lab.pilot.pause()
+        again, deleted = counts()
+        assert again >= shown
+        assert deleted >= shown
+
+
 def test_the_package_asks_nothing_and_is_not_imported_before_it_is_needed() -> None:
     code = """
 import sys
-from mnist_tui.app import MnistApp
 from mnist_tui.runtime.graphics import CellSize
+from mnist_tui.ui import sample_sheet
 from mnist_tui.ui.pixels import Pixels
 import numpy as np
 pixels = Pixels("kitty", CellSize(8, 16), lambda _: None)

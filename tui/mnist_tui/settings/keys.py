@@ -97,8 +97,8 @@ KEYS: tuple[Key, ...] = (
         "downloaded.", urgent=True),
     Key("retry_data", ("u",), "Retry data", "Try again to get the data set that could not be "
         "had.", urgent=True),
-    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille, or "
-        "pixels where the terminal shows images: on all screens, and from now on.",
+    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille or, "
+        "in some terminals, pixels: on all screens, and from now on.",
         footer=False),
     Key("show_gradients", ("g",), "Gradients", "Show the norm of the gradient and the learning "
         "rate, or not.", footer=False),
@@ -191,8 +191,8 @@ KEYS: tuple[Key, ...] = (
         Scope.MISTAKES, footer=False),
     Key("switch_samples", ("T",), "Train/test", "Look at the training samples, or at the test "
         "samples again.", Scope.MISTAKES, footer=False),
-    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille, or "
-        "pixels where the terminal shows images: on all screens, and from now on.",
+    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille or, "
+        "in some terminals, pixels: on all screens, and from now on.",
         Scope.MISTAKES, footer=False),
     Key("clear_samples", ("escape",), "Clear", "Back to all mistakes.", Scope.MISTAKES,
         urgent=True),
@@ -228,8 +228,8 @@ KEYS: tuple[Key, ...] = (
     Key("move_pen(0, -1)", ("up", "k"), "Up", "Move the cursor up.", Scope.DRAW, footer=False),
     Key("move_pen(1, 0)", ("right", "l"), "Right", "Move the cursor to the right.", Scope.DRAW,
         footer=False),
-    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille, or "
-        "pixels where the terminal shows images: on all screens, and from now on.",
+    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille or, "
+        "in some terminals, pixels: on all screens, and from now on.",
         Scope.DRAW, footer=False),
     Key("leave_drawing", ("escape", "d"), "Back", "Back to where the drawing was opened.",
         Scope.DRAW, urgent=True),
