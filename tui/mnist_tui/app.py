@@ -1,7 +1,7 @@
 """The application: its screens, its theme, and what concerns them all."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -23,7 +23,6 @@ from textual.widget import Widget
 
 from mnist_core.backend.backend import Backend
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.shell_commands import install_command
 from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import MarkedCurves, Marks
 from mnist_tui.lab.session import Session
@@ -41,14 +40,19 @@ from mnist_tui.settings.digit_style import (
 from mnist_tui.settings.keys import Scope, bindings, set_active_keys
 from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
 from mnist_tui.settings.themes import OWN_THEMES
-from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle, offered_styles, style_after
+from mnist_tui.text.picture_style import (
+    PictureStyle,
+    offered_style,
+    offered_styles,
+    style_after,
+)
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
 from mnist_tui.ui.dialogs import Palette, Question
 from mnist_tui.ui.digit_style import NextStyleAsked, ShowsDigits
 from mnist_tui.ui.keys_in_turn import KeysInTurn, KeyTaken
-from mnist_tui.ui.pixels import Pixels
+from mnist_tui.ui.pixels import missing_pixels, pixels_by
 from mnist_tui.ui.resuming import ask_how_to_go_on
 from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 
@@ -98,7 +102,7 @@ class MnistApp(App[None]):
         set_active_keys(self._keys)
         self.theme = self._config.theme
         self._typed_before = graphics.typed if graphics else ""
-        self.pixels = self._pixels_by(graphics) if graphics else None
+        self.pixels = pixels_by(graphics, self.console.color_system, self._write_to_terminal)
         self._style_file = log_file.with_name(FILE_NAME)
         self._picture_style = self._first_style()
         self._marks = Marks()
@@ -113,7 +117,7 @@ class MnistApp(App[None]):
             MarkedCurves(store, self._marks),
             picture_style=self._picture_style,
             first_launch=first_launch,
-            notice=" ".join([*found.problems, *self._missing_pixels()]),
+            notice=" ".join([*found.problems, *missing_pixels(self._config.digits, self.pixels)]),
         )
         use_table(self, self._keys)
         self._keys_in_turn = KeysInTurn(
@@ -122,13 +126,6 @@ class MnistApp(App[None]):
             lambda widget: widget.screen in self.screen_stack,
             self.set_timer,
         )
-
-    def _pixels_by(self, graphics: Graphics) -> Pixels | None:
-        # Kitty finds an image by its number, which is the colour of the cells.
-        numbers = graphics.protocol == "sixel" or self.console.color_system == "truecolor"
-        if graphics.protocol is None or graphics.cell is None or not numbers:
-            return None
-        return Pixels(graphics.protocol, graphics.cell, self._write_to_terminal)
 
     def _write_to_terminal(self, sequence: str) -> None:
         if self._driver is not None:
@@ -144,19 +141,7 @@ class MnistApp(App[None]):
         wanted: str = self._config.digits
         if wanted == AUTO:
             wanted = remembered_style(self._style_file) or usual
-        style = next(style for style in PICTURE_STYLES if style == wanted)
-        if style == "pixels" and style not in self._styles:
-            style = usual
-        return style if style in self._styles else style_after(style, self._styles)
-
-    def _missing_pixels(self) -> Iterator[str]:
-        """Why digits are not drawn as was asked for."""
-        if self._config.digits == "pixels" and self.pixels is None:
-            yield (
-                "Digits cannot be pixels here, so they are drawn with characters: that needs Kitty "
-                "0.28, Ghostty or a terminal with Sixel, without tmux, and what "
-                f"{install_command('pixels')} installs."
-            )
+        return offered_style(wanted, self._styles, usual)
 
     def on_next_style_asked(self, event: NextStyleAsked) -> None:
         """Draw digits in the next style, on every screen, and remember it."""

@@ -13,7 +13,7 @@ from mnist_tui.settings.digit_style import (
     remembered_style,
     usual_style,
 )
-from mnist_tui.text.picture_style import offered_styles, style_after
+from mnist_tui.text.picture_style import offered_style, offered_styles, style_after
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,11 @@ def test_the_key_goes_through_what_is_offered_and_around_the_end() -> None:
         offered = offered_styles(no_color=False, pixels=pixels)
         assert list(offered) == styles
         assert [style_after(style, offered) for style in offered] == [*styles[1:], styles[0]]
-    assert style_after("pixels", offered_styles(no_color=True, pixels=True)) == "ascii"
+    without = offered_styles(no_color=True, pixels=True)
+    assert style_after("pixels", without) == "ascii"
+    assert offered_style("half-block", without, "half-block") == "ascii"
+    assert offered_style("pixels", without, "half-block") == "ascii"
+    assert offered_style("braille", without, "half-block") == "braille"
 
 
 async def test_pixels_are_in_turn_where_the_terminal_shows_them(

@@ -100,21 +100,30 @@ def ask_terminal(stdin: int = 0, stdout: int = 1) -> Graphics:
     Raises:
         OSError: it cannot be asked.
     """
-    before = termios.tcgetattr(stdin)
-    answers = b""
-    deadline = time.monotonic() + _PATIENCE
     try:
-        tty.setcbreak(stdin, termios.TCSANOW)
-        os.write(stdout, _QUESTIONS.encode())
-        while not _ATTRIBUTES.search(answers.decode(errors="replace")):
-            ready, _, _ = select.select([stdin], [], [], max(0.0, deadline - time.monotonic()))
-            read = os.read(stdin, 1024) if ready else b""
-            if not read:
-                break
-            answers += read
-    finally:
-        termios.tcsetattr(stdin, termios.TCSANOW, before)
-    return understood(answers.decode(errors="replace"), cell_size(stdout))
+        before = termios.tcgetattr(stdin)
+        try:
+            tty.setcbreak(stdin, termios.TCSANOW)
+            answers = _answers(stdin, stdout)
+        finally:
+            termios.tcsetattr(stdin, termios.TCSANOW, before)
+    except termios.error as error:
+        raise OSError(*error.args) from error
+    return understood(answers, cell_size(stdout))
+
+
+def _answers(stdin: int, stdout: int) -> str:
+    """All that comes until the last answer, or until there is no more patience."""
+    deadline = time.monotonic() + _PATIENCE
+    os.write(stdout, _QUESTIONS.encode())
+    read = b""
+    while not _ATTRIBUTES.search(text := read.decode(errors="replace")):
+        ready, _, _ = select.select([stdin], [], [], max(0.0, deadline - time.monotonic()))
+        more = os.read(stdin, 1024) if ready else b""
+        if not more:
+            break
+        read += more
+    return text
 
 
 def understood(answers: str, cell: CellSize | None = None) -> Graphics:

@@ -20,6 +20,18 @@ def offered_styles(*, no_color: bool, pixels: bool) -> tuple[PictureStyle, ...]:
     )
 
 
+def offered_style(name: str, offered: Sequence[PictureStyle], usual: PictureStyle) -> PictureStyle:
+    """The style called `name`, or another where that one could not be seen.
+
+    In the place of pixels stands the usual one of the terminal.
+    """
+    for wanted in (name, usual) if name == "pixels" else (name,):
+        for style in offered:
+            if style == wanted:
+                return style
+    return offered[0]
+
+
 def style_after(style: PictureStyle, offered: Sequence[PictureStyle]) -> PictureStyle:
     """The next of the styles that are offered, around the end."""
     return offered[(offered.index(style) + 1) % len(offered)] if style in offered else offered[0]

@@ -46,10 +46,11 @@ class PictureAlbum:
         if key not in self._sent:
             self._sent[key] = pixels.send(image, columns, rows, color)
         self._sent.move_to_end(key)
+        _, lines = self._sent[key]
         while len(self._sent) > self.limit:
             _, (number, _) = self._sent.popitem(last=False)
             pixels.delete(number)
-        return self._sent[key][1]
+        return lines
 
     def forget(self) -> None:
         """Delete all images; what shows them has to be drawn anew."""

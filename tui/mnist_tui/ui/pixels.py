@@ -15,7 +15,8 @@ from rich.segment import Segment
 from textual.widget import Widget
 
 from mnist_core.data.drawn_digit import resample
-from mnist_tui.runtime.graphics import CellSize, GraphicsProtocol, cell_size
+from mnist_core.shell_commands import install_command
+from mnist_tui.runtime.graphics import CellSize, Graphics, GraphicsProtocol, cell_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -150,6 +151,31 @@ class _Written(StringIO):
 
     def fileno(self) -> int:
         return self._descriptor
+
+
+def pixels_by(
+    graphics: Graphics | None, color_system: str | None, write: Callable[[str], None]
+) -> Pixels | None:
+    """The images of a terminal that was asked, if it shows any.
+
+    `color_system` is what Rich says of it: Kitty finds an image by its number, which is told as the
+    colour of the cells, and has more numbers than 256.
+    """
+    if graphics is None or graphics.protocol is None or graphics.cell is None:
+        return None
+    if graphics.protocol == "kitty" and color_system != "truecolor":
+        return None
+    return Pixels(graphics.protocol, graphics.cell, write)
+
+
+def missing_pixels(style: str, pixels: Pixels | None) -> Iterator[str]:
+    """In a sentence, why digits are not the pixels that were asked for."""
+    if style == "pixels" and pixels is None:
+        yield (
+            "Digits cannot be pixels here, so they are drawn with characters: pixels need Kitty "
+            "0.28, Ghostty or a terminal with Sixel, without tmux, and what "
+            f"{install_command('pixels')} installs."
+        )
 
 
 @runtime_checkable
