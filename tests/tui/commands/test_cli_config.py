@@ -100,7 +100,7 @@ def test_training_starts_from_the_files_preset_unless_a_flag_names_one(
     assert run(["train"]) == 0
     assert run(["train", "--preset", "mlx-docs"]) == 0
     assert [options.preset for options in launched] == ["mlx-wide", "mlx-docs"]
-    assert launched[0].hyperparameters == presets()["mlx-wide"].hyperparameters
+    assert launched[0].recipes[0] == presets()["mlx-wide"].hyperparameters
     assert capsys.readouterr().err == ""
 
 

@@ -15,7 +15,7 @@ from mnist_tui.runtime.startup import LaunchOptions
 
 def hyperparameters(launched: list[LaunchOptions], *arguments: str) -> Hyperparameters:
     assert run(["train", *arguments]) == 0
-    return launched[-1].hyperparameters
+    return launched[-1].recipes[0]
 
 
 OTHER_VALUES = {

@@ -3,7 +3,7 @@
 import gc
 import signal
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,9 +35,13 @@ class Notes:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.summaries: list[RepeatCompleted] = []
+        self.comparisons: list[dict[Hyperparameters, RepeatCompleted]] = []
 
     def show(self, event: Event) -> None:
         self.events.append(event)
+
+    def show_comparison(self, summaries: Mapping[Hyperparameters, RepeatCompleted]) -> None:
+        self.comparisons.append(dict(summaries))
 
     def show_repeat(self, summary: RepeatCompleted) -> None:
         self.summaries.append(summary)
@@ -174,6 +178,26 @@ def test_runs_that_have_ended_do_not_keep_their_weights_in_memory(log_file: Path
     recipes = [Hyperparameters(seed=seed) for seed in range(6)]
     train_in_turn(recipes, events_of, Forgetful(), StopSignals(), log_file, nothing)
     assert max(alive) <= 1
+
+
+def test_recipes_are_compared_each_over_its_seeds(log_file: Path) -> None:
+    recipes = [
+        Hyperparameters(learning_rate=rate, seed=seed) for rate in (0.1, 0.2) for seed in (3, 4)
+    ]
+    accuracies = iter((0.5, 0.7, 0.8, 0.8))
+
+    def events_of(_recipe: Hyperparameters) -> Events:
+        return training([run_started(), replace(run_completed(), test_accuracy=next(accuracies))])
+
+    notes = Notes()
+    end = train_in_turn(recipes, events_of, notes, StopSignals(), log_file, nothing)
+    assert isinstance(end, RunCompleted)
+    assert notes.summaries == []
+    (compared,) = notes.comparisons
+    assert [
+        (recipe.learning_rate, summary.seeds, round(summary.test_accuracy.mean, 6))
+        for recipe, summary in compared.items()
+    ] == [(0.1, (3, 4), 0.6), (0.2, (3, 4), 0.8)]
 
 
 def test_a_failed_seed_ends_the_series_without_a_summary(log_file: Path) -> None:

@@ -31,12 +31,14 @@ from mnist_core.events import (
     RunRewound,
 )
 from mnist_core.recipe.changes import Change
+from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.recipe.plan import OnDivergence
 from mnist_tui.commands.presenters import (
     FinalFigures,
     JsonLines,
     PlainLines,
     Presenter,
+    RepeatCompleted,
     epoch_line,
     summarize,
 )
@@ -262,7 +264,7 @@ def test_an_ordinary_epoch_fits_80_columns() -> None:
 
 def test_the_summary_of_several_seeds(printed: Printed) -> None:
     ends = [run_completed(0.90, 0.5), run_completed(0.94, 0.3), run_completed(0.95, math.nan)]
-    summary = summarize([4, 5, 6], list(map(FinalFigures.of, ends)))
+    summary = summarize(list(map(FinalFigures.of, [4, 5, 6], ends)))
     PlainLines(printed.out.append, printed.err.append, None).show_repeat(summary)
     assert printed.out == [
         "3 runs, seeds 4 to 6",
@@ -287,7 +289,7 @@ def test_the_summary_of_several_seeds(printed: Printed) -> None:
 
 
 def test_a_summary_of_nothing_but_failures_names_no_mean_loss(printed: Printed) -> None:
-    summary = summarize([4, 5], [FinalFigures(0.1, math.nan), FinalFigures(0.1, math.inf)])
+    summary = summarize([FinalFigures(4, 0.1, math.nan), FinalFigures(5, 0.1, math.inf)])
     PlainLines(printed.out.append, printed.err.append, None).show_repeat(summary)
     assert printed.out == [
         "2 runs, seeds 4 to 5",
@@ -302,8 +304,32 @@ def test_a_summary_of_nothing_but_failures_names_no_mean_loss(printed: Printed) 
 
 
 def test_the_summary_of_a_single_run_has_no_deviation(printed: Printed) -> None:
-    summary = summarize([4], [FinalFigures(0.9, 0.5)])
+    summary = summarize([FinalFigures(4, 0.9, 0.5)])
     PlainLines(printed.out.append, printed.err.append, None).show_repeat(summary)
     assert printed.out[1] == (
         "test accuracy: mean 0.9000, median 0.9000, lowest 0.9000, highest 0.9000"
     )
+
+
+def test_recipes_are_compared_by_what_sets_them_apart(printed: Printed) -> None:
+    def reached(*accuracies: float) -> RepeatCompleted:
+        return summarize([FinalFigures(4 + n, value, 0.5) for n, value in enumerate(accuracies)])
+
+    summaries = {
+        Hyperparameters(hidden_sizes=(), learning_rate=0.1): reached(0.9, 0.92),
+        Hyperparameters(hidden_sizes=(64, 32), learning_rate=0.1): reached(0.95, 0.95),
+    }
+    PlainLines(printed.out.append, printed.err.append, None).show_comparison(summaries)
+    assert printed.out == [
+        "2 recipes, in the order of their values:",
+        "test accuracy 0.9100 ± 0.0141  test loss 0.5000 ± 0.0000  hidden layers none",
+        "test accuracy 0.9500 ± 0.0000  test loss 0.5000 ± 0.0000  hidden layers 64, 32",
+    ]
+    printed.out.clear()
+    JsonLines(printed.out.append, printed.err.append, None).show_comparison(summaries)
+    (line,) = map(json.loads, printed.out)
+    assert line["event"] == "recipes_compared"
+    first, second = line["recipes"]
+    assert (first["hyperparameters"], first["seeds"]) == ({"hidden_sizes": []}, [4, 5])
+    assert second["hyperparameters"] == {"hidden_sizes": [64, 32]}
+    assert second["test_accuracy_mean"] == 0.95

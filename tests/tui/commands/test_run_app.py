@@ -51,7 +51,7 @@ def open_and_leave(
     monkeypatch.setattr(module, "configure", lambda *_: None)
     recipe = Hyperparameters()
     options = LaunchOptions(
-        None, recipe, "mlx-docs", frozenset(), tmp_path, tmp_path / "log", "cpu", 1
+        None, (recipe,), "mlx-docs", frozenset(), tmp_path, tmp_path / "log", "cpu", 1
     )
     return lambda: module.run_app(options, ConfigFile(Path()))
 

@@ -100,7 +100,7 @@ def test_a_preset_is_named_and_nothing_else(
     recipe = presets()[name].hyperparameters
     assert recipe_flags(recipe) == ["--preset", name]
     options, _ = read_back(command_line(replace(record, hyperparameters=recipe)))
-    assert options.hyperparameters == recipe
+    assert options.recipes[0] == recipe
 
 
 def test_any_hyperparameters_are_read_back_to_the_last_digit(
@@ -113,7 +113,7 @@ def test_any_hyperparameters_are_read_back_to_the_last_digit(
     for _ in range(repeats(50, 500)):
         wanted = some_hyperparameters(random_)
         command = command_line(replace(record, hyperparameters=wanted, epochs=wanted.epochs))
-        made = read_back(command)[0].hyperparameters
+        made = read_back(command)[0].recipes[0]
         assert used(made) == used(wanted), command
         if not unused_fields(wanted):
             assert made == wanted, command
@@ -150,7 +150,7 @@ def test_added_epochs_leave_the_recipe_as_it_was(
     epochs = record.hyperparameters.epochs + 5
     longer = replace(record, epochs=epochs, until_epoch=epochs)
     options, rest = read_back(command_line(longer))
-    assert options.hyperparameters == record.hyperparameters
+    assert options.recipes[0] == record.hyperparameters
     assert rest["until_epoch"] == longer.epochs
 
 

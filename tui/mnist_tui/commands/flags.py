@@ -13,10 +13,10 @@ from mnist_core.recipe.hyperparameters import (
     Hyperparameters,
     HyperparametersError,
     hyperparameter_fields,
-    make_hyperparameters,
-    unused_fields,
 )
+from mnist_core.recipe.lists import make_recipes, unused_in_all
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
+from mnist_core.shell_commands import own_command
 from mnist_core.user_folders import HOME_VARIABLE, user_folder
 from mnist_tui.runtime.log import log_path, log_uncaught_errors
 from mnist_tui.runtime.startup import Device, LaunchOptions
@@ -312,7 +312,7 @@ def launch_options(flags: LaunchFlags, given: Mapping[str, Any], config: Config)
     return LaunchOptions(
         data=data_source(flags.data),
         transpose=flags.transpose,
-        hyperparameters=_hyperparameters(preset, given),
+        recipes=_recipes(preset, given),
         preset=preset,
         given=frozenset(given),
         home=run_folder(flags.home),
@@ -323,22 +323,31 @@ def launch_options(flags: LaunchFlags, given: Mapping[str, Any], config: Config)
     )
 
 
+def check_one_recipe(options: LaunchOptions) -> None:
+    """Raises UsageError if a flag lists values, which only training without the app takes."""
+    if len(options.recipes) > 1:
+        raise UsageError(
+            "The app starts with one value for each flag. Type a list into its field there, or "
+            f"give it to {own_command('train')}."
+        )
+
+
 def check_preset(name: str) -> None:
     """Raises UsageError if there is no preset of this name."""
     if name not in presets():
         raise UsageError(f"There is no preset {name!r}; choose one of {', '.join(presets())}.")
 
 
-def _hyperparameters(preset: str, given: Mapping[str, Any]) -> Hyperparameters:
+def _recipes(preset: str, given: Mapping[str, Any]) -> tuple[Hyperparameters, ...]:
     check_preset(preset)
     try:
-        made = make_hyperparameters(given, presets()[preset].hyperparameters)
+        made = make_recipes(given, presets()[preset].hyperparameters)
     except HyperparametersError as error:
         raise UsageError(str(error)) from error
     fields = hyperparameter_fields()
     refused = [
         f"{fields[name].flag} has no effect here: {reason} Leave it out."
-        for name, reason in unused_fields(made).items()
+        for name, reason in unused_in_all(made).items()
         if name in given
     ]
     if refused:

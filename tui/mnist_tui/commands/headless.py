@@ -124,26 +124,30 @@ def train_in_turn(
 ) -> RunEnded:
     """Train each of `recipes`, one at least, until one is stopped or fails, which is returned.
 
-    More than one are the same but for the seed, and their spread is shown after the last. Then the
-    end of one that completed is returned, if any has: a seed that diverges is a result too.
-    `after_each` is called after each event.
+    After the last the spread of those is shown that are the same but for the seed, and how several
+    recipes compare. Then the end of one that completed is returned, if any has: one that diverges
+    is a result too. `after_each` is called after each event.
     """
     end: RunEnded | None = None
-    ended: list[FinalFigures] = []
+    ended: dict[Hyperparameters, list[FinalFigures]] = {}
     with signals.deferred() as stop_requested:
         for recipe in recipes:
             for event in to_the_end(events_of(recipe), stop_requested, log_file):
                 presenter.show(event)
                 after_each()
                 if isinstance(event, RunCompleted | RunDiverged):
-                    ended.append(FinalFigures.of(event))
+                    same = ended.setdefault(recipe.model_copy(update={"seed": 0}), [])
+                    same.append(FinalFigures.of(recipe.seed, event))
                     if end is None or isinstance(event, RunCompleted):
                         end = event
                 elif isinstance(event, RunEnded):
                     return event
     assert end is not None, "there was a recipe"
-    if len(recipes) > 1:
-        presenter.show_repeat(summarize([recipe.seed for recipe in recipes], ended))
+    summaries = {recipe: summarize(figures) for recipe, figures in ended.items()}
+    if len(summaries) > 1:
+        presenter.show_comparison(summaries)
+    elif len(recipes) > 1:
+        presenter.show_repeat(*summaries.values())
     return end
 
 

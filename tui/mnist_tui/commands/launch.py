@@ -10,6 +10,7 @@ from mnist_tui.commands.flags import (
     AppFlags,
     LaunchFlags,
     TrainFlags,
+    check_one_recipe,
     home_folder,
     launch_options,
     takes_hyperparameters,
@@ -41,6 +42,7 @@ def open_app(launch: AppFlags | None = None, **given: Any) -> int:
         )
         _say_problems(found)
         return train_headless(options, TrainFlags())
+    check_one_recipe(options)
     hold_collector()
     from mnist_tui.commands.run_app import run_app
 

@@ -3,7 +3,7 @@
 import json
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean, median, stdev
 from typing import Any, NamedTuple, Protocol
@@ -26,7 +26,8 @@ from mnist_core.events import (
     event_to_json,
     json_number,
 )
-from mnist_core.recipe.hyperparameters import hyperparameter_fields
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
+from mnist_core.recipe.lists import varied_fields
 from mnist_tui.lab.recipe_text import change_flags, recipe_flags
 from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count, metric, threads_text
@@ -48,12 +49,13 @@ class Spread:
 class FinalFigures(NamedTuple):
     """What the spread over seeds needs of a run: its end would keep all its weights in memory."""
 
+    seed: int
     test_accuracy: float | None
     test_loss: float | None
 
     @classmethod
-    def of(cls, end: RunCompleted | RunDiverged) -> "FinalFigures":
-        return cls(end.test_accuracy, end.test_loss)
+    def of(cls, seed: int, end: RunCompleted | RunDiverged) -> "FinalFigures":
+        return cls(seed, end.test_accuracy, end.test_loss)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ class Presenter(Protocol):
 
     def show_repeat(self, summary: RepeatCompleted) -> None: ...
 
+    def show_comparison(self, summaries: Mapping[Hyperparameters, RepeatCompleted]) -> None:
+        """Show what several recipes reached, each over its seeds."""
+
     def close(self) -> None:
         """Leave the terminal in order."""
         return  # lines alone have nothing to put back
@@ -99,6 +104,9 @@ class JsonLines(Presenter):
 
     def show_repeat(self, summary: RepeatCompleted) -> None:
         self._write(json.dumps(repeat_to_json(summary), allow_nan=False))
+
+    def show_comparison(self, summaries: Mapping[Hyperparameters, RepeatCompleted]) -> None:
+        self._write(json.dumps(comparison_to_json(summaries), allow_nan=False))
 
 
 class PlainLines(Presenter):
@@ -142,6 +150,10 @@ class PlainLines(Presenter):
 
     def show_repeat(self, summary: RepeatCompleted) -> None:
         for line in repeat_lines(summary):
+            self._write(line)
+
+    def show_comparison(self, summaries: Mapping[Hyperparameters, RepeatCompleted]) -> None:
+        for line in comparison_lines(summaries):
             self._write(line)
 
 
@@ -254,13 +266,13 @@ def _spread(values: Sequence[float]) -> Spread:
     )
 
 
-def summarize(seeds: Sequence[int], runs: Sequence[FinalFigures]) -> RepeatCompleted:
-    """The spread of the final test metrics; `runs` are in the order of `seeds`."""
+def summarize(runs: Sequence[FinalFigures]) -> RepeatCompleted:
+    """The spread of the final test metrics over runs that differ in the seed alone."""
     losses = [math.nan if run.test_loss is None else run.test_loss for run in runs]
     accuracies = [math.nan if run.test_accuracy is None else run.test_accuracy for run in runs]
     finite = [index for index, loss in enumerate(losses) if math.isfinite(loss)]
     return RepeatCompleted(
-        seeds=tuple(seeds),
+        seeds=tuple(run.seed for run in runs),
         test_accuracy=_spread(accuracies),
         test_loss=_spread([losses[index] for index in finite]),
         test_accuracy_of_finite=_spread([accuracies[index] for index in finite]),
@@ -270,11 +282,11 @@ def summarize(seeds: Sequence[int], runs: Sequence[FinalFigures]) -> RepeatCompl
 
 def repeat_to_json(summary: RepeatCompleted) -> dict[str, Any]:
     """One flat object, `test_accuracy_mean` and so on; numbers that are not finite are None."""
-    out: dict[str, Any] = {
-        "event": "repeat_completed",
-        "runs": len(summary.seeds),
-        "seeds": list(summary.seeds),
-    }
+    return {"event": "repeat_completed", **_spreads_to_json(summary)}
+
+
+def _spreads_to_json(summary: RepeatCompleted) -> dict[str, Any]:
+    out: dict[str, Any] = {"runs": len(summary.seeds), "seeds": list(summary.seeds)}
     for name in ("test_accuracy", "test_loss", "test_accuracy_of_finite"):
         for part, value in asdict(getattr(summary, name)).items():
             out[f"{name}_{part}"] = json_number(value)
@@ -284,9 +296,8 @@ def repeat_to_json(summary: RepeatCompleted) -> dict[str, Any]:
 
 def repeat_lines(summary: RepeatCompleted) -> list[str]:
     """The metrics over all runs, and over those with a finite loss where some have none."""
-    first, last = summary.seeds[0], summary.seeds[-1]
     runs, failed = len(summary.seeds), summary.losses_not_finite
-    lines = [f"{count(runs, 'run')}, seeds {first} to {last}"]
+    lines = [f"{count(runs, 'run')}, {_seeds(summary.seeds)}"]
     lines.append(f"test accuracy: {_words(summary.test_accuracy)}")
     if not failed:
         return [*lines, f"test loss: {_words(summary.test_loss)}"]
@@ -297,6 +308,52 @@ def repeat_lines(summary: RepeatCompleted) -> list[str]:
         lines.append(f"test accuracy without them: {_words(summary.test_accuracy_of_finite)}")
         lines.append(f"test loss without them: {_words(summary.test_loss)}")
     return lines
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    first, last = seeds[0], seeds[-1]
+    in_a_row = len(seeds) > 1 and tuple(seeds) == tuple(range(first, last + 1))
+    return f"seeds {first} to {last}" if in_a_row else f"seeds {', '.join(map(str, seeds))}"
+
+
+def comparison_to_json(summaries: Mapping[Hyperparameters, RepeatCompleted]) -> dict[str, Any]:
+    """One object; each recipe with the values that set it apart, its seeds and its spreads."""
+    varied = varied_fields([*summaries])
+    return {
+        "event": "recipes_compared",
+        "recipes": [
+            {
+                "hyperparameters": {
+                    name: value for name, value in to_json(recipe).items() if name in varied
+                },
+                **_spreads_to_json(summary),
+            }
+            for recipe, summary in summaries.items()
+        ],
+    }
+
+
+def comparison_lines(summaries: Mapping[Hyperparameters, RepeatCompleted]) -> list[str]:
+    """A heading, and a line for each recipe: its final figures, their deviation over its seeds, and
+    the values that set it apart.
+    """
+    varied = varied_fields([*summaries])
+    fields = [field for field in hyperparameter_fields().values() if field.name in varied]
+    lines = [f"{count(len(summaries), 'recipe')}, in the order of their values:"]
+    for recipe, summary in summaries.items():
+        values = ", ".join(
+            f"{field.label.lower()} {field.format(getattr(recipe, field.name)) or 'none'}"
+            for field in fields
+        )
+        figures = [f"test accuracy {_mean(summary.test_accuracy)}"]
+        figures.append(f"test loss {_mean(summary.test_loss)}")
+        lines.append(f"{'  '.join(figures)}  {values}")
+    return lines
+
+
+def _mean(spread: Spread) -> str:
+    deviation = f" ± {metric(spread.deviation)}" if math.isfinite(spread.deviation) else ""
+    return f"{metric(spread.mean)}{deviation}"
 
 
 def _words(spread: Spread) -> str:

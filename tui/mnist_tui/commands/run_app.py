@@ -56,7 +56,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
     app = MnistApp(
         session,
         backend,
-        options.hyperparameters,
+        options.recipes[0],
         options.preset,
         options.log_file,
         store,

@@ -20,6 +20,7 @@ from mnist_core.recipe.hyperparameters import (
     make_hyperparameters,
     unused_fields,
 )
+from mnist_core.recipe.lists import varied_fields
 from mnist_core.recipe.plan import OnDivergence
 from mnist_core.recipe.presets import DEFAULT_PRESET
 from mnist_core.store import ResumePoint, RunStore, StoreError
@@ -55,7 +56,7 @@ class _Work:
 
 
 def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
-    """Load the data and train once for each of `flags.repeat` seeds; the exit code.
+    """Load the data and train each recipe once for each of `flags.repeat` seeds; the exit code.
 
     With `flags.resume`, continue that run instead. Events go to stdout, everything else to stderr.
 
@@ -85,13 +86,13 @@ def _work(store: RunStore, options: LaunchOptions, flags: TrainFlags) -> _Work:
     return _Work(
         options.data,
         options.transpose,
-        _recipes(options.hyperparameters, flags.repeat),
+        _repeated(options.recipes, flags.repeat),
         options.device,
         options.threads,
         options.streams,
         flags.on_divergence or "continue",
         flags.until_epoch,
-        _changes(flags.change or (), options.hyperparameters),
+        _changes(flags.change or (), options.recipes),
     )
 
 
@@ -115,9 +116,11 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
     if flags.until_epoch is not None:
         plan = plan.until(flags.until_epoch)
     if "epochs" in options.given:
-        plan = plan.until(options.hyperparameters.epochs)
+        if len(options.recipes) > 1:
+            raise UsageError("--epochs takes one number beside --resume.")
+        plan = plan.until(options.recipes[0].epochs)
     done, step = (point.state.epoch, point.state.step) if point.state is not None else (0, 0)
-    more = _changes(flags.change or (), record.hyperparameters, step, record.name)
+    more = _changes(flags.change or (), [record.hyperparameters], step, record.name)
     plan = replace(plan, changes=(*plan.changes, *more))
     if plan.last_epoch(record.train_examples) <= done:
         flag = "--epochs" if flags.until_epoch is None else "--until-epoch"
@@ -287,22 +290,34 @@ def _shown(end: RunEnded, presenter: Presenter) -> int:
     return exit_code(end)
 
 
-def _recipes(first: Hyperparameters, repeat: int) -> list[Hyperparameters]:
+def _repeated(recipes: Sequence[Hyperparameters], repeat: int) -> list[Hyperparameters]:
+    """Each of `recipes` with `repeat` seeds, the same recipe with all of its seeds in turn."""
+    if repeat > 1 and "seed" in varied_fields(recipes):
+        raise UsageError("--repeat counts the seed up itself: give --seed one value, or leave out "
+                         "--repeat.")  # fmt: skip
+    last = recipes[0].seed + repeat - 1
     try:
-        make_hyperparameters({"seed": first.seed + repeat - 1})
+        make_hyperparameters({"seed": last})
     except HyperparametersError as error:
         raise UsageError(f"--repeat {repeat} counts the seed up too far. {error}") from error
-    return [first.model_copy(update={"seed": first.seed + index}) for index in range(repeat)]
+    return [
+        recipe.model_copy(update={"seed": recipe.seed + index})
+        for recipe in recipes
+        for index in range(repeat)
+    ]
 
 
 def _changes(
-    texts: Sequence[str], recipe: Hyperparameters, first_step: int = 0, run: str = ""
+    texts: Sequence[str],
+    recipes: Sequence[Hyperparameters],
+    first_step: int = 0,
+    run: str = "",
 ) -> tuple[Change, ...]:
-    """The changes that `texts` ask for, all of which have an effect on `recipe`.
+    """The changes that `texts` ask for, all of which have an effect on each of `recipes`.
 
     None may come before `first_step`, from which `run` goes on.
     """
-    unused = unused_fields(recipe)
+    unused = {name: why for recipe in recipes for name, why in unused_fields(recipe).items()}
     found = []
     for text in texts:
         try:

@@ -25,8 +25,8 @@ class LaunchOptions:
 
     data: str | None
     """A name or a folder, as typed; None when nothing was asked for."""
-    hyperparameters: Hyperparameters
-    """The preset with the given flags on top."""
+    recipes: tuple[Hyperparameters, ...]
+    """The preset with the given flags on top; one for each combination of listed values."""
     preset: str
     given: frozenset[str]
     """The hyperparameters that had a flag of their own."""

@@ -13,6 +13,7 @@ from mnist_core.shell_commands import install_command
 from mnist_tui.commands.flags import (
     AppFlags,
     UsageError,
+    check_one_recipe,
     home_folder,
     launch_options,
     takes_hyperparameters,
@@ -82,6 +83,7 @@ def serve(
     found = read_config(config_path(home_folder(flags.home)), only=("preset",))
     # The apps read the flags again; this is to refuse them here.
     options = launch_options(flags, given, found.config)
+    check_one_recipe(options)
     log_uncaught_errors(options.log_file)
     if find_spec("aiohttp") is None or find_spec("textual_serve") is None:
         line_writer(sys.stderr)(
