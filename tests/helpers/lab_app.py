@@ -60,7 +60,7 @@ class LabApp:
         refused = None
         for _ in range(100_000):
             session.tick()
-            if session.run is None and session._next is None:
+            if session.run is None and not session.queue:
                 return
             run = session.run
             # One that was told to go on is paused until its thread has woken up.

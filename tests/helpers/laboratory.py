@@ -88,7 +88,7 @@ def rate_of(laboratory: Laboratory) -> float:
 def pause_after(laboratory: Laboratory, batches: int, **values: object) -> None:
     """Start a run and hold it after so many batches."""
     recipe = make_hyperparameters({"epochs": 2, "batch_size": 10, **values})
-    laboratory.session.train(recipe, batches)
+    laboratory.session.train(recipe, batches=batches)
     laboratory.tick_until_state(State.PAUSED)
     assert laboratory.session.progress is not None
     assert laboratory.session.progress.step == batches

@@ -123,7 +123,7 @@ def test_a_learning_rate_changed_while_it_runs(snap_compare: Compare, tmp_path: 
         assert progress is not None
         assert progress.changes == [Change(4, "learning_rate", 0.02)]
         assert isinstance(lab.app.focused, Chart)
-        values = lab.app.screen.query_one(HyperparameterForm).hyperparameters
+        values = lab.app.screen.query_one(HyperparameterForm).recipes[0]
         assert values is not None
         assert values.learning_rate == 0.02
 

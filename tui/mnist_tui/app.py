@@ -24,7 +24,7 @@ from textual.widget import Widget
 from mnist_core.backend.backend import Backend
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_tui.lab.overlay import MarkedCurves, Marks
+from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.graphics import Graphics
 from mnist_tui.runtime.log import unexpected_error, write_log
@@ -105,7 +105,7 @@ class MnistApp(App[None]):
         self.pixels = pixels_by(graphics, self.console.color_system, self._write_to_terminal)
         self._style_file = log_file.with_name(FILE_NAME)
         self._picture_style = self._first_style()
-        self._marks = Marks()
+        self._marks = session.marks
         self._runs_screen: RunsScreen | None = None
         self._make_race = make_race
         self._race_session: RaceSession | None = None

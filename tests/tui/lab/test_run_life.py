@@ -199,7 +199,7 @@ class RunLife(RuleBasedStateMachine):
     @rule(which=APPS, recipe=RECIPES, batches=BATCHES)
     def train(self, which: int, recipe: dict[str, object], batches: int) -> None:
         hyperparameters = make_hyperparameters(recipe)
-        self.act(which, lambda session: session.train(hyperparameters, batches))
+        self.act(which, lambda session: session.train(hyperparameters, batches=batches))
 
     @rule(which=APPS, run=RUNS, batches=BATCHES)
     def fork(self, which: int, run: int, batches: int) -> None:
@@ -207,7 +207,7 @@ class RunLife(RuleBasedStateMachine):
         if record is not None:
             hyperparameters = record.recipe.hyperparameters
             if hyperparameters.learning_rate < RUINOUS / 4:
-                self.act(which, lambda session: session.train(hyperparameters, batches))
+                self.act(which, lambda session: session.train(hyperparameters, batches=batches))
 
     @rule(which=APPS, batches=BATCHES)
     def go_on(self, which: int, batches: int) -> None:

@@ -15,13 +15,13 @@ DEFAULTS = Hyperparameters()
 def test_the_texts_of_each_preset_say_the_same_hyperparameters(name: str) -> None:
     hyperparameters = presets()[name].hyperparameters
     draft = check(texts_of(hyperparameters), DEFAULTS)
-    assert draft.hyperparameters == hyperparameters
+    assert draft.recipes == (hyperparameters,)
     assert not draft.problems
 
 
 def test_a_refused_text_is_named_and_the_rest_still_decides_what_is_unused() -> None:
     draft = check(texts_of(DEFAULTS) | {"learning_rate": "fast", "optimizer": "adam"}, DEFAULTS)
-    assert draft.hyperparameters is None
+    assert draft.recipes == ()
     assert draft.problems.keys() == {"learning_rate"}
     assert "'fast'" in draft.problems["learning_rate"]
     assert draft.unused.keys() == {"momentum", "weight_decay"}
@@ -31,16 +31,14 @@ def test_a_refused_text_in_a_field_that_became_unused_is_replaced() -> None:
     texts = texts_of(DEFAULTS) | {"momentum": "much", "optimizer": "adam"}
     draft = check(texts, DEFAULTS.model_copy(update={"momentum": 0.5}))
     assert draft.texts["momentum"] == "0.5"
-    assert draft.hyperparameters == DEFAULTS.model_copy(
-        update={"momentum": 0.5, "optimizer": "adam"}
-    )
+    assert draft.recipes[0] == DEFAULTS.model_copy(update={"momentum": 0.5, "optimizer": "adam"})
 
 
 def test_the_picker_tells_a_preset_from_edited_values() -> None:
     wide = presets()["mlx-wide"].hyperparameters
-    assert preset_words("mlx-wide", wide) == ("mlx-wide", "")
-    assert preset_words("mlx-wide", DEFAULTS) == ("mlx-wide", "(edited)")
-    assert preset_words("mlx-wide", None) == ("mlx-wide", "(edited)")
+    assert preset_words("mlx-wide", (wide,)) == ("mlx-wide", "")
+    assert preset_words("mlx-wide", (DEFAULTS,)) == ("mlx-wide", "(edited)")
+    assert preset_words("mlx-wide", ()) == ("mlx-wide", "(edited)")
 
 
 def test_a_choice_gives_up_an_arrow_before_it_shortens_the_word() -> None:

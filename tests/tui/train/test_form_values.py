@@ -22,6 +22,8 @@ RECIPE = Hyperparameters()
         ("batch_size", "64", FieldStatus.DRAFT, "enter applies; now 256"),
         ("hidden_sizes", "64", FieldStatus.NEXT_RUN, "at the next run; now 32, 32"),
         ("optimizer", "adam", FieldStatus.NEXT_RUN, "at the next run; now sgd"),
+        ("learning_rate", "0.1, 0.5", FieldStatus.NEXT_RUN, "at the next run; now 0.1"),
+        ("hidden_sizes", "32, 32|64", FieldStatus.NEXT_RUN, "at the next run; now 32, 32"),
     ],
 )
 def test_a_text_that_nobody_has_committed(

@@ -45,7 +45,7 @@ class FormApp(App[None]):
         self.commands.append(name)
 
     def on_hyperparameter_form_submitted(self, event: HyperparameterForm.Submitted) -> None:
-        self.submitted.append(event.hyperparameters)
+        self.submitted.extend(event.recipes)
 
 
 async def focus(pilot: Pilot[None], app: FormApp, name: str) -> None:
@@ -66,7 +66,7 @@ async def test_each_declared_hyperparameter_has_a_row_with_its_label_and_default
             assert row.text == field.format(field.default)
             assert isinstance(row.editor, Choice) == bool(field.choices or field.kind is bool)
             assert field.help in str(row.tooltip)
-        assert app.form.hyperparameters == Hyperparameters()
+        assert app.form.recipes == (Hyperparameters(),)
         assert app.row("preset").text == "mlx-docs"
 
 
@@ -95,13 +95,32 @@ async def test_a_bad_value_is_told_under_its_field_until_it_is_mended() -> None:
         row = app.row("learning_rate")
         assert row.region.height == 3
         assert "Takes a number above 0" in row.render().plain
-        assert app.form.hyperparameters is None
+        assert not app.form.recipes
         assert app.form.problems.keys() == {"learning_rate"}
 
         await pilot.press("backspace", "2")
         assert row.region.height == 1
-        assert app.form.hyperparameters == Hyperparameters(learning_rate=2)
+        assert app.form.recipes == (Hyperparameters(learning_rate=2),)
         assert not app.form.problems
+
+
+async def test_lists_make_a_recipe_for_each_combination_and_say_so() -> None:
+    app = FormApp()
+    async with app.run_test(size=(30, 30)) as pilot:
+        await focus(pilot, app, "hidden_sizes")
+        await pilot.press("end", *"|8")
+        assert app.row("hidden_sizes").render().plain.endswith("2 values, each in a run")
+        await focus(pilot, app, "learning_rate")
+        await pilot.press("end", *", 0.5,")
+        assert "learning_rate" in app.form.problems, "a value is missing"
+        await pilot.press("1")
+        assert [(recipe.hidden_sizes, recipe.learning_rate) for recipe in app.form.recipes] == [
+            (sizes, rate) for sizes in ((32, 32), (8,)) for rate in (0.1, 0.5, 1)
+        ]
+        assert app.form.border_subtitle == "↑↓ moves, enter runs all 6"
+        assert app.row("preset").editor.render().plain.startswith("mlx-docs (edited)")
+        await pilot.press("enter")
+        assert tuple(app.submitted) == app.form.recipes
 
 
 async def test_enter_submits_valid_values_and_goes_to_the_first_bad_one_otherwise() -> None:
@@ -143,14 +162,14 @@ async def test_the_picker_loads_a_preset_and_shows_when_it_was_edited() -> None:
         await focus(pilot, app, "preset")
         await pilot.press("right")
         wide = presets()["mlx-wide"].hyperparameters
-        assert app.form.hyperparameters == wide
+        assert app.form.recipes == (wide,)
         assert picker.render().plain.split()[:1] == ["mlx-wide"]
         assert app.row("hidden_sizes").text == "256, 256"
         await pilot.pause()
 
         await focus(pilot, app, "seed")
         await pilot.press("7")
-        assert app.form.hyperparameters == wide.model_copy(update={"seed": 7})
+        assert app.form.recipes == (wide.model_copy(update={"seed": 7}),)
         assert "mlx-wide (edited)" in picker.render().plain
 
         await pilot.press("backspace", "0")
@@ -164,7 +183,7 @@ async def test_loading_values_shows_them_and_submits_nothing() -> None:
         values = Hyperparameters(hidden_sizes=(), optimizer="lion", shuffle=False, validation=500)
         app.form.load(values)
         await pilot.pause()
-        assert app.form.hyperparameters == values
+        assert app.form.recipes == (values,)
         assert app.row("hidden_sizes").text == ""
         assert app.row("shuffle").text == "no"
         assert app.row("validation").text == "500"
@@ -248,7 +267,9 @@ async def test_the_field_in_hand_is_explained_and_remembered() -> None:
         await focus(pilot, app, "momentum")
         words = " ".join(app.query_one(FieldHelp).render().plain.split())
         assert words.startswith("Momentum How much of the last update")
-        assert words.endswith("Takes a number from 0 to below 1.")
+        assert words.endswith(
+            "Takes a number from 0 to below 1. Several, with commas between, make a run each."
+        )
         app.set_focus(None)
         app.form.focus_field()
         await pilot.pause()
@@ -294,4 +315,4 @@ async def test_a_change_of_the_run_leaves_what_was_typed_a_moment_before() -> No
         app.form.show_run(LiveValues(app, now, changes=(Change(3, "learning_rate", 0.05),)))
         assert app.row("epochs").text == "640"
         assert app.row("learning_rate").text == "0.05"
-        assert app.form.hyperparameters == Hyperparameters(learning_rate=0.05, epochs=640)
+        assert app.form.recipes == (Hyperparameters(learning_rate=0.05, epochs=640),)

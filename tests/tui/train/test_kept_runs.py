@@ -120,7 +120,7 @@ async def test_a_stored_run_is_opened_from_the_table(bench: OpenBench) -> None:
         await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
         assert lab.session.progress is not None
         assert lab.session.progress.run_id == stored
-        shown = lab.app.screen.query_one(HyperparameterForm).hyperparameters
+        shown = lab.app.screen.query_one(HyperparameterForm).recipes[0]
         assert shown is not None
         assert shown.seed == 5, "not the values of the run before"
         assert lab.state() is State.COMPLETED, "as the store has it"
@@ -168,8 +168,7 @@ async def test_a_fork_takes_the_values_into_the_form(bench: OpenBench) -> None:
         await lab.pilot.press("3", "f")
         await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
         form = lab.app.screen.query_one(HyperparameterForm)
-        assert form.hyperparameters is not None
-        assert form.hyperparameters.learning_rate == 0.37
+        assert form.recipes[0].learning_rate == 0.37
 
 
 async def test_deleted_runs_are_gone_after_the_app(bench: OpenBench) -> None:

@@ -79,6 +79,35 @@ def step(lab: AppHarness) -> int:
 # -- the form ------------------------------------------------------------------------------------
 
 
+async def test_a_list_changes_no_run_under_way_and_waits_for_the_next_start(
+    tmp_path: Path,
+) -> None:
+    async with paused_after(2, tmp_path) as lab:
+        await type_into(lab, "learning_rate", "0.5, 0.6")
+        assert row(lab, "learning_rate") == "Learning rate ● at the next run; now 0.1"
+        await lab.pilot.press("enter")
+        assert asked(lab) == {}
+        assert "r trains the 2 runs of the form" in told(lab)
+        await lab.pilot.press("r", "enter")
+        await lab.until(lambda: len(lab.runs.made) == 3)
+        assert [recipe.learning_rate for recipe in lab.runs.made] == [0.1, 0.5, 0.6]
+
+
+async def test_a_queue_is_shown_and_stopped_as_one(tmp_path: Path) -> None:
+    async with opened(tmp_path) as lab:
+        await lab.until_state(State.IDLE)
+        lab.runs.gate.clear()
+        await type_into(lab, "learning_rate", "0.3, 0.2, 0.4")
+        await lab.pilot.press("enter")
+        await lab.until(lambda: "run 1 1 of 3" in lab.text())
+        assert "Next: lr 0.2; lr 0.4. s ends them all." in lab.text()
+        await lab.pilot.press("s")
+        lab.runs.gate.set()
+        await lab.until_state(State.STOPPED)
+        assert "2 runs of the queue will not be trained." in told(lab)
+        assert len(lab.runs.made) == 1
+
+
 async def test_enter_changes_the_run_under_way_and_starts_none(tmp_path: Path) -> None:
     async with paused_after(2, tmp_path) as lab:
         assert row(lab, "learning_rate") == "Learning rate ●"
@@ -94,8 +123,7 @@ async def test_enter_changes_the_run_under_way_and_starts_none(tmp_path: Path) -
         assert lab.session.progress.changes == [Change(2, "learning_rate", 0.5)]
         assert len(lab.runs.made) == 1
         form = lab.app.screen.query_one(HyperparameterForm)
-        assert form.hyperparameters is not None
-        assert form.hyperparameters.learning_rate == 0.5, "the form keeps it"
+        assert form.recipes[0].learning_rate == 0.5, "the form keeps it"
         assert row(lab, "learning_rate") == "Learning rate * ●", "edited, and without a run quiet"
         marks = lab.app.screen.query_one("#loss", Chart).plot.annotations
         assert [(mark.place, mark.label) for mark in marks] == [(2.0, "lr 0.5")]
@@ -156,8 +184,7 @@ async def test_a_resumed_run_brings_its_values_into_the_form(tmp_path: Path) -> 
         await lab.pilot.press("R")
         await lab.until(lambda: row(lab, "dropout").endswith("enter applies; now 0.5"))
         form = lab.app.screen.query_one(HyperparameterForm)
-        assert form.hyperparameters is not None
-        assert form.hyperparameters.dropout == 0.1, "what was edited is not lost"
+        assert form.recipes[0].dropout == 0.1, "what was edited is not lost"
 
 
 async def test_an_edit_is_not_lost_when_a_stored_run_goes_on(tmp_path: Path) -> None:
@@ -170,8 +197,7 @@ async def test_an_edit_is_not_lost_when_a_stored_run_goes_on(tmp_path: Path) -> 
         await lab.until_state(State.RUNNING)
         await lab.until(lambda: row(lab, "learning_rate").endswith("enter applies; now 0.1"))
         form = lab.app.screen.query_one(HyperparameterForm)
-        assert form.hyperparameters is not None
-        assert form.hyperparameters.learning_rate == 0.05
+        assert form.recipes[0].learning_rate == 0.05
 
 
 async def test_a_fork_takes_the_values_of_the_end(tmp_path: Path) -> None:
@@ -183,8 +209,7 @@ async def test_a_fork_takes_the_values_of_the_end(tmp_path: Path) -> None:
         await type_into(lab, "learning_rate", "0.7")
         await lab.pilot.press("escape", "3", "f")
         await lab.until(lambda: lab.app.screen is lab.app.get_default_screen())
-        assert form.hyperparameters is not None
-        assert form.hyperparameters.learning_rate == 0.5
+        assert form.recipes[0].learning_rate == 0.5
 
 
 async def test_the_ghost_says_what_was_changed_in_it(tmp_path: Path) -> None:
@@ -259,8 +284,7 @@ async def test_the_dialog_says_what_happened_and_halving_is_one_key_away(tmp_pat
         assert not isinstance(lab.app.screen, DivergenceDialog)
         assert row(lab, "learning_rate") == "Learning rate * ●"
         form = lab.app.screen.query_one(HyperparameterForm)
-        assert form.hyperparameters is not None
-        assert form.hyperparameters.learning_rate == 0.05, "the form follows"
+        assert form.recipes[0].learning_rate == 0.05, "the form follows"
         (run,) = lab.store.runs()
         assert run.changes == (Change(1, "learning_rate", 0.05),)
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import BATCH_DTYPE, EpochRecord, RunRecord, RunStore, StoreError
 from mnist_tui.charts.plot import LineStyle
+from mnist_tui.lab.recipe_text import difference_text
 from mnist_tui.lab.run_progress import Curves
 from mnist_tui.text.visible_text import visible
 
@@ -31,6 +33,12 @@ LOOKS = (
     Look("#9a7fe0", "▼"),
     Look("#7a9e2f", "★"),
     Look("#b07850", "✚"),
+    Look("#d16ba5", "◇", LineStyle.DASHED),
+    Look("#1fa39a", "△", LineStyle.DASHED),
+    Look("#b8901c", "□", LineStyle.DASHED),
+    Look("#9a7fe0", "▽", LineStyle.DASHED),
+    Look("#7a9e2f", "☆", LineStyle.DASHED),
+    Look("#b07850", "✕", LineStyle.DASHED),
 )
 """Readable on dark and light, and unlike the colours of the run that is being trained."""
 
@@ -170,13 +178,22 @@ class MarkedCurves:
         self._curves = {run_id: curves for run_id, curves in found if curves is not None}
         return True
 
-    def overlays(self, but: Container[str]) -> list[Overlay]:
-        """Every marked run in the order of marks, except those `but`, which are drawn already."""
-        return [
-            Overlay(curves, visible(curves.record.name), look)
-            for run_id, curves in self._curves.items()
-            if run_id not in but and (look := self._marks.look(run_id)) is not None
-        ]
+    def overlays(self, but: Container[str], beside: Hyperparameters | None) -> list[Overlay]:
+        """Every marked run in the order of marks, except those `but`, which are drawn already.
+
+        Their labels say what sets them apart from the recipe that they are drawn beside.
+        """
+        found = []
+        for run_id, curves in self._curves.items():
+            look = self._marks.look(run_id)
+            if run_id in but or look is None:
+                continue
+            label = visible(curves.record.name)
+            theirs = curves.record.hyperparameters
+            if beside is not None and theirs != beside:
+                label = f"{difference_text(theirs, beside, short=True)} · {label}"
+            found.append(Overlay(curves, label, look))
+        return found
 
     def _read(self, run_id: str) -> RunCurves | None:
         try:

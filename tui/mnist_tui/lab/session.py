@@ -3,6 +3,7 @@
 It holds no widget, so the rules of starting, stopping and restarting are tested without a screen.
 """
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from enum import StrEnum
@@ -17,6 +18,7 @@ from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import END_STATES
 from mnist_core.training.training_run import RunFactory, TrainingRun
 from mnist_tui.lab.data_source import DataSource
+from mnist_tui.lab.overlay import Marks
 from mnist_tui.lab.run_progress import SAMPLES, RunProgress, progress_for, restored
 from mnist_tui.settings.keys import key_hint
 
@@ -54,6 +56,7 @@ class Session:
         """`log` takes the tracebacks that people are spared, and says where it put them; runs are
         kept in `store`.
         """
+        self.marks = Marks()
         self._make_run = make_run
         self.data = data
         self._log = log
@@ -70,10 +73,16 @@ class Session:
         """Where the traceback of the last failure is, as a sentence."""
         self.run: TrainingRun | None = None
         """The one under way, to be steered and changed; its events are taken with `tick`."""
-        self._next: Hyperparameters | None = None
-        """To be trained as soon as data and a free thread allow."""
+        self.queue: deque[Hyperparameters] = deque()
+        """To be trained one after the other, as soon as data and a free thread allow."""
+        self.queued_together = 0
+        """How many were asked for at once, those that have been trained included."""
+        self._is_queued = False
+        """Whether the run under way is one of them."""
+        self._queue_marks: list[str] = []
+        """The runs of the queue that were marked as they ended, so that their curves stay."""
         self._next_batches: int | None = None
-        """After so many batches it is to pause; None: not at all."""
+        """After so many batches the next one is to pause; None: not at all."""
         self._resume_next: tuple[str, int, bool] | None = None
         """What to call `resume_stored` with as soon as there are data."""
         self.samples: Examples | None = None
@@ -92,7 +101,7 @@ class Session:
             return State.PAUSED if self.run.paused else State.RUNNING
         if self.data.dataset is None:
             return State.FAILED if self.data.failure else State.LOADING
-        if self._next is not None:
+        if self.queue:
             return State.LOADING
         if self.progress is not None and self.progress.end is not None:
             return State(END_STATES[type(self.progress.end)])
@@ -112,7 +121,7 @@ class Session:
     @property
     def waiting(self) -> bool:
         """Whether a run was asked for that cannot start yet."""
-        return self._next is not None or self._resume_next is not None
+        return bool(self.queue) or self._resume_next is not None
 
     @property
     def can_continue(self) -> bool:
@@ -125,8 +134,15 @@ class Session:
 
     @property
     def divergence(self) -> DivergenceDetected | None:
-        """Why the run under way waits for a decision; None: it does not."""
-        return self.run.divergence if self.run is not None else None
+        """Why the run under way waits for a decision; None: it does not. One of a queue is given
+        up, so that the others get their turn.
+        """
+        return self.run.divergence if self.run is not None and not self._is_queued else None
+
+    @property
+    def in_queue(self) -> bool:
+        """Whether the run under way is one of several that were asked for together."""
+        return self.run is not None and self._is_queued
 
     def look_for_interrupted(self) -> None:
         """Find out whether the latest run was left unfinished by a process that is gone."""
@@ -148,12 +164,18 @@ class Session:
             self.data.use_offered()
             self._take_data()
 
-    def train(self, hyperparameters: Hyperparameters, batches: int | None = None) -> None:
-        """Train with these; a run under way is stopped first and becomes the ghost.
+    def train(self, *recipes: Hyperparameters, batches: int | None = None) -> None:
+        """Train with each of these in turn; a run under way is stopped first and becomes the ghost.
 
-        It pauses after so many `batches`; None: it does not.
+        The first pauses after so many `batches`; None: it does not. Of several, those that have
+        ended stay marked until several are asked for again.
         """
-        self._next, self._next_batches = hyperparameters, batches
+        self.queue, self._next_batches = deque(recipes), batches
+        self.queued_together, self._is_queued = len(recipes), False
+        if len(recipes) > 1:
+            for run_id in set(self._queue_marks) & set(self.marks.ids):
+                self.marks.toggle(run_id)
+            self._queue_marks = []
         if self.run is not None:
             self.run.stop()
         elif self.data.dataset is not None:
@@ -210,13 +232,17 @@ class Session:
                 progress.name = self._store.run(progress.run_id).name
 
     def stop(self) -> None:
-        """End the run under way and keep it; forget a run that waits.
+        """End the run under way and keep it; forget those that wait.
 
         One that has diverged and waits ends as diverged: its last healthy checkpoint is kept.
         """
-        self._next = self._resume_next = None
+        self._forget_waiting()
         if self.run is not None:
             self.run.stop()
+
+    def _forget_waiting(self) -> None:
+        self.queue.clear()
+        self._resume_next = None
 
     def one_more_epoch(self) -> None:
         """Train to the end of the epoch under way, or one epoch past the end of an ended run."""
@@ -317,20 +343,32 @@ class Session:
         over = not run.alive
         events = run.drain()
         progress.apply(events)
+        if self.in_queue and run.divergence is not None and not run.stopping:
+            run.stop()
         if over:
             run.join()
             self._check_recorder()
             self._recorder = None
             if isinstance(progress.end, RunFailed):
                 self.log_note = self._log(progress.end.traceback)
+            if self.in_queue:
+                self._mark_of_queue(progress.run_id)
             self.run = None
-            if self._next is not None and self.data.dataset is not None:
+            if self.queue and self.data.dataset is not None:
                 self._start_next(self.data.dataset)
         return changed or bool(events) or over
 
+    def _mark_of_queue(self, run_id: str) -> None:
+        """Mark a run that has ended; where there are no more looks, the first one gives its own."""
+        if run_id and run_id not in self.marks.ids:
+            if self.marks.is_full:
+                self.marks.toggle(self.marks.ids[0])
+            self.marks.toggle(run_id)
+            self._queue_marks.append(run_id)
+
     def close(self) -> None:
         """Stop everything and wait for the run, so that its thread may be closed."""
-        self._next = None
+        self.queue.clear()
         # The last of them comes first. What fails in one keeps no other from its turn.
         with ExitStack() as endings:
             endings.callback(self._store.close)
@@ -366,7 +404,7 @@ class Session:
                 self._take_data()
             elif isinstance(event, DatasetFailed):
                 self.log_note = self._log(event.traceback)
-                self._next = self._resume_next = None
+                self._forget_waiting()
         return changed
 
     def _take_data(self) -> None:
@@ -377,7 +415,7 @@ class Session:
         self.samples = dataset.test[
             shown_samples(dataset.test.labels, dataset.class_count, SAMPLES)
         ]
-        if self._next is not None:
+        if self.queue:
             self._start_next(dataset)
         elif self._resume_next is not None:
             (run_id, epochs, as_new), self._resume_next = self._resume_next, None
@@ -387,11 +425,10 @@ class Session:
                 self.store_notice = str(error)
 
     def _start_next(self, dataset: Dataset) -> None:
-        hyperparameters, self._next = self._next, None
-        if hyperparameters is None:
-            return
-        progress = progress_for(hyperparameters, dataset)
-        self._start(progress, None, progress.plan, batches=self._next_batches)
+        progress = progress_for(self.queue.popleft(), dataset)
+        batches, self._next_batches = self._next_batches, None
+        self._start(progress, None, progress.plan, batches=batches)
+        self._is_queued = self.queued_together > 1
 
     def _start(
         self,
@@ -412,7 +449,7 @@ class Session:
         )
         if before is not None and len(before.train_loss) and not same:
             self.ghost = before
-        self.progress = progress
+        self.progress, self._is_queued = progress, False
         self.samples = progress.samples
         self._recorder, self.store_notice = None, unkept
         if not unkept:

@@ -13,6 +13,7 @@ from mnist_core.recipe.hyperparameters import (
     make_hyperparameters,
     unused_fields,
 )
+from mnist_core.recipe.lists import listed_values, make_recipes, unused_in_all
 from mnist_core.recipe.presets import presets
 
 
@@ -22,8 +23,10 @@ class Draft:
 
     texts: Mapping[str, str]
     """The text of every field by name."""
-    hyperparameters: Hyperparameters | None
-    """What the texts say; None while any is refused."""
+    recipes: tuple[Hyperparameters, ...]
+    """What the texts say, one for each combination of listed values; none while any text is
+    refused.
+    """
     problems: Mapping[str, str]
     """For each refused text a sentence, by field name."""
     unused: Mapping[str, str]
@@ -46,21 +49,27 @@ def check(texts: Mapping[str, str], last_valid: Hyperparameters) -> Draft:
     by that field's value in `last_valid`.
     """
     try:
-        hyperparameters = make_hyperparameters(texts)
+        recipes = make_recipes(texts)
     except HyperparametersError as error:
         usable = {name: text for name, text in texts.items() if name not in error.problems}
-        unused = unused_fields(make_hyperparameters(usable, base=last_valid))
+        unused = unused_in_all(make_recipes(usable, base=last_valid))
         stranded = unused.keys() & error.problems.keys()
         if stranded:
             mended = {name: texts_of(last_valid)[name] for name in stranded}
             return check({**texts, **mended}, last_valid)
-        return Draft(texts, None, error.problems, unused)
-    return Draft(texts, hyperparameters, {}, unused_fields(hyperparameters))
+        return Draft(texts, (), error.problems, unused)
+    return Draft(texts, recipes, {}, unused_in_all(recipes))
 
 
-def preset_words(name: str, hyperparameters: Hyperparameters | None) -> tuple[str, str]:
+def values_listed(name: str, text: str) -> int:
+    """How many values the text of a field lists, from 1."""
+    field = hyperparameter_fields()[name]
+    return 1 if field.choices or field.kind in (str, bool) else len(listed_values(field, text))
+
+
+def preset_words(name: str, recipes: tuple[Hyperparameters, ...]) -> tuple[str, str]:
     """(name, remark) for the preset picker: whether the values are still the preset's own."""
-    edited = hyperparameters != presets()[name].hyperparameters
+    edited = recipes != (presets()[name].hyperparameters,)
     return name, "(edited)" if edited else ""
 
 
@@ -125,7 +134,7 @@ class LiveValues:
         """How the text in a field stands to the run; one that is refused says nothing to it."""
         value = value_of(name, text)
         if value is None:
-            return FieldStatus.SAME
+            return FieldStatus.NEXT_RUN if values_listed(name, text) > 1 else FieldStatus.SAME
         if name in self.asked and value == _text(name, self.asked[name]):
             return FieldStatus.ASKED
         if name not in self.asked and value == _text(name, getattr(self.in_force, name)):

@@ -6,6 +6,7 @@ from textual.widgets import Static
 from mnist_core.backend.backend import Backend
 from mnist_core.data.doubts import find_doubts_about_validation
 from mnist_core.events import RunFailed
+from mnist_tui.lab.recipe_text import difference_text
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
@@ -25,6 +26,9 @@ _LINES = (
     ),
 )
 """Commands, each with the words that follow its key; no line is wider than 60 cells."""
+
+_MOST_TOLD = 3
+"""Runs of a queue."""
 
 
 class Guidance(Static):
@@ -64,8 +68,19 @@ def notice(session: Session, backend: Backend | None, at_first: str) -> str:
         progress = session.progress
         held_out = progress.hyperparameters.validation if progress is not None else "none"
         doubts = (*dataset.doubts, *find_doubts_about_validation(dataset, held_out))
-    told = (_most_pressing(session, backend, at_first), *map(visible, doubts))
+    told = (_most_pressing(session, backend, at_first), _queue(session), *map(visible, doubts))
     return "\n".join(filter(None, told))
+
+
+def _queue(session: Session) -> str:
+    """What is trained after the run under way, each by what sets it apart from that."""
+    progress = session.progress
+    if progress is None or not session.in_queue or not session.queue:
+        return ""
+    now = progress.hyperparameters
+    told = [difference_text(recipe, now, short=True) for recipe in session.queue]
+    more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    return f"Next: {'; '.join(told[:_MOST_TOLD])}{more}. {key_hint('stop')} ends them all."
 
 
 def _most_pressing(session: Session, backend: Backend | None, at_first: str) -> str:

@@ -26,6 +26,7 @@ from mnist_tui.train.form_values import (
     summary_of,
     texts_of,
     value_of,
+    values_listed,
 )
 from mnist_tui.ui.form_fields import QUIET, Choice, FieldHelp, FieldRow, row_for
 
@@ -100,7 +101,7 @@ class HyperparameterForm(Widget):
     class Submitted(Message):
         """The user pressed Enter in a field, and all values are valid."""
 
-        hyperparameters: Hyperparameters
+        recipes: tuple[Hyperparameters, ...]
 
     def __init__(
         self,
@@ -142,9 +143,11 @@ class HyperparameterForm(Widget):
         self._show_draft()
 
     @property
-    def hyperparameters(self) -> Hyperparameters | None:
-        """What the fields say; None while any value is refused, see `problems`."""
-        return self._draft.hyperparameters
+    def recipes(self) -> tuple[Hyperparameters, ...]:
+        """What the fields say, one for each combination of values they list; none while any value
+        is refused, see `problems`.
+        """
+        return self._draft.recipes
 
     @property
     def problems(self) -> Mapping[str, str]:
@@ -273,14 +276,14 @@ class HyperparameterForm(Widget):
 
     def _take(self, texts: Mapping[str, str]) -> None:
         self._draft = check(texts, self._last_valid)
-        self._last_valid = self._draft.hyperparameters or self._last_valid
+        self._last_valid = next(iter(self._draft.recipes), self._last_valid)
 
     @on(Input.Submitted)
     @on(Choice.Submitted)
     def _submit(self, event: Input.Submitted | Choice.Submitted) -> None:
         event.stop()
-        if self.hyperparameters:
-            self.post_message(self.Submitted(self.hyperparameters))
+        if self.recipes:
+            self.post_message(self.Submitted(self.recipes))
         else:
             self.focus_field(next(iter(self.problems)))
 
@@ -299,7 +302,8 @@ class HyperparameterForm(Widget):
 
     def _show_keys(self) -> None:
         """Say which keys work in a field; the footer has those of the screen."""
-        enter = "enter runs" if self._live is None else "enter applies"
+        several = f" all {len(self.recipes)}" if len(self.recipes) > 1 else ""
+        enter = f"enter runs{several}" if self._live is None else "enter applies"
         self.border_subtitle = f"↑↓ moves, {enter}" if self.has_focus_within else ""
 
     def on_resize(self) -> None:
@@ -322,13 +326,16 @@ class HyperparameterForm(Widget):
         live = self._live is not None
         if self._current.key in self._draft.problems or (live and self._current.has_focus_within):
             self.call_after_refresh(self._current.scroll_visible, animate=False)
-        self._picker.show(*preset_words(self._preset_name, self.hyperparameters))
+        self._picker.show(*preset_words(self._preset_name, self.recipes))
         self._show_help()
+        self._show_keys()
 
     def _show_mark(self, name: str, row: FieldRow) -> None:
         live = self._live
         if live is None:
-            row.show_mark(EFFECT_SIGNS[hyperparameter_fields()[name].takes_effect])
+            listed = 1 if name in self._draft.problems else values_listed(name, row.text)
+            remark = f"{listed} values, each in a run" if listed > 1 else ""
+            row.show_mark(EFFECT_SIGNS[hyperparameter_fields()[name].takes_effect], remark)
             return
         status = live.status(name, row.text)
         colour = _COLOURS.get(status, QUIET)

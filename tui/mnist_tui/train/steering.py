@@ -1,16 +1,18 @@
 """Starting, steering and changing runs with keys, the form and dialogs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from mnist_core.events import DivergenceDetected
 from mnist_core.recipe.changes import ChangeError
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
+from mnist_core.recipe.lists import varied_fields
 from mnist_core.store import RunRecord
 from mnist_core.training.training_run import Decision
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
 from mnist_tui.settings.keys import key_hint, sentence_key
+from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import DivergenceDialog, Way, what_happened
 from mnist_tui.train.form_values import LiveValues
@@ -53,41 +55,43 @@ class Steering:
 
     # -- keys ------------------------------------------------------------------------------------
 
-    def _startable(self) -> Hyperparameters | None:
-        """What a run may start with now; None: none may, and the reason is shown."""
+    def _startable(self) -> tuple[Hyperparameters, ...]:
+        """What runs may start with now; nothing: none may, and the reason is shown."""
         form = self._form
-        if form.hyperparameters is None:
+        if not form.recipes:
             self.edit(next(iter(form.problems)))
             self._screen.notify(
                 "A value cannot be used yet; see the message under it.", severity="error"
             )
-        return None if form.hyperparameters is None or self._is_held() else form.hyperparameters
+        return () if self._is_held() else form.recipes
 
     def run(self) -> None:
-        hyperparameters = self._startable()
-        if hyperparameters is None:
+        recipes = self._startable()
+        if not recipes:
             return
         if not self._session.state.is_active:
-            self._start(hyperparameters)
+            self._start(recipes)
             return
 
         def answered(restart: bool | None) -> None:
             if restart:
-                self._start(hyperparameters)
+                self._start(recipes)
 
         progress = self._session.progress
         epoch = (
             f" in epoch {progress.epoch_under_way}/{progress.planned_epochs}" if progress else ""
         )
+        left = len(self._session.queue)
+        forgotten = f", forget the {count(left, 'run')} that wait" if left else ""
         self._screen.app.push_screen(
-            Question(f"A run is under way{epoch}. Stop it and start again with the values of the "
-                     "form? Its curves stay, dimmed.", "Stop and restart", "Go on"),
+            Question(f"A run is under way{epoch}. Stop it{forgotten} and start again with the "
+                     "values of the form? Its curves stay, dimmed.", "Stop and restart", "Go on"),
             answered,
         )  # fmt: skip
 
-    def _start(self, hyperparameters: Hyperparameters, batches: int | None = None) -> None:
-        """Train with what the form says, and pause after so many `batches`."""
-        self._session.train(hyperparameters, batches)
+    def _start(self, recipes: Sequence[Hyperparameters], batches: int | None = None) -> None:
+        """Train with what the form says; the first pauses after so many `batches`."""
+        self._session.train(*recipes, batches=batches)
         self._form.settle()
         self._redraw()
 
@@ -103,7 +107,10 @@ class Steering:
             self._session.run.resume()
 
     def stop(self) -> None:
+        left = len(self._session.queue)
         self._session.stop()
+        if left:
+            self._screen.notify(f"{count(left, 'run')} of the queue will not be trained.")
         self._redraw()
 
     def one_more_epoch(self) -> None:
@@ -117,9 +124,9 @@ class Steering:
                 return
             self._batches = int(text)
             if not self._session.train_batches(self._batches):
-                hyperparameters = self._startable()
-                if hyperparameters is not None:
-                    self._start(hyperparameters, self._batches)
+                recipes = self._startable()
+                if recipes:
+                    self._start(recipes[:1], self._batches)
             self._redraw()
 
         problem_of = partial(count_problem, most=MOST_BATCHES)
@@ -173,15 +180,27 @@ class Steering:
             visible(f"The form has the values of {record.name}. {how}"), markup=False
         )
 
-    def submit(self, hyperparameters: Hyperparameters) -> None:
-        """Enter in a field: idle, it trains; while a run goes on, it changes that run."""
+    def submit(self, recipes: tuple[Hyperparameters, ...]) -> None:
+        """Enter in a field: idle, it trains; while a run goes on, it changes that run.
+
+        A list changes nothing, since a run has one value; it waits for the next start.
+        """
         if not self._session.state.is_active:
             self.run()
             return
         run, live = self._session.run, self._live_values()
         if run is None or live is None:
             return
-        for field, value in live.to_change(hyperparameters).items():
+        listed = varied_fields(recipes)
+        if listed:
+            self._screen.notify(
+                f"A run has one value each. {sentence_key('run')} trains the {len(recipes)} runs "
+                "of the form.",
+                severity="warning",
+            )
+        for field, value in live.to_change(recipes[0]).items():
+            if field in listed:
+                continue
             try:
                 run.change(field, value, getattr(live.in_force, field))
             except ChangeError as error:
@@ -242,9 +261,9 @@ class Steering:
             if way is Way.HALVE and not self._is_held() and run is not None:
                 run.decide(Decision.HALVE_LEARNING_RATE)
             elif way is Way.RESTART:
-                hyperparameters = self._startable()
-                if hyperparameters is not None:
-                    self._start(hyperparameters)
+                recipes = self._startable()
+                if recipes:
+                    self._start(recipes)
             elif way is Way.GIVE_UP:
                 self._session.stop()
             self._redraw()

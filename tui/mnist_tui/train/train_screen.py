@@ -192,7 +192,7 @@ class TrainScreen(ChartScreen):
     @on(HyperparameterForm.Submitted)
     def _submit(self, event: HyperparameterForm.Submitted) -> None:
         event.stop()
-        self.steering.submit(event.hyperparameters)
+        self.steering.submit(event.recipes)
         # So that the keys of the charts, such as 2, work at once.
         self.set_focus(self.front)
 
@@ -225,7 +225,8 @@ class TrainScreen(ChartScreen):
     def draw_charts(self) -> None:
         session = self._session
         shown = {run.run_id for run in (session.progress, session.ghost) if run is not None}
-        overlays = self._marked.overlays(but=shown)
+        recipe = session.progress.hyperparameters if session.progress is not None else None
+        overlays = self._marked.overlays(but=shown, beside=recipe)
         charts = self.query_one(RunCharts)
         charts.show(session.progress, session.ghost, overlays, self.view, session.cursor)
         self._charts_lag = False

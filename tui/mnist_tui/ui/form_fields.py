@@ -314,4 +314,7 @@ def row_for(field: HyperparameterField, text: str) -> FieldRow:
     line = NumberLine if field.kind in (int, float) else TextLine
     editor = Choice(options, text) if options else line(text, compact=True)
     expects = "" if options else f" Takes {field.expects}."
+    if field.kind in (int, float, tuple):
+        between = "|" if field.kind is tuple else "commas"
+        expects += f" Several, with {between} between, make a run each."
     return FieldRow(field.name, field.label, editor, field.help + expects)

@@ -72,6 +72,9 @@ def run_line(session: Session, width: int) -> Content:
         return line
     if progress.name:
         line += Content.styled(f"  {shorten(visible(progress.name), _NAME_WIDTH)}", "bold")
+    if session.in_queue:
+        place = session.queued_together - len(session.queue)
+        line += _muted(f" {place} of {session.queued_together}")
     planned = progress.planned_epochs
     line += Content.styled(f"  epoch {progress.epoch_under_way}/{planned}", "bold")
     parts = _parts(progress, state)

@@ -157,7 +157,7 @@ def read_overlays(store: RunStore, records: Sequence[RunRecord]) -> list[Overlay
 def _look(index: int) -> Look:
     turn, place = divmod(index, len(LOOKS))
     # Where the colours begin again, the signs are others.
-    return Look(LOOKS[place].color, LOOKS[(place + turn) % len(LOOKS)].sign)
+    return replace(LOOKS[place], sign=LOOKS[(place + turn) % len(LOOKS)].sign)
 
 
 def draw_comparison(
