@@ -2,6 +2,7 @@ from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
+from textual.content import Content
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -118,7 +119,9 @@ async def test_lists_make_a_recipe_for_each_combination_and_say_so() -> None:
             (sizes, rate) for sizes in ((32, 32), (8,)) for rate in (0.1, 0.5, 1)
         ]
         assert app.form.border_subtitle == "↑↓ moves, enter runs all 6"
-        assert app.row("preset").editor.render().plain.startswith("mlx-docs (edited)")
+        preset = app.row("preset").editor.render()
+        assert isinstance(preset, Content)
+        assert preset.plain.startswith("mlx-docs (edited)")
         await pilot.press("enter")
         assert tuple(app.submitted) == app.form.recipes
 

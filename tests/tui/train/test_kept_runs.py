@@ -104,8 +104,7 @@ async def test_opening_a_stored_run_keeps_what_is_being_edited_and_says_so(
         assert edited == ["learning_rate"]
         await lab.pilot.press("escape", "3", "enter")
         await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
-        assert form.hyperparameters is not None
-        assert (form.hyperparameters.seed, form.hyperparameters.learning_rate) == (5, 70.1)
+        assert (form.recipes[0].seed, form.recipes[0].learning_rate) == (5, 70.1)
         assert form.edited == edited
         assert lab.said() == (
             "The form has the values of run 1, but for what was edited: learning rate."
