@@ -166,6 +166,24 @@ async def test_the_ghost_is_smoothed_like_the_run(lab: Open) -> None:
         assert test.label == "before: lr 0.1 · test"
 
 
+async def test_runs_of_one_recipe_are_drawn_as_their_mean(lab: Open) -> None:
+    async with lab() as here:
+        recipes = [make_hyperparameters({"epochs": 2, "seed": seed}) for seed in range(3)]
+        here.session.train(*recipes)
+        await here.until(lambda: here.session.run is None and not here.session.waiting)
+
+        def means() -> list[str]:
+            curves = here.chart("accuracy").plot.curves
+            return [curve.label for curve in curves if curve.label.startswith("mean of")]
+
+        await here.pilot.pause()
+        assert means() == []
+        await here.pilot.press("M")
+        await here.until(lambda: means() == ["mean of 3 seeds, seed 0 · run 1"])
+        await here.pilot.press("M")
+        await here.until(lambda: means() == [])
+
+
 async def test_the_x_axis_turns_and_takes_cursor_boundaries_and_window_along(lab: Open) -> None:
     async with lab() as here:
         await here.train()

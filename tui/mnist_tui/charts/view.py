@@ -55,6 +55,8 @@ class View:
     """Whether axes leave out how long curves began, so that what matters now can be told apart."""
     window: Window | None = None
     """The part of the x axis to show; None follows the run."""
+    mean_of_seeds: bool = False
+    """Whether runs that differ in the seed alone are drawn as their mean and a band."""
     gradients: bool | None = None
     """Whether the third chart is shown; None: where there is plenty of room."""
 

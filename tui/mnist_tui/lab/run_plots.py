@@ -18,7 +18,8 @@ from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Overlay, RunCurves
 from mnist_tui.lab.recipe_text import change_text, difference_text
-from mnist_tui.lab.run_progress import RunProgress
+from mnist_tui.lab.run_progress import Curves, RunProgress
+from mnist_tui.lab.seed_means import by_recipe, mean_and_band, recipe_key
 from mnist_tui.settings.keys import key_hint
 
 
@@ -69,6 +70,7 @@ METRIC_TITLES: dict[Metric, str] = {
 }
 _BEST: dict[Metric, Literal["low", "high"]] = {"loss": "low", "accuracy": "high", "error": "low"}
 
+_FEWEST_OF_MEAN = 2
 _MOST_TRAINING_CURVES = 3
 """With more runs, training curves would bury those that runs are compared by."""
 
@@ -261,12 +263,15 @@ def overlay_plot(
     begun = any(overlay.curves.evaluated_epoch > 0 for overlay in overlays)
     y = _metric_axis(metric, view, cut_start=view.cut_start and begun, from_zero=False)
     many = len(overlays) > _MOST_TRAINING_CURVES
-    training = [curve for run in overlays for curve in _training(metric, run, many, view)]
-    held_out = [
-        replace(curve, beside=overlay is not overlays[-1])
-        for overlay in overlays
-        for curve in _held_out(metric, overlay)
-    ]
+    training: list[Curve] = []
+    held_out: list[Curve] = []
+    for group in by_recipe(overlays) if view.mean_of_seeds else [(one,) for one in overlays]:
+        if len(group) > 1:
+            found = [*_mean_curves(metric, group)]
+        else:
+            training += _training(metric, group[0], many, view)
+            found = [*_held_out(metric, group[0])]
+        held_out += [replace(curve, beside=overlays[-1] not in group) for curve in found]
     return Plot(
         curves=training + held_out,
         x=replace(X_AXES[view.axis], end=_end(overlays, view.axis)),
@@ -276,14 +281,44 @@ def overlay_plot(
     )
 
 
-def with_overlays(plot: Plot, metric: Metric, overlays: Sequence[Overlay]) -> Plot:
-    """`plot` of a run, above what the `overlays` measured on held-out data."""
-    below = [
-        replace(curve, beside=True)
-        for overlay in overlays
-        for curve in _held_out(metric, overlay, on_test=" test")
-    ]
+def with_overlays(
+    plot: Plot,
+    metric: Metric,
+    overlays: Sequence[Overlay],
+    view: View,
+    drawn: Sequence[RunProgress] = (),
+) -> Plot:
+    """`plot` of a run, above what the `overlays` measured on held-out data.
+
+    Means over seeds are taken with the runs that are `drawn` in it.
+    """
+    below: list[Curve] = []
+    for group in by_recipe(overlays) if view.mean_of_seeds else [(one,) for one in overlays]:
+        more = [run for run in drawn if recipe_key(run) == recipe_key(group[0])]
+        if view.mean_of_seeds and len(group) + len(more) > 1:
+            below += _mean_curves(metric, group, more)
+        else:
+            below += _held_out(metric, group[0], on_test=" test")
+    below = [replace(curve, beside=True) for curve in below]
     return replace(plot, curves=_clouds_lowest([*below, *plot.curves]))
+
+
+def _mean_curves(
+    metric: Metric, group: Sequence[Overlay], more: Sequence[Curves] = ()
+) -> Iterator[Curve]:
+    """The mean of runs that differ in the seed alone, within a band, in the look of the first."""
+    every = (_ranking(metric, run)[0] for run in (*(one.curves for one in group), *more))
+    # One that has not been evaluated yet has nothing to add.
+    runs = [series for series in every if len(series)]
+    if len(runs) < _FEWEST_OF_MEAN:
+        yield from _held_out(metric, group[0])
+        return
+    mean, low, high = mean_and_band(runs)
+    look = group[0].look
+    for edge in (low, high):
+        yield Curve(edge, look.color, line=LineStyle.DASHED, dim=True)
+    label = f"mean of {len(runs)} seeds, {group[0].label}"
+    yield Curve(mean, look.color, label, look.line, look.sign, best=_BEST[metric])
 
 
 def _clouds_lowest(curves: Sequence[Curve]) -> Sequence[Curve]:
@@ -330,7 +365,7 @@ def _has_diverged(overlay: Overlay) -> bool:
     return overlay.curves.record.state is RunState.DIVERGED
 
 
-def _ranking(metric: Metric, curves: RunCurves) -> tuple[Series, str]:
+def _ranking(metric: Metric, curves: Curves) -> tuple[Series, str]:
     """What runs are ranked by: validation where something is held out for it."""
     part = "validation" if len(curves.validation_loss) else "test"
     return curves.series(part, metric), part

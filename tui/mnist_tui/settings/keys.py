@@ -152,6 +152,8 @@ KEYS: tuple[Key, ...] = (
         "0.99. What was measured stays behind them, dim.", Scope.CHARTS, footer=False),
     Key("smooth(-1)", ("less_than_sign",), "Rougher", "Smooth the training curves less, down to 0.",
         Scope.CHARTS, footer=False),
+    Key("mean_of_seeds", ("M",), "Mean", "Draw runs that differ in the seed alone as their mean, "
+        "between dashes one deviation away, or each by itself.", Scope.CHARTS, footer=False),
     Key("cut_start", ("i",), "Cut start", "Let the axes leave out how curves began, which is then "
         "marked with its value, or take it in.", Scope.CHARTS, footer=False),
     Key("next_chart", ("c",), "Chart", "Where one chart has all the room: show the next one; among "

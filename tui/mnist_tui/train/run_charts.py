@@ -71,8 +71,9 @@ class RunCharts(Vertical):
         gradients = self._wants_gradients(view)
         self._arrange(gradients)
         metrics = metrics_of(view)
+        drawn = [run for run in (progress, ghost) if run is not None]
         loss, accuracy = (
-            with_overlays(metric_plot(metric, progress, ghost, view), metric, overlays)
+            with_overlays(metric_plot(metric, progress, ghost, view), metric, overlays, view, drawn)
             for metric in metrics
         )
         plots = {"loss": loss, "accuracy": accuracy}

@@ -94,7 +94,7 @@ class ChartScreen(Screen[None]):
         match action, parameters:
             case "smooth", (int(by),):
                 return self._extent is not None and view.resmoothed(by) != view
-            case "log" | "next_axis" | "cut_start", _:
+            case "log" | "next_axis" | "cut_start" | "mean_of_seeds", _:
                 return self._extent is not None
             case "zoom", (int(by),):
                 if by < 0:
@@ -129,6 +129,13 @@ class ChartScreen(Screen[None]):
 
     def action_cut_start(self) -> None:
         self.show_view(replace(self.view, cut_start=not self.view.cut_start))
+
+    def action_mean_of_seeds(self) -> None:
+        self.show_view(replace(self.view, mean_of_seeds=not self.view.mean_of_seeds))
+        if self.view.mean_of_seeds:
+            self.notify(
+                "Runs that differ in the seed alone are drawn as their mean, where some are marked."
+            )
 
     def action_zoom(self, by: int) -> None:
         """About the cursor where it is in view, else the middle."""

@@ -87,6 +87,13 @@ def plot(
             "Draw the loss, and the error rate in place of the accuracy, on a logarithmic scale."
         ),
     ] = False,
+    mean: Annotated[
+        bool,
+        switch(
+            "Draw runs that differ in the seed alone as their mean, between dashes one deviation "
+            "away."
+        ),
+    ] = False,
     svg: Annotated[
         str | None,
         Parameter(
@@ -102,7 +109,7 @@ def plot(
     folder = _folder(home)
     from mnist_tui.commands.runs.comparison import plot_runs
 
-    return plot_runs(folder, runs, metric, log=log, svg=picture)
+    return plot_runs(folder, runs, metric, log=log, mean=mean, svg=picture)
 
 
 @runs.command

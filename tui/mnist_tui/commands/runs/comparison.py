@@ -17,14 +17,20 @@ from mnist_core.export.export import not_written
 from mnist_core.store import RunRecord, RunStore
 from mnist_core.store.files import is_stdout, write_output
 from mnist_tui.charts.ascii_signs import in_ascii
-from mnist_tui.charts.plot import Ink, Plot
+from mnist_tui.charts.plot import Ink, LineStyle, Plot
 from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
 from mnist_tui.commands.runs.show_runs import score_text
 from mnist_tui.commands.runs.with_store import lost_if_reader_left, stored_runs, with_store
 from mnist_tui.lab.overlay import LOOKS, Look, Overlay, RunCurves
 from mnist_tui.lab.recipe_text import short_difference, values
-from mnist_tui.lab.run_plots import METRIC_TITLES, Metric, metrics_of, overlay_plot
+from mnist_tui.lab.run_plots import (
+    METRIC_TITLES,
+    Metric,
+    is_training,
+    metrics_of,
+    overlay_plot,
+)
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.text.visible_text import in_columns, shorten, visible
 
@@ -50,7 +56,13 @@ SIZE = (100, 30)
 
 @with_store
 def plot_runs(
-    store: RunStore, runs: Sequence[str], metric: Metric | None, *, log: bool, svg: Path | None
+    store: RunStore,
+    runs: Sequence[str],
+    metric: Metric | None,
+    *,
+    log: bool,
+    mean: bool,
+    svg: Path | None,
 ) -> None:
     """Print the curves of these runs in one chart a metric, and save them as `svg`.
 
@@ -58,25 +70,28 @@ def plot_runs(
     ASCII where standard output has no braille. A picture that
     goes to standard output has it to itself.
     """
-    metrics: Sequence[Metric] = metrics_of(View(log=log))
+    overlays = read_overlays(store, stored_runs(store, runs))
+    # With other batch sizes a step is not the same amount of training.
+    lengths = {overlay.curves.record.recipe.epoch_steps for overlay in overlays}
+    view = View(axis="step" if len(lengths) == 1 else "epoch", log=log, mean_of_seeds=mean)
+    metrics: Sequence[Metric] = metrics_of(view)
     if metric is not None:
         metrics = metrics[:1] if metric == "loss" else metrics[1:]
-    overlays = read_overlays(store, stored_runs(store, runs))
     has_stdout_to_itself = svg is not None and is_stdout(svg)
     if not has_stdout_to_itself:
-        _print_comparison(overlays, metrics, log=log)
+        _print_comparison(overlays, metrics, view)
     if svg is not None:
         with lost_if_reader_left(svg):
-            _save(draw_comparison(overlays, metrics, *SIZE, log=log), svg)
+            _save(draw_comparison(overlays, metrics, *SIZE, view), svg)
         if not has_stdout_to_itself:
             line_writer(sys.stderr)(visible(f"The chart is in {svg}."))
 
 
-def _print_comparison(overlays: Sequence[Overlay], metrics: Sequence[Metric], *, log: bool) -> None:
+def _print_comparison(overlays: Sequence[Overlay], metrics: Sequence[Metric], view: View) -> None:
     write = line_writer(sys.stdout)
     is_terminal = sys.stdout.isatty()
     width, height = _terminal_size() if is_terminal else SIZE
-    drawn = draw_comparison(overlays, metrics, width, height, log=log)
+    drawn = draw_comparison(overlays, metrics, width, height, view)
     if not _takes_braille(sys.stdout.encoding):
         drawn = [[segment._replace(text=in_ascii(segment.text)) for segment in line]
                  for line in drawn]  # fmt: skip
@@ -161,7 +176,7 @@ def _look(index: int) -> Look:
 
 
 def draw_comparison(
-    overlays: Sequence[Overlay], metrics: Sequence[Metric], width: int, height: int, *, log: bool
+    overlays: Sequence[Overlay], metrics: Sequence[Metric], width: int, height: int, view: View
 ) -> Drawn:
     """A legend, and under it a chart for each metric.
 
@@ -169,13 +184,10 @@ def draw_comparison(
     """
     lines = [*_legend(overlays, width), [Segment("")]]
     room = height - len(lines)
-    # With other batch sizes a step is not the same amount of training.
-    lengths = {overlay.curves.record.recipe.epoch_steps for overlay in overlays}
-    axis = "step" if len(lengths) == 1 else "epoch"
     for index, metric in enumerate(metrics):
         rows = max(_LOWEST, room // (len(metrics) - index))
         room -= rows
-        plot = overlay_plot(metric, overlays, View(axis=axis, log=log))
+        plot = overlay_plot(metric, overlays, view)
         lines += _chart(plot, METRIC_TITLES[metric].lower(), width, rows)
     return lines
 
@@ -197,7 +209,13 @@ def _chart(plot: Plot, title: str, width: int, height: int) -> Iterator[list[Seg
     plot = replace(plot, curves=curves, empty="These runs have no figures yet.")
     picture = PlotRenderer().render(plot, width, height)
     styles = [*_INKS.values(), *(Style(color=curve.color, dim=curve.dim) for curve in curves)]
-    note = "dotted: training, smoothed" if any(curve.dim for curve in curves) else ""
+    notes = {
+        "dotted: training, smoothed": any(map(is_training, curves)),
+        "dashed: one deviation over seeds": any(
+            curve.dim and curve.line is LineStyle.DASHED for curve in curves
+        ),
+    }
+    note = "; ".join(words for words, said in notes.items() if said)
     yield [Segment(title, Style(bold=True)), Segment(f"  {note}".rstrip(), _DIM)]
     for y in range(1, len(picture.header) + len(picture.codes)):
         yield picture.row(y, styles)
