@@ -310,6 +310,11 @@ class RunStopped(_Ended):
 
 
 @dataclass(frozen=True, slots=True)
+class RunPruned(_Ended):
+    """A sweep ended it early, since others of its trials were better; `state` is where it stood."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunDiverged(_Ended):
     """It was given up because it no longer learned, or went on to its end and never learned again;
     `state` is its last healthy one.
@@ -328,6 +333,10 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
     """Thrown into the training generator to ask for the end now: it answers with RunStopped."""
 
 
+class PruneTraining(Exception):  # noqa: N818 - a request, not an error
+    """Thrown into the training generator to ask for the end now: it answers with RunPruned."""
+
+
 class GiveUp(Exception):  # noqa: N818 - a request, not an error
     """Thrown into the training generator at DivergenceDetected: it answers with RunDiverged."""
 
@@ -339,7 +348,7 @@ class HalveLearningRate(Exception):  # noqa: N818 - a request, not an error
     """
 
 
-RunEnded = RunCompleted | RunStopped | RunDiverged | RunFailed
+RunEnded = RunCompleted | RunStopped | RunPruned | RunDiverged | RunFailed
 Event = (
     RunStarted
     | BatchCompleted

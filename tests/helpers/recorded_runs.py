@@ -161,7 +161,7 @@ def as_version_3(home: Path) -> None:
             )  # fmt: skip
         connection.execute("DROP TABLE packed_answers")
         connection.execute("DROP TABLE pixels")
-        for column in ("until_epoch", "on_divergence", "deleted_by"):
+        for column in ("until_epoch", "on_divergence", "deleted_by", "study", "trial"):
             connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 3")
 

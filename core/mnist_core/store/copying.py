@@ -19,6 +19,7 @@ def copy_run(
     now = time.time()
     own: dict[str, object] = {"id": copy_id, "name": next_name(connection), "note": note}
     own |= {"owner": "", "started": now, "updated": now, "ended": now}
+    own |= {"study": "", "trial": None}
     own |= {"deleted": now, "deleted_by": deleter}
     _copy_rows(connection, "runs", "id", run_id, own)
     for table in _OF_A_RUN:

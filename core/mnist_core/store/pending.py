@@ -20,6 +20,7 @@ from mnist_core.events import (
     RunDiverged,
     RunEnded,
     RunFailed,
+    RunPruned,
     RunRewound,
     RunStarted,
     RunStopped,
@@ -85,7 +86,7 @@ class Pending:
                     self._keep_state(event.state)
                 case RunFailed():
                     self.end = event
-                case RunCompleted() | RunStopped() | RunDiverged():
+                case RunCompleted() | RunStopped() | RunPruned() | RunDiverged():
                     self.end = event
                     if event.changes is not None:
                         self._plan(event.changes, event.until_epoch)

@@ -20,6 +20,7 @@ from mnist_core.events import (
     RunDiverged,
     RunEnded,
     RunFailed,
+    RunPruned,
     RunStarted,
     RunStopped,
     TrainingState,
@@ -42,6 +43,7 @@ class RunState(StrEnum):
     PAUSED = "paused"
     COMPLETED = "completed"
     STOPPED = "stopped"
+    PRUNED = "pruned"
     DIVERGED = "diverged"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
@@ -55,6 +57,7 @@ class RunState(StrEnum):
 END_STATES: Mapping[type[RunEnded], RunState] = {
     RunCompleted: RunState.COMPLETED,
     RunStopped: RunState.STOPPED,
+    RunPruned: RunState.PRUNED,
     RunDiverged: RunState.DIVERGED,
     RunFailed: RunState.FAILED,
 }
@@ -89,6 +92,15 @@ class Environment:
             {**versions, "python": platform.python_version()},
             started.streams,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPlace:
+    """Where a run belongs that is a part of a sweep."""
+
+    study: str
+    number: int
+    """Of the trial, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,10 @@ class RunRecord:
     until_epoch: int | None = None
     """Of its plan, as is the next."""
     on_divergence: OnDivergence = "continue"
+    study: str = ""
+    """The sweep that it is a part of; empty: none."""
+    trial: int | None = None
+    """The number of its trial there."""
     changes: tuple[Change, ...] = ()
     """Those made during the run and those known for later, in the order of their steps."""
 

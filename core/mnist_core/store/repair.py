@@ -19,7 +19,13 @@ _TABLES = {
 """Each table with the column that names the run."""
 _LATER_TABLES = {"changes", "gradient_norms", "packed_answers"}
 """Those that a database of an earlier version does not have."""
-_LATER_COLUMNS = {"until_epoch": "epochs", "on_divergence": "'continue'", "deleted_by": "''"}
+_LATER_COLUMNS = {
+    "until_epoch": "epochs",
+    "on_divergence": "'continue'",
+    "deleted_by": "''",
+    "study": "''",
+    "trial": "NULL",
+}
 """The same of the table `runs`, each with what stands for it there, as when it is migrated."""
 
 _MOST_RUNS = 100_000

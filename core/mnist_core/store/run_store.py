@@ -37,6 +37,7 @@ from mnist_core.store.records import (
     StoredLabels,
     StoredPixels,
     StoreError,
+    TrialPlace,
     storable,
 )
 from mnist_core.store.run_writer import RunWriter
@@ -57,6 +58,11 @@ from mnist_core.user_folders import home_flag
 
 _RUNS_AT_START = 1
 """Deleted runs to remove where somebody waits for the app: each takes some ten milliseconds."""
+
+
+def new_run_id() -> str:
+    """The id of a run to be, which nobody else has."""
+    return uuid4().hex[:8]
 
 
 class RunStore:
@@ -311,7 +317,7 @@ class RunStore:
             StoreError: the run is being trained, or there is no room for another one.
         """
         record = self.run(run_id)
-        copy_id = uuid4().hex[:8]
+        copy_id = new_run_id()
         with self._database.writing() as connection:
             if self._lives(record.id):
                 raise StoreError(f"{record.name} is being trained. Stop it before you copy it.")
@@ -360,15 +366,25 @@ class RunStore:
         recorder.start()
         return recorder, self.notice
 
-    def record(self, dataset: Dataset, data: str, name: str = "") -> RunRecorder:
+    def record(
+        self,
+        dataset: Dataset,
+        data: str,
+        name: str = "",
+        *,
+        run_id: str = "",
+        trial: TrialPlace | None = None,
+    ) -> RunRecorder:
         """A recorder for a new run, not started yet; it owns the run from now on.
 
         Args:
             dataset: what the run trains on.
             data: what --data takes to find it again.
             name: of the run; made up if empty.
+            run_id: what `new_run_id` gave; made up if empty.
+            trial: of which sweep it is a part; None: of none.
         """
-        return self._recorder(uuid4().hex[:8], name, dataset, data)
+        return self._recorder(run_id or new_run_id(), name, dataset, data, trial=trial)
 
     def resume_point(self, run_id: str) -> ResumePoint:
         """Where `run_id` can be continued.
@@ -426,6 +442,7 @@ class RunStore:
         dataset: Dataset,
         data: str,
         point: ResumePoint | None = None,
+        trial: TrialPlace | None = None,
     ) -> RunRecorder:
         if not self._database.writable():
             raise StoreError(self.notice or f"{self.home} cannot be written.")
@@ -436,7 +453,7 @@ class RunStore:
             raise StoreError(
                 f"Runs cannot be kept in {self.home}: {error.strerror or error}."
             ) from error
-        writer = RunWriter(self.home, run_id, name, data, dataset, point)
+        writer = RunWriter(self.home, run_id, name, data, dataset, point, trial)
         return RunRecorder(writer, ownership, self._checkpoints(run_id))
 
     def _check_point(self, point: ResumePoint) -> None:

@@ -24,6 +24,7 @@ from mnist_core.store.records import (
     RunState,
     StoredAnswers,
     StoreError,
+    TrialPlace,
     storable,
     storable_path,
 )
@@ -69,6 +70,7 @@ class RunWriter:
         data: str,
         dataset: Dataset,
         point: ResumePoint | None,
+        trial: TrialPlace | None = None,
     ) -> None:
         """`data` is what --data takes to find `dataset` again; a run without `point` is new."""
         self.home = home
@@ -80,6 +82,7 @@ class RunWriter:
         self._name = name
         self._data = data
         self._dataset = dataset
+        self._trial = trial
         self.owner = uuid4().hex
         """What says in the database that the run is ours."""
         self._steps_per_second_from: tuple[int, float] = (0, 0.0)
@@ -225,6 +228,9 @@ class RunWriter:
                 "data": data_column(self._data, transposed=dataset.transposed),
                 "fingerprint": dataset.fingerprint,
                 "started": now,
+                **(
+                    {"study": self._trial.study, "trial": self._trial.number} if self._trial else {}
+                ),
                 **{name: getattr(started, name) for name in _STARTED_COLUMNS},
                 **common,
             }

@@ -133,6 +133,10 @@ MIGRATIONS = (
         deviation REAL NOT NULL
     );
     """,
+    """
+    ALTER TABLE runs ADD COLUMN study TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN trial INTEGER;
+    """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released.
 

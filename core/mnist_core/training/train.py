@@ -24,8 +24,10 @@ from mnist_core.events import (
     GiveUp,
     HalveLearningRate,
     HyperparameterChanged,
+    PruneTraining,
     RunCompleted,
     RunDiverged,
+    RunPruned,
     RunRewound,
     RunStarted,
     RunStopped,
@@ -58,7 +60,7 @@ from mnist_core.training.live_recipe import LiveRecipe
 from mnist_core.training.stalls import StallGuard
 from mnist_core.training.state import after_batch, after_epoch
 
-_Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunDiverged)
+_Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunPruned, RunDiverged)
 
 SAMPLES_INTERVAL = 0.5
 """Seconds between two looks at the samples on show."""
@@ -86,9 +88,9 @@ def train(
     """Train a network, telling each batch and epoch as it is done.
 
     Pause by not asking for the next event. Stop and keep what was learned by throwing
-    `StopTraining` in: the answer is `RunStopped`. Abandon by closing. When it tells
-    `DivergenceDetected`, throw `HalveLearningRate` or `GiveUp` in to decide; asking for the next
-    event leaves that to `on_divergence`.
+    `StopTraining` in: the answer is `RunStopped`. So with `PruneTraining` and `RunPruned`. Abandon
+    by closing. When it tells `DivergenceDetected`, throw `HalveLearningRate` or `GiveUp` in to
+    decide; asking for the next event leaves that to `on_divergence`.
 
     Args:
         hyperparameters: what to train and how, before any change.
@@ -195,6 +197,8 @@ class Trainer:
             # Whoever stops a run that has nothing left to do is too late.
             over = self._recipe.ends_at(self._state)
             yield self._at_its_end() if over else self._ended(RunStopped)
+        except PruneTraining:
+            yield self._ended(RunPruned)
         except GiveUp:
             yield self._given_up()
         finally:

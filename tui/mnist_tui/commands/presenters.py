@@ -19,6 +19,7 @@ from mnist_core.events import (
     RunCompleted,
     RunDiverged,
     RunFailed,
+    RunPruned,
     RunRewound,
     RunStarted,
     RunStopped,
@@ -143,7 +144,7 @@ class PlainLines(Presenter):
             case HyperparameterChanged():
                 self._epochs = event.epochs
                 self._write(change_line(event))
-            case RunCompleted() | RunStopped() | RunDiverged():
+            case RunCompleted() | RunStopped() | RunPruned() | RunDiverged():
                 self._write(ended_line(event))
             case RunFailed() | CompilationFailed() | StepsStalled():
                 self._write_error(visible(event.message))
@@ -232,13 +233,15 @@ def rewound_line(event: RunRewound) -> str:
     return f"went back from step {event.diverged_step} to step {event.step}, which was healthy"
 
 
-def ended_line(event: RunCompleted | RunStopped | RunDiverged) -> str:
+def ended_line(event: RunCompleted | RunStopped | RunPruned | RunDiverged) -> str:
     """How a run ended, and what it reached."""
     match event:
         case RunCompleted():
             word = "completed"
         case RunStopped():
             word = "stopped"
+        case RunPruned():
+            word = "pruned"
         case RunDiverged():
             word = "diverged"
     if event.test_accuracy is None:

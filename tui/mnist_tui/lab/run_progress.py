@@ -17,6 +17,7 @@ from mnist_core.events import (
     RunCompleted,
     RunDiverged,
     RunEnded,
+    RunPruned,
     RunRewound,
     RunStarted,
     RunStopped,
@@ -306,7 +307,10 @@ class RunProgress(Curves):
                         self.end = event
         self._add_batches(batches)
         end = self.end
-        if isinstance(end, RunCompleted | RunStopped | RunDiverged) and end.changes is not None:
+        if (
+            isinstance(end, RunCompleted | RunStopped | RunPruned | RunDiverged)
+            and end.changes is not None
+        ):
             # With what was asked for and not made before it was stopped.
             self._take_plan(end.changes, end.until_epoch)
 

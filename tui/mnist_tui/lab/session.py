@@ -33,6 +33,7 @@ class State(StrEnum):
     STOPPING = "stopping"
     COMPLETED = "completed"
     STOPPED = "stopped"
+    PRUNED = "pruned"
     DIVERGED = "diverged"
     FAILED = "failed"
     INTERRUPTED = "interrupted"

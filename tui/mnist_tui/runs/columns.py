@@ -205,4 +205,5 @@ def _least(keys: Iterable[str]) -> int:
 def tone(row: RunRow) -> str:
     """How its state is coloured: success, warning or error; quiet for what needs no eye."""
     state = row.record.state
-    return "quiet" if state is RunState.COMPLETED else STATE_SIGNS[state][1]
+    quiet = state in (RunState.COMPLETED, RunState.PRUNED)
+    return "quiet" if quiet else STATE_SIGNS[state][1]

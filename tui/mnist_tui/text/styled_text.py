@@ -47,6 +47,7 @@ STATE_SIGNS: Mapping[str, tuple[str, str]] = {
     "failed": ("✗", "error"),
     "diverged": ("↯", "error"),
     "stopped": ("■", "warning"),
+    "pruned": ("⊖", "muted"),
     "completed": ("✓", "success"),
     "stopping": ("◌", "warning"),
     "loading": ("◌", "primary"),

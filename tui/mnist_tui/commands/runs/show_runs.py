@@ -104,6 +104,8 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "failure", record.failure
     if record.state.is_live:
         yield "trained by", f"process {record.pid} on {record.host}"
+    if record.study:
+        yield "sweep", f"trial {record.trial} of {record.study}"
     if record.note:
         yield "note", record.note
     if record.tags:
@@ -194,6 +196,8 @@ def run_to_json(record: RunRecord) -> dict[str, Any]:
             "dataset": record.dataset,
             "note": record.note,
             "tags": list(record.tags),
+            "study": record.study or None,
+            "trial": record.trial,
             "hyperparameters": to_json(record.hyperparameters),
         }
     )
