@@ -35,6 +35,8 @@ class FieldDescription:
     """What may be typed, in words; only where the bounds do not already say it."""
     short_name: str = ""
     """For tables, charts and filters; empty: the name is short enough."""
+    not_swept: str = ""
+    """Why a sweep tries no other values of it, as a sentence; empty: it does."""
 
 
 def _split_sizes(value: object) -> object:
@@ -182,6 +184,7 @@ class Hyperparameters(BaseModel):
             "Passes over the training set. More learns longer, until the test loss rises again: "
             "then the network is overfitting; fewer end sooner, perhaps half learned.",
             TakesEffect.NEXT_EPOCH,
+            not_swept="All trials train the same number of epochs, or the longest would win.",
         ),
     ] = 10
     shuffle: Annotated[
@@ -227,6 +230,7 @@ class Hyperparameters(BaseModel):
             "takes all but the last ten test images, which are shown; none trains on everything.",
             TakesEffect.NEXT_RUN,
             expects="none, published, or a whole number of examples",
+            not_swept="All trials are ranked by the same examples.",
         ),
     ] = "none"
     seed: Annotated[
@@ -237,6 +241,7 @@ class Hyperparameters(BaseModel):
             "Start of all random numbers: initial weights, batch order, dropout. The same seed "
             "repeats a run exactly; another, higher or lower, shows how much is luck.",
             TakesEffect.NEXT_RUN,
+            not_swept="A lucky seed is no better recipe; --seeds trains each trial with several.",
         ),
     ] = 0
 
@@ -307,6 +312,7 @@ def hyperparameter_fields() -> Mapping[str, HyperparameterField]:
             takes_effect=description.takes_effect,
             expects=description.expects or expects,
             short_name=description.short_name or name,
+            not_swept=description.not_swept,
             name=name,
             default=info.default,
             choices=choices,
