@@ -128,10 +128,13 @@ def _database(url: str, on_stale: "Callable[[Study, FrozenTrial], None]") -> "Ba
         )
     except ImportError as error:
         missing = error.__cause__ if isinstance(error.__cause__, ImportError) else error
-        module = f" {missing.name}" if missing.name else ""
+        module = missing.name or "of that database"
+        package = {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary"}.get(
+            module, module
+        )
         raise SweepError(
-            f"The driver{module} for {shown} is not installed. Install it beside mnist-tui with "
-            "pip, such as psycopg2-binary for postgresql://."
+            f"The driver {module} for {shown} is not installed. Install it beside mnist-tui, as "
+            f"with pip install {package}."
         ) from error
     except (ArgumentError, ValueError) as error:
         raise SweepError(

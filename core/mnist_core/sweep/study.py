@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from json import JSONDecodeError
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Self
@@ -418,6 +419,6 @@ def _told(name: str) -> Iterator[None]:
     with quiet():
         try:
             yield
-        except (OSError, SQLAlchemyError, StorageInternalError) as error:
+        except (OSError, SQLAlchemyError, StorageInternalError, JSONDecodeError) as error:
             why = " ".join(str(getattr(error, "orig", None) or error).split())
             raise SweepError(f"The study {name} cannot be used: {why.rstrip('.')}.") from error

@@ -7,7 +7,7 @@ the study since it last looked, so that trials of other processes are told as it
 import math
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
@@ -70,40 +70,25 @@ class SweepOrder:
     """What of `SweepStarted` says so."""
 
 
-def run_sweep(
-    study: SweepStudy, order: SweepOrder, stop_requested: Callable[[], bool]
-) -> Generator[SweepEvent, None, None]:
-    """Work on `study`; the last event is one of `SweepEnded`.
+class Sweep:
+    """Works on a study; `close` it."""
 
-    Closing the generator ends the workers: what they train is stopped and kept, and done again when
-    the sweep is resumed.
-
-    Args:
-        study: what to work on; whoever opened it closes it.
-        order: what to do.
-        stop_requested: asked a few times a second; after True no trial is begun any more, and those
-            under way go on to their ends.
-
-    Raises:
-        SweepError: the storage failed.
-    """
-    sweep = _Sweep(study, order, stop_requested)
-    try:
-        yield from sweep.events()
-    finally:
-        sweep.close()
-
-
-class _Sweep:
     def __init__(
         self, study: SweepStudy, order: SweepOrder, stop_requested: Callable[[], bool]
     ) -> None:
+        """
+        Args:
+            study: what to work on; whoever opened it closes it.
+            order: what to do.
+            stop_requested: asked a few times a second; after True no trial is begun any more, and
+                those under way go on to their ends.
+        """
         self._study, self._order, self._stop_requested = study, order, stop_requested
         self._workers: list[Worker] = []
         self._claimed: dict[Worker, Claimed] = {}
         self._stopping = False
         self._failures = 0
-        """Trials of this process that failed in a row."""
+        """Trials and workers of this process that failed, without an epoch in between."""
         self._failure: SweepFailed | None = None
         self._tracebacks: dict[int, str] = {}
         self._teller = _Teller(study)
@@ -111,6 +96,11 @@ class _Sweep:
         self._next_look = self._next_recovery = 0.0
 
     def events(self) -> Iterator[SweepEvent]:
+        """All that happens; the last one is one of `SweepEnded`.
+
+        Raises:
+            SweepError: the storage failed.
+        """
         yield self._started()
         self._study.recover()
         yield from self._look()
@@ -123,6 +113,15 @@ class _Sweep:
             if self._is_over():
                 break
             yield from self._wait()
+        yield from self._ended()
+
+    def cut(self) -> Iterator[SweepEvent]:
+        """In the place of the rest of `events`: end at once, and tell of that.
+
+        What the workers train is stopped and kept, and done again when the sweep is resumed.
+        """
+        self._stopping = True
+        self.close()
         yield from self._ended()
 
     def close(self) -> None:
@@ -191,12 +190,13 @@ class _Sweep:
         message = worker.receive()
         match message:
             case EpochMeasured(run, epoch, value):
+                self._failures = 0
                 pruned = self._study.report(self._claimed[worker], run, epoch, value)
                 worker.answer(pruned=pruned)
             case TrialEnded():
                 self._end_trial(self._claimed.pop(worker), message)
             case WorkerFailed(sentence, details):
-                self._failure = SweepFailed(sentence, details)
+                self._failure = self._failure or SweepFailed(sentence, details)
             case WorkerReady():
                 return
             case None:
@@ -215,14 +215,13 @@ class _Sweep:
             case "failed":
                 self._tracebacks[claimed.number] = ended.traceback
                 self._study.fail(claimed, ended.message)
-        self._count_failure(ended.message if ended.how == "failed" else "", ended.traceback)
+                self._count_failure(ended.message, ended.traceback)
 
-    def _count_failure(self, sentence: str, details: str = "") -> None:
-        self._failures = self._failures + 1 if sentence else 0
+    def _count_failure(self, sentence: str, details: str) -> None:
+        self._failures += 1
         if self._failures >= _MOST_FAILURES:
-            self._failure = SweepFailed(
-                f"{_MOST_FAILURES} trials failed in a row. {sentence}", details
-            )
+            sentence = f"{_MOST_FAILURES} trials failed in a row. {sentence}"
+            self._failure = SweepFailed(sentence, details)
 
     def _take_death(self, worker: Worker) -> None:
         how, words = worker.last_words()
@@ -230,12 +229,10 @@ class _Sweep:
         worker.close()
         sentence = f"Its process ended with {how}."
         claimed = self._claimed.pop(worker, None)
-        if claimed is None:
-            self._failure = SweepFailed(f"A worker could not begin. {sentence}", words)
-            return
-        self._tracebacks[claimed.number] = words
-        self._study.lose(claimed, sentence)
-        self._count_failure(f"Trial {claimed.number}: {sentence}", words)
+        if claimed is not None:
+            self._tracebacks[claimed.number] = words
+            self._study.lose(claimed, sentence)
+        self._count_failure(sentence, words)
 
     # -- what is told ----------------------------------------------------------------------------
 

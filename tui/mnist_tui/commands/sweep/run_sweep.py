@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from mnist_core.store import RunStore, StoreError
 from mnist_core.sweep.events import (
     SweepCompleted,
     SweepEnded,
+    SweepEvent,
     SweepFailed,
     SweepStopped,
     TrialFailed,
@@ -290,28 +291,36 @@ def _work(
     write_error: WriteLine,
 ) -> SweepEnded:
     """Work on the study, and show it; how that ended."""
-    from mnist_core.sweep.sweep import run_sweep
+    from mnist_core.sweep.sweep import Sweep
 
     def best_command(end: SweepCompleted | SweepStopped) -> str:
-        return _best_command(end, study, store, options)
+        return _best_command(end, study, store)
+
+    def shown(events: Iterator[SweepEvent]) -> SweepEnded:
+        for event in events:
+            presenter.show(event)
+            if isinstance(event, TrialFailed | SweepFailed):
+                where = write_log(options.log_file, event.traceback) if event.traceback else ""
+                if isinstance(event, SweepFailed):
+                    write_error(visible(f"{event.message} {where}".rstrip()))
+            if isinstance(event, SweepEnded):
+                return event
+        raise RuntimeError("The sweep ended without saying how it went.")
+
+    def looked() -> bool:
+        presenter.tick()
+        return stop_requested()
 
     presenter = _presenter(flags, best_command)
-    with closing(presenter), signals.deferred() as stop_requested:
-
-        def looked() -> bool:
-            presenter.tick()
-            return stop_requested()
-
-        with closing(run_sweep(study, order, looked)) as events:
-            for event in events:
-                presenter.show(event)
-                if isinstance(event, TrialFailed | SweepFailed):
-                    where = write_log(options.log_file, event.traceback) if event.traceback else ""
-                    if isinstance(event, SweepFailed):
-                        write_error(visible(f"{event.message} {where}".rstrip()))
-                if isinstance(event, SweepEnded):
-                    return event
-    raise RuntimeError("The sweep ended without saying how it went.")
+    with (
+        closing(presenter),
+        signals.deferred() as stop_requested,
+        closing(Sweep(study, order, looked)) as sweep,
+    ):
+        try:
+            return shown(sweep.events())
+        except KeyboardInterrupt:
+            return shown(sweep.cut())
 
 
 def _presenter(flags: SweepFlags, best_command: BestCommand) -> SweepPresenter:
@@ -327,12 +336,7 @@ def _presenter(flags: SweepFlags, best_command: BestCommand) -> SweepPresenter:
     return SweepLines(line_writer(sys.stdout), progress, best_command)
 
 
-def _best_command(
-    end: SweepCompleted | SweepStopped,
-    study: "SweepStudy",
-    store: RunStore,
-    options: LaunchOptions,
-) -> str:
+def _best_command(end: SweepCompleted | SweepStopped, study: "SweepStudy", store: RunStore) -> str:
     """What trains the best run again: on the machine that has the run, to the bit."""
     best = end.best
     if best is None:
@@ -343,7 +347,7 @@ def _best_command(
         plan = study.plan
         recipe = make_hyperparameters(best.recipe)
         words = ["train", *(["--data", plan.data] if plan.data else []), *recipe_flags(recipe)]
-        return own_command(*words, *home_flag(options.home))
+        return own_command(*words)
 
 
 def _resume_command(options: LaunchOptions, flags: SweepFlags, name: str) -> str:

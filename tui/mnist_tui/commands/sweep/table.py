@@ -8,7 +8,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mnist_core.sweep.events import SweepCompleted, SweepEnded, SweepEvent, SweepStopped
+from mnist_core.sweep.events import (
+    SweepCompleted,
+    SweepEnded,
+    SweepEvent,
+    SweepStarted,
+    SweepStopped,
+)
 from mnist_tui.commands.progress_bars import ECHO_ROOM
 from mnist_tui.commands.sweep.presenters import (
     BestCommand,
@@ -71,17 +77,16 @@ class SweepTable(SweepLines):
 
 def sweep_table(progress: SweepProgress, width: int) -> RenderableType:
     """The best trials, those that run, and how far the sweep is."""
-    table = Table(width=max(width, 20), box=None, pad_edge=False, expand=False)
+    table = Table(width=max(width, 20), box=None, pad_edge=False)
     started = progress.started
     assert started is not None
-    for title in ("", "trial", started.plan["metric"], "epoch"):
+    for title in ("", "trial", started.plan["metric"], "epochs"):
         table.add_column(title, no_wrap=True)
-    table.add_column("chosen", overflow="ellipsis", no_wrap=True)
-    here = started.host
+    table.add_column("chosen", overflow="ellipsis", no_wrap=True, ratio=1)
     for rank, trial in enumerate(progress.ranked[:_BEST], 1):
-        table.add_row(f"#{rank}", *_cells(trial, here), style="bold" if rank == 1 else "")
+        table.add_row(f"#{rank}", *_cells(trial, started), style="bold" if rank == 1 else "")
     for trial in progress.running:
-        table.add_row("●", *_cells(trial, here), style="green")
+        table.add_row("●", *_cells(trial, started), style="green")
     left = progress.seconds_left
     words = [
         f"{progress.finished}/{started.trials} finished",
@@ -94,9 +99,9 @@ def sweep_table(progress: SweepProgress, width: int) -> RenderableType:
     return Group(table, summary)
 
 
-def _cells(trial: TrialSoFar, here: str) -> tuple[Text, ...]:
-    epochs = str(trial.reported[-1].epoch) if trial.reported else "0"
+def _cells(trial: TrialSoFar, started: SweepStarted) -> tuple[Text, ...]:
+    epochs = f"{len(trial.reported)}/{started.epochs * started.plan['seeds']}"
     chosen = parameters_text(trial)
-    if trial.started.host != here:
+    if trial.started.host != started.host:
         chosen += f" on {trial.started.host}"
     return Text(str(trial.number)), Text(value_text(trial)), Text(epochs), Text(chosen)
