@@ -63,8 +63,9 @@ class Home:
         line = re.sub(r"\bID\b", latest, line)
         # Not every machine has jq.
         line = line.replace("| jq .", f"| {CHECKOUT}/.venv/bin/python -m json.tool --json-lines")
-        if f"{PROGRAM} train" in line and "--resume" not in line:
-            line = line.replace(f"{PROGRAM} train", f"{PROGRAM} train --data data")
+        for trains in (f"{PROGRAM} train", f"{PROGRAM} sweep"):
+            if trains in line and "--resume" not in line:
+                line = line.replace(trains, f"{trains} --data data")
         return line
 
 

@@ -14,6 +14,7 @@ from mnist_core.user_folders import home_flag
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
+    from optuna.storages.journal._file import BaseJournalFileLock
     from optuna.trial import FrozenTrial
 
 HEARTBEAT = 60
@@ -34,7 +35,7 @@ def check_installed() -> None:
     if find_spec("optuna") is None or find_spec("cmaes") is None:
         raise SweepError(
             "A sweep needs the extra sweep, which is not installed. "
-            f"To install it: {install_command('sweep', 'sweep')}"
+            f"To install it: {install_command('sweep')}"
         )
 
 
@@ -102,6 +103,7 @@ def _journal(home: Path, name: str, *, new: bool) -> "BaseStorage":
         if new:
             path.touch(exist_ok=False)
         lock = JournalFileOpenLock(str(path), grace_period=_LOCK_PATIENCE)
+        _mend(path, lock)
         return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
     except FileExistsError as error:
         raise SweepError(
@@ -112,6 +114,21 @@ def _journal(home: Path, name: str, *, new: bool) -> "BaseStorage":
         raise SweepError(f"{path} cannot be opened: {error.strerror or error}.") from error
     except (ValueError, KeyError, AssertionError) as error:
         raise SweepError(f"{path} is damaged ({error}). Begin another study.") from error
+
+
+def _mend(path: Path, lock: "BaseJournalFileLock") -> None:
+    """Cut off a last line that a full disk or a power cut has left unfinished.
+
+    The next one would be written behind it, and neither could be read any more.
+    """
+    lock.acquire()
+    try:
+        with path.open("rb+") as file:
+            lines = file.read()
+            if not lines.endswith(b"\n"):
+                file.truncate(lines.rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def _database(url: str, on_stale: "Callable[[Study, FrozenTrial], None]") -> "BaseStorage":

@@ -131,7 +131,9 @@ class SweepStudy:
                 raise SweepError(f"There is no study {name!r} there.") from error
             found = study.user_attrs.get(_PLAN)
         if found is None:
-            raise SweepError(f"The study {name} was not made by mnist-tui, or not to the end.")
+            raise SweepError(
+                f"The study {name} was not made by mnist-tui, or not to its end. Begin another."
+            )
         try:
             plan = plan_from_json(found)
         except (ValueError, TypeError, KeyError) as error:

@@ -4,6 +4,7 @@ This process does all that concerns the study, and no training; what it tells is
 the study since it last looked, so that trials of other processes are told as its own are.
 """
 
+import contextlib
 import math
 import socket
 import time
@@ -30,6 +31,7 @@ from mnist_core.sweep.events import (
     TrialReported,
     TrialStarted,
 )
+from mnist_core.sweep.storage import SweepError
 from mnist_core.sweep.study import (
     Claimed,
     SweepStudy,
@@ -130,9 +132,11 @@ class Sweep:
             worker.leave()
         for worker in self._workers:
             worker.close()
-        for claimed in self._claimed.values():
-            self._study.lose(claimed, "The sweep was stopped before it was done.")
-        self._workers, self._claimed = [], {}
+        left, self._claimed, self._workers = list(self._claimed.values()), {}, []
+        # Where the storage fails, the next sweep finds them left behind.
+        with contextlib.suppress(SweepError):
+            for claimed in left:
+                self._study.lose(claimed, "The sweep was stopped before it was done.")
 
     def _started(self) -> SweepStarted:
         order, plan = self._order, self._study.plan

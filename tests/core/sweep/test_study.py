@@ -213,6 +213,18 @@ def test_a_study_is_told_from_what_is_none(opened: OpenStudy, tmp_path: Path) ->
         SweepStudy.resume(home, "nonsense", "one")
 
 
+def test_a_line_that_was_not_written_to_its_end_costs_no_study(
+    opened: OpenStudy, tmp_path: Path
+) -> None:
+    claimed(opened())
+    journal = tmp_path / "home" / "sweeps" / "one.journal"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + whole.splitlines()[-1][:-3])
+    claimed(opened())
+    assert journal.read_bytes().startswith(whole)
+    assert states(opened()) == ["RUNNING", "RUNNING"]
+
+
 def test_a_password_is_not_shown(tmp_path: Path) -> None:
     shown = storage_text(tmp_path, "postgresql://me:secret@host/db", "one")
     assert shown == "postgresql://me:***@host/db"

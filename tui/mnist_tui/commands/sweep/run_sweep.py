@@ -321,6 +321,8 @@ def _work(
             return shown(sweep.events())
         except KeyboardInterrupt:
             return shown(sweep.cut())
+        except SweepError as error:
+            return shown(iter([SweepFailed(str(error))]))
 
 
 def _presenter(flags: SweepFlags, best_command: BestCommand) -> SweepPresenter:
