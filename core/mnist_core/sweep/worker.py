@@ -149,10 +149,10 @@ def work(descriptor: int) -> None:
 
 def _work(connection: Connection) -> None:
     place: Workplace = connection.recv()
-    backend = configure(place.device, place.threads, place.streams)
     dataset = load_dataset(place.data, place.cache)
     if place.transposed:
         dataset = transpose(dataset)
+    backend = configure(place.device, place.threads, place.streams)
     store = RunStore(place.home)
     connection.send(WorkerReady())
     look = _Look(connection)

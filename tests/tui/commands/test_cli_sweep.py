@@ -149,7 +149,7 @@ def test_lines_tell_of_each_trial_and_rank_them(swept: Sweep, script: Script) ->
     code, out, err = swept(*RATES, *FEW, "--seeds", "2", "--study", "mine")
     assert code == 0, err
     assert out.startswith("mine: 3 trials of 2 runs of 2 epochs, 1 worker; sampler tpe")
-    assert "the last 66 training samples are held out for that, since the recipe holds" in out
+    assert "the last 66 training samples are held out for that, as the recipe holds" in out
     assert "failed: Too large." in out
     assert "completed 0.3500 ± 0.0707" in out
     assert "best 0.3500 ± 0.0707 (trial 3)" in out
@@ -163,7 +163,7 @@ def test_a_stopped_sweep_lets_trials_end_and_is_resumed(swept: Sweep, script: Sc
     script.at_begin = lambda _job: os.kill(os.getpid(), signal.SIGINT)
     code, out, err = swept(*RATES, *FEW)
     assert code == 130
-    assert "stopping: 1 trial under way goes on to its end" in out
+    assert "stopping: 1 trial under way ends first; Ctrl-C again stops and keeps it" in out
     assert "sweep-1 stopped: 1 trial finished" in out
     command = re.search("To go on with it: .*mnist-tui (sweep --resume sweep-1 --home .*)", err)
     assert command is not None

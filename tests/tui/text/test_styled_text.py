@@ -19,3 +19,7 @@ def test_every_state_has_a_sign(states: type[StrEnum]) -> None:
 @pytest.mark.parametrize("states", [RunState, RaceState, RaceStage])
 def test_no_two_states_of_a_thing_share_a_sign(states: type[StrEnum]) -> None:
     assert len({STATE_SIGNS[state][0] for state in states}) == len(states)
+
+
+def test_the_laboratory_may_be_left_with_a_run_in_any_state() -> None:
+    assert {state.value for state in RunState} <= {state.value for state in State}

@@ -9,7 +9,6 @@ from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.sweep.events import (
     SweepCompleted,
     SweepEvent,
-    SweepFailed,
     SweepStarted,
     SweepStopped,
     SweepStopping,
@@ -70,16 +69,19 @@ class SweepLines(SweepPresenter):
                 for line in started_lines(event):
                     self._write(line)
             case TrialCompleted() | TrialPruned() | TrialFailed():
-                self._write(trial_line(self._progress.trials[event.number], self._progress))
+                self._write(trial_line(self._progress.trials[event.number]) + self._best())
             case SweepStopping():
                 self._write(stopping_line(event))
             case SweepCompleted() | SweepStopped():
                 for line in ended_lines(event, self._progress, self._best_command(event)):
                     self._write(line)
-            case SweepFailed():
-                pass  # told on stderr, as every failure
             case _:
                 pass
+
+    def _best(self) -> str:
+        """Which trial is the best now, to end a line with."""
+        best = self._progress.ranked[:1]
+        return "".join(f"  best {value_text(each)} (trial {each.number})" for each in best)
 
 
 def started_lines(event: SweepStarted) -> list[str]:
@@ -88,18 +90,18 @@ def started_lines(event: SweepStarted) -> list[str]:
     if plan["seeds"] > 1:
         each = f"{plan['seeds']} runs of {each}"
     lines = [
-        f"{event.study}: {count(event.trials, 'trial')} of {each}, {count(event.jobs, 'worker')}; "
-        f"sampler {plan['sampler']}, pruner {plan['pruner']}; kept in {visible(event.storage)}",
+        f"{event.study}: {count(event.trials, 'trial')} of {each}, "
+        f"{count(event.jobs, 'worker')}; sampler {plan['sampler']}, pruner {plan['pruner']}",
+        f"kept in {visible(event.storage)}",
         f"{visible(event.dataset)}: ranked by {plan['rank_on']} {plan['metric']} after the last "
         "epoch",
-        f"sampled: {'  '.join(plan['ranges'])}",
     ]
     if event.held_out:
-        lines[1] += (
-            f"; the last {count(event.validation_examples)} training samples are held out for "
-            "that, since the recipe holds out none"
+        lines.append(
+            f"the last {count(event.validation_examples)} training samples are held out for that, "
+            "as the recipe holds out none"
         )
-    return lines
+    return [*lines, f"sampled: {'  '.join(plan['ranges'])}"]
 
 
 def parameters_text(trial: TrialSoFar) -> str:
@@ -120,34 +122,28 @@ def value_text(trial: TrialSoFar) -> str:
     return text if trial.spread is None else f"{text} ± {metric(trial.spread)}"
 
 
-def trial_line(trial: TrialSoFar, progress: SweepProgress) -> str:
-    """How a trial ended, and which is the best now."""
+def trial_line(trial: TrialSoFar) -> str:
+    """What was chosen in a trial, and how it ended."""
     match trial.end:
-        case TrialCompleted():
-            how = f"completed {value_text(trial)}"
-        case TrialPruned(epoch=epoch):
-            how = f"pruned after epoch {epoch} at {value_text(trial)}"
+        case TrialCompleted(seconds=seconds):
+            how = f"completed {value_text(trial)}  {seconds:.1f} s"
+        case TrialPruned(epoch=epoch, seconds=seconds):
+            how = f"pruned after epoch {epoch} at {value_text(trial)}  {seconds:.1f} s"
         case TrialFailed(message=message):
             how = f"failed: {visible(message)}"
         case None:
             how = "running"
-    line = f"trial {trial.number}  {parameters_text(trial)}  {how}"
-    if isinstance(trial.end, TrialFailed):
-        return line
-    line += f"  {trial.end.seconds:.1f} s" if trial.end is not None else ""
-    best = progress.ranked[:1]
-    return line + "".join(f"  best {value_text(each)} (trial {each.number})" for each in best)
+    return f"trial {trial.number}  {parameters_text(trial)}  {how}"
 
 
 def stopping_line(event: SweepStopping) -> str:
     if not event.running:
         return "stopping"
+    them = "it" if event.running == 1 else "them"
+    ends = "ends" if event.running == 1 else "end"
     return (
-        f"stopping: {count(event.running, 'trial')} under way goes on to its end; "
-        "Ctrl-C again stops it and keeps it"
-        if event.running == 1
-        else f"stopping: {count(event.running, 'trial')} under way go on to their ends; "
-        "Ctrl-C again stops them and keeps them"
+        f"stopping: {count(event.running, 'trial')} under way {ends} first; Ctrl-C again stops and "
+        f"keeps {them}"
     )
 
 

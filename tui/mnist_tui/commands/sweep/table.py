@@ -71,6 +71,9 @@ class SweepTable(SweepLines):
     def close(self) -> None:
         self._live.stop()
 
+    def _best(self) -> str:
+        return ""  # it stands in the table
+
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
