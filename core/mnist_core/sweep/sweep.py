@@ -254,7 +254,8 @@ class Sweep:
         importance, trials = self._study.importance()
         if importance:
             yield ImportanceMeasured(importance, trials)
-        states = [trial.state for trial in self._study.all_trials()]
+        # What was given back before it began is no failure.
+        states = [trial.state for trial in self._study.all_trials() if runs_of(trial)]
         end = SweepStopped if self._stopping else SweepCompleted
         yield end(
             study=self._study.name,
