@@ -46,8 +46,12 @@ from mnist_core.sweep.storage import HEARTBEAT, SweepError, open_storage, quiet
 
 _PLAN, _TRIALS = "mnist_tui_plan", "mnist_tui_trials"
 """What a study knows of itself."""
-_RUN, _CLAIM, _VALUES, _WHY, _AGAIN = "run", "claim", "values", "failure", "again"
+_RUN, _CLAIM, _VALUES, _WHY = "run", "claim", "values", "failure"
 """What a trial knows of itself; the first is set before it trains, for whoever reads the study."""
+_AGAIN, _DEATHS = "again", "deaths"
+"""The same of one that repeats another: which, and how many were killed on the way to it."""
+_MOST_DEATHS = 1
+"""A trial that has killed more processes will kill the next one too."""
 _UNCLAIMED_PATIENCE = 60.0
 """Seconds after which nobody will say any more whose a running trial is."""
 _LEAST_FOR_IMPORTANCE = 4
@@ -231,9 +235,12 @@ class SweepStudy:
         self._set(claimed.trial, _WHY, why)
         self._tell(claimed.number, TrialState.FAIL)
 
-    def lose(self, claimed: Claimed, why: str) -> None:
-        """Its process ended early: it is told failed and, the first time, is to be done again."""
-        self._lose(self._frozen(claimed.number), why)
+    def lose(self, claimed: Claimed, why: str, *, killed: bool) -> None:
+        """It ended early: it is told failed, and is to be done again.
+
+        Where its process was `killed`, that is so the first time only.
+        """
+        self._lose(self._frozen(claimed.number), why, killed=killed)
 
     def beat(self, own: Iterable[Claimed]) -> None:
         """Give a sign of life of our trials now and then, where the storage takes them."""
@@ -257,7 +264,7 @@ class SweepStudy:
         """
         for trial in self.all_trials():
             if trial.state is TrialState.RUNNING and self._is_orphan(trial):
-                self._lose(trial, "Its process was killed.")
+                self._lose(trial, "Its process was killed.", killed=True)
         with _told(self.name):
             # It has `_repeat` called for each.
             fail_stale_trials(self._study)
@@ -278,7 +285,7 @@ class SweepStudy:
         except OSError:
             return False
 
-    def _lose(self, trial: FrozenTrial, why: str) -> None:
+    def _lose(self, trial: FrozenTrial, why: str, *, killed: bool) -> None:
         storage = self._study._storage
         with _told(self.name):
             try:
@@ -287,7 +294,7 @@ class SweepStudy:
                 return
             # Whoever tells it is alone in that, and so the only one to have it repeated.
             if self._tell(trial.number, TrialState.FAIL):
-                _repeat(self._study, trial)
+                _repeat(self._study, trial, killed=killed)
 
     def _withdraw(self, trial: optuna.Trial) -> None:
         """Give back a trial that is one too many."""
@@ -295,7 +302,7 @@ class SweepStudy:
         frozen = self._frozen(trial.number)
         if self._tell(trial.number, TrialState.FAIL) and "fixed_params" in frozen.system_attrs:
             with _told(self.name):
-                again = {k: v for k, v in frozen.user_attrs.items() if k == _AGAIN}
+                again = {k: v for k, v in frozen.user_attrs.items() if k in (_AGAIN, _DEATHS)}
                 self._study.enqueue_trial(frozen.params, user_attrs=again)
 
     def _frozen(self, number: int) -> FrozenTrial:
@@ -354,10 +361,12 @@ class SweepStudy:
         return {name: values[name] for name in self._distributions if name in trial.params}
 
 
-def _repeat(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Have a trial done once more, unless it is a repetition itself, or had not begun."""
-    if _AGAIN not in trial.user_attrs and _CLAIM in trial.user_attrs:
-        study.enqueue_trial(trial.params, user_attrs={_AGAIN: trial.number})
+def _repeat(study: optuna.Study, trial: FrozenTrial, *, killed: bool = True) -> None:
+    """Have a trial done once more, unless it has killed too many, or had not begun."""
+    deaths = trial.user_attrs.get(_DEATHS, 0) + killed
+    if deaths <= _MOST_DEATHS and _CLAIM in trial.user_attrs:
+        again = {_AGAIN: trial.number, _DEATHS: deaths}
+        study.enqueue_trial(trial.params, user_attrs=again)
 
 
 def runs_of(trial: FrozenTrial) -> tuple[str, ...]:

@@ -136,7 +136,7 @@ class Sweep:
         # Where the storage fails, the next sweep finds them left behind.
         with contextlib.suppress(SweepError):
             for claimed in left:
-                self._study.lose(claimed, "The sweep was stopped before it was done.")
+                self._study.lose(claimed, "The sweep was stopped before it was done.", killed=False)
 
     def _started(self) -> SweepStarted:
         order, plan = self._order, self._study.plan
@@ -215,7 +215,7 @@ class Sweep:
             case "pruned":
                 self._study.prune(claimed)
             case "stopped":
-                self._study.lose(claimed, "It was stopped.")
+                self._study.lose(claimed, "It was stopped.", killed=False)
             case "failed":
                 self._tracebacks[claimed.number] = ended.traceback
                 self._study.fail(claimed, ended.message)
@@ -235,7 +235,7 @@ class Sweep:
         claimed = self._claimed.pop(worker, None)
         if claimed is not None:
             self._tracebacks[claimed.number] = words
-            self._study.lose(claimed, sentence)
+            self._study.lose(claimed, sentence, killed=True)
         self._count_failure(sentence, words)
 
     # -- what is told ----------------------------------------------------------------------------

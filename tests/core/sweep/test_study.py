@@ -108,6 +108,15 @@ def test_a_trial_of_the_dead_is_done_once_more(opened: OpenStudy, tmp_path: Path
     assert states(third) == ["FAIL", "FAIL"]
 
 
+def test_a_trial_that_was_stopped_is_done_again_however_often(opened: OpenStudy) -> None:
+    study = opened(plan("learning_rate=0.1|0.2", sampler="grid"))
+    for _ in range(3):
+        mine = claimed(study, 1)
+        study.lose(mine, "It was stopped.", killed=False)
+    rates = {claimed(study, 9).recipes[0].learning_rate for _ in range(2)}
+    assert rates == {0.1, 0.2}
+
+
 def test_a_trial_of_another_machine_is_left_alone(
     opened: OpenStudy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
