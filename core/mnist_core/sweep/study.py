@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from json import JSONDecodeError
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, Self
 from uuid import uuid4
 
@@ -39,6 +39,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
 from mnist_core.store.deletion import lock_path
 from mnist_core.store.ownership import Ownership, is_owned
 from mnist_core.store.run_store import new_run_id
+from mnist_core.sweep.facts import AGAIN, CLAIM, DEATHS, RUN, VALUES, WHY
 from mnist_core.sweep.plan import SweepPlan, plan_from_json
 from mnist_core.sweep.ranges import Chosen, Interval, Range, combinations, recipe_of
 from mnist_core.sweep.samplers import make_pruner, make_sampler
@@ -46,10 +47,6 @@ from mnist_core.sweep.storage import HEARTBEAT, SweepError, open_storage, quiet
 
 _PLAN, _TRIALS = "mnist_tui_plan", "mnist_tui_trials"
 """What a study knows of itself."""
-_RUN, _CLAIM, _VALUES, _WHY = "run", "claim", "values", "failure"
-"""What a trial knows of itself; the first is set before it trains, for whoever reads the study."""
-_AGAIN, _DEATHS = "again", "deaths"
-"""The same of one that repeats another: which, and how many were killed on the way to it."""
 _MOST_DEATHS = 1
 """A trial that has killed more processes will kill the next one too."""
 _UNCLAIMED_PATIENCE = 60.0
@@ -199,7 +196,7 @@ class SweepStudy:
             return None
         runs = tuple(new_run_id() for _ in range(self.plan.seeds))
         claim = {"host": self._host, "home": str(self.home), "owner": self._owner, "runs": runs}
-        if not (self._set(trial, _CLAIM, claim) and self._set(trial, _RUN, runs[0])):
+        if not (self._set(trial, CLAIM, claim) and self._set(trial, RUN, runs[0])):
             return None
         first = self.plan.base.seed
         recipes = [
@@ -224,7 +221,7 @@ class SweepStudy:
 
     def complete(self, claimed: Claimed, values: Sequence[float]) -> None:
         """It is done: its value is the mean of `values`, one a run."""
-        self._set(claimed.trial, _VALUES, list(values))
+        self._set(claimed.trial, VALUES, list(values))
         self._tell(claimed.number, TrialState.COMPLETE, fmean(values))
 
     def prune(self, claimed: Claimed) -> None:
@@ -232,7 +229,7 @@ class SweepStudy:
 
     def fail(self, claimed: Claimed, why: str) -> None:
         """It failed by itself, and would do so again."""
-        self._set(claimed.trial, _WHY, why)
+        self._set(claimed.trial, WHY, why)
         self._tell(claimed.number, TrialState.FAIL)
 
     def lose(self, claimed: Claimed, why: str, *, killed: bool) -> None:
@@ -270,7 +267,7 @@ class SweepStudy:
             fail_stale_trials(self._study)
 
     def _is_orphan(self, trial: FrozenTrial) -> bool:
-        claim = trial.user_attrs.get(_CLAIM)
+        claim = trial.user_attrs.get(CLAIM)
         if claim is None:
             started = trial.datetime_start
             age = (datetime.now() - started).total_seconds() if started is not None else 0.0
@@ -289,7 +286,7 @@ class SweepStudy:
         storage = self._study._storage
         with _told(self.name):
             try:
-                storage.set_trial_user_attr(trial._trial_id, _WHY, why)
+                storage.set_trial_user_attr(trial._trial_id, WHY, why)
             except UpdateFinishedTrialError:
                 return
             # Whoever tells it is alone in that, and so the only one to have it repeated.
@@ -298,11 +295,11 @@ class SweepStudy:
 
     def _withdraw(self, trial: optuna.Trial) -> None:
         """Give back a trial that is one too many."""
-        self._set(trial, _WHY, "Enough others were done.")
+        self._set(trial, WHY, "Enough others were done.")
         frozen = self._frozen(trial.number)
         if self._tell(trial.number, TrialState.FAIL) and "fixed_params" in frozen.system_attrs:
             with _told(self.name):
-                again = {k: v for k, v in frozen.user_attrs.items() if k in (_AGAIN, _DEATHS)}
+                again = {k: v for k, v in frozen.user_attrs.items() if k in (AGAIN, DEATHS)}
                 self._study.enqueue_trial(frozen.params, user_attrs=again)
 
     def _frozen(self, number: int) -> FrozenTrial:
@@ -363,45 +360,10 @@ class SweepStudy:
 
 def _repeat(study: optuna.Study, trial: FrozenTrial, *, killed: bool = True) -> None:
     """Have a trial done once more, unless it has killed too many, or had not begun."""
-    deaths = trial.user_attrs.get(_DEATHS, 0) + killed
-    if deaths <= _MOST_DEATHS and _CLAIM in trial.user_attrs:
-        again = {_AGAIN: trial.number, _DEATHS: deaths}
+    deaths = trial.user_attrs.get(DEATHS, 0) + killed
+    if deaths <= _MOST_DEATHS and CLAIM in trial.user_attrs:
+        again = {AGAIN: trial.number, DEATHS: deaths}
         study.enqueue_trial(trial.params, user_attrs=again)
-
-
-def runs_of(trial: FrozenTrial) -> tuple[str, ...]:
-    """The ids of its runs; none before it was claimed."""
-    return tuple(trial.user_attrs.get(_CLAIM, {}).get("runs", ()))
-
-
-def host_of(trial: FrozenTrial) -> str:
-    return str(trial.user_attrs.get(_CLAIM, {}).get("host", ""))
-
-
-def values_of(trial: FrozenTrial) -> tuple[float, ...]:
-    """One a run; none before it has completed."""
-    return tuple(trial.user_attrs.get(_VALUES, ()))
-
-
-def spread_of(trial: FrozenTrial) -> float | None:
-    """The sample deviation of its values; None for fewer than two, or where one is not finite."""
-    values = values_of(trial)
-    return stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else None
-
-
-def repeats(trial: FrozenTrial) -> int | None:
-    """The trial that this one does again; None: none."""
-    return trial.user_attrs.get(_AGAIN)
-
-
-def failure_of(trial: FrozenTrial) -> str:
-    return str(trial.user_attrs.get(_WHY, "It gave no sign of life any more."))
-
-
-def seconds_of(trial: FrozenTrial) -> float:
-    """How long it took; 0 where that is not known."""
-    duration = trial.duration
-    return duration.total_seconds() if duration is not None else 0.0
 
 
 def _distribution(each: Range) -> BaseDistribution:

@@ -31,10 +31,7 @@ from mnist_core.sweep.events import (
     TrialReported,
     TrialStarted,
 )
-from mnist_core.sweep.storage import SweepError
-from mnist_core.sweep.study import (
-    Claimed,
-    SweepStudy,
+from mnist_core.sweep.facts import (
     failure_of,
     host_of,
     repeats,
@@ -43,6 +40,8 @@ from mnist_core.sweep.study import (
     spread_of,
     values_of,
 )
+from mnist_core.sweep.storage import SweepError
+from mnist_core.sweep.study import Claimed, SweepStudy
 from mnist_core.sweep.trial import EpochMeasured, TrialEnded, TrialJob
 from mnist_core.sweep.worker import Worker, WorkerFailed, WorkerReady, Workplace
 
