@@ -1,5 +1,6 @@
 """Real workers: they train, are killed, and end with whoever started them."""
 
+import contextlib
 import os
 import random
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.idx_folder import write_idx_folder
-from helpers.processes import children_of
+from helpers.processes import still_there
 from helpers.scripted_sweeps import plan
 from mnist_core.data.registry import load_dataset
 from mnist_core.recipe.hyperparameters import Hyperparameters
@@ -35,8 +36,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def swept(
-    home: Path, data: Path, trials: int, each: Callable[[SweepEvent], None], jobs: int = 1
+    home: Path,
+    data: Path,
+    trials: int,
+    each: Callable[[SweepEvent, list[int]], None],
+    jobs: int = 1,
 ) -> list[SweepEvent]:
+    """What a sweep tells; `each` is called with every event and the workers there are then."""
     dataset = load_dataset(data, home)
     made = plan(base=BASE, data=str(data), fingerprint=dataset.fingerprint)
     study = SweepStudy.create(home, None, "one", made, trials)
@@ -46,7 +52,7 @@ def swept(
     try:
         for event in sweep.events():
             events.append(event)
-            each(event)
+            each(event, [worker._process.pid for worker in sweep._workers])
     finally:
         sweep.close()
         study.close()
@@ -55,12 +61,13 @@ def swept(
 
 def test_a_killed_worker_costs_a_trial_that_is_done_again(tmp_path: Path, data: Path) -> None:
     killed: list[int] = []
+    seen: set[int] = set()
 
-    def kill(event: SweepEvent) -> None:
+    def kill(event: SweepEvent, workers: list[int]) -> None:
+        seen.update(workers)
         if isinstance(event, TrialReported) and not killed:
-            killed.extend(children_of(os.getpid()))
-            for worker in killed:
-                os.kill(worker, signal.SIGKILL)
+            killed.extend(workers)
+            os.kill(workers[0], signal.SIGKILL)
 
     events = swept(tmp_path / "home", data, 2, kill)
     assert len(killed) == 1
@@ -75,11 +82,12 @@ def test_a_killed_worker_costs_a_trial_that_is_done_again(tmp_path: Path, data: 
         (1, RunState.COMPLETED),
         (2, RunState.COMPLETED),
     }
-    assert children_of(os.getpid()) == []
+    assert len(seen) == 2
+    assert still_there(seen) == []
 
 
 def test_a_worker_that_cannot_begin_ends_the_sweep(tmp_path: Path, data: Path) -> None:
-    def lose_data(_event: SweepEvent) -> None:
+    def lose_data(_event: SweepEvent, _workers: list[int]) -> None:
         for path in gone.iterdir():
             path.unlink()
 
@@ -95,12 +103,12 @@ def test_workers_may_be_killed_at_any_moment(tmp_path: Path, data: Path) -> None
     left = 10
     due = time.monotonic() + 3
 
-    def kill(_event: SweepEvent) -> None:
+    def kill(_event: SweepEvent, workers: list[int]) -> None:
         nonlocal left, due
-        workers = children_of(os.getpid())
         if left and workers and time.monotonic() > due:
             left, due = left - 1, time.monotonic() + chance.uniform(1.5, 4)
-            os.kill(chance.choice(workers), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(workers), signal.SIGKILL)
 
     events = swept(tmp_path / "home", data, 300, kill, jobs=2)
     end = events[-1]
