@@ -77,6 +77,7 @@ def events(out: str) -> list[dict[str, Any]]:
         ((), "--sample: A sweep needs something to choose"),
         (("--sample", "seed=1:3"), "--sample: seed cannot be swept."),
         ((*RATES, "--learning-rate", "1"), "is sampled and has a value of its own"),
+        ((*RATES, "--momentum", "0,0.9"), "A sweep starts from one recipe"),
         ((*RATES, "--sampler", "grid"), "A grid needs values to combine"),
         ((*RATES, "--sampler", "cmaes"), "cmaes needs two ranges of numbers"),
         ((*RATES, "--seed", "4294967295", "--seeds", "2"), "counts the seed up too far"),

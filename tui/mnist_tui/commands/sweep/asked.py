@@ -17,8 +17,14 @@ def asked_ranges(options: LaunchOptions, flags: SweepFlags) -> tuple[Range, ...]
     if flags.resume is not None:
         _check_resumed(options, flags)
         return ()
+    if len(options.recipes) > 1:
+        raise UsageError(
+            "A sweep starts from one recipe: what varies is said with --sample, such as "
+            "--sample 'learning_rate=0.01|0.1'."
+        )
+    (recipe,) = options.recipes
     try:
-        ranges = parse_ranges(flags.sample or (), options.hyperparameters, options.given)
+        ranges = parse_ranges(flags.sample or (), recipe, options.given)
         if flags.sampler == "grid":
             combinations(ranges)
     except RangeError as error:
@@ -31,7 +37,7 @@ def asked_ranges(options: LaunchOptions, flags: SweepFlags) -> tuple[Range, ...]
         )
     seeds = flags.seeds or 1
     try:
-        make_hyperparameters({"seed": options.hyperparameters.seed + seeds - 1})
+        make_hyperparameters({"seed": recipe.seed + seeds - 1})
     except HyperparametersError as error:
         raise UsageError(f"--seeds {seeds} counts the seed up too far. {error}") from error
     return ranges

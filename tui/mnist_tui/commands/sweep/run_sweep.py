@@ -135,7 +135,7 @@ def _opened(
         name = flags.study or new_name(options.home, flags.storage)
         trials = flags.trials or (len(combinations(ranges)) if plan.sampler == "grid" else _TRIALS)
         study = SweepStudy.create(options.home, flags.storage, name, plan, trials)
-        return study, dataset, plan.base.validation != options.hyperparameters.validation
+        return study, dataset, plan.base.validation != options.recipes[0].validation
     study = SweepStudy.resume(options.home, flags.storage, flags.resume)
     plan = study.plan
     data = options.data or plan.data
@@ -171,7 +171,7 @@ def _dataset(
 def _plan(
     options: LaunchOptions, flags: SweepFlags, ranges: Sequence[Range], dataset: Dataset
 ) -> SweepPlan:
-    base = options.hyperparameters
+    base = options.recipes[0]
     rank_on = flags.rank_on or "validation"
     try:
         if rank_on == "validation":
