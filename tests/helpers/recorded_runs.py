@@ -148,6 +148,11 @@ def change(home: Path, sql: str, *values: object) -> None:
         connection.execute(sql, values)
 
 
+RECORDING_TABLES = (
+    "points", "metric_sets", "recorded_images", "recorded_predictions", "recordings",
+)  # fmt: skip
+
+
 def as_version_3(home: Path) -> None:
     """Make the database that of version 3, with the same runs."""
     with closing(sqlite3.connect(home / FILE)) as connection, connection:
@@ -159,8 +164,8 @@ def as_version_3(home: Path) -> None:
                 (run, answers.epoch, answers.predictions.tobytes(), answers.losses.tobytes(),
                  answers.confidences.tobytes(), logits),
             )  # fmt: skip
-        connection.execute("DROP TABLE packed_answers")
-        connection.execute("DROP TABLE pixels")
+        for table in ("packed_answers", "pixels", *RECORDING_TABLES):
+            connection.execute(f"DROP TABLE {table}")
         for column in ("until_epoch", "on_divergence", "deleted_by", "study", "trial"):
             connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 3")

@@ -68,7 +68,7 @@ class RunsLab(Lab[BareApp]):
     @property
     def current(self) -> RunRecord:
         record = self.table.record
-        assert record is not None, "no run is shown"
+        assert isinstance(record, RunRecord), "no run is shown"
         return record
 
     async def write(self, text: str) -> None:

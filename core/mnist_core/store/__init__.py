@@ -1,6 +1,7 @@
 """Runs and races that last: a database of them, and files of the runs' weights."""
 
 from mnist_core.store.races import RaceEnvironment, RaceRecord, RaceState
+from mnist_core.store.recordings import KeptRecord, RecordedCurve, RecordingRecord, curves_of
 from mnist_core.store.records import (
     BATCH_DTYPE,
     NORM_DTYPE,
@@ -22,9 +23,12 @@ __all__ = [
     "NORM_DTYPE",
     "Environment",
     "EpochRecord",
+    "KeptRecord",
     "RaceEnvironment",
     "RaceRecord",
     "RaceState",
+    "RecordedCurve",
+    "RecordingRecord",
     "ResumePoint",
     "RunRecord",
     "RunState",
@@ -34,4 +38,5 @@ __all__ = [
     "StoredAnswers",
     "StoredLabels",
     "StoredPixels",
+    "curves_of",
 ]

@@ -11,6 +11,8 @@ from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.ownership import Ownership, is_owned
 from mnist_core.store.records import StoreError
 
+KEPT_TABLES = ("runs", "recordings")
+"""What can be deleted and brought back: one row each, whose id stands in no other of them."""
 _FORGOTTEN_AFTER = 24 * 3600.0
 """Seconds after which a deletion becomes final where nobody can tell whether its process lives."""
 _LOCKS_AT_ONCE = 20
@@ -49,7 +51,10 @@ def final_runs(connection: sqlite3.Connection, home: Path, ids: Collection[str])
     found = []
     alive: dict[str, bool | None] = {"": None}
     for run_id, deleted, by in connection.execute(
-        "SELECT id, deleted, deleted_by FROM runs WHERE deleted IS NOT NULL"
+        " UNION ALL ".join(
+            f"SELECT id, deleted, deleted_by FROM {table} WHERE deleted IS NOT NULL"
+            for table in KEPT_TABLES
+        )
     ):
         if by not in alive:
             alive[by] = _lives(lock_path(home, by))
@@ -71,7 +76,8 @@ def remove_run(connection: sqlite3.Connection, home: Path, run_id: str) -> None:
         return
     # Files first: what a kill leaves is a deleted run, which the next purge finds.
     Checkpoints(home / "checkpoints" / run_id).delete()
-    connection.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+    for table in KEPT_TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE id = ?", (run_id,))
     ownership.discard()
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +17,15 @@ _TABLES = {
     "changes": "run",
     "gradient_norms": "run",
 }
-"""Each table with the column that names the run."""
+"""Each table with the column that names the run; first the one that lists them."""
+_RECORDING_TABLES = {
+    "recordings": "id",
+    "metric_sets": "recording",
+    "points": "recording",
+    "recorded_images": "recording",
+    "recorded_predictions": "recording",
+}
+"""The same of recordings."""
 _LATER_TABLES = {"changes", "gradient_norms", "packed_answers"}
 """Those that a database of an earlier version does not have."""
 _LATER_COLUMNS = {
@@ -52,7 +61,7 @@ def set_aside(path: Path) -> Path:
 
 
 def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[int, int]:
-    """Copy every run that can be read as a whole into `target`, whose tables are there.
+    """Copy every run and recording that can be read as a whole into `target`, which has the tables.
 
     A run of which a part cannot be read stays behind, since curves with holes would mislead.
 
@@ -61,19 +70,23 @@ def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[in
     Raises:
         sqlite3.Error: `target` cannot be written.
     """
-    columns = {table: _columns(target, table) for table in _TABLES}
     copied = found = 0
-    for number in range(1, _highest(damaged) + 1):
-        try:
-            # One by one, since a scan would end at the first damage.
-            row = damaged.execute("SELECT id FROM runs WHERE number = ?", (number,)).fetchone()
-        except sqlite3.DatabaseError:
-            found += 1
-            continue
-        if row is not None:
-            found += 1
-            rows = _rows(damaged, columns, row[0])
-            copied += rows is not None and _stored(target, columns, rows)
+    for kind in (_TABLES, _RECORDING_TABLES):
+        columns = {table: _columns(target, table) for table in kind}
+        listed = next(iter(kind))
+        for number in range(1, _highest(damaged, listed) + 1):
+            try:
+                # One by one, since a scan would end at the first damage.
+                row = damaged.execute(
+                    f"SELECT id FROM {listed} WHERE number = ?", (number,)
+                ).fetchone()
+            except sqlite3.DatabaseError:
+                found += 1
+                continue
+            if row is not None:
+                found += 1
+                rows = _rows(damaged, kind, columns, row[0])
+                copied += rows is not None and _stored(target, columns, rows)
     _copy_data_sets(damaged, target)
     _copy_races(damaged, target)
     return copied, found
@@ -114,11 +127,11 @@ def _columns(target: sqlite3.Connection, table: str) -> list[str]:
     return [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
 
 
-def _highest(damaged: sqlite3.Connection) -> int:
-    """The highest number of a run, from whichever place can be read; 0: from none."""
+def _highest(damaged: sqlite3.Connection, listed: str) -> int:
+    """The highest number in the table `listed`, from whichever place can be read; 0: from none."""
     for query in (
-        "SELECT seq FROM sqlite_sequence WHERE name = 'runs'",
-        "SELECT max(number) FROM runs",
+        f"SELECT seq FROM sqlite_sequence WHERE name = '{listed}'",
+        f"SELECT max(number) FROM {listed}",
     ):
         with contextlib.suppress(sqlite3.DatabaseError):
             row = damaged.execute(query).fetchone()
@@ -128,10 +141,13 @@ def _highest(damaged: sqlite3.Connection) -> int:
 
 
 def _rows(
-    damaged: sqlite3.Connection, columns: dict[str, list[str]], run_id: object
+    damaged: sqlite3.Connection,
+    kind: Mapping[str, str],
+    columns: dict[str, list[str]],
+    run_id: object,
 ) -> dict[str, list[_Row]] | None:
     rows: dict[str, list[_Row]] = {}
-    for table, key in _TABLES.items():
+    for table, key in kind.items():
         try:
             there = set(_columns(damaged, table))
             values = [
@@ -145,7 +161,7 @@ def _rows(
             if str(error) != f"no such table: {table}" or table not in _LATER_TABLES:
                 return None
             rows[table] = []
-    return rows if len(rows["runs"]) == 1 else None
+    return rows if len(rows[next(iter(kind))]) == 1 else None
 
 
 def _stored(

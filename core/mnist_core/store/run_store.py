@@ -1,10 +1,14 @@
-"""The runs of a home folder: listed, read, renamed, deleted, resumed, and recorded."""
+"""The runs of a home folder: listed, read, renamed, deleted, resumed, and recorded.
+
+What is kept of the loops of others is beside them, in `RunStore.recordings`.
+"""
 
 import contextlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from heapq import merge
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +22,7 @@ from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.copying import copy_run
 from mnist_core.store.database import FILE, Database
 from mnist_core.store.deletion import (
+    KEPT_TABLES,
     Deleter,
     final_runs,
     lock_path,
@@ -28,6 +33,8 @@ from mnist_core.store.free_room import PAGES_AT_START, give_back, rebuild
 from mnist_core.store.ownership import Ownership, lives
 from mnist_core.store.races import RaceRecord, insert_race, remove_race, select_races
 from mnist_core.store.recorder import RunRecorder
+from mnist_core.store.recording_store import RecordingStore
+from mnist_core.store.recordings import KeptRecord
 from mnist_core.store.records import (
     EpochRecord,
     ResumePoint,
@@ -77,6 +84,7 @@ class RunStore:
         self.unreadable = ""
         """Which runs `runs` had to leave out and why, as a sentence; empty: none."""
         self._database = Database(home)
+        self.recordings = RecordingStore(home, self._database, self._lives)
         self._deleter = Deleter(home)
         self._live_ids: tuple[object, list[str]] = (None, [])
 
@@ -104,7 +112,8 @@ class RunStore:
             now = (self._database.opened_count, version, connection.total_changes)
             if self._live_ids[0] != now:
                 rows = connection.execute(
-                    "SELECT id FROM runs WHERE state IN (?, ?)",
+                    "SELECT id FROM runs WHERE state IN (?1, ?2) "
+                    "UNION ALL SELECT id FROM recordings WHERE state IN (?1, ?2)",
                     [state for state in RunState if state.is_live],
                 ).fetchall()
                 self._live_ids = (now, [row[0] for row in rows])
@@ -130,6 +139,13 @@ class RunStore:
         self.unreadable = f"{problems[0]}{others}" if problems else ""
         return records
 
+    def kept(self) -> list[KeptRecord]:
+        """Every run and recording that is not deleted, the latest first; see `runs`."""
+        runs: list[KeptRecord] = [*self.runs()]
+        recordings: list[KeptRecord] = [*self.recordings.all()]
+        self.unreadable = self.unreadable or self.recordings.unreadable
+        return list(merge(runs, recordings, key=lambda record: -record.started))
+
     def latest(self) -> RunRecord | None:
         """The run that began last; None if there is none."""
         with self._database.reading() as connection:
@@ -141,28 +157,46 @@ class RunStore:
         """The run of this id, or else of this name, or else of this number, such as 3 for run 3, or
         else the one whose id begins so.
         """
-        with self._database.reading() as connection:
-            rows = select_runs(
-                connection,
-                "WHERE deleted IS NULL AND (id = ?1 OR name = ?1 OR name = 'run ' || ?1 "
-                "OR substr(id, 1, length(?1)) = ?1)",
-                storable(run_id),
-            )
-            # Of a few candidates, such as those of a short beginning, all are looked up.
-            changes = select_changes(connection, str(rows[0][0]) if len(rows) == 1 else None)
-        by_id = [row for row in rows if row[0] == run_id]
-        by_name = [row for row in rows if row[1] == run_id]
-        by_number = [row for row in rows if row[1] == f"run {run_id}"]
-        found = by_id or by_name or by_number or rows
-        if not found or not run_id:
+        found = self.find(run_id)
+        if not isinstance(found, RunRecord):
             raise StoreError(
-                f"There is no run {run_id!r} in {self.home}. "
+                f"{found.name} ({found.id}) is a recording: it has curves, but no recipe and no "
+                "weights. Name a run."
+            )
+        return found
+
+    def find(self, name: str) -> KeptRecord:
+        """The run or the recording that `name` stands for, as `run` says."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                " UNION ALL ".join(
+                    f"SELECT id, name, '{kind}' FROM {kind}s WHERE deleted IS NULL AND (id = ?1 "
+                    f"OR name = ?1 OR name = '{kind} ' || ?1 OR substr(id, 1, length(?1)) = ?1)"
+                    for kind in ("run", "recording")
+                ),
+                (storable(name),),
+            ).fetchall()
+        by_id = [row for row in rows if row[0] == name]
+        by_name = [row for row in rows if row[1] == name]
+        by_number = [row for row in rows if row[1] == f"run {name}"]
+        found = by_id or by_name or by_number or rows
+        if not found or not name:
+            raise StoreError(
+                f"There is no run {name!r} in {self.home}. "
                 f"See {own_command('runs', 'list', *home_flag(self.home))}."
             )
         if len(found) > 1:
             candidates = ", ".join(str(row[0]) for row in found[:2])
-            raise StoreError(f"{run_id!r} stands for several runs, such as {candidates}; name one.")
-        return self._record(found[0], changes)
+            raise StoreError(f"{name!r} stands for several runs, such as {candidates}; name one.")
+        ((found_id, _, kind),) = found
+        if kind == "recording":
+            return self.recordings.get(found_id)
+        with self._database.reading() as connection:
+            runs = select_runs(connection, "WHERE deleted IS NULL AND id = ?", found_id)
+            changes = select_changes(connection, found_id)
+        if not runs:
+            raise StoreError(f"Run {found_id} has been deleted from {self.home}.")
+        return self._record(runs[0], changes)
 
     def batches(self, run_id: str) -> NDArray[np.void]:
         """The batches of a run: (batches,) of `BATCH_DTYPE`, batch k being that of update k + 1."""
@@ -242,7 +276,7 @@ class RunStore:
         self._edit("tags", json.dumps(list(tags)), run_id)
 
     def delete(self, run_ids: Iterable[str]) -> None:
-        """Take runs out of the list until `restore`, or for good with `purge`.
+        """Take runs and recordings out of the list until `restore`, or for good with `purge`.
 
         For as long as this store is open, nobody else makes that final.
 
@@ -256,18 +290,21 @@ class RunStore:
                     raise StoreError(
                         f"Run {run_id} is being trained. Stop it before you delete it."
                     )
-                connection.execute(
-                    "UPDATE runs SET deleted = ?, deleted_by = ? WHERE id = ?",
-                    (time.time(), self._deleter.begin(), run_id),
-                )
+                for table in KEPT_TABLES:
+                    connection.execute(
+                        f"UPDATE {table} SET deleted = ?, deleted_by = ? WHERE id = ?",
+                        (time.time(), self._deleter.begin(), run_id),
+                    )
 
     def restore(self, run_ids: Iterable[str]) -> None:
         """Undo `delete`, unless it has become final."""
         with self._database.writing() as connection:
             for run_id in run_ids:
-                connection.execute(
-                    "UPDATE runs SET deleted = NULL, deleted_by = '' WHERE id = ?", (run_id,)
-                )
+                for table in KEPT_TABLES:
+                    connection.execute(
+                        f"UPDATE {table} SET deleted = NULL, deleted_by = '' WHERE id = ?",
+                        (run_id,),
+                    )
 
     def purge(self, run_ids: Iterable[str] = ()) -> None:
         """Make the deletion of these runs final, and of those that nobody can bring back any more.
@@ -476,9 +513,10 @@ class RunStore:
 
     def _edit(self, column: str, value: str, run_id: str) -> None:
         with self._database.writing() as connection:
-            connection.execute(
-                f"UPDATE runs SET {column} = ? WHERE id = ?", (storable(value), run_id)
-            )
+            for table in KEPT_TABLES:
+                connection.execute(
+                    f"UPDATE {table} SET {column} = ? WHERE id = ?", (storable(value), run_id)
+                )
 
     def _record(self, row: Row, changes: Mapping[str, Sequence[Row]]) -> RunRecord:
         return read_run(row, changes.get(str(row[0]), ()), self.home, self._lives)

@@ -137,6 +137,67 @@ MIGRATIONS = (
     ALTER TABLE runs ADD COLUMN study TEXT NOT NULL DEFAULT '';
     ALTER TABLE runs ADD COLUMN trial INTEGER;
     """,
+    """
+    CREATE TABLE recordings (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        note TEXT NOT NULL DEFAULT '',
+        tags TEXT NOT NULL DEFAULT '[]',
+        config TEXT NOT NULL,
+        source TEXT NOT NULL,
+        versions TEXT NOT NULL,
+        state TEXT NOT NULL,
+        failure TEXT NOT NULL DEFAULT '',
+        lost TEXT NOT NULL DEFAULT '',
+        started REAL NOT NULL,
+        updated REAL NOT NULL,
+        ended REAL,
+        deleted REAL,
+        deleted_by TEXT NOT NULL DEFAULT '',
+        seconds REAL NOT NULL DEFAULT 0,
+        step INTEGER NOT NULL DEFAULT 0,
+        rows INTEGER NOT NULL DEFAULT 0,
+        metrics INTEGER NOT NULL DEFAULT 0,
+        writes INTEGER NOT NULL DEFAULT 0,
+        pid INTEGER NOT NULL,
+        host TEXT NOT NULL
+    );
+    CREATE TABLE metric_sets (
+        recording TEXT NOT NULL REFERENCES recordings (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        names TEXT NOT NULL,
+        PRIMARY KEY (recording, number)
+    );
+    CREATE TABLE points (
+        recording TEXT NOT NULL REFERENCES recordings (id) ON DELETE CASCADE,
+        metric_set INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        written INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (recording, metric_set, first)
+    );
+    CREATE INDEX points_by_write ON points (recording, written);
+    CREATE TABLE recorded_images (
+        recording TEXT NOT NULL REFERENCES recordings (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        step INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        width INTEGER NOT NULL,
+        channels INTEGER NOT NULL,
+        pixels BLOB NOT NULL,
+        PRIMARY KEY (recording, name, step)
+    );
+    CREATE TABLE recorded_predictions (
+        recording TEXT NOT NULL REFERENCES recordings (id) ON DELETE CASCADE,
+        step INTEGER NOT NULL,
+        classes INTEGER NOT NULL,
+        labels BLOB NOT NULL,
+        probabilities BLOB NOT NULL,
+        PRIMARY KEY (recording, step)
+    );
+    """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released.
 

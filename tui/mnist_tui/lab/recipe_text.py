@@ -1,7 +1,8 @@
 """The recipes of runs as text: what sets them apart, and the command line that repeats one."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from mnist_core.recipe.hyperparameters import (
 )
 from mnist_core.recipe.presets import nearest_preset
 from mnist_core.shell_commands import own_command
-from mnist_core.store import RunRecord
+from mnist_core.store import KeptRecord, RunRecord
 
 _TELLING = ("activation", "optimizer", "schedule")
 """Their words say by themselves what they are of."""
@@ -33,9 +34,9 @@ def values(record: RunRecord) -> Values:
     return found
 
 
-def usual_values(records: Iterable[RunRecord]) -> Values:
+def usual_values(records: Iterable[KeptRecord]) -> Values:
     """For each name the value that most runs share; the default where no two do, or on a tie."""
-    every = [values(record) for record in records]
+    every = [values(record) for record in records if isinstance(record, RunRecord)]
     defaults: Values = {name: field.default for name, field in hyperparameter_fields().items()}
     usual: Values = {}
     for name in every[0] if every else ():
@@ -44,6 +45,22 @@ def usual_values(records: Iterable[RunRecord]) -> Values:
         value, most = max(counts.items(), key=lambda item: (item[1], item[0] == default))
         usual[name] = value if most > 1 or name not in defaults else default
     return usual
+
+
+def distinction(record: KeptRecord, base: Values) -> str:
+    """What sets a run apart from `base`; of a recording, what it says of itself."""
+    if isinstance(record, RunRecord):
+        return short_difference(values(record), base)
+    return config_text(record.config)
+
+
+def config_text(config: Mapping[str, object]) -> str:
+    """The config of a recording as "lr 0.1, optimizer adam"."""
+    return ", ".join(f"{name} {config_value_text(value)}" for name, value in config.items())
+
+
+def config_value_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def short_difference(ours: Values, base: Values) -> str:

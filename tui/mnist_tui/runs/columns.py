@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_core.store import RunRecord, RunState, Score
+from mnist_core.store import KeptRecord, RecordingRecord, RunState, Score
 from mnist_tui.text.numbers import ago, duration, metric, percent, rate
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
@@ -14,31 +14,52 @@ from mnist_tui.text.visible_text import visible
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    record: RunRecord
+    record: KeptRecord
     differs: str
     """What sets it apart from the others, or from the pinned run; empty: nothing."""
     words: str
     """In lower case, what words of a filter are looked for in."""
 
     @classmethod
-    def of(cls, record: RunRecord, differs: str) -> "RunRow":
-        texts = (record.name, record.note, *record.tags, record.dataset, record.state, differs)
+    def of(cls, record: KeptRecord, differs: str) -> "RunRow":
+        texts = [record.name, record.note, *record.tags, _origin(record), record.state, differs]
         return cls(record, differs, "\n".join((*texts, record.id)).lower())
 
-    def of_now(self, record: RunRecord) -> "RunRow | None":
+    def of_now(self, record: KeptRecord) -> "RunRow | None":
         """The row of the same run read again, which still differs in the same; None if it does not
         say the same any more.
         """
         before = self.record
         same = (
-            record.hyperparameters is before.hyperparameters
+            _recipe(record) is _recipe(before)
             and record.state == before.state
             and record.name == before.name
             and record.note == before.note
             and record.tags == before.tags
-            and record.dataset == before.dataset
+            and _origin(record) == _origin(before)
         )
         return RunRow(record, self.differs, self.words) if same else None
+
+
+def _origin(record: KeptRecord) -> str:
+    """The data of a run; the file that a recording was imported from."""
+    return record.source if isinstance(record, RecordingRecord) else record.dataset
+
+
+def _recipe(record: KeptRecord) -> object:
+    """A recording tells its once."""
+    return None if isinstance(record, RecordingRecord) else record.hyperparameters
+
+
+def progress_text(record: KeptRecord) -> str:
+    """How far it is: epochs of those planned; steps of a recording, which plans none."""
+    if isinstance(record, RecordingRecord):
+        return f"step {record.step}"
+    return f"{record.epoch}/{record.epochs}"
+
+
+def _epoch(row: RunRow) -> int | None:
+    return None if isinstance(row.record, RecordingRecord) else row.record.epoch
 
 
 ABSENT = "-"
@@ -110,8 +131,8 @@ COLUMNS: Mapping[str, RunColumn] = {
                       lambda row: _natural(row.record.name), 13),
     "differs": RunColumn("differs in", 18, lambda row, now: visible(row.differs) or "·",
                          lambda row: _natural(row.differs) if row.differs else None, 9),
-    "epochs": RunColumn("epochs", 8, lambda row, now: f"{row.record.epoch}/{row.record.epochs}",
-                        lambda row: row.record.epoch, 10, descending=True, right=True),
+    "epochs": RunColumn("epochs", 8, lambda row, now: progress_text(row.record),
+                        _epoch, 10, descending=True, right=True),
     "best": RunColumn("best", 13, _best, lambda row: score_value(row.record.best), 11,
                       descending=True, right=True),
     "last": RunColumn("last", 8, _last, lambda row: score_value(row.record.last), 7,

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from textual.notifications import SeverityLevel
 
-from mnist_core.store import RunRecord, RunStore, StoreError
+from mnist_core.store import KeptRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.settings.keys import key_hint
@@ -18,7 +18,7 @@ from mnist_tui.ui.dialogs import LineInput
 class DeletedRun:
     """A run that can be brought back, with its marks."""
 
-    record: RunRecord
+    record: KeptRecord
     was_marked: bool
     was_pinned: bool
 

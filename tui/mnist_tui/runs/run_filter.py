@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
-from mnist_core.store import RunRecord, RunState
+from mnist_core.store import RecordingRecord, RunRecord, RunState
 from mnist_tui.runs.columns import RunRow, score_value
 
 Test = Callable[[RunRow], bool]
@@ -93,10 +93,11 @@ def _parse_term(term: str) -> Test:
         wanted = field.read(value)
     except ValueError:
         raise _TermError(f"{name} takes a number, as in {name}{field.example}.") from None
-    compare, number = _COMPARISONS[sign], field.of
+    compare, of_run, of_recording = _COMPARISONS[sign], field.of, _recorded_number(name)
 
     def test(row: RunRow) -> bool:
-        found = number(row.record)
+        record = row.record
+        found = of_run(record) if isinstance(record, RunRecord) else of_recording(record)
         return found is not None and compare(found, wanted)
 
     return test
@@ -110,8 +111,11 @@ def _words_test(name: str, field: _Words, sign: str, value: str) -> Test:
     wanted = value.lower()
     whole = sign != ":" or wanted in field.choices
 
+    of_recording = _recorded_words(name)
+
     def found(row: RunRow) -> bool:
-        texts = field.of(row.record)
+        record = row.record
+        texts = field.of(record) if isinstance(record, RunRecord) else of_recording(record)
         return any(wanted == text.lower() if whole else wanted in text.lower() for text in texts)
 
     return (lambda row: not found(row)) if sign == "!=" else found
@@ -127,13 +131,16 @@ def _hidden_test(sign: str, value: str) -> Test:
         raise _TermError("hidden takes sizes of layers, as in hidden:32, hidden:64,32 or "
                          "hidden>100.")  # fmt: skip
     if len(sizes) > 1:
-        return lambda row: (row.record.hyperparameters.hidden_sizes == sizes) != (sign == "!=")
+        return lambda row: (_hidden_sizes(row) == sizes) != (sign == "!=")
     if sign == "!=":
-        return lambda row: sizes[0] not in row.record.hyperparameters.hidden_sizes
+        return lambda row: sizes[0] not in _hidden_sizes(row)
     compare = _COMPARISONS[sign]
-    return lambda row: any(
-        compare(size, sizes[0]) for size in row.record.hyperparameters.hidden_sizes
-    )
+    return lambda row: any(compare(size, sizes[0]) for size in _hidden_sizes(row))
+
+
+def _hidden_sizes(row: RunRow) -> tuple[int, ...]:
+    record = row.record
+    return record.hyperparameters.hidden_sizes if isinstance(record, RunRecord) else ()
 
 
 # -- numbers as people type them -----------------------------------------------------------------
@@ -195,6 +202,37 @@ def _hyperparameter_words(
     return lambda record: (write(getattr(record.hyperparameters, name)),)
 
 
+def _recorded_number(name: str) -> Callable[[RecordingRecord], float | None]:
+    """What a field of runs asks of a recording: how long it is, or what it says of itself."""
+    if name in ("steps", "step"):
+        return lambda record: record.step
+    if name in ("time", "seconds"):
+        return lambda record: record.seconds
+
+    def configured(record: RecordingRecord) -> float | None:
+        value = record.config.get(name)
+        return value if isinstance(value, int | float) else None
+
+    return configured
+
+
+def _recorded_words(name: str) -> Callable[[RecordingRecord], Iterable[str]]:
+    field = _RECORDING_WORDS.get(name)
+    return field or (lambda record: (str(record.config[name]),) if name in record.config else ())
+
+
+_RECORDING_WORDS: Mapping[str, Callable[[RecordingRecord], Iterable[str]]] = {
+    "state": lambda record: (record.state,),
+    "kind": lambda record: ("recording",),
+    "tag": lambda record: record.tags,
+    "tags": lambda record: record.tags,
+    "name": lambda record: (record.name,),
+    "note": lambda record: (record.note,),
+    "id": lambda record: (record.id,),
+    "host": lambda record: (record.host,),
+}
+
+
 def _loss(record: RunRecord) -> float | None:
     return record.test_loss if record.validation_loss is None else record.validation_loss
 
@@ -212,6 +250,7 @@ _RUN_FIELDS: Mapping[tuple[str, ...], _Number | _Words] = {
     ("speed", "rate"): _Number(lambda record: record.examples_per_second, _number, ">10k"),
     ("parameters", "params"): _Number(lambda record: record.parameter_count, _number, "<50k"),
     ("threads",): _Number(lambda record: record.environment.threads, _number, ":2"),
+    ("kind",): _Words(lambda record: ("run",), frozenset(("run", "recording"))),
     ("state",): _Words(lambda record: (record.state,), frozenset(RunState)),
     ("tag", "tags"): _Words(lambda record: record.tags),
     ("data", "dataset"): _Words(lambda record: (record.dataset,)),

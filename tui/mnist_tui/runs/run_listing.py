@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_tui.lab.recipe_text import Values, short_difference, usual_values, values
+from mnist_core.store import KeptRecord, RunRecord, RunStore, StoreError
+from mnist_tui.lab.recipe_text import Values, distinction, usual_values, values
 from mnist_tui.runs.columns import COLUMNS, RunRow, Sorting, sort_rows
 from mnist_tui.runs.run_filter import RunFilter, parse_filter
 from mnist_tui.text.numbers import count
@@ -17,7 +17,7 @@ class RunReader:
         self._store = store
         self._changes: int | None = None
         """What the store told of its changes before the runs were last read."""
-        self.records: list[RunRecord] = []
+        self.records: list[KeptRecord] = []
         """As last read, the latest first."""
         self.problem = ""
         """A sentence for the user; empty: all is well."""
@@ -40,7 +40,7 @@ class RunReader:
         """Read `records` anew; False: they cannot be read, and stay as they were."""
         try:
             self._changes = self._store.changes()
-            self.records = self._store.runs()
+            self.records = self._store.kept()
             self.read_only = self._store.read_only
             self.problem = self._store.notice or self._store.unreadable
         except StoreError as error:
@@ -89,11 +89,12 @@ class RunListing:
         self.sorting = sorting
         self._arrange()
 
-    def show(self, records: Sequence[RunRecord], pinned: str | None) -> None:
+    def show(self, records: Sequence[KeptRecord], pinned: str | None) -> None:
         """Take the runs, the latest first; what differs is told against the pinned one if any."""
         reference = next((record for record in records if record.id == pinned), None)
-        self._reference = reference
-        base = usual_values(records) if reference is None else values(reference)
+        pinned_run = reference if isinstance(reference, RunRecord) else None
+        self._reference = pinned_run
+        base = usual_values(records) if pinned_run is None else values(pinned_run)
         # While a run goes on, all are read again each second; the others have not changed.
         known = self._by_id if base == self._base else {}
         self._base = base
@@ -101,12 +102,12 @@ class RunListing:
         self._by_id = {row.record.id: row for row in self.every}
         self._arrange()
 
-    def _row_of(self, record: RunRecord, before: RunRow | None) -> RunRow:
+    def _row_of(self, record: KeptRecord, before: RunRow | None) -> RunRow:
         same = before.of_now(record) if before is not None else None
-        return same or RunRow.of(record, short_difference(values(record), self._base))
+        return same or RunRow.of(record, distinction(record, self._base))
 
-    def record(self, run_id: str) -> RunRecord | None:
-        """The run of that id, shown or not; None where it is not there any more."""
+    def record(self, run_id: str) -> KeptRecord | None:
+        """The run or recording of that id, shown or not; None where it is not there any more."""
         row = self._by_id.get(run_id)
         return None if row is None else row.record
 
@@ -114,7 +115,8 @@ class RunListing:
         """The run that was started before this one."""
         ids = list(self._by_id)
         following = ids.index(run_id) + 1 if run_id in self._by_id else len(ids)
-        return self.every[following].record if following < len(ids) else None
+        earlier = (row.record for row in self.every[following:])
+        return next((record for record in earlier if isinstance(record, RunRecord)), None)
 
     def _arrange(self) -> None:
         matching = filter(self.run_filter.matches, self.every)

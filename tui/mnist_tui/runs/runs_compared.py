@@ -14,12 +14,22 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from mnist_core.store import RunRecord, RunState, RunStore, StoreError
+from mnist_core.store import (
+    KeptRecord,
+    RecordingRecord,
+    RunRecord,
+    RunState,
+    RunStore,
+    StoreError,
+)
 from mnist_tui.charts.chart import Chart
-from mnist_tui.charts.plot import extent
+from mnist_tui.charts.plot import Plot, extent
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import REFERENCE, Look, Marks, Overlay, RunCurves
-from mnist_tui.lab.recipe_text import differences
+from mnist_tui.lab.recipe_text import config_value_text, differences
+from mnist_tui.lab.recorded_curves import AXES as RECORDED_AXES
+from mnist_tui.lab.recorded_curves import ChartNames, RecordedCurves, charts_of
+from mnist_tui.lab.recorded_plots import recorded_plot
 from mnist_tui.lab.run_plots import (
     METRIC_TITLES,
     is_training,
@@ -30,6 +40,7 @@ from mnist_tui.lab.run_plots import (
 from mnist_tui.runs.results import Result, results
 from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.settings.keys import key_hint
+from mnist_tui.text.numbers import count, duration
 from mnist_tui.text.visible_text import visible
 
 _NARROW = 30
@@ -133,6 +144,30 @@ def _facts(record: RunRecord) -> list[tuple[str, str]]:
     return [(label, text) for label, text in facts if text]
 
 
+def recording_page(record: RecordingRecord) -> Table:
+    """What a recording says of itself, and how much of it there is."""
+    facts = [
+        ("Steps", count(record.step)),
+        ("Metrics", count(record.metrics)),
+        ("Rows", count(record.rows)),
+        ("Took", duration(record.seconds)),
+        ("Note", record.note),
+        ("Tags", ", ".join(record.tags)),
+        ("Failed", record.failure),
+        ("Lost", record.lost),
+        ("From", record.source),
+        *((f"{name}", config_value_text(value)) for name, value in record.config.items()),
+        ("Id", record.id),
+    ]
+    page = Table.grid(padding=(0, 1, 0, 0))
+    page.add_column(overflow="fold")
+    page.add_column(overflow="fold")
+    for label, text in facts:
+        if text:
+            page.add_row(Text(visible(label), style="dim"), Text(visible(text)))
+    return page
+
+
 CURVES_DELAY = 0.05
 """Seconds that the cursor must rest before curves are read: a held key passes many runs."""
 _KEPT_CURVES = 24
@@ -141,7 +176,7 @@ _CURSOR_LOOK = Look("$primary", "●")
 _CHARTS = ("runs-loss", "runs-accuracy")
 
 
-def _id(record: RunRecord | None) -> str | None:
+def _id(record: KeptRecord | None) -> str | None:
     return None if record is None else record.id
 
 
@@ -154,9 +189,11 @@ class RunsCompared(Horizontal):
         self._store = store
         self._marks = marks
         self._listing = listing
-        self._record: RunRecord | None = None
+        self._record: KeptRecord | None = None
         self._view = View()
         self._curves: OrderedDict[str, RunCurves] = OrderedDict()
+        self._recorded: RecordedCurves | None = None
+        """The recording that was drawn last."""
         self._timer: Timer | None = None
         self.pointed: float | None = None
         """Where the charts have a cursor, on their x axis."""
@@ -167,13 +204,13 @@ class RunsCompared(Horizontal):
         with VerticalScroll(id="comparison"):
             yield Static(id="comparison-text")
 
-    def show(self, record: RunRecord | None, view: View) -> None:
+    def show(self, record: KeptRecord | None, view: View) -> None:
         """Draw everything; `record` is under the cursor of the table."""
         self._record = record
         self._show_comparison()
         self.show_view(view)
 
-    def follow(self, record: RunRecord | None) -> None:
+    def follow(self, record: KeptRecord | None) -> None:
         """Compare another run at once, and read its curves when the cursor rests on it."""
         if _id(record) == _id(self._record):
             return
@@ -204,6 +241,10 @@ class RunsCompared(Horizontal):
             pane.border_title = Content("Comparison")
             text.update("")
             return
+        if isinstance(self._record, RecordingRecord):
+            pane.border_title = Content(visible(self._record.name))
+            text.update(recording_page(self._record))
+            return
         comparison = self._comparison(self._record)
         pane.border_title = Content(comparison.title)
         text.update(comparison)
@@ -215,7 +256,7 @@ class RunsCompared(Horizontal):
         for run_id, why in candidates:
             if run_id is not None and run_id != record.id:
                 other = self._listing.record(run_id)
-                if other is not None:
+                if isinstance(other, RunRecord):
                     return Comparison(record, other, why)
         return Comparison(record, self._listing.before(record.id), "earlier")
 
@@ -227,6 +268,9 @@ class RunsCompared(Horizontal):
     def _show_curves(self) -> None:
         self._stop_timer()
         try:
+            if isinstance(self._record, RecordingRecord):
+                self._show_recording(self._record)
+                return
             overlays = list(self._overlays())
         except StoreError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
@@ -234,12 +278,27 @@ class RunsCompared(Horizontal):
         data = measured_on(overlays)
         for name, metric in zip(_CHARTS, metrics_of(self._view), strict=True):
             plot = overlay_plot(metric, overlays, self._view, cursor=self.pointed)
-            all_there_is = extent(plot)
-            window = self._view.within(all_there_is) if all_there_is is not None else None
-            shown = replace(plot, x=replace(plot.x, window=window))
             dotted = "training dotted" if any(map(is_training, plot.curves)) else ""
             title = " · ".join(filter(None, (METRIC_TITLES[metric], data, dotted)))
-            self.query_one(f"#{name}", Chart).show_plot(title, shown)
+            self._show_plot(name, title, plot)
+
+    def _show_plot(self, name: str, title: str, plot: Plot) -> None:
+        all_there_is = extent(plot)
+        window = self._view.within(all_there_is) if all_there_is is not None else None
+        shown = replace(plot, x=replace(plot.x, window=window))
+        self.query_one(f"#{name}", Chart).show_plot(title, shown)
+
+    def _show_recording(self, record: RecordingRecord) -> None:
+        """Its first two charts; its own screen has all."""
+        if self._recorded is None or self._recorded.record.id != record.id:
+            self._recorded = RecordedCurves(record)
+        self._recorded.update(self._store, record)
+        view = self._view if self._view.axis in RECORDED_AXES else replace(self._view, axis="step")
+        charts = charts_of(self._recorded.names)[: len(_CHARTS)]
+        charts += [ChartNames("", "", ())] * (len(_CHARTS) - len(charts))
+        for name, chart in zip(_CHARTS, charts, strict=True):
+            plot = recorded_plot(chart, self._recorded, (), view, self.pointed)
+            self._show_plot(name, visible(chart.title), plot)
 
     def _overlays(self) -> Iterator[Overlay]:
         compared = None if self._record is None else self._comparison(self._record).other
@@ -247,7 +306,7 @@ class RunsCompared(Horizontal):
         ids = [run_id for run_id in reversed(dict.fromkeys(reversed(shown))) if run_id is not None]
         for run_id in ids:
             record = self._listing.record(run_id)
-            if record is None:
+            if not isinstance(record, RunRecord):
                 continue
             curves = self._curves.pop(run_id, None) or RunCurves(record)
             curves.update(self._store, record)

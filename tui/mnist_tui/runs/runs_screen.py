@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from mnist_core.store import RunRecord, RunStore
+from mnist_core.store import KeptRecord, RecordingRecord, RunRecord, RunStore
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Marks
@@ -61,6 +61,13 @@ class RunsScreen(ChartScreen):
 
     class CommandAsked(Request):
         """Show the command that reproduces this run."""
+
+    class RecordingOpened(Message):
+        """Show this recording."""
+
+        def __init__(self, record: RecordingRecord) -> None:
+            super().__init__()
+            self.record = record
 
     def __init__(self, store: RunStore, marks: Marks) -> None:
         """`store` belongs to the thread of the app; `marks` may be shared with other screens."""
@@ -182,7 +189,10 @@ class RunsScreen(ChartScreen):
                 return record is not None and not self._reader.read_only
             case "delete_run" | "resume_run":
                 ended = record is not None and not record.state.is_live
-                return ended and not self._reader.read_only
+                is_kind = action == "delete_run" or isinstance(record, RunRecord)
+                return ended and is_kind and not self._reader.read_only
+            case "fork_run" | "show_run_command" | "pin_run":
+                return isinstance(record, RunRecord)
             case _ if action in _ACTIONS:
                 return record is not None
             case _:
@@ -190,10 +200,18 @@ class RunsScreen(ChartScreen):
 
     @on(RunsTable.Chosen)
     def _open_chosen(self, event: RunsTable.Chosen) -> None:
-        self.post_message(self.Opened(event.record))
+        self._open(event.record)
 
     def action_open_run(self) -> None:
-        self._ask(self.Opened)
+        record = self._table.record
+        if record is not None:
+            self._open(record)
+
+    def _open(self, record: KeptRecord) -> None:
+        if isinstance(record, RecordingRecord):
+            self.post_message(self.RecordingOpened(record))
+        else:
+            self.post_message(self.Opened(record))
 
     def action_fork_run(self) -> None:
         self._ask(self.Forked)
@@ -206,7 +224,7 @@ class RunsScreen(ChartScreen):
 
     def _ask(self, request: type[Request]) -> None:
         record = self._table.record
-        if record is not None:
+        if isinstance(record, RunRecord):
             self.post_message(request(record))
 
     # -- order and filter ------------------------------------------------------------------------

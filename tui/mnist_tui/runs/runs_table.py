@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mnist_core.store import RunRecord
+from mnist_core.store import KeptRecord
 from mnist_tui.lab.overlay import REFERENCE, Marks
 from mnist_tui.runs.columns import COLUMNS, GAP, RunRow, Sorting, fit_columns, tone
 from mnist_tui.runs.small_curves import SmallCurves
@@ -67,7 +67,7 @@ class RunsTable(ScrollView, can_focus=True):
     class Chosen(Message):
         """The user double-clicked a run."""
 
-        def __init__(self, record: RunRecord) -> None:
+        def __init__(self, record: KeptRecord) -> None:
             super().__init__()
             self.record = record
 
@@ -94,8 +94,8 @@ class RunsTable(ScrollView, can_focus=True):
         self._styles: dict[str, Style] = {}
 
     @property
-    def record(self) -> RunRecord | None:
-        """The run under the cursor."""
+    def record(self) -> KeptRecord | None:
+        """The run or recording under the cursor."""
         return self._rows[self._cursor].record if self._rows else None
 
     def show(self, rows: Sequence[RunRow], total: int, sorting: Sorting, words: str = "") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mnist_core.store import RunRecord, RunStore, StoreError
+from mnist_core.store import KeptRecord, RecordingRecord, RunStore, StoreError
 
 _KEPT = 512
 """Curves that are kept: more than any terminal shows at once."""
@@ -22,8 +22,10 @@ class SmallCurves:
         self._cells = cells
         self._kept: OrderedDict[tuple[str, int], str] = OrderedDict()
 
-    def of(self, record: RunRecord) -> str:
+    def of(self, record: KeptRecord) -> str:
         """The curve of a run; empty where it has none, or it cannot be read."""
+        if isinstance(record, RecordingRecord):
+            return ""
         key = record.id, record.epoch
         if key not in self._kept:
             try:

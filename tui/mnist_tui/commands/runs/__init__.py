@@ -78,8 +78,14 @@ def plot(
     /,
     *,
     metric: Annotated[
-        Literal["loss", "accuracy"] | None,
-        Parameter(group=OUTPUT, help="Draw only this one.", show_default="both"),
+        str | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="loss|accuracy|NAME",
+            help="Draw only this one; of recordings a name such as train/loss, or what names "
+            "share.",
+            show_default="both; of recordings all",
+        ),
     ] = None,
     log: Annotated[
         bool,
@@ -104,7 +110,10 @@ def plot(
     ] = None,
     home: Home = None,
 ) -> int:
-    """Draw the loss and accuracy of runs in one chart, to compare them."""
+    """Draw the loss and accuracy of runs in one chart, to compare them.
+
+    Or draw recordings: a chart for each of their names.
+    """
     picture = None if svg is None else _path("--svg", svg)
     folder = _folder(home)
     from mnist_tui.commands.runs.comparison import plot_runs
@@ -146,9 +155,36 @@ def export(
         raise UsageError("tensorboard takes a folder for --output, not standard output.")
     path = _path("--output", output)
     folder = _folder(home)
-    from mnist_tui.commands.runs.with_store import export
+    from mnist_tui.commands.runs.export_runs import export
 
     return export(folder, run, format, path, best=best)
+
+
+@runs.command(name="import", usage="Usage: mnist-tui runs import [OPTIONS] FILE [FILE ...]")
+def import_files(
+    files: Annotated[
+        list[str],
+        Parameter(
+            name="FILE",
+            help="Event files of TensorBoard, *.csv with a header, or *.jsonl with an object a "
+            "line.",
+        ),
+    ],
+    /,
+    *,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """Take the curves that other programs wrote into the store, as recordings.
+
+    A column or number called step says where a row belongs; without one rows
+    are counted from 0. Where anything in a file makes no sense, it is said
+    where, and nothing is imported.
+    """
+    folder = _folder(home)
+    from mnist_tui.commands.runs.recordings import import_files
+
+    return import_files(folder, files, as_json=json)
 
 
 @runs.command

@@ -5,93 +5,94 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.segment import Segment, Segments
-from rich.style import Style
 
 from mnist_core.export.export import not_written
-from mnist_core.store import RunRecord, RunStore
+from mnist_core.store import KeptRecord, RunRecord, RunStore, StoreError
 from mnist_core.store.files import is_stdout, write_output
 from mnist_tui.charts.ascii_signs import in_ascii
-from mnist_tui.charts.plot import Ink, LineStyle, Plot
-from mnist_tui.charts.renderer import PlotRenderer
 from mnist_tui.charts.view import View
+from mnist_tui.commands.flags import UsageError
+from mnist_tui.commands.runs.drawing import LOWEST, SIZE, Drawn, chart_lines, legend, look_of
+from mnist_tui.commands.runs.recordings_drawn import recordings_drawing
 from mnist_tui.commands.runs.show_runs import score_text
-from mnist_tui.commands.runs.with_store import lost_if_reader_left, stored_runs, with_store
-from mnist_tui.lab.overlay import LOOKS, Look, Overlay, RunCurves
+from mnist_tui.commands.runs.with_store import found_runs, lost_if_reader_left, with_store
+from mnist_tui.lab.overlay import Overlay, RunCurves
 from mnist_tui.lab.recipe_text import short_difference, values
 from mnist_tui.lab.run_plots import (
     METRIC_TITLES,
     Metric,
-    is_training,
     metrics_of,
     overlay_plot,
 )
 from mnist_tui.runtime.output import line_writer
-from mnist_tui.text.visible_text import in_columns, shorten, visible
-
-_DIM = Style(dim=True)
-_INKS = {
-    Ink.PLAIN: Style(),
-    Ink.AXIS: _DIM,
-    Ink.LABEL: Style(),
-    Ink.BOUNDARY: _DIM,
-    Ink.CURSOR: Style(),
-    Ink.GAP: Style(color="red"),
-    Ink.ANNOTATION: Style(),
-}
-_LOWEST = 8
-"""Lines that a chart takes, however low the terminal is."""
-
-Drawn = list[list[Segment]]
-"""Lines from top to bottom, without line ends."""
-
-SIZE = (100, 30)
-"""Columns and rows of a picture, and of what is printed where there is no terminal."""
+from mnist_tui.text.visible_text import visible
 
 
 @with_store
 def plot_runs(
     store: RunStore,
     runs: Sequence[str],
-    metric: Metric | None,
+    metric: str | None,
     *,
     log: bool,
     mean: bool,
     svg: Path | None,
 ) -> None:
-    """Print the curves of these runs in one chart a metric, and save them as `svg`.
+    """Print the curves of these runs, or recordings, in one chart a metric; save them as `svg`.
 
     On a terminal the chart is in colour and fills it; elsewhere it is plain text. It is drawn in
     ASCII where standard output has no braille. A picture that
     goes to standard output has it to itself.
+
+    Raises:
+        UsageError: runs have no such metric.
     """
-    overlays = read_overlays(store, stored_runs(store, runs))
+    draw = _drawing(store, found_runs(store, runs), metric, log=log, mean=mean)
+    has_stdout_to_itself = svg is not None and is_stdout(svg)
+    if not has_stdout_to_itself:
+        _print_comparison(draw)
+    if svg is not None:
+        with lost_if_reader_left(svg):
+            _save(draw(*SIZE), svg)
+        if not has_stdout_to_itself:
+            line_writer(sys.stderr)(visible(f"The chart is in {svg}."))
+
+
+def _drawing(
+    store: RunStore, records: Sequence[KeptRecord], metric: str | None, *, log: bool, mean: bool
+) -> Callable[[int, int], Drawn]:
+    """What draws all of them in so many columns and rows."""
+    runs = [record for record in records if isinstance(record, RunRecord)]
+    recordings = [record for record in records if not isinstance(record, RunRecord)]
+    if runs and recordings:
+        raise StoreError(
+            f"{runs[0].name} is a run and {recordings[0].name} a recording: they share no chart. "
+            "Name runs, or recordings."
+        )
+    if recordings:
+        return recordings_drawing(store, recordings, metric, log=log)
+    if metric not in (None, "loss", "accuracy"):
+        raise UsageError(f"{metric!r} for --metric is neither loss nor accuracy, as runs have.")
+    overlays = read_overlays(store, runs)
     # With other batch sizes a step is not the same amount of training.
     lengths = {overlay.curves.record.recipe.epoch_steps for overlay in overlays}
     view = View(axis="step" if len(lengths) == 1 else "epoch", log=log, mean_of_seeds=mean)
     metrics: Sequence[Metric] = metrics_of(view)
     if metric is not None:
         metrics = metrics[:1] if metric == "loss" else metrics[1:]
-    has_stdout_to_itself = svg is not None and is_stdout(svg)
-    if not has_stdout_to_itself:
-        _print_comparison(overlays, metrics, view)
-    if svg is not None:
-        with lost_if_reader_left(svg):
-            _save(draw_comparison(overlays, metrics, *SIZE, view), svg)
-        if not has_stdout_to_itself:
-            line_writer(sys.stderr)(visible(f"The chart is in {svg}."))
+    return lambda width, height: draw_comparison(overlays, metrics, width, height, view)
 
 
-def _print_comparison(overlays: Sequence[Overlay], metrics: Sequence[Metric], view: View) -> None:
+def _print_comparison(draw: Callable[[int, int], Drawn]) -> None:
     write = line_writer(sys.stdout)
     is_terminal = sys.stdout.isatty()
     width, height = _terminal_size() if is_terminal else SIZE
-    drawn = draw_comparison(overlays, metrics, width, height, view)
+    drawn = draw(width, height)
     if not _takes_braille(sys.stdout.encoding):
         drawn = [[segment._replace(text=in_ascii(segment.text)) for segment in line]
                  for line in drawn]  # fmt: skip
@@ -165,14 +166,8 @@ def read_overlays(store: RunStore, records: Sequence[RunRecord]) -> list[Overlay
     for index, (record, found) in enumerate(zip(records, every, strict=True)):
         curves = RunCurves(record)
         curves.update(store, record)
-        overlays.append(Overlay(curves, short_difference(found, shared), _look(index)))
+        overlays.append(Overlay(curves, short_difference(found, shared), look_of(index)))
     return overlays
-
-
-def _look(index: int) -> Look:
-    turn, place = divmod(index, len(LOOKS))
-    # Where the colours begin again, the signs are others.
-    return replace(LOOKS[place], sign=LOOKS[(place + turn) % len(LOOKS)].sign)
 
 
 def draw_comparison(
@@ -182,40 +177,16 @@ def draw_comparison(
 
     They fill `width` x `height` cells, or more lines where `height` has no room for all runs.
     """
-    lines = [*_legend(overlays, width), [Segment("")]]
-    room = height - len(lines)
-    for index, metric in enumerate(metrics):
-        rows = max(_LOWEST, room // (len(metrics) - index))
-        room -= rows
-        plot = overlay_plot(metric, overlays, view)
-        lines += _chart(plot, METRIC_TITLES[metric].lower(), width, rows)
-    return lines
-
-
-def _legend(overlays: Sequence[Overlay], width: int) -> Iterator[list[Segment]]:
-    rows = [
+    said = [
         (visible(record.name), f"best {score_text(record.best)}", visible(overlay.label))
         for overlay in overlays
         for record in (overlay.curves.record,)
     ]
-    for overlay, text in zip(overlays, in_columns(rows), strict=True):
-        sign = Segment(f"━{overlay.look.sign}", Style(color=overlay.look.color))
-        yield [sign, Segment(shorten(f" {text}", width - 2))]
-
-
-def _chart(plot: Plot, title: str, width: int, height: int) -> Iterator[list[Segment]]:
-    # The legend above says more than the chart's own, whose line goes to the title.
-    curves = [replace(curve, label="") for curve in plot.curves]
-    plot = replace(plot, curves=curves, empty="These runs have no figures yet.")
-    picture = PlotRenderer().render(plot, width, height)
-    styles = [*_INKS.values(), *(Style(color=curve.color, dim=curve.dim) for curve in curves)]
-    notes = {
-        "dotted: training, smoothed": any(map(is_training, curves)),
-        "dashed: one deviation over seeds": any(
-            curve.dim and curve.line is LineStyle.DASHED for curve in curves
-        ),
-    }
-    note = "; ".join(words for words, said in notes.items() if said)
-    yield [Segment(title, Style(bold=True)), Segment(f"  {note}".rstrip(), _DIM)]
-    for y in range(1, len(picture.header) + len(picture.codes)):
-        yield picture.row(y, styles)
+    lines = [*legend(said, [overlay.look for overlay in overlays], width), [Segment("")]]
+    room = height - len(lines)
+    for index, metric in enumerate(metrics):
+        rows = max(LOWEST, room // (len(metrics) - index))
+        room -= rows
+        plot = overlay_plot(metric, overlays, view)
+        lines += chart_lines(plot, METRIC_TITLES[metric].lower(), width, rows)
+    return lines

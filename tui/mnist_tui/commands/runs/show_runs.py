@@ -5,22 +5,29 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from mnist_core.events import json_values
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
-from mnist_core.store import EpochRecord, RunRecord, RunStore, Score
+from mnist_core.store import (
+    EpochRecord,
+    KeptRecord,
+    RecordingRecord,
+    RunRecord,
+    RunStore,
+    Score,
+)
 from mnist_tui.commands.flags import UsageError
-from mnist_tui.commands.runs.with_store import no_runs, stored_runs, with_store
+from mnist_tui.commands.runs.recordings import recording_to_json, show_recording
+from mnist_tui.commands.runs.times import local_time_text, utc_text
+from mnist_tui.commands.runs.with_store import found_runs, no_runs, with_store
 from mnist_tui.lab.recipe_text import (
     command_line,
     difference_text,
-    short_difference,
+    distinction,
     usual_values,
-    values,
 )
-from mnist_tui.runs.columns import RunRow, sort_rows, sorting_by
+from mnist_tui.runs.columns import RunRow, progress_text, sort_rows, sorting_by
 from mnist_tui.runs.run_filter import parse_filter
 from mnist_tui.runtime.output import line_writer
 from mnist_tui.text.numbers import count, duration, metric, percent, rate, threads_text
@@ -45,9 +52,9 @@ def list_runs(
     if run_filter.problem:
         raise UsageError(f"--filter: {run_filter.problem}")
     write = line_writer(sys.stdout)
-    records = store.runs() if store.exists else []
-    usual = usual_values(records) if records else {}
-    every = [RunRow.of(record, short_difference(values(record), usual)) for record in records]
+    records = store.kept() if store.exists else []
+    usual = usual_values(records)
+    every = [RunRow.of(record, distinction(record, usual)) for record in records]
     found = list(filter(run_filter.matches, every))
     if sort is not None:
         sorting = sorting_by(sort)
@@ -60,7 +67,7 @@ def list_runs(
         line_writer(sys.stderr)(visible(f"None of {count(len(records), 'run')} matches {text!r}."))
     elif as_json:
         for row in found:
-            write(json.dumps(run_to_json(row.record), allow_nan=False))
+            write(json.dumps(_to_json(row.record), allow_nan=False))
     else:
         rows = [_row(row.record, row.differs) for row in found]
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -68,12 +75,18 @@ def list_runs(
             write(line)
 
 
-def _row(record: RunRecord, differs: str) -> tuple[str, ...]:
+def _to_json(record: KeptRecord) -> dict[str, Any]:
+    if isinstance(record, RecordingRecord):
+        return recording_to_json(record)
+    return run_to_json(record)
+
+
+def _row(record: KeptRecord, differs: str) -> tuple[str, ...]:
     return (
         record.id,
         visible(record.name),
         record.state.value,
-        f"{record.epoch}/{record.epochs}",
+        progress_text(record),
         score_text(record.best),
         local_time_text(record.started),
         visible(differs),
@@ -84,7 +97,10 @@ def _row(record: RunRecord, differs: str) -> tuple[str, ...]:
 def show_run(store: RunStore, run: str, *, as_json: bool) -> None:
     """Print everything about a run but its batches."""
     write = line_writer(sys.stdout)
-    (record,) = stored_runs(store, [run])
+    (record,) = found_runs(store, [run])
+    if isinstance(record, RecordingRecord):
+        show_recording(store, record, as_json=as_json)
+        return
     epochs = store.epochs(record.id)
     if as_json:
         write(json.dumps(details_to_json(record, epochs), allow_nan=False))
@@ -163,11 +179,6 @@ def score_text(value: Score | None) -> str:
     return "-" if value is None else f"{percent(value.value, 2)} {value.measured_on}"
 
 
-def local_time_text(seconds: float) -> str:
-    """A time since 1970 by the clock on the wall, to the minute."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
-
-
 def recipe_text(record: RunRecord) -> str:
     """What differs from the defaults."""
     defaults = Hyperparameters()
@@ -181,6 +192,7 @@ def run_to_json(record: RunRecord) -> dict[str, Any]:
     return json_values(
         {
             "id": record.id,
+            "kind": "run",
             "name": record.name,
             "state": record.state.value,
             "epochs": record.epoch,
@@ -190,7 +202,7 @@ def run_to_json(record: RunRecord) -> dict[str, Any]:
             "best_epoch": record.best_epoch,
             "test_accuracy": record.test_accuracy,
             "validation_accuracy": record.validation_accuracy,
-            "started": _moment(record.started),
+            "started": utc_text(record.started),
             "seconds": record.seconds,
             "examples_per_second": record.examples_per_second,
             "dataset": record.dataset,
@@ -220,8 +232,8 @@ def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, A
             "steps_per_epoch": record.steps_per_epoch,
             "test_loss": record.test_loss,
             "validation_loss": record.validation_loss,
-            "updated": _moment(record.updated),
-            "ended": None if record.ended is None else _moment(record.ended),
+            "updated": utc_text(record.updated),
+            "ended": None if record.ended is None else utc_text(record.ended),
             "data": record.data,
             "transposed": record.transposed,
             "fingerprint": record.fingerprint,
@@ -235,7 +247,3 @@ def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, A
             "epoch_figures": [json_values(asdict(epoch)) for epoch in epochs],
         }
     )
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""Where commands meet the store; and `mnist-tui runs delete` and `export`, which do little more."""
+"""Where commands meet the store; and `mnist-tui runs delete`, which does little more."""
 
 import json
 import sys
@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 
-from mnist_core.export import ExportError, Format
-from mnist_core.export.export import export_run
+from mnist_core.export import ExportError
 from mnist_core.shell_commands import own_command
-from mnist_core.store import RunRecord, RunStore, StoreError
-from mnist_core.store.files import is_stdout, output_name
+from mnist_core.store import KeptRecord, RunRecord, RunStore, StoreError
+from mnist_core.store.files import is_stdout
 from mnist_core.user_folders import home_flag
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, OutputLost, line_writer
 from mnist_tui.text.visible_text import visible
 
 P = ParamSpec("P")
+Record = TypeVar("Record", bound=KeptRecord)
 
 
 def with_store(
@@ -56,9 +56,20 @@ def stored_runs(store: RunStore, names: Sequence[str]) -> list[RunRecord]:
     Raises:
         StoreError: there is none of a name, or several.
     """
+    return _each_once(store, names, store.run)
+
+
+def found_runs(store: RunStore, names: Sequence[str]) -> list[KeptRecord]:
+    """The same, where recordings will do as well."""
+    return _each_once(store, names, store.find)
+
+
+def _each_once(
+    store: RunStore, names: Sequence[str], find: Callable[[str], Record]
+) -> list[Record]:
     if not store.exists:
         raise StoreError(no_runs(store))
-    return list({record.id: record for record in map(store.run, names)}.values())
+    return list({record.id: record for record in map(find, names)}.values())
 
 
 def no_runs(store: RunStore) -> str:
@@ -73,7 +84,7 @@ def no_runs(store: RunStore) -> str:
 def delete_runs(store: RunStore, runs: Sequence[str], *, as_json: bool) -> None:
     """Delete these runs for good, all or none, and say so."""
     write = line_writer(sys.stdout)
-    records = stored_runs(store, runs)
+    records = found_runs(store, runs)
     ids = [record.id for record in records]
     store.delete(ids)
     store.purge(ids)
@@ -82,18 +93,6 @@ def delete_runs(store: RunStore, runs: Sequence[str], *, as_json: bool) -> None:
             write(json.dumps({"deleted": record.id, "name": record.name}))
         else:
             write(visible(f"Deleted {record.name} ({record.id})."))
-
-
-@with_store
-def export(store: RunStore, run: str, form: Format, output: Path, *, best: bool) -> None:
-    """Write a run to `output` and say what was written."""
-    (record,) = stored_runs(store, [run])
-    with lost_if_reader_left(output):
-        exported = export_run(store, record, form, output, best=best)
-    if exported.notice:
-        line_writer(sys.stderr)(visible(exported.notice))
-    sentence = f"{output_name(output)}: {exported.what} of {record.name} ({record.id})"
-    line_writer(sys.stderr if is_stdout(output) else sys.stdout)(visible(sentence))
 
 
 @contextmanager

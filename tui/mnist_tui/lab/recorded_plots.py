@@ -1,0 +1,89 @@
+"""The plots of recordings: curves by name, those of other recordings below them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from mnist_tui.charts.axes import Scale
+from mnist_tui.charts.plot import Curve, LineStyle, Plot, YAxis
+from mnist_tui.charts.view import View
+from mnist_tui.lab.overlay import Look
+from mnist_tui.lab.recorded_curves import ChartNames, Part, RecordedCurves
+from mnist_tui.lab.run_plots import TEST, TRAIN, VALIDATION, X_AXES
+from mnist_tui.text.visible_text import visible
+
+_MOST_MARKED = 30
+"""Points of a curve beyond which markers would merge into a bar."""
+_DENSE = 100
+"""Points beyond which a curve is smoothed, unless it was measured on held-out data."""
+_COLORS: dict[Part, str] = {"": TRAIN, "train": TRAIN, "validation": VALIDATION, "test": TEST}
+_MARKERS: dict[Part, str] = {"": "●", "train": "●", "validation": "◆", "test": "■"}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOverlay:
+    """Another recording in the charts of one."""
+
+    curves: RecordedCurves
+    label: str
+    look: Look
+
+
+def recorded_plot(
+    chart: ChartNames,
+    curves: RecordedCurves | None,
+    overlays: Sequence[RecordedOverlay],
+    view: View,
+    cursor: float | None = None,
+) -> Plot:
+    """What `chart` shows of the recording at hand, above the `overlays`; all of it, not only the
+    window of the view.
+    """
+    drawn = [curve for overlay in overlays for curve in _overlay_curves(chart, overlay, view)]
+    if curves is not None:
+        drawn += _curves(chart, curves, view)
+    return Plot(
+        curves=sorted(drawn, key=lambda curve: not curve.is_noise),
+        x=replace(X_AXES[view.axis]),
+        y=YAxis(
+            scale=Scale.LOG if view.log else Scale.LINEAR,
+            cut_start=view.cut_start and any(len(curve.series) > _DENSE for curve in drawn),
+        ),
+        cursor=cursor,
+        empty="It has no numbers yet.",
+    )
+
+
+def _curves(chart: ChartNames, curves: RecordedCurves, view: View) -> Iterator[Curve]:
+    known = set(curves.names)
+    for part, name in chart.names:
+        if name not in known:
+            continue
+        series, color = curves.series(name), _COLORS[part]
+        smoothing = view.smoothing if len(series) > _DENSE and part in ("", "train") else 0.0
+        if smoothing:
+            yield Curve(series, color, line=LineStyle.NOISE, dim=True)
+        marker = _MARKERS[part] if len(series) <= _MOST_MARKED else ""
+        # Alone in its chart it is named by the title.
+        label = part or ("now" if len(chart.names) == 1 else visible(name))
+        yield Curve(series, color, label, marker=marker, smoothing=smoothing)
+
+
+def _overlay_curves(chart: ChartNames, overlay: RecordedOverlay, view: View) -> Iterator[Curve]:
+    known, look = set(overlay.curves.names), overlay.look
+    for part, name in chart.names:
+        if name not in known:
+            continue
+        series = overlay.curves.series(name)
+        smoothing = view.smoothing if len(series) > _DENSE and part in ("", "train") else 0.0
+        is_training = part == "train" and len(chart.names) > 1
+        marker = look.sign if len(series) <= _MOST_MARKED else ""
+        yield Curve(
+            series,
+            look.color,
+            overlay.label + (f" {part}" if part else ""),
+            LineStyle.DOTTED if is_training else look.line,
+            marker,
+            dim=is_training,
+            beside=True,
+            smoothing=smoothing,
+        )
