@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +68,7 @@ class Recording:
         """Why it is not being kept, and what to do, as a sentence; empty: it is."""
         return self._thread.problem
 
-    def log(self, metrics: Mapping[str, Any], *, step: int | None = None) -> None:
+    def log(self, metrics: Mapping[str, Any], *, step: SupportsIndex | None = None) -> None:
         """Keep one number for each name.
 
         A number is what `float()` makes one of: Python's, NumPy's, an array with one element. An
@@ -93,16 +93,15 @@ class Recording:
             value if type(value) is float else _number(name, value)
             for name, value in metrics.items()
         ]
-        if step is not None and type(step) is not int:
-            step = _step(step)
-        if step is not None and not -_LARGEST_STEP <= step <= _LARGEST_STEP:
-            raise ValueError(f"The step {step} is too large: 2**53 is the largest.")
+        place = step if type(step) is int or step is None else _step(step)
+        if place is not None and not -_LARGEST_STEP <= place <= _LARGEST_STEP:
+            raise ValueError(f"The step {place} is too large: 2**53 is the largest.")
         if not self._buffers.knows(names):
             names = _checked(names)
         if names:
-            self._buffers.add(names, step, time.perf_counter() - self._clock_start, values)
+            self._buffers.add(names, place, time.perf_counter() - self._clock_start, values)
 
-    def image(self, name: str, array: ArrayLike, *, step: int | None = None) -> None:
+    def image(self, name: str, array: ArrayLike, *, step: SupportsIndex | None = None) -> None:
         """Keep a picture; one of the same name and step is replaced.
 
         Args:
@@ -117,11 +116,11 @@ class Recording:
         """
         pixels = _pixels(array)
         (name,) = _checked((name,))
-        step = self._buffers.step(None if step is None else _step(step))
-        self._thread.add_image(RecordedImage(name, step, pixels))
+        place = self._buffers.step(None if step is None else _step(step))
+        self._thread.add_image(RecordedImage(name, place, pixels))
 
     def predictions(
-        self, true: ArrayLike, probabilities: ArrayLike, *, step: int | None = None
+        self, true: ArrayLike, probabilities: ArrayLike, *, step: SupportsIndex | None = None
     ) -> None:
         """Keep what the model says of samples whose classes are known; the last call counts.
 
@@ -149,9 +148,9 @@ class Recording:
                 f"The classes go from {labels.min()} to {labels.max()}, but the probabilities are "
                 f"of {classes}."
             )
-        step = self._buffers.step(None if step is None else _step(step))
+        place = self._buffers.step(None if step is None else _step(step))
         self._thread.set_predictions(
-            RecordedPredictions(step, labels.astype(np.uint16), shares.copy())
+            RecordedPredictions(place, labels.astype(np.uint16), shares.copy())
         )
 
     def finish(self) -> None:
@@ -222,7 +221,8 @@ def record(
 def _number(name: object, value: Any) -> float:
     if not isinstance(value, str | bytes | bytearray):
         try:
-            return float(value)
+            # NumPy makes no number of an array with one axis, though it has one element.
+            return float(value.item() if getattr(value, "size", 0) == 1 else value)
         except OverflowError:
             return math.inf if value > 0 else -math.inf
         except (TypeError, ValueError):

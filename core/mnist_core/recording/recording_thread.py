@@ -98,23 +98,26 @@ class RecordingThread:
     # -- inside the thread -----------------------------------------------------------------------
 
     def _work(self) -> None:
-        next_try = give_up = wait = 0.0
+        next_try = wait = 0.0
+        failing_since: float | None = None
         try:
             while not self.over:
                 finishing = self._finish.wait(wait)
                 wait = WRITE_INTERVAL
                 now = time.monotonic()
-                if finishing:
-                    give_up = give_up or now + FINISH_PATIENCE
-                elif now < next_try:
+                if not finishing and now < next_try:
                     continue
                 written = self._try_to_write(finishing)
                 self.tried.set()
-                if finishing and (written or time.monotonic() >= give_up):
+                after = time.monotonic()
+                failing_since = None if written else failing_since or now
+                # What has failed for long already is tried once more, and no longer waited for.
+                patience = FINISH_PATIENCE - (after - (failing_since or after))
+                if finishing and (written or patience <= 0):
                     break
                 if finishing:
                     time.sleep(_FINISH_RETRY)
-                next_try = 0.0 if written else time.monotonic() + RETRY_INTERVAL
+                next_try = 0.0 if written else after + RETRY_INTERVAL
         finally:
             self.over = True
             self.tried.set()
@@ -204,7 +207,7 @@ class RecordingThread:
         if self._warned:
             return
         self._warned = True
-        name = self._writer.name or self._writer.id
+        name = self._writer.name or self._writer.new.name or self._writer.id
         goes_on = "" if self.over else " Training goes on, and writing is tried again."
         # Where warnings are errors, one must not end this thread.
         with contextlib.suppress(RecordingWarning):

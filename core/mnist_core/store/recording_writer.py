@@ -91,7 +91,7 @@ class RecordingWriter:
         self.id = new_recording_id()
         self.name = ""
         """What it is called in the store; empty until it is there."""
-        self._new = recording
+        self.new = recording
         self._kept = _Progress()
         self._tried = _Progress()
         self.begun = False
@@ -103,12 +103,12 @@ class RecordingWriter:
         """Insert the recording, which runs from now on, unless it is there already."""
         values = {
             "id": self.id,
-            "name": storable(self._new.name) or _next_name(connection),
-            "config": json.dumps(self._new.config),
-            "source": storable(self._new.source),
+            "name": storable(self.new.name) or _next_name(connection),
+            "config": json.dumps(self.new.config),
+            "source": storable(self.new.source),
             "versions": json.dumps(_versions()),
             "state": RunState.RUNNING,
-            "started": self._new.started,
+            "started": self.new.started,
             "updated": time.time(),
             "pid": getpid(),
             "host": socket.gethostname(),
@@ -162,7 +162,7 @@ class RecordingWriter:
             "metrics": len(metrics), "writes": write,
         }  # fmt: skip
         if not state.is_live:
-            values["ended"] = self._new.started + seconds if self._new.source else time.time()
+            values["ended"] = self.new.started + seconds if self.new.source else time.time()
         connection.execute(
             f"UPDATE recordings SET {', '.join(f'{name} = ?' for name in values)} WHERE id = ?",
             (*values.values(), self.id),
