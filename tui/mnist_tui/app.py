@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from mnist_core.benchmark.runner import RaceFactory
     from mnist_tui.draw.draw_screen import DrawScreen
     from mnist_tui.race.race_session import RaceSession
+    from mnist_tui.recording.recording_screen import RecordingScreen
     from mnist_tui.runs.runs_screen import RunsScreen
 
 
@@ -107,6 +108,7 @@ class MnistApp(App[None]):
         self._picture_style = self._first_style()
         self._marks = session.marks
         self._runs_screen: RunsScreen | None = None
+        self._recording_screen: RecordingScreen | None = None
         self._make_race = make_race
         self._race_session: RaceSession | None = None
         self._train_screen = TrainScreen(
@@ -276,7 +278,7 @@ class MnistApp(App[None]):
 
     def action_show_screen(self, name: str) -> None:
         """Go to one of the screens that fill the terminal; each is made when it is first shown."""
-        if self._leave_drawing() and self.screen is self._screen_called(name):
+        if self._leave_visit() and self.screen is self._screen_called(name):
             return
         if name == "train":
             while self.screen is not self._train_screen:
@@ -293,14 +295,30 @@ class MnistApp(App[None]):
 
     def on_draw_screen_left(self, event: "DrawScreen.Left") -> None:
         event.stop()
-        self._leave_drawing()
+        self._leave_visit()
 
-    def _leave_drawing(self) -> bool:
-        """Back to the screen that the drawing was opened over; whether one was open."""
-        drawing = self.screen is self._screen_called("draw")
-        if drawing:
+    def on_runs_screen_recording_opened(self, event: "RunsScreen.RecordingOpened") -> None:
+        """Show its charts over the list of runs."""
+        from mnist_tui.recording.recording_screen import RecordingScreen
+
+        event.stop()
+        # A second key may have been typed before the screen was there.
+        if self.screen is self._runs_screen:
+            made = RecordingScreen(self._store, event.record, self._marks, self._picture_style)
+            self._set_up(made)
+            self._recording_screen = made
+            self.push_screen(made)
+
+    def on_recording_screen_left(self, event: "RecordingScreen.Left") -> None:
+        event.stop()
+        self._leave_visit()
+
+    def _leave_visit(self) -> bool:
+        """Back to the screen that the drawing or a recording was opened over; whether one was."""
+        visits = self.screen in (self._screen_called("draw"), self._recording_screen)
+        if visits:
             self.pop_screen()
-        return drawing
+        return visits
 
     def _made(self, name: str) -> Screen[None]:
         # Imported late, like what they draw with: the first frame must not wait for it.

@@ -76,6 +76,16 @@ class RecordingStore:
         with self._database.reading() as connection:
             return select_predictions(connection, recording_id)
 
+    def has_more(self, recording_id: str) -> bool:
+        """Whether there are images or predictions besides the points."""
+        with self._database.reading() as connection:
+            (found,) = connection.execute(
+                "SELECT EXISTS (SELECT 1 FROM recorded_images WHERE recording = ?1) "
+                "OR EXISTS (SELECT 1 FROM recorded_predictions WHERE recording = ?1)",
+                (recording_id,),
+            ).fetchone()
+        return bool(found)
+
     def add(self, recordings: Sequence[tuple[NewRecording, Sequence[Points]]]) -> list[str]:
         """Keep these recordings, which are complete, all or none; their ids."""
         with self._database.writing() as connection:

@@ -135,22 +135,23 @@ class RecordedCurves:
             for rows in self._rows[number][taken[index] :]
         ]
         steps = _joined([rows["step"] for rows, _ in parts])
-        last = series.x("step")[-1:]
-        if (np.diff(np.concatenate([last, steps])) < 0).any():
+        if len(steps) and steps.min() < (series.x("step")[-1] if len(series) else -np.inf):
             # A step that comes late belongs in the middle.
             series = Series(*AXES)
             parts = [(rows, column) for number, column in places for rows in self._rows[number]]
             steps = _joined([rows["step"] for rows, _ in parts])
         if len(steps):
-            order = np.argsort(steps, kind="stable")
-            seconds = _joined([rows["seconds"] for rows, _ in parts])[order]
-            values = _joined([rows["values"][:, column] for rows, column in parts])[order]
+            time = _joined([rows["seconds"] for rows, _ in parts])
+            values = _joined([rows["values"][:, column] for rows, column in parts])
+            if (steps[1:] < steps[:-1]).any():
+                order = np.argsort(steps, kind="stable")
+                steps, time, values = steps[order], time[order], values[order]
             # Threads log in any order, and clocks of files go back.
-            time = np.maximum.accumulate(np.concatenate([series.x("time")[-1:], seconds]))
-            series.extend(values, step=steps[order], time=time[-len(seconds) :])
+            np.maximum(time, series.x("time")[-1] if len(series) else 0.0, out=time)
+            series.extend(values, step=steps, time=np.maximum.accumulate(time))
         self._series[name] = series, [len(self._rows[number]) for number, _ in places]
         return series
 
 
 def _joined(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
-    return np.concatenate([np.empty(0), *parts]).astype(np.float64)
+    return np.concatenate([np.empty(0), *parts], dtype=np.float64)

@@ -46,10 +46,13 @@ def recorded_plot(
         x=replace(X_AXES[view.axis]),
         y=YAxis(
             scale=Scale.LOG if view.log else Scale.LINEAR,
-            cut_start=view.cut_start and any(len(curve.series) > _DENSE for curve in drawn),
+            # How a learning rate warms up is what it is looked at for.
+            cut_start=view.cut_start
+            and "loss" in chart.title.casefold()
+            and any(len(curve.series) > _DENSE for curve in drawn),
         ),
         cursor=cursor,
-        empty="It has no numbers yet.",
+        empty="It has no numbers yet." if chart.names else "",
     )
 
 

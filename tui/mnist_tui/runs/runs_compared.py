@@ -42,6 +42,7 @@ from mnist_tui.runs.run_listing import RunListing
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.numbers import count, duration
 from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.sizes import NARROW
 
 _NARROW = 30
 """Cells below which the three columns would be too short to read: labels get lines of their own."""
@@ -296,7 +297,9 @@ class RunsCompared(Horizontal):
         view = self._view if self._view.axis in RECORDED_AXES else replace(self._view, axis="step")
         charts = charts_of(self._recorded.names)[: len(_CHARTS)]
         charts += [ChartNames("", "", ())] * (len(_CHARTS) - len(charts))
-        for name, chart in zip(_CHARTS, charts, strict=True):
+        # Where there is room for one, it is the other one that is in front at first.
+        places = reversed(_CHARTS) if self.screen.has_class(NARROW) else _CHARTS
+        for name, chart in zip(places, charts, strict=True):
             plot = recorded_plot(chart, self._recorded, (), view, self.pointed)
             self._show_plot(name, visible(chart.title), plot)
 

@@ -15,6 +15,7 @@ class Scope(StrEnum):
     EVERYWHERE = "everywhere"
     TRAIN = "while training"
     RUNS = "among runs"
+    RECORDING = "in a recording"
     CHARTS = "on charts"
     ZOOM = "closer to charts"
     MISTAKES = "among samples"
@@ -144,6 +145,15 @@ KEYS: tuple[Key, ...] = (
         "is closed.", Scope.RUNS),
     Key("undo_delete", ("u",), "Undo", "Bring back the run that was deleted last.", Scope.RUNS,
         urgent=True),
+    Key("scroll_charts(1)", ("down", "j"), "Down", "Show the charts below.", Scope.RECORDING),
+    Key("scroll_charts(-1)", ("up", "k"), "Up", "Show the charts above.", Scope.RECORDING,
+        footer=False),
+    Key("filter_metrics", ("slash",), "Filter", "Show only the metrics whose names have these "
+        "words.", Scope.RECORDING),
+    Key("show_said", ("m",), "Matrix", "What the model said, as it was recorded: accuracy, "
+        "confusion matrix and pictures; or the charts again.", Scope.RECORDING),
+    Key("leave_recording", ("escape",), "Back", "Bring back what made room, take the filter or the "
+        "charts' cursor away, or else go back to the runs.", Scope.RECORDING, urgent=True),
     Key("log", ("y",), "Log", "Draw the loss, and the error rate in place of the accuracy, on "
         "logarithmic axes, or go back; with the gradients in focus, these.", Scope.CHARTS),
     Key("next_axis", ("x",), "X axis", "Draw curves over steps, epochs or seconds of training.",

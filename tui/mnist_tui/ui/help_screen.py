@@ -23,6 +23,7 @@ _TITLES: Mapping[Scope, str] = {
     Scope.TRAIN: "Train",
     Scope.MISTAKES: "Mistakes",
     Scope.RUNS: "Runs",
+    Scope.RECORDING: "A recording",
     Scope.RACE: "Race",
     Scope.DRAW: "Draw a digit",
     Scope.CHARTS: "Charts",
