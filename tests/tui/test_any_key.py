@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from helpers.hasty_keyboard import Keyboard
 from helpers.random_input import LARGEST, RandomInput, Resized, Typed, code
+from helpers.recordings import points, put_recording
 from helpers.restless_runs import PlannedError, RestlessRuns
 from helpers.scripted import ScriptedLoader, digits
 from helpers.scripted_races import race_story
@@ -78,6 +79,9 @@ def fill_store(home: Path) -> None:
     put_run(home, "ac", "漢" * 60, accuracies=(), state="interrupted", rate=None)
     put_run(home, "ad", "nan", accuracies=(0.1, 0.2), validation=(0.1, 0.2),
             learning_rate=1e-9, state="failed")  # fmt: skip
+    names = ("train/loss", "val/loss", *(f"[/]\x1b{k}" for k in range(40)))
+    curves = {name: [1.0, float("nan")] for name in names}
+    put_recording(home, "[/] 漢", [points(curves)], started=4e9)
     run = LiveRun(home, "done", epochs=2)
     run.train_epoch(0.8)
     run.train_epoch(0.9)

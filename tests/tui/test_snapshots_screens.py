@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.app_harness import AppHarness
+from helpers.recordings import points, put_recording
 from helpers.scripted import ScriptedRuns
 from helpers.scripted_races import ScriptedRaces
 from helpers.snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
@@ -21,6 +22,7 @@ from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.race.race_screen import RaceScreen
 from mnist_tui.race.race_session import RaceSession
+from mnist_tui.recording.recording_screen import RecordingScreen
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.ui.class_bars import ClassBars
@@ -93,6 +95,33 @@ def test_runs_marked_and_pinned(
         assert lab.app.focused.record.name == "held out"
         for words in ("interrupted", "2 min ago", "2 h ago", "1 d ago", "3 d ago", "2020-02-29"):
             assert (words in lab.text()) == (size[0] > 80 or words == "interrupted"), words
+
+    assert looks_as_before(snap_compare, open_bench(tmp_path), story, size)
+
+
+@every_size
+def test_a_recording(snap_compare: Compare, tmp_path: Path, size: tuple[int, int]) -> None:
+    steps = np.arange(400)
+    noise = np.random.default_rng(0).random((400, 8))
+    losses = 3 * np.exp(-steps / 90) + 0.3 * noise[:, 0]
+    later = {"validation/loss": 1.1 * losses[::40], "validation/accuracy": 0.9 - losses[::40] / 5}
+    sets = [
+        points({"train/loss": losses, "train/accuracy": 1 - losses / 4, "lr": steps / 4e5}),
+        points(later, steps[::40]),
+        points({f"grad/layer{k}": noise[:, k] * (k + 1) for k in range(8)}),
+    ]
+    other = put_recording(tmp_path / "home", "smaller", [points({"train/loss": losses + 0.4})])
+    put_recording(tmp_path / "home", "transformer", sets, started=2e9, lr=0.001, layers=8)
+
+    async def story(lab: AppHarness) -> None:
+        lab.app._marks.toggle(other)
+        await lab.pilot.press("3", "enter")
+        await lab.until(lambda: isinstance(lab.app.screen, RecordingScreen))
+        await lab.pilot.pause()
+        chart = lab.app.screen.query_one("#metric-0", Chart)
+        assert chart.border_title == "loss"
+        assert "smaller train" in {curve.label for curve in chart.plot.curves}
+        assert "transformer" in lab.text()
 
     assert looks_as_before(snap_compare, open_bench(tmp_path), story, size)
 

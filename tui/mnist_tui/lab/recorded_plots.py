@@ -17,6 +17,8 @@ _DENSE = 100
 """Points beyond which a curve is smoothed, unless it was measured on held-out data."""
 _COLORS: dict[Part, str] = {"": TRAIN, "train": TRAIN, "validation": VALIDATION, "test": TEST}
 _MARKERS: dict[Part, str] = {"": "●", "train": "●", "validation": "◆", "test": "■"}
+_LABELS: dict[Part, str] = {"validation": "val"}
+"""Small charts have little room for legends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def _curves(chart: ChartNames, curves: RecordedCurves, view: View) -> Iterator[C
             yield Curve(series, color, line=LineStyle.NOISE, dim=True)
         marker = _MARKERS[part] if len(series) <= _MOST_MARKED else ""
         # Alone in its chart it is named by the title.
-        label = part or ("now" if len(chart.names) == 1 else visible(name))
+        label = _LABELS.get(part, part) or ("now" if len(chart.names) == 1 else visible(name))
         yield Curve(series, color, label, marker=marker, smoothing=smoothing)
 
 
@@ -83,7 +85,7 @@ def _overlay_curves(chart: ChartNames, overlay: RecordedOverlay, view: View) -> 
         yield Curve(
             series,
             look.color,
-            overlay.label + (f" {part}" if part else ""),
+            overlay.label + (f" {_LABELS.get(part, part)}" if part else ""),
             LineStyle.DOTTED if is_training else look.line,
             marker,
             dim=is_training,
