@@ -59,7 +59,9 @@ class Home:
         return self._said[line]
 
     def _on_what_is_here(self, line: str) -> str:
-        latest = json.loads(self.bash(f"{PROGRAM} runs list --json").splitlines()[0])["id"]
+        latest = json.loads(
+            self.bash(f"{PROGRAM} runs list --filter kind:run --json").splitlines()[0]
+        )["id"]
         line = re.sub(r"\bID\b", latest, line)
         # Not every machine has jq.
         line = line.replace("| jq .", f"| {CHECKOUT}/.venv/bin/python -m json.tool --json-lines")

@@ -192,7 +192,8 @@ class RecordingThread:
 
     def _sentence(self, error: Exception) -> str:
         if isinstance(error, StoreError):
-            return str(error)
+            # Who reads it here has no command line.
+            return str(error).replace("--home", "home=")
         if isinstance(error, sqlite3.Error) and is_damage(error):
             mark_suspect(self._home)
             return f"The database in {self._home} is damaged ({error}). {DAMAGE_ADVICE}"

@@ -20,7 +20,8 @@ Json = Annotated[bool, switch("Write one JSON object a line.")]
 
 runs = App(
     name="runs",
-    help="List the stored runs; show, compare, export or delete them, or list their mistakes.",
+    help="List the stored runs; show, compare, export or delete them, list their mistakes, or "
+    "import curves.",
     version_flags=[],
 )
 
