@@ -16,6 +16,8 @@ def read_curve_file(path: Path) -> ImportedCurves:
         ImportProblem: it cannot be read, or not all of it makes sense.
     """
     path = path.absolute()
+    if path.is_dir():
+        raise ImportProblem(f"{path} is a folder. Name the files in it, each by itself.")
     try:
         if ".tfevents." in f"{path.name}.":
             return read_event_file(path)

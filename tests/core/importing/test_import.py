@@ -110,7 +110,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ImportProblem, match="No such file"):
         read_curve_file(tmp_path / "a.csv")
     (tmp_path / "b.csv").mkdir()
-    with pytest.raises(ImportProblem, match="directory"):
+    with pytest.raises(ImportProblem, match="is a folder"):
         read_curve_file(tmp_path / "b.csv")
 
 

@@ -219,7 +219,11 @@ async def test_marked_recordings_lie_below(home: Path, opened: Opened) -> None:
     async with opened_app(home.parent) as lab:
         for marked in (other, "aaaa"):
             lab.app._marks.toggle(marked)
-        await lab.press("3", "enter")
+        await lab.press("3")
+        # So they do among the runs.
+        below = lab.app.screen.query_one("#runs-loss", Chart)
+        await lab.until(lambda: "other train" in [curve.label for curve in below.plot.curves])
+        await lab.press("enter")
         await lab.until(lambda: isinstance(lab.app.screen, RecordingScreen))
         await lab.pilot.pause()
         loss, lr, *_ = RecordingLab(lab).charts()

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from mnist_core.store import RunStore, StoreError
+from mnist_core.store.recordings import FIRST_OF_ID
 from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.plot import Curve, LineStyle, Plot, YAxis
 from mnist_tui.charts.view import View
-from mnist_tui.lab.overlay import Look
+from mnist_tui.lab.overlay import Look, Marks
 from mnist_tui.lab.recorded_curves import ChartNames, Part, RecordedCurves
 from mnist_tui.lab.run_plots import TEST, TRAIN, VALIDATION, X_AXES
 from mnist_tui.text.visible_text import visible
@@ -28,6 +30,40 @@ class RecordedOverlay:
     curves: RecordedCurves
     label: str
     look: Look
+
+
+class MarkedRecordings:
+    """Reads the curves of the recordings among the marked ones."""
+
+    def __init__(self, store: RunStore, marks: Marks) -> None:
+        self._store = store
+        self._marks = marks
+        self._curves: dict[str, RecordedCurves] = {}
+
+    def update(self) -> bool:
+        """Read on; whether there is anything else to draw."""
+        before, more = self._curves, False
+        self._curves = {}
+        for marked in self._marks.ids:
+            if not marked.startswith(FIRST_OF_ID):
+                continue
+            try:
+                record = self._store.recordings.get(marked)
+                curves = before.get(marked) or RecordedCurves(record)
+                more = curves.update(self._store, record) or more
+            except StoreError:
+                # Deleted meanwhile, or unreadable; the runs screen says what is wrong.
+                continue
+            self._curves[marked] = curves
+        return more or before.keys() != self._curves.keys()
+
+    def overlays(self, but: str) -> list[RecordedOverlay]:
+        """Every one in the order of marks, except `but`, which is drawn already."""
+        return [
+            RecordedOverlay(curves, visible(curves.record.name), look)
+            for recording_id, curves in self._curves.items()
+            if recording_id != but and (look := self._marks.look(recording_id)) is not None
+        ]
 
 
 def recorded_plot(

@@ -18,7 +18,7 @@ from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.lab.recipe_text import config_text
 from mnist_tui.lab.recorded_curves import AXES, RecordedCurves, charts_of
-from mnist_tui.lab.recorded_plots import RecordedOverlay
+from mnist_tui.lab.recorded_plots import MarkedRecordings
 from mnist_tui.recording.chart_grid import ChartGrid
 from mnist_tui.recording.metric_filter import MetricFilter, that_match
 from mnist_tui.recording.what_it_said import said_text
@@ -55,12 +55,11 @@ class RecordingScreen(ChartScreen):
         """`store` belongs to the thread of the app."""
         super().__init__(View())
         self._store = store
-        self._marks = marks
+        self._marked = MarkedRecordings(store, marks)
         self._style = style
         self._curves = RecordedCurves(record)
         self._grid = ChartGrid(self._curves)
         self._filter = MetricFilter()
-        self._overlays: list[RecordedOverlay] = []
         self._changes: int | None = None
         """What the store told of its changes when it was last read."""
         self._problem = ""
@@ -117,29 +116,10 @@ class RecordingScreen(ChartScreen):
             state = self.record.state
             more = self._curves.update(self._store, record)
             self._has_more = self._store.recordings.has_more(record.id)
-            more = self._read_overlays() or more or record.state is not state
+            more = self._marked.update() or more or record.state is not state
             self._changes, self._problem = changes, ""
         except StoreError as error:
             more, self._changes, self._problem = False, None, str(error)
-        return more
-
-    def _read_overlays(self) -> bool:
-        """Those of the marked recordings; whether there is anything else to draw."""
-        known = {overlay.curves.record.id: overlay.curves for overlay in self._overlays}
-        found, more = [], False
-        for marked in self._marks.ids:
-            look = self._marks.look(marked)
-            if marked == self.record.id or look is None:
-                continue
-            try:
-                record = self._store.recordings.get(marked)
-            except StoreError:
-                # A run, or deleted meanwhile: the list of runs says so.
-                continue
-            curves = known.get(marked) or RecordedCurves(record)
-            more = curves.update(self._store, record) or more
-            found.append(RecordedOverlay(curves, visible(record.name), look))
-        self._overlays = found
         return more
 
     # -- drawing ---------------------------------------------------------------------------------
@@ -153,7 +133,7 @@ class RecordingScreen(ChartScreen):
         empty.update(words)
         empty.display = bool(words) and not self._shows_said
         self._grid.display = not words and not self._shows_said
-        self._grid.show(charts, self._overlays, self.view)
+        self._grid.show(charts, self._marked.overlays(self.record.id), self.view)
         self._draw_title()
         self._show_keys()
 

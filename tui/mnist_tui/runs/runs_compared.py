@@ -29,7 +29,7 @@ from mnist_tui.lab.overlay import REFERENCE, Look, Marks, Overlay, RunCurves
 from mnist_tui.lab.recipe_text import config_value_text, differences
 from mnist_tui.lab.recorded_curves import AXES as RECORDED_AXES
 from mnist_tui.lab.recorded_curves import ChartNames, RecordedCurves, charts_of
-from mnist_tui.lab.recorded_plots import recorded_plot
+from mnist_tui.lab.recorded_plots import MarkedRecordings, recorded_plot
 from mnist_tui.lab.run_plots import (
     METRIC_TITLES,
     is_training,
@@ -193,6 +193,7 @@ class RunsCompared(Horizontal):
         self._record: KeptRecord | None = None
         self._view = View()
         self._curves: OrderedDict[str, RunCurves] = OrderedDict()
+        self._marked = MarkedRecordings(store, marks)
         self._recorded: RecordedCurves | None = None
         """The recording that was drawn last."""
         self._timer: Timer | None = None
@@ -294,13 +295,15 @@ class RunsCompared(Horizontal):
         if self._recorded is None or self._recorded.record.id != record.id:
             self._recorded = RecordedCurves(record)
         self._recorded.update(self._store, record)
+        self._marked.update()
+        overlays = self._marked.overlays(record.id)
         view = self._view if self._view.axis in RECORDED_AXES else replace(self._view, axis="step")
         charts = charts_of(self._recorded.names)[: len(_CHARTS)]
         charts += [ChartNames("", "", ())] * (len(_CHARTS) - len(charts))
         # Where there is room for one, it is the other one that is in front at first.
         places = reversed(_CHARTS) if self.screen.has_class(NARROW) else _CHARTS
         for name, chart in zip(places, charts, strict=True):
-            plot = recorded_plot(chart, self._recorded, (), view, self.pointed)
+            plot = recorded_plot(chart, self._recorded, overlays, view, self.pointed)
             self._show_plot(name, visible(chart.title), plot)
 
     def _overlays(self) -> Iterator[Overlay]:

@@ -21,7 +21,7 @@ from mnist_tui.commands.runs.times import local_time_text, utc_text
 from mnist_tui.commands.runs.with_store import lost_if_reader_left, with_store
 from mnist_tui.lab.recipe_text import config_text
 from mnist_tui.runtime.output import line_writer
-from mnist_tui.text.numbers import count, duration, metric
+from mnist_tui.text.numbers import count, duration, metric, percent
 from mnist_tui.text.visible_text import in_columns, visible
 
 _NUMBERS = ("points", "last step", "last", "lowest", "highest")
@@ -76,7 +76,8 @@ def show_recording(store: RunStore, record: RecordingRecord, *, as_json: bool) -
         write(json.dumps(details, allow_nan=False))
         return
     write(visible(f"{record.name} ({record.id}): {record.state}"))
-    for line in in_columns([(topic, visible(text)) for topic, text in _facts(record)]):
+    facts = [*_facts(record), *_said(store, record)]
+    for line in in_columns([(topic, visible(text)) for topic, text in facts]):
         write(line)
     if figures:
         write("")
@@ -122,6 +123,18 @@ def _facts(record: RecordingRecord) -> Iterator[tuple[str, str]]:
     ended = f", ended {local_time_text(record.ended)}" if record.ended is not None else ""
     yield "started", local_time_text(record.started) + ended
     yield "versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())
+
+
+def _said(store: RunStore, record: RecordingRecord) -> Iterator[tuple[str, str]]:
+    """What there is besides its metrics."""
+    predictions = store.recordings.predictions(record.id)
+    if predictions is not None:
+        right = predictions.probabilities.argmax(axis=1) == predictions.labels
+        samples, step = count(len(right), "sample"), count(predictions.step)
+        yield "predictions", f"{percent(right.mean(), 2)} of {samples} right at step {step}"
+    names = dict.fromkeys(image.name for image in store.recordings.images(record.id))
+    if names:
+        yield "pictures", ", ".join(names)
 
 
 def export_curves(store: RunStore, record: RecordingRecord, form: Format, output: Path) -> None:
