@@ -5,15 +5,23 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from inspect import isawaitable
 from pathlib import Path
 
 import pytest
 
 from helpers.app_harness import opened
+from mnist_core.store import RunStore
 from mnist_tui.bench import app_processes, monitor_report
 from mnist_tui.bench.app_processes import AppOnTerminal
-from mnist_tui.bench.monitor import Monitored, MonitorValue, event_seconds, redraw_seconds
+from mnist_tui.bench.monitor import (
+    Monitored,
+    MonitorValue,
+    event_seconds,
+    record_seconds,
+    redraw_seconds,
+)
 from mnist_tui.bench.monitor_report import METRICS, summarize, table_lines
 from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal, TerminalText
 from mnist_tui.cli import run
@@ -70,8 +78,12 @@ def test_every_figure_has_its_own_name() -> None:
     assert len({metric.name for metric in METRICS}) == len(METRICS)
 
 
-def test_the_in_process_measures_do_their_work() -> None:
+def test_the_in_process_measures_do_their_work(tmp_path: Path) -> None:
     assert event_seconds(200) > 0
+    assert len(record_seconds(tmp_path, 50)) == 50
+    with closing(RunStore(tmp_path)) as store:
+        (recorded,) = store.recordings.all()
+        assert recorded.rows == 50
     made = redraw_seconds(1_000, 3)
     seconds = asyncio.run(made) if isawaitable(made) else made
     assert len(seconds) == 3

@@ -15,6 +15,7 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from mnist_core.events import BatchCompleted, Event
+from mnist_core.recording.recording import record
 from mnist_core.training.training_run import TrainingRun
 from mnist_core.training.training_thread import TrainingThread
 from mnist_core.user_folders import user_folder
@@ -33,6 +34,7 @@ _FEWEST_EPOCHS, _MOST_EPOCHS = 3, 1000
 _KEYS = 60
 _REDRAWS = 50
 _EVENTS = 50_000
+_ROWS = 200_000
 _NEW_POINTS = 100
 """Batches between two redraws."""
 _DRAIN_INTERVAL = 0.1
@@ -95,8 +97,11 @@ def _round(flags: list[str], folder: Path, *, app_first: bool) -> Mapping[str, f
     else:
         headless = train_headless(flags).steps_per_second
         metrics = _app(flags)
+    rows = record_seconds(folder / "home", _ROWS)
     return {
         **metrics,
+        "record_p50": median(rows),
+        "record_p99": quantiles(rows, n=100, method="inclusive")[-1],
         "headless_steps_per_second": headless,
         "training_speed": metrics["app_steps_per_second"] / headless,
         "press_cold": _cold_press(flags, folder),
@@ -180,6 +185,17 @@ async def redraw_seconds(points: int, redraws: int) -> list[float]:
             began = time.perf_counter()
             chart.redraw()
             chart.render_lines(Region(0, 0, *chart.size))
+            seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def record_seconds(home: Path, rows: int) -> list[float]:
+    """Seconds that each of `rows` calls of `mnist_core.record`'s log holds a loop up."""
+    seconds = []
+    with record("bench", home=home) as recording:
+        for step in range(rows):
+            began = time.perf_counter()
+            recording.log({"train/loss": 0.5, "train/accuracy": 0.9}, step=step)
             seconds.append(time.perf_counter() - began)
     return seconds
 

@@ -103,6 +103,8 @@ METRICS = (
     Metric("press_cold", "  with no kernel compiled", MetricUnit.SECONDS, at_most=1.0),
     Metric("redraw", f"redraw of {count(POINTS)} points", MetricUnit.MILLISECONDS, at_most=0.016),
     Metric("event", "event to the interface, CPU time", MetricUnit.MICROSECONDS, at_most=10e-6),
+    Metric("record_p50", "a row of a recording, median", MetricUnit.MICROSECONDS, at_most=10e-6),
+    Metric("record_p99", "  99 of 100 rows", MetricUnit.MICROSECONDS, at_most=10e-6),
     Metric("memory", "memory of the app, training", MetricUnit.MEGABYTES, at_most=400e6),
 )
 """In the order of the table."""
