@@ -1,6 +1,7 @@
 """Files of other programs become recordings, whole or not at all."""
 
 import struct
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,14 @@ def test_event_files(events: Path) -> None:
         "val": ([2, 4], [2, np.inf]),
     }
     assert (found.recording.name, found.left_out, found.notice) == ("my run", ("words",), "")
+
+
+def test_without_tensorboard_it_is_told_how_to_get_it(
+    events: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
+    with pytest.raises(ImportProblem, match="needs TensorBoard's package"):
+        read_curve_file(events)
 
 
 def test_a_last_event_that_was_cut_off_is_left_out_and_told(events: Path) -> None:

@@ -67,7 +67,7 @@ def test_what_is_logged_is_there_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["0.3", b"1", None, [1.0], {"a": 1}, np.zeros(2), 1j, object()], ids=repr
+    "value", ["0.3", b"1", None, [1.0], {"a": 1}, np.zeros(2), 1j, Path()], ids=repr
 )
 def test_what_is_no_number_is_refused_whole(tmp_path: Path, value: object) -> None:
     with mnist_core.record(home=tmp_path) as run:

@@ -210,9 +210,10 @@ class RecordingScreen(ChartScreen):
         """Hide the keys that would do nothing now."""
         if action == "leave_recording":
             return True
-        if not self.is_mounted or action == "next_chart":
-            return action not in _ACTIONS and action != "next_chart"
-        if isinstance(self.focused, Input):
+        if action == "next_chart":
+            # None has all the room here.
+            return False
+        if not self.is_mounted or isinstance(self.focused, Input):
             return action not in _ACTIONS | CHART_ACTIONS
         if self._shows_said and action in CHART_ACTIONS | {"filter_metrics"}:
             return False
