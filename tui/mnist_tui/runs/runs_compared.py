@@ -307,17 +307,18 @@ class RunsCompared(Horizontal):
             self._show_plot(name, visible(chart.title), plot)
 
     def _overlays(self) -> Iterator[Overlay]:
-        compared = None if self._record is None else self._comparison(self._record).other
-        shown = [self._marks.pinned, _id(compared), *self._marks.ids, _id(self._record)]
+        record = self._record
+        compared = self._comparison(record).other if isinstance(record, RunRecord) else None
+        shown = [self._marks.pinned, _id(compared), *self._marks.ids, _id(record)]
         ids = [run_id for run_id in reversed(dict.fromkeys(reversed(shown))) if run_id is not None]
         for run_id in ids:
-            record = self._listing.record(run_id)
-            if not isinstance(record, RunRecord):
+            run = self._listing.record(run_id)
+            if not isinstance(run, RunRecord):
                 continue
-            curves = self._curves.pop(run_id, None) or RunCurves(record)
-            curves.update(self._store, record)
+            curves = self._curves.pop(run_id, None) or RunCurves(run)
+            curves.update(self._store, run)
             self._curves[run_id] = curves
-            usual = REFERENCE if record is compared else _CURSOR_LOOK
-            yield Overlay(curves, visible(record.name), self._marks.look(run_id) or usual)
+            usual = REFERENCE if run is compared else _CURSOR_LOOK
+            yield Overlay(curves, visible(run.name), self._marks.look(run_id) or usual)
         while len(self._curves) > _KEPT_CURVES:
             self._curves.popitem(last=False)
