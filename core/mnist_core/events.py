@@ -297,6 +297,9 @@ class _Ended:
     it told before."""
     until_epoch: int | None = None
     """What of `RunPlan` says so."""
+    best_validation_accuracy: float | None = None
+    """That of the best epoch, which it decides; None: nothing is held out, and the test set does.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.events import DivergenceReason, GuardState
-from mnist_core.recipe.hyperparameters import Hyperparameters, unused_fields
+from mnist_core.recipe.hyperparameters import (
+    Hyperparameters,
+    hyperparameter_fields,
+    unused_fields,
+)
 
 WINDOW = 50
 """Batches between two looks at the loss; single batches are too noisy to judge by."""
@@ -133,10 +137,11 @@ def likely_cause(hyperparameters: Hyperparameters, healthy: Hyperparameters) -> 
     """
     for field in ("learning_rate", "momentum"):
         before, now = getattr(healthy, field), getattr(hyperparameters, field)
+        label = hyperparameter_fields()[field].label.lower()
         if now > before:
             return (
-                f"{field} was raised from {before:.4g} to {now:.4g} after the last healthy step. "
-                "Lower it again."
+                f"The {label} was raised from {before:.4g} to {now:.4g} after the last healthy "
+                "step. Lower it again."
             )
     rate = f"{hyperparameters.learning_rate:.4g}"
     name = hyperparameters.optimizer

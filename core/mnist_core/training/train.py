@@ -389,6 +389,7 @@ class Trainer:
             state=state or self._snapshot(),
             changes=self._recipe.changes,
             until_epoch=self._recipe.until_epoch,
+            best_validation_accuracy=self._state.best_validation_accuracy,
         )
 
     # -- divergence ------------------------------------------------------------------------------

@@ -328,7 +328,7 @@ def test_a_change_that_ruined_it_is_the_cause(tiny: Dataset) -> None:
     late = ChangeQueue((Change(2 * steps, "learning_rate", 1e38),))
     (told,) = of(DivergenceDetected, list(train(chosen, tiny, changes=late)))
     assert told.healthy_step == 2 * steps
-    assert told.cause.startswith("learning_rate was raised from 0.1 to 1e+38 after the last")
+    assert told.cause.startswith("The learning rate was raised from 0.1 to 1e+38 after the last")
 
 
 def test_a_run_can_be_stopped_where_it_diverged(tiny: Dataset) -> None:

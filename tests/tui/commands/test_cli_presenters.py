@@ -95,6 +95,14 @@ def test_a_run_in_plain_lines(printed: Printed) -> None:
     assert printed.err == []
 
 
+def test_the_best_epoch_is_told_with_the_accuracy_that_decides_it(printed: Printed) -> None:
+    end = replace(run_completed(), best_test_accuracy=0.97, best_epoch=1)
+    held_out = replace(end, best_validation_accuracy=0.9)
+    assert "(best 0.9700 in epoch 1)" in printed.plain(end)[0]
+    printed.out.clear()
+    assert "(best validation accuracy 0.9000 in epoch 1)" in printed.plain(held_out)[0]
+
+
 def test_batches_are_told_only_when_asked_for(printed: Printed) -> None:
     lines = printed.plain(*whole_run(), log_every=3)
     assert [line for line in lines if line.startswith("step")] == [

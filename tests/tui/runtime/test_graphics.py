@@ -69,6 +69,9 @@ def test_the_answers_say_which_protocol(answers: str, protocol: str | None) -> N
 
 def test_the_system_knows_the_size_of_a_cell_better() -> None:
     assert understood(KITTY_ANSWERS).cell == CellSize(8, 16)
+    for garbage in ("6;0;0t", "6;16;0t", "6;99999;99999t"):
+        odd = understood(KITTY_ANSWERS.replace("6;16;8t", garbage))
+        assert (odd.protocol, odd.cell) == (None, None)
     assert understood(VT340, CellSize(9, 20)) == Graphics("sixel", CellSize(9, 20))
 
 

@@ -112,6 +112,20 @@ async def test_opening_a_stored_run_keeps_what_is_being_edited_and_says_so(
         )
 
 
+async def test_opening_a_stored_run_keeps_a_preset_that_was_chosen(bench: OpenBench) -> None:
+    async with bench() as lab:
+        await run_with(lab, seed=5)
+        form = lab.app.screen.query_one(HyperparameterForm)
+        form.focus_field("preset")
+        await lab.pilot.press("right", "escape")
+        assert form.recipes[0].hidden_sizes == (256, 256)
+        assert "hidden_sizes" in form.edited
+        await lab.pilot.press("3", "enter")
+        await lab.until(lambda: isinstance(lab.app.screen, TrainScreen))
+        assert (form.recipes[0].seed, form.recipes[0].hidden_sizes) == (5, (256, 256))
+        assert "but for what was edited: hidden layers" in lab.said()
+
+
 async def test_a_stored_run_is_opened_from_the_table(bench: OpenBench) -> None:
     async with bench() as lab:
         stored = await run_with(lab, seed=5)

@@ -75,6 +75,7 @@ class RunSoFar:
             seconds=seconds,
             examples_per_second=examples / seconds if seconds else 0.0,
             state=last.state if last else TrainingState((), None),
+            best_validation_accuracy=last.state.best_validation_accuracy if last else None,
         )
 
 

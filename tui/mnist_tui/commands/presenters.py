@@ -248,7 +248,10 @@ def ended_line(event: RunCompleted | RunStopped | RunPruned | RunDiverged) -> st
         return f"{word} before the first evaluation"
     line = f"{word} after {count(event.epoch, 'epoch')}"
     line += f": test accuracy {metric(event.test_accuracy)}"
-    if event.best_test_accuracy is not None:
+    validation = event.best_validation_accuracy
+    if validation is not None:
+        line += f" (best validation accuracy {metric(validation)} in epoch {event.best_epoch})"
+    elif event.best_test_accuracy is not None:
         line += f" (best {metric(event.best_test_accuracy)} in epoch {event.best_epoch})"
     return (
         f"{line}, test loss {metric(event.test_loss)}, {event.seconds:.2f} s, "

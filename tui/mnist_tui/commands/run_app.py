@@ -21,6 +21,7 @@ from mnist_tui.runtime.graphics import Graphics, ask_terminal, has_package, may_
 from mnist_tui.runtime.log import stray_output_logged, write_log
 from mnist_tui.runtime.output import EXIT_FAILED
 from mnist_tui.runtime.startup import LaunchOptions, is_drawn_in_browser
+from mnist_tui.runtime.terminal import ensure_size
 from mnist_tui.settings.config import ConfigFile
 from mnist_tui.text.visible_text import visible
 
@@ -80,6 +81,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         endings.callback(app.close_race)
         # From here on the terminal sends it again, and the end of a run must not be cut short.
         endings.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        ensure_size(1)
         with stray_output_logged(options.log_file, end):
             app.run()
     return app.return_code or 0

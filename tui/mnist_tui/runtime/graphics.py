@@ -52,6 +52,8 @@ _CELL_SIZE = re.compile(r"\x1b\[6;(\d+);(\d+)t")
 _ANSWERS = re.compile(r"\x1b[_P].*?\x1b\\|\x1b\[[?\d;]*[ct]", re.DOTALL)
 
 _SIXEL_ATTRIBUTE = "4"
+_LARGEST_CELL = 512
+"""Pixels to either side that can be believed."""
 _PATIENCE = 1.0
 """Seconds to wait for an answer, over a slow line too."""
 
@@ -104,12 +106,20 @@ def ask_terminal(stdin: int = 0, stdout: int = 1) -> Graphics:
         before = termios.tcgetattr(stdin)
         try:
             tty.setcbreak(stdin, termios.TCSANOW)
+            _ignore_signal_keys(stdin)
             answers = _answers(stdin, stdout)
         finally:
             termios.tcsetattr(stdin, termios.TCSANOW, before)
     except termios.error as error:
         raise OSError(*error.args) from error
     return understood(answers, cell_size(stdout))
+
+
+def _ignore_signal_keys(stdin: int) -> None:
+    """An answer that is garbage may hold their characters."""
+    attributes = termios.tcgetattr(stdin)
+    attributes[3] &= ~termios.ISIG
+    termios.tcsetattr(stdin, termios.TCSANOW, attributes)
 
 
 def _answers(stdin: int, stdout: int) -> str:
@@ -129,7 +139,7 @@ def _answers(stdin: int, stdout: int) -> str:
 def understood(answers: str, cell: CellSize | None = None) -> Graphics:
     """What `answers` say; `cell` is the size of a cell where the system knows it."""
     said = _CELL_SIZE.search(answers)
-    if cell is None and said:
+    if cell is None and said and all(1 <= int(size) <= _LARGEST_CELL for size in said.groups()):
         cell = CellSize(int(said[2]), int(said[1]))
     typed = _ANSWERS.sub("", answers)
     return Graphics(_protocol(answers) if cell else None, cell, typed)

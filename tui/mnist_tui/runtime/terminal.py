@@ -1,14 +1,21 @@
 """The terminal that the app draws on, which may be gone from one moment to the next."""
 
 import errno
+import fcntl
 import os
 import select
+import struct
+import termios
 from collections.abc import Callable
 from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+_USUAL_SIZE = 24, 80
+"""Lines and columns."""
 
 
 class _Terminal(FileIO):
@@ -55,3 +62,16 @@ def hung_up_check(descriptor: int) -> Callable[[], bool]:
     poll = select.poll()
     poll.register(descriptor, 0)
     return lambda: any(happened & select.POLLHUP for _, happened in poll.poll(0))
+
+
+def ensure_size(descriptor: int) -> None:
+    """Give a terminal that tells no size, such as a serial line, the usual one.
+
+    Textual takes 24 lines in one place then and 25 in another, and lays out for ever.
+    """
+    try:
+        size = os.get_terminal_size(descriptor)
+        if not (size.columns and size.lines):
+            fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", *_USUAL_SIZE, 0, 0))
+    except OSError:
+        return  # it is no terminal

@@ -265,8 +265,10 @@ class HyperparameterForm(Widget):
     def _take_edit(self, event: Input.Changed | Choice.Changed) -> None:
         event.stop()
         if event.control is self._picker:
-            name = self._picker.value
-            self.load(presets()[name].hyperparameters, name)
+            # An edit of all fields at once: what no run was trained with yet is not lost.
+            self._preset_name = self._picker.value
+            self._take(texts_of(presets()[self._preset_name].hyperparameters))
+            self._show_draft()
             return
         texts = self._texts
         # Input also reports the texts that `load` put there.
