@@ -4,6 +4,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from helpers.terminal import Terminal
@@ -117,6 +118,31 @@ def test_a_terminal_that_is_too_small_says_so_until_it_is_not(
     terminal.send("enter")
     assert terminal.wait_exit() == 0
     assert terminal.stray_processes() == []
+
+
+def told_since(terminal: Terminal, length: int, words: str, _screen: str) -> bool:
+    return words in terminal.output()[length:]
+
+
+def test_a_program_that_was_stopped_from_outside_goes_on_once(
+    open_terminal: OpenTerminal, tmp_path: Path
+) -> None:
+    terminal = open_terminal(app(tmp_path))
+    terminal.wait_for("idle")
+    threads = terminal.threads()
+    for _ in range(2):
+        before = len(terminal.output())
+        terminal.signal(signal.SIGSTOP)
+        terminal.signal(signal.SIGCONT)
+        # It may have been anywhere: all is drawn anew.
+        for words in ("Hyperparameters", "Quit"):
+            terminal.wait_for(partial(told_since, terminal, before, words))
+        assert terminal.threads() == threads
+    terminal.send("r")
+    terminal.wait_for("● running")
+    terminal.send("s")
+    terminal.wait_for("■ stopped")
+    quit_app(terminal)
 
 
 def test_ctrl_z_gives_the_terminal_back_until_the_program_goes_on(

@@ -109,6 +109,8 @@ def test_quitting_in_the_middle_ends_the_engines(
     terminal.send("r")
     terminal.wait_for("A race is under way")
     terminal.send("q")
+    terminal.wait_for("Stop and quit")
+    terminal.send("enter")
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []
     assert workers_of(home) == []

@@ -48,6 +48,7 @@ def opened(open_terminal: OpenTerminal, folder: Path) -> Terminal:
 
 def give(terminal: Terminal, inputs: RandomInput) -> bool:
     """Give it the next inputs; False: it has ended."""
+    terminal.wake()
     for each in inputs.take():
         match each:
             case Typed(text):
@@ -63,6 +64,7 @@ def give(terminal: Terminal, inputs: RandomInput) -> bool:
 
 def leave(terminal: Terminal) -> None:
     """Get out of whatever is open, and quit with ctrl+q."""
+    terminal.wake()
     terminal.resize(*SIZE)
     for _ in range(STEPS_BACK):
         terminal.send(code("escape"))

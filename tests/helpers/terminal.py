@@ -153,6 +153,17 @@ class Terminal:
         """Send a signal to the program."""
         self._process.send_signal(number)
 
+    def threads(self) -> int:
+        """How many the program has; 0 where the system does not tell."""
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        return len(list(tasks.iterdir())) if tasks.exists() else 0
+
+    def wake(self) -> None:
+        """Have it go on if it is halted, as the command for ctrl+z leaves it."""
+        status = ["ps", "-o", "state=", "-p", str(self._process.pid)]
+        if subprocess.run(status, capture_output=True, check=False).stdout.startswith(b"T"):
+            self.signal(signal.SIGCONT)
+
     def hang_up(self) -> None:
         """Close the terminal, whatever the program does."""
         if self._master >= 0:

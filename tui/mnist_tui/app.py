@@ -29,7 +29,7 @@ from mnist_tui.lab.session import Session
 from mnist_tui.runtime.graphics import Graphics
 from mnist_tui.runtime.log import unexpected_error, write_log
 from mnist_tui.runtime.startup import release_collector
-from mnist_tui.runtime.terminal import hung_up_check
+from mnist_tui.runtime.terminal import guard_continuation, hung_up_check
 from mnist_tui.settings.config import AUTO, ConfigFile
 from mnist_tui.settings.digit_style import (
     FILE_NAME,
@@ -182,6 +182,9 @@ class MnistApp(App[None]):
         # Meanwhile the terminal has shown something else.
         self.app_resume_signal.subscribe(self, lambda _app: self._show_anew())
         self.set_interval(1.0, partial(self._look_at_terminal, hung_up_check(0)))
+        if self._driver is not None:
+            suspend = self._driver.suspend_application_mode
+            guard_continuation(suspend, partial(self.call_later, self._show_anew))
 
     def _show_anew(self) -> None:
         self._send_images_anew()

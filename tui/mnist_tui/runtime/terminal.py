@@ -4,10 +4,12 @@ import errno
 import fcntl
 import os
 import select
+import signal
 import struct
 import termios
 from collections.abc import Callable
 from io import BufferedWriter, FileIO, TextIOWrapper
+from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -75,3 +77,32 @@ def ensure_size(descriptor: int) -> None:
             fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", *_USUAL_SIZE, 0, 0))
     except OSError:
         return  # it is no terminal
+
+
+def guard_continuation(suspend: Callable[[], None], show_anew: Callable[[], object]) -> None:
+    """Have SIGCONT after SIGSTOP, which no program is told of, begin nothing a second time.
+
+    Textual's handler, in place by now, begins to read and write: beside the threads that do, unless
+    SIGTSTP had it end them. `suspend` ends them, `show_anew` draws on a terminal that others used.
+    """
+    halt, resume = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
+    if not (callable(halt) and callable(resume)):
+        return
+    halted = False
+
+    def on_halt(number: int, frame: FrameType | None) -> None:
+        nonlocal halted
+        halted = True
+        halt(number, frame)
+
+    def on_continuation(number: int, frame: FrameType | None) -> None:
+        nonlocal halted
+        was_halted, halted = halted, False
+        if not was_halted:
+            suspend()
+        resume(number, frame)
+        if not was_halted:
+            show_anew()
+
+    signal.signal(signal.SIGTSTP, on_halt)
+    signal.signal(signal.SIGCONT, on_continuation)
