@@ -68,8 +68,10 @@ def run(arguments: Sequence[str]) -> int:
 
     from mnist_core.user_folders import NoHomeError
     from mnist_tui.commands.flags import UsageError
+    from mnist_tui.commands.word_order import command_in_front, home_behind_command
 
     app = make_app()
+    arguments = home_behind_command(app, arguments)
     commands = [name for name in app if name[0] != "-"]
     if {"--help", "-h"} & set(arguments) and arguments[0] not in commands:
         # Of a command that is not imported yet, cyclopts lists the name alone.
@@ -77,7 +79,11 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code: int | None = app(_with_dashes(arguments))
     except CycloptsError as error:
-        _complain(_usage_sentence(error, commands))
+        ordered = [] if error.command_chain else command_in_front(app, arguments)
+        if ordered:
+            _complain(f"The command comes first, before its flags: {own_command(*ordered)}")
+        else:
+            _complain(_usage_sentence(error, commands))
         return EXIT_USAGE
     except (UsageError, NoHomeError) as error:
         _complain(str(error))
@@ -120,8 +126,6 @@ def _usage_sentence(error: "CycloptsError", commands: Sequence[str]) -> str:
 
     chain = error.command_chain or ()
     match error:
-        case UnusedCliTokensError(unused_tokens=[unused, *_]) if not chain and unused in commands:
-            sentence = f"{unused!r} comes first, before its options."
         case UnusedCliTokensError(unused_tokens=[unused, *_]) if not chain:
             meant = difflib.get_close_matches(unused, commands, n=1)
             guess = f" Did you mean {meant[0]}?" if meant else ""

@@ -22,9 +22,18 @@ HEAVY = {"mlx", "numpy", "textual", "plotext", "pooch", "requests"}
         (["trian"], "There is no command 'trian' here. Did you mean train? See mnist-tui --help."),
         (["fly"], "There is no command 'fly' here. See mnist-tui --help."),
         (
-            ["--data", "x", "train"],
-            "'train' comes first, before its options. See mnist-tui --help.",
+            ["--data", "my digits", "train", "--epochs", "2"],
+            "The command comes first, before its flags: "
+            "mnist-tui train --data 'my digits' --epochs 2\n",
         ),
+        (
+            ["--home", "there", "--json", "runs", "list"],
+            "its flags: mnist-tui runs list --home there --json\n",
+        ),
+        (["--transpose", "train"], "its flags: mnist-tui train --transpose\n"),
+        (["--data", "train", "--lr", "1"], "no option --lr here. Did you mean --learning-rate?"),
+        (["--home", "there", "fly"], "There is no command 'fly' here. See mnist-tui --help."),
+        (["--home", "there", "config", "--home=here"], "--home is given more than once."),
         (["--lr", "1"], "There is no option --lr here. Did you mean --learning-rate?"),
         (["train", "--bs", "1"], "There is no option --bs here. Did you mean --batch-size?"),
         (["--theme", "nord"], "--theme here. It is a setting of the configuration file: mnist-tui"),
@@ -61,6 +70,18 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert expected in output.err
     assert output.err.count("\n") == 1
     assert output.out == ""
+
+
+@pytest.mark.parametrize("home", [["--home", "a home"], ["--home=a home"]])
+def test_home_may_stand_before_the_command(
+    home: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run([*home, "runs", "list"]) == 0
+    assert str(tmp_path / "a home") in "".join(capsys.readouterr())
 
 
 def test_too_many_seeds_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
