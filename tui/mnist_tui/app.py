@@ -23,7 +23,7 @@ from textual.widget import Widget
 
 from mnist_core.backend.backend import Backend
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_core.store import RunRecord, RunStore, StoreError
+from mnist_core.store import RecordingRecord, RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.graphics import Graphics
@@ -150,6 +150,8 @@ class MnistApp(App[None]):
         event.stop()
         self._picture_style = style_after(self._picture_style, self._styles)
         self._show_style(self._picture_style)
+        if self._store.only_reads:
+            return
         try:
             remember_style(self._style_file, self._picture_style)
         except OSError as error:
@@ -302,15 +304,29 @@ class MnistApp(App[None]):
 
     def on_runs_screen_recording_opened(self, event: "RunsScreen.RecordingOpened") -> None:
         """Show its charts over the list of runs."""
-        from mnist_tui.recording.recording_screen import RecordingScreen
-
         event.stop()
         # A second key may have been typed before the screen was there.
         if self.screen is self._runs_screen:
-            made = RecordingScreen(self._store, event.record, self._marks, self._picture_style)
-            self._set_up(made)
-            self._recording_screen = made
-            self.push_screen(made)
+            self._open_recording(event.record)
+
+    def on_train_screen_watched(self, event: TrainScreen.Watched) -> None:
+        """Show a recording that is watched from now on over the train screen, a run on it.
+
+        Who looks at something else is left there.
+        """
+        event.stop()
+        if self.screen is self._recording_screen and self.screen_stack[-2] is self._train_screen:
+            self._leave_visit()
+        if self.screen is self._train_screen and isinstance(event.record, RecordingRecord):
+            self._open_recording(event.record)
+
+    def _open_recording(self, record: RecordingRecord) -> None:
+        from mnist_tui.recording.recording_screen import RecordingScreen
+
+        made = RecordingScreen(self._store, record, self._marks, self._picture_style)
+        self._set_up(made)
+        self._recording_screen = made
+        self.push_screen(made)
 
     def on_recording_screen_left(self, event: "RecordingScreen.Left") -> None:
         event.stop()
@@ -424,7 +440,7 @@ class MnistApp(App[None]):
         session = self._session
         with suppress(StoreError):
             point = self._store.resume_point(run_id)
-            busy = session.run is not None or session.waiting or session.hold
+            busy = session.run is not None or session.waiting or session.refusal
             if point.is_complete and not busy:
                 ask_how_to_go_on(
                     self,

@@ -192,6 +192,7 @@ def make_app() -> "App":
     app.default(open_app)
     app.command("mnist_tui.commands.launch:train")
     app.command("mnist_tui.commands.sweep:sweep")
+    app.command("mnist_tui.commands.watch:watch")
     app.command("mnist_tui.bench:bench")
     app.command("mnist_tui.commands.check:check")
     app.command("mnist_tui.commands.doctor:doctor")

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ DAMAGE_ADVICE = (
     "End every mnist-tui and start it again: it sets the damaged one aside and keeps the runs that "
     "can be read."
 )
+ONLY_READ = "They were opened to be read only."
+_LOGGED = 18
+"""The byte of the file that is 2 where it has a write-ahead log (SQLite's file format, 1.3)."""
 _SUSPECT = "runs.db.suspect"
 """A file that says that somebody met damage, so that whoever opens next looks at every page."""
 _NEW = "runs.db.new"
@@ -60,7 +63,9 @@ class Database:
     It is used by the thread that made it.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, only_reads: bool = False) -> None:
+        """With `only_reads` no file in `home` is made or changed, by this or by SQLite."""
+        self.only_reads = only_reads
         self.notice = ""
         """What a person must know of how it was opened, as a sentence; empty: nothing."""
         self.opened_count = 0
@@ -109,7 +114,8 @@ class Database:
         """
         try:
             if not self.writable():
-                raise StoreError(f"The runs in {self._home} cannot be changed. {self.notice}")
+                why = ONLY_READ if self.only_reads else self.notice
+                raise StoreError(f"The runs in {self._home} cannot be changed. {why}")
             with transaction(self._open()) as connection:
                 yield connection
         except sqlite3.Error as error:
@@ -124,7 +130,7 @@ class Database:
         ):
             self.close()
         if self._connection is None:
-            opened = open_database(self._home)
+            opened = (open_untouched if self.only_reads else open_database)(self._home)
             self._connection = opened.connection
             self._read_only = opened.read_only
             self._identity = file_identity(path, content=opened.read_only)
@@ -133,7 +139,10 @@ class Database:
         return self._connection
 
     def _failure(self, what: str, error: Exception) -> StoreError:
-        if not isinstance(error, sqlite3.Error) or is_damage(error):
+        if self.only_reads:
+            # The next use opens what is there by then.
+            self.close()
+        elif not isinstance(error, sqlite3.Error) or is_damage(error):
             mark_suspect(self._home)
             return StoreError(
                 f"The runs in {self._home} cannot be {what}, since the database is damaged "
@@ -187,6 +196,18 @@ def open_database(home: Path) -> Opened:
         raise StoreError(f"{path} cannot be opened: {what}.") from error
 
 
+def open_untouched(home: Path) -> Opened:
+    """Open the database in `home` to read it, and change no file there.
+
+    What is not there yet is empty. Another process may write meanwhile: a number that SQLite keeps
+    of changes tells, or :func:`file_identity` where there is no log.
+
+    Raises:
+        StoreError: it cannot be read, maybe only at this moment.
+    """
+    return _open_to_read(home / FILE, "", _ways_to_read_untouched(home / FILE))
+
+
 def may_write(home: Path, path: Path) -> bool:
     """Whether this user may write the database `path` in `home`."""
     return os.access(home, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
@@ -213,8 +234,10 @@ def file_identity(path: Path, *, content: bool = False) -> tuple[int, ...]:
         found = path.stat()
     except OSError:
         return ()
-    state = (found.st_size, found.st_mtime_ns, _log_of(path).exists()) if content else ()
-    return (found.st_dev, found.st_ino, *state)
+    if not content:
+        return found.st_dev, found.st_ino
+    beside = (_log_of(path).exists(), _shared_of(path).exists())
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, *beside
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -249,6 +272,11 @@ def _code(error: sqlite3.Error) -> int:
 
 def _log_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
+
+
+def _shared_of(path: Path) -> Path:
+    """Where those who have the database open find what is in its log."""
+    return path.with_name(path.name + "-shm")
 
 
 def _uri(path: Path, how: str) -> str:
@@ -399,7 +427,29 @@ def _check_emptiness(path: Path) -> None:
         raise _DamagedError("it is empty")
 
 
-def _open_to_read(path: Path, notice: str) -> Opened:
+def _ways_to_read_untouched(path: Path) -> tuple[str, ...]:
+    """Parts of a URI with which SQLite reads `path`, and makes and changes no file.
+
+    In mode=ro alone it makes the files of the log where they are missing, and writes to the one
+    that readers share, so that they find each other.
+    """
+    try:
+        with path.open("rb") as file:
+            has_log = file.read(_LOGGED + 1)[_LOGGED:] == b"\2"
+    except OSError:
+        has_log = True
+    if not has_log:
+        return ("mode=ro",)
+    if _log_of(path).exists() and _shared_of(path).exists():
+        # Somebody writes, or was killed: what is in the log is seen, also what is yet to come.
+        return ("mode=ro&readonly_shm=1", "immutable=1")
+    # Nobody has it open, or the log would be there; once it is, `file_identity` is another one.
+    return ("immutable=1",)
+
+
+def _open_to_read(
+    path: Path, notice: str, ways: Sequence[str] = ("mode=ro", "immutable=1")
+) -> Opened:
     if not path.exists():
         empty = sqlite3.connect(":memory:", isolation_level=None)
         migrate(empty)
@@ -409,7 +459,7 @@ def _open_to_read(path: Path, notice: str) -> Opened:
     log = _log_of(path)
     unseen = log.exists() and log.stat().st_size > 0
     problem = "it holds no runs"
-    for how in ("mode=ro", "immutable=1"):
+    for how in ways:
         try:
             usable = _connect_to_read(path, how)
         except sqlite3.Error as error:
@@ -417,8 +467,8 @@ def _open_to_read(path: Path, notice: str) -> Opened:
             continue
         if usable is not None:
             if how == "immutable=1" and unseen:
-                notice += " What was written last cannot be read there."
-            return Opened(usable, read_only=True, notice=notice)
+                notice += f" What was written last in {path} cannot be read."
+            return Opened(usable, read_only=True, notice=notice.strip())
     raise StoreError(f"{path} cannot be read: {problem}.")
 
 

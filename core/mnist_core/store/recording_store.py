@@ -49,6 +49,14 @@ class RecordingStore:
                 self.unreadable = str(error)
         return records
 
+    def latest(self) -> RecordingRecord | None:
+        """The one that began last; None if there is none."""
+        with self._database.reading() as connection:
+            rows = select_recordings(
+                connection, "WHERE deleted IS NULL ORDER BY number DESC LIMIT 1"
+            )
+        return read_recording(rows[0], self._lives) if rows else None
+
     def get(self, recording_id: str) -> RecordingRecord:
         """The recording of this id as it is now."""
         with self._database.reading() as connection:

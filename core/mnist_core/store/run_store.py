@@ -79,11 +79,12 @@ class RunStore:
     raise `StoreError`, whose message is a sentence for the user.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, only_reads: bool = False) -> None:
+        """With `only_reads` no file under `home` is made or changed, whatever it allows."""
         self.home = home
         self.unreadable = ""
         """Which runs `runs` had to leave out and why, as a sentence; empty: none."""
-        self._database = Database(home)
+        self._database = Database(home, only_reads=only_reads)
         self.recordings = RecordingStore(home, self._database, self._lives)
         self._deleter = Deleter(home)
         self._live_ids: tuple[object, list[str]] = (None, [])
@@ -94,6 +95,11 @@ class RunStore:
     def read_only(self) -> bool:
         """Whether runs can be read but not kept or changed here."""
         return self._database.read_only
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether that was asked for; `read_only` says whether it is so."""
+        return self._database.only_reads
 
     @property
     def notice(self) -> str:
@@ -153,6 +159,12 @@ class RunStore:
             changes = select_changes(connection, str(rows[0][0])) if rows else {}
         return self._record(rows[0], changes) if rows else None
 
+    def newest(self) -> KeptRecord | None:
+        """The run or the recording that began last; None if there is neither."""
+        found = [self.latest(), self.recordings.latest()]
+        records = [record for record in found if record is not None]
+        return max(records, key=lambda record: record.started, default=None)
+
     def run(self, run_id: str) -> RunRecord:
         """The run of this id, or else of this name, or else of this number, such as 3 for run 3, or
         else the one whose id begins so.
@@ -198,20 +210,25 @@ class RunStore:
             raise StoreError(f"Run {found_id} has been deleted from {self.home}.")
         return self._record(runs[0], changes)
 
-    def batches(self, run_id: str) -> NDArray[np.void]:
-        """The batches of a run: (batches,) of `BATCH_DTYPE`, batch k being that of update k + 1."""
-        with self._database.reading() as connection:
-            return select_batches(connection, run_id)
+    def batches(self, run_id: str, after: int = 0) -> NDArray[np.void]:
+        """The batches of a run: (batches,) of `BATCH_DTYPE`, batch k being that of update k + 1.
 
-    def gradient_norms(self, run_id: str) -> NDArray[np.void]:
-        """The norms that were measured, (norms,) of `NORM_DTYPE`, in the order of the updates."""
+        Only those after the update `after` come.
+        """
         with self._database.reading() as connection:
-            return select_gradient_norms(connection, run_id)
+            return select_batches(connection, run_id, after)
 
-    def epochs(self, run_id: str) -> list[EpochRecord]:
-        """The evaluated epochs of a run in their order, epoch 0 first."""
+    def gradient_norms(self, run_id: str, after: int = 0) -> NDArray[np.void]:
+        """The norms that were measured after the update `after`, (norms,) of `NORM_DTYPE`, in the
+        order of the updates.
+        """
         with self._database.reading() as connection:
-            return select_epochs(connection, run_id)
+            return select_gradient_norms(connection, run_id, after)
+
+    def epochs(self, run_id: str, after: int = -1) -> list[EpochRecord]:
+        """The evaluated epochs of a run after the epoch `after`, in their order, epoch 0 first."""
+        with self._database.reading() as connection:
+            return select_epochs(connection, run_id, after)
 
     def answers(self, run_id: str, epoch: int) -> StoredAnswers | None:
         """What the model of an epoch said of the test samples; None where it is not kept."""
@@ -482,7 +499,11 @@ class RunStore:
         trial: TrialPlace | None = None,
     ) -> RunRecorder:
         if not self._database.writable():
-            raise StoreError(self.notice or f"{self.home} cannot be written.")
+            raise StoreError(
+                f"The runs in {self.home} are only read."
+                if self.only_reads
+                else self.notice or f"{self.home} cannot be written."
+            )
         ownership = Ownership(self._lock_path(run_id))
         try:
             ownership.claim(name or run_id)

@@ -110,18 +110,22 @@ def read_run(
         ) from error
 
 
-def select_batches(connection: sqlite3.Connection, run: str) -> NDArray[np.void]:
+def select_batches(connection: sqlite3.Connection, run: str, after: int = 0) -> NDArray[np.void]:
     """See `RunStore.batches`."""
     parts: list[NDArray[np.void]] = []
-    step = 0
+    # The row that has the first of them, or would have it.
+    (step,) = connection.execute(
+        "SELECT coalesce(max(first), 0) FROM batches WHERE run = ? AND first <= ?", (run, after)
+    ).fetchone()
+    before = after - step
     for first, data in connection.execute(
-        "SELECT first, data FROM batches WHERE run = ? ORDER BY first", (run,)
+        "SELECT first, data FROM batches WHERE run = ? AND first >= ? ORDER BY first", (run, step)
     ).fetchall():
         if first != step:
             break
         parts.append(np.frombuffer(data, BATCH_DTYPE))
         step += len(parts[-1])
-    return np.concatenate(parts) if parts else np.empty(0, BATCH_DTYPE)
+    return np.concatenate(parts)[before:] if parts else np.empty(0, BATCH_DTYPE)
 
 
 def join_batches(connection: sqlite3.Connection, run: str) -> None:
@@ -139,19 +143,23 @@ def join_batches(connection: sqlite3.Connection, run: str) -> None:
     )
 
 
-def select_gradient_norms(connection: sqlite3.Connection, run: str) -> NDArray[np.void]:
+def select_gradient_norms(
+    connection: sqlite3.Connection, run: str, after: int = 0
+) -> NDArray[np.void]:
     """See `RunStore.gradient_norms`."""
     rows = connection.execute(
-        "SELECT step, norm FROM gradient_norms WHERE run = ? ORDER BY step", (run,)
+        "SELECT step, norm FROM gradient_norms WHERE run = ? AND step > ? ORDER BY step",
+        (run, after),
     ).fetchall()
     # SQLite has no NaN: it keeps NULL in its place.
     return np.array([(step, np.nan if norm is None else norm) for step, norm in rows], NORM_DTYPE)
 
 
-def select_epochs(connection: sqlite3.Connection, run: str) -> list[EpochRecord]:
+def select_epochs(connection: sqlite3.Connection, run: str, after: int = -1) -> list[EpochRecord]:
     """See `RunStore.epochs`."""
     rows = connection.execute(
-        f"SELECT {', '.join(EPOCH_COLUMNS)} FROM epochs WHERE run = ? ORDER BY epoch", (run,)
+        f"SELECT {', '.join(EPOCH_COLUMNS)} FROM epochs WHERE run = ? AND epoch > ? ORDER BY epoch",
+        (run, after),
     ).fetchall()
     return [_epoch(row) for row in rows]
 

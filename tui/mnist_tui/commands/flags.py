@@ -18,7 +18,7 @@ from mnist_core.recipe.lists import make_recipes, unused_in_all
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_core.shell_commands import own_command
 from mnist_core.user_folders import HOME_VARIABLE, user_folder
-from mnist_tui.runtime.log import log_path, log_uncaught_errors
+from mnist_tui.runtime.log import log_outside, log_path, log_uncaught_errors
 from mnist_tui.runtime.startup import Device, LaunchOptions
 from mnist_tui.settings.config import Config
 from mnist_tui.text.picture_style import PictureStyle
@@ -64,6 +64,27 @@ Data = Annotated[
         help="mnist, fashion_mnist, kmnist or synthetic, or a folder of IDX files. A name "
         "wins over a folder called the same; write ./NAME for the folder.",
         show_default="mnist, or synthetic digits while it cannot be had",
+    ),
+]
+
+
+Digits = Annotated[
+    PictureStyle | None,
+    Parameter(
+        group=OUTPUT,
+        metavar="NAME",
+        help="How the app draws digits at first.",
+        show_default="that of the configuration file, else the one chosen last",
+    ),
+]
+
+Readonly = Annotated[
+    bool,
+    Parameter(
+        group=MACHINE,
+        negative="",
+        show_default=False,
+        help="Make and change no file in the folder of the runs: nothing is kept, also no log.",
     ),
 ]
 
@@ -138,15 +159,8 @@ class LaunchFlags(MachineFlags):
 class AppFlags(LaunchFlags):
     """The flags of the app, on a terminal or on a web page."""
 
-    digits: Annotated[
-        PictureStyle | None,
-        Parameter(
-            group=OUTPUT,
-            metavar="NAME",
-            help="How the app draws digits at first.",
-            show_default="that of the configuration file, else the one chosen last",
-        ),
-    ] = None
+    digits: Digits = None
+    readonly: Readonly = False
 
 
 @Parameter(name="*")
@@ -309,14 +323,16 @@ def launch_options(flags: LaunchFlags, given: Mapping[str, Any], config: Config)
             have no effect, as sentences.
     """
     preset = flags.preset if flags.preset is not None else config.preset
+    home, readonly = run_folder(flags.home), isinstance(flags, AppFlags) and flags.readonly
     return LaunchOptions(
         data=data_source(flags.data),
         transpose=flags.transpose,
         recipes=_recipes(preset, given),
         preset=preset,
         given=frozenset(given),
-        home=run_folder(flags.home),
-        log_file=log_path(home_folder(flags.home)),
+        home=home,
+        log_file=log_outside(home) if readonly else log_path(home_folder(flags.home)),
+        readonly=readonly,
         device=flags.device,
         threads=flags.threads,
         streams=flags.streams,

@@ -10,6 +10,7 @@ from mnist_tui.commands.flags import (
     AppFlags,
     LaunchFlags,
     TrainFlags,
+    UsageError,
     check_one_recipe,
     home_folder,
     launch_options,
@@ -18,22 +19,27 @@ from mnist_tui.commands.flags import (
 from mnist_tui.runtime.log import log_uncaught_errors
 from mnist_tui.runtime.startup import hold_collector, is_drawn_in_browser
 from mnist_tui.settings.config import ConfigFile, config_path, read_config
+from mnist_tui.text.picture_style import PictureStyle
 
 
 @takes_hyperparameters
 def open_app(launch: AppFlags | None = None, **given: Any) -> int:
     """Open the app, or train where there is no terminal for it."""
     flags = launch or AppFlags()
-    has_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
-    has_screen = has_terminal or is_drawn_in_browser()
+    in_app = has_screen()
     # Textual reads this when it is imported. A key shows at the next repaint, and repaints that
     # nothing asked for do not take place.
     os.environ.setdefault("TEXTUAL_FPS", "120")
     path = config_path(home_folder(flags.home))
-    found = read_config(path, only=() if has_screen else ("preset",))
+    found = read_config(path, only=() if in_app else ("preset",))
     options = launch_options(flags, given, found.config)
     log_uncaught_errors(options.log_file)
-    if not has_screen:
+    if not in_app:
+        if flags.readonly:
+            raise UsageError(
+                "There is no terminal to open the app in, and training without it keeps its run. "
+                "Leave --readonly out."
+            )
         from mnist_tui.commands.train import train_headless
 
         sys.stderr.write(
@@ -46,9 +52,20 @@ def open_app(launch: AppFlags | None = None, **given: Any) -> int:
     hold_collector()
     from mnist_tui.commands.run_app import run_app
 
-    if flags.digits is not None:
-        found = replace(found, config=found.config.model_copy(update={"digits": flags.digits}))
-    return run_app(options, found)
+    return run_app(options, with_digits(found, flags.digits))
+
+
+def has_screen() -> bool:
+    """Whether there is a terminal for the app, or a page that it is drawn on."""
+    has_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    return has_terminal or is_drawn_in_browser()
+
+
+def with_digits(found: ConfigFile, digits: PictureStyle | None) -> ConfigFile:
+    """The same with the style of the flag, where that was given."""
+    if digits is None:
+        return found
+    return replace(found, config=found.config.model_copy(update={"digits": digits}))
 
 
 @takes_hyperparameters

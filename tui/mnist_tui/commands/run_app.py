@@ -6,17 +6,18 @@ import sys
 from contextlib import ExitStack, suppress
 from types import FrameType
 
-from mnist_core.backend.backend import configure
+from mnist_core.backend.backend import Backend, configure
 from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.loader import DatasetLoader
 from mnist_core.data.registry import default_cache_folder
-from mnist_core.store import RunStore, StoreError
+from mnist_core.store import RunRecord, RunStore, StoreError
 from mnist_core.store.database import FILE as STORE_FILE
 from mnist_core.training.training_run import mlx_runs
-from mnist_core.training.training_thread import mlx_thread
+from mnist_core.training.training_thread import TrainingThread, mlx_thread
 from mnist_tui.app import MnistApp
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
+from mnist_tui.lab.watch import Watch
 from mnist_tui.runtime.graphics import Graphics, ask_terminal, has_package, may_show_images
 from mnist_tui.runtime.log import stray_output_logged, write_log
 from mnist_tui.runtime.output import EXIT_FAILED
@@ -42,7 +43,7 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         return EXIT_FAILED
     cache = default_cache_folder()
     first_launch = not (options.home / STORE_FILE).exists()
-    store = RunStore(options.home)
+    store = RunStore(options.home, only_reads=options.readonly)
     training = mlx_thread()
     session = Session(
         mlx_runs(backend, training),
@@ -50,6 +51,44 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         log=lambda text: write_log(options.log_file, text),
         store=store,
     )
+    return _run(options, config, session, store, backend, training, first_launch=first_launch)
+
+
+def watch_app(options: LaunchOptions, config: ConfigFile, name: str) -> int:
+    """Open the app to show what other processes train: `name`, or the newest where it is empty."""
+    store = RunStore(options.home, only_reads=options.readonly)
+    try:
+        if name:
+            store.find(name)
+    except StoreError as error:
+        sys.stderr.write(f"{visible(str(error))}\n")
+        store.close()
+        return EXIT_FAILED
+    cache = default_cache_folder()
+
+    def make_loader(record: RunRecord) -> DatasetLoader:
+        return DatasetLoader(options.data or record.data, cache, transpose=record.transposed)
+
+    session = Session(
+        None,
+        DataSource(lambda: DatasetLoader(options.data, cache)),
+        log=lambda text: write_log(options.log_file, text),
+        store=store,
+        watch=Watch(store, make_loader, name),
+    )
+    return _run(options, config, session, store)
+
+
+def _run(
+    options: LaunchOptions,
+    config: ConfigFile,
+    session: Session,
+    store: RunStore,
+    backend: Backend | None = None,
+    training: TrainingThread | None = None,
+    *,
+    first_launch: bool = False,
+) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL)
     if not os.environ.get("NO_COLOR"):
         # Set to nothing it asks for nothing (https://no-color.org), but Textual would obey it.
@@ -75,7 +114,8 @@ def run_app(options: LaunchOptions, config: ConfigFile) -> int:
         signal.signal(number, end)
     # The last of them comes first. What fails in one keeps no other from its turn.
     with ExitStack() as endings:
-        endings.callback(training.close)
+        if training is not None:
+            endings.callback(training.close)
         endings.callback(session.close)
         endings.callback(_purge_deleted, app)
         endings.callback(app.close_race)

@@ -110,7 +110,7 @@ class CurrentModel:
             return state.parameters, _after(state)
         if progress.parameters:
             return progress.parameters, self._now(progress)
-        if self._session.state.is_active or not progress.run_id:
+        if self._session.run is not None or not progress.run_id:
             return _NOT_YET
         stored = self._last_checkpoint(progress)
         return stored if isinstance(stored, str) else (stored.parameters, _after(stored))

@@ -33,6 +33,8 @@ class DataSource:
         self._make_loader = make_loader
         self._loader: Loader | None = None
         self.dataset: Dataset | None = None
+        self.is_loading = False
+        """Whether usable data, or the reason why there are none, are still to come."""
         self.reason: str | None = None
         """Why these data are not the ones a person would expect, and what to do about it."""
         self.progress: DatasetProgressed | None = None
@@ -51,9 +53,14 @@ class DataSource:
             self._loader.cancel()
         if self.reason is not None:
             self.reason = "Trying again to get the data."
-        self.failure = None
+        self.failure, self.is_loading = None, True
         self._loader = self._make_loader()
         self._loader.start()
+
+    def load_from(self, make_loader: Callable[[], Loader]) -> None:
+        """Load other data; those that are there stay until these have come."""
+        self._make_loader, self.reason = make_loader, None
+        self.load()
 
     def use_offered(self) -> None:
         """Switch to the data set that was offered."""
@@ -74,7 +81,7 @@ class DataSource:
                 case DatasetNotOffered():
                     self.reason = f"These digits are synthetic. {event.message}"
                 case DatasetFailed():
-                    self.failure, self.progress = event, None
+                    self.failure, self.progress, self.is_loading = event, None, False
             yield event
 
     def close(self) -> None:
@@ -85,3 +92,4 @@ class DataSource:
 
     def _use(self, dataset: Dataset, reason: str | None) -> None:
         self.dataset, self.reason, self.progress = dataset, reason, None
+        self.is_loading = False

@@ -164,6 +164,8 @@ class RunProgress(Curves):
         """Whether it was not begun here, but in the store."""
         self.left_as: RunState | None = None
         """The state in which the store has it, if it has ended; None: it was not opened there."""
+        self.followed_as: RunState | None = None
+        """How another process has it that trains it at this moment; None: none does."""
         self.owner = ""
         """`RunRecord.owner` while nobody else has continued it; empty: it is not kept."""
         self.started: RunStarted | None = None
@@ -324,7 +326,7 @@ class RunProgress(Curves):
         epochs = [epoch for epoch in kept if epoch.step <= steps]
         batches = store.batches(record.id)[:steps]
         self.name, self.from_store, self.owner = record.name, True, record.owner
-        self.left_as = None if record.state.is_live else record.state
+        self._take_state(record)
         # Shown as it was, not from where it goes on.
         self.has_diverged = record.state is RunState.DIVERGED and steps == record.step
         self._begin(record.as_started(epoch=epochs[-1].epoch if epochs else 0, step=len(batches)))
@@ -337,10 +339,75 @@ class RunProgress(Curves):
             self.add_epoch(epoch, epoch.run_seconds)
         if epochs:
             self.history = AnswerHistory.stored(store, record, epochs[-1].epoch)
-            latest = self.history.latest
-            if latest is not None and latest.logits is not None:
-                self.answers = answer(latest.logits[self.sample_rows])
-                self.answers_epoch = latest.epoch
+            self._show_latest_answers()
+        if record.state.is_live:
+            self._take_last_batch(batches)
+
+    def read_on(self, store: RunStore, record: RunRecord) -> bool:
+        """Append what `record`, newly read, has more than was read of it so far.
+
+        False: it has been cut back, or somebody else has gone on with it. Then nothing has changed
+        here, and it is to be restored anew. Raises StoreError as the store does.
+        """
+        # The last one that is known comes too: it is another one where the run was cut back and
+        # has come here again.
+        known = max(0, self.step - 1)
+        read = store.batches(record.id, known)[: max(0, record.step - known)]
+        times = self.train_loss.x("time")
+        last = read[: self.step - known]["seconds"].tolist()
+        if record.owner != self.owner or last != times[known:].tolist():
+            return False
+        new = read[len(last) :]
+        epochs = store.epochs(record.id, self.evaluated_epoch if len(self.test_loss) else -1)
+        norms = store.gradient_norms(record.id, self.step)
+        answers = [store.answers(record.id, epoch.epoch) for epoch in epochs]
+        before, self.step = self.step, self.step + len(new)
+        self.name, self.planned_epochs = record.name, record.epochs
+        self.has_diverged = record.state is RunState.DIVERGED
+        self._take_plan(record.changes, record.until_epoch)
+        steps = np.arange(before + 1, self.step + 1)
+        self.add_batches(
+            steps,
+            new["loss"],
+            new["accuracy"],
+            new["learning_rate"],
+            new["seconds"],
+            self.epoch_steps,
+        )
+        norms = norms[norms["step"] <= self.step]
+        seconds = new["seconds"][norms["step"] - before - 1]
+        self.add_gradient_norms(norms["step"], norms["norm"], seconds, self.epoch_steps)
+        for epoch, said in zip(epochs, answers, strict=True):
+            if epoch.step > self.step:
+                break
+            self._epochs_done = epoch.epoch
+            self.add_epoch(epoch, epoch.run_seconds)
+            if said is not None:
+                self.history.add(said, record.best_epoch)
+                self._show_latest_answers()
+        self._take_state(record)
+        self._take_last_batch(read)
+        return True
+
+    def _take_state(self, record: RunRecord) -> None:
+        is_live = record.state.is_live
+        self.left_as, self.followed_as = (None, record.state) if is_live else (record.state, None)
+
+    def _take_last_batch(self, batches: NDArray[np.void]) -> None:
+        """What of the run under way stands beside its epoch, from its last `batches`."""
+        if self.followed_as is None or not len(batches):
+            self.batch = None
+            return
+        epoch = self.epoch_steps.completed(self.step - 1) + 1
+        within = self.step - self.epoch_steps.end(epoch - 1)
+        figures = map(float, batches[-1].tolist())
+        self.batch = BatchCompleted(self.step, epoch, within, *figures)
+
+    def _show_latest_answers(self) -> None:
+        latest = self.history.latest
+        if latest is not None and latest.logits is not None:
+            self.answers = answer(latest.logits[self.sample_rows])
+            self.answers_epoch = latest.epoch
 
     def continue_run(self) -> None:
         """The ended run goes on: forget its end."""

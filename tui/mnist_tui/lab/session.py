@@ -20,6 +20,7 @@ from mnist_core.training.training_run import RunFactory, TrainingRun
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.lab.run_progress import SAMPLES, RunProgress, progress_for, restored
+from mnist_tui.lab.watch import WATCHES, Watch
 from mnist_tui.settings.keys import key_hint
 
 
@@ -49,19 +50,26 @@ class Session:
 
     def __init__(
         self,
-        make_run: RunFactory,
+        make_run: RunFactory | None,
         data: DataSource,
         log: Callable[[str], str],
         store: RunStore,
+        watch: Watch | None = None,
     ) -> None:
         """`log` takes the tracebacks that people are spared, and says where it put them; runs are
-        kept in `store`.
+        kept in `store`. With a `watch`, which says what is shown, nothing is trained: `make_run`
+        is None.
         """
         self.marks = Marks()
         self._make_run = make_run
         self.data = data
         self._log = log
         self._store = store
+        self.watch = watch
+        self._changes: int | None = None
+        """What the store told of its changes when the run of another process was last read."""
+        self.follow_problem = ""
+        """Why that could not be read on, as a sentence; empty: it could."""
         self._recorder: RunRecorder | None = None
         self._logged_problem = ""
         self.interrupted: RunRecord | None = None
@@ -100,10 +108,14 @@ class Session:
             if self.run.stopping:
                 return State.STOPPING
             return State.PAUSED if self.run.paused else State.RUNNING
+        if self.watch is not None and not self.data.is_loading and self.progress is None:
+            return State.IDLE
         if self.data.dataset is None:
             return State.FAILED if self.data.failure else State.LOADING
         if self.queue:
             return State.LOADING
+        if self.progress is not None and self.progress.followed_as is not None:
+            return State(self.progress.followed_as)
         if self.progress is not None and self.progress.end is not None:
             return State(END_STATES[type(self.progress.end)])
         if self.progress is not None and self.progress.left_as is not None:
@@ -113,11 +125,21 @@ class Session:
     @property
     def resumable(self) -> str:
         """The run that `resume_stored` is meant for: the one shown, or one left behind; or ""."""
-        if self.run is not None or self.waiting:
+        if self.run is not None or self.waiting or self.watch is not None or self.follows:
             return ""
         if self.progress is not None:
             return self.progress.run_id
         return self.interrupted.id if self.interrupted is not None else ""
+
+    @property
+    def refusal(self) -> str:
+        """Why no run may train now, as a sentence; empty: one may."""
+        return self.hold or (WATCHES if self.watch is not None else "")
+
+    @property
+    def follows(self) -> bool:
+        """Whether the run on show is being trained by another process."""
+        return self.progress is not None and self.progress.followed_as is not None
 
     @property
     def waiting(self) -> bool:
@@ -129,6 +151,8 @@ class Session:
         """Whether `one_more_epoch` has something to go on from."""
         if self.run is not None:
             return self.run.paused and not self.run.stopping
+        if self.watch is not None or self.follows:
+            return False
         return self.progress is not None and (
             self.progress.state is not None or self._is_stored(self.progress)
         )
@@ -147,7 +171,7 @@ class Session:
 
     def look_for_interrupted(self) -> None:
         """Find out whether the latest run was left unfinished by a process that is gone."""
-        if not self._store.exists:
+        if self.watch is not None or not self._store.exists:
             return
         try:
             latest = self._store.latest()
@@ -193,8 +217,8 @@ class Session:
         Raises:
             StoreError: it cannot be continued now, as a sentence for the user.
         """
-        if self.hold:
-            raise StoreError(self.hold)
+        if self.refusal:
+            raise StoreError(self.refusal)
         if self.run is not None or self.waiting:
             raise StoreError("A run is under way. Stop it before you resume another one.")
         if self.data.dataset is None and self.data.failure is None:
@@ -213,7 +237,8 @@ class Session:
         self._resume(point, plan)
 
     def show_stored(self, run_id: str) -> None:
-        """Show a run of the store, with what its last model said of the samples.
+        """Show a run of the store, with what its last model said of the samples; one that another
+        process trains is read on from then on.
 
         Raises:
             StoreError: it cannot be shown now, as a sentence for the user.
@@ -221,9 +246,68 @@ class Session:
         if self.run is not None or self.waiting:
             raise StoreError("A run is under way. Stop it before you open another one.")
         record = self._store.run(run_id)
-        dataset = _check_data(record, self.data.dataset)
-        progress = restored(self._store, record, dataset, record.step)
-        self.progress, self.samples = progress, progress.samples
+        if self.watch is not None:
+            self.watch.keep_to(record)
+        self._show(record)
+        self._changes = None
+
+    def _show(self, record: RunRecord) -> None:
+        """Raises StoreError: it cannot be shown now; where its data are being loaded, it waits."""
+        dataset = self._data_of(record)
+        if dataset is not None:
+            progress = restored(self._store, record, dataset, record.step)
+            self.progress, self.samples = progress, progress.samples
+        self.follow_problem = ""
+
+    def _data_of(self, record: RunRecord) -> Dataset | None:
+        """The data of a run; None: they are being loaded.
+
+        Raises:
+            StoreError: they are not there; those of a run that is watched cannot be had.
+        """
+        data, watch = self.data, self.watch
+        is_here = data.dataset is not None and data.dataset.fingerprint == record.fingerprint
+        if watch is None or is_here:
+            return _check_data(record, data.dataset)
+        if watch.loaded_for != record.fingerprint:
+            watch.loaded_for = record.fingerprint
+            data.load_from(lambda: watch.make_loader(record))
+        if data.is_loading:
+            return None
+        why = data.failure.message if data.failure is not None else "Other data are there now."
+        raise StoreError(
+            f"{record.name} cannot be shown: it trains on {record.dataset}, from {record.data}, "
+            f"which cannot be had. {why} Say with --data where these data are."
+        )
+
+    def _follow(self) -> bool:
+        """Read on in the run that another process trains, or show the one that is watched now."""
+        watch, progress = self.watch, self.progress
+        if watch is None and not self.follows:
+            return False
+        try:
+            changes = self._store.changes()
+            if changes == self._changes:
+                return False
+            record = None
+            if watch is not None:
+                record = watch.look()
+                self.store_notice = self._store.notice
+            if not isinstance(record, RunRecord) and progress is not None and self.follows:
+                # A recording has a screen of its own; the run goes on below it.
+                record = self._store.run(progress.run_id)
+            if isinstance(record, RunRecord):
+                before = progress if progress and progress.run_id != record.id else None
+                if before or progress is None or not progress.read_on(self._store, record):
+                    self._show(record)
+                if before is not None and self.progress is not before:
+                    self.ghost = before
+        except StoreError as error:
+            news = self.follow_problem != str(error)
+            self._changes, self.follow_problem = None, str(error)
+            return news
+        self._changes, self.follow_problem = changes, ""
+        return True
 
     def follow_name(self) -> None:
         """Take over the name that somebody may have given to the run on show meanwhile."""
@@ -336,6 +420,8 @@ class Session:
     def tick(self) -> bool:
         """Take what arrived since the last call; True if anything to be drawn changed."""
         changed = self._take_data_events()
+        if self.run is None:
+            changed |= self._follow()
         run, progress = self.run, self.progress
         if run is None or progress is None:
             return changed
@@ -401,6 +487,8 @@ class Session:
         changed = False
         for event in self.data.news():
             changed = True
+            # A run that is watched may have waited for it.
+            self._changes = None
             if isinstance(event, DatasetLoaded):
                 self._take_data()
             elif isinstance(event, DatasetFailed):
@@ -452,11 +540,12 @@ class Session:
             self.ghost = before
         self.progress, self._is_queued = progress, False
         self.samples = progress.samples
-        self._recorder, self.store_notice = None, unkept
+        self._recorder, self.store_notice, self.follow_problem = None, unkept, ""
         if not unkept:
             self._recorder, self.store_notice = self._store.begin_recording(progress.dataset, point)
         progress.owner = self._recorder.owner if self._recorder is not None else ""
         self._logged_problem = ""
+        assert self._make_run is not None, "an app that watches trains nothing"
         self.run = self._make_run(
             progress.hyperparameters,
             progress.dataset,

@@ -103,7 +103,8 @@ class RaceSession:
         session = self._session
         if self._run is not None:
             raise RefusedError(f"A race is under way. {_how_to_stop()} first.")
-        if session.state in (State.RUNNING, State.STOPPING) or session.waiting:
+        trains = session.run is not None and session.state is not State.PAUSED
+        if trains or session.waiting:
             raise RefusedError(_run_under_way())
         if not entrants:
             raise RefusedError("Nobody takes part. Choose one or more with space.")
@@ -134,7 +135,9 @@ class RaceSession:
         run = self._run
         if run is None:
             return False
-        if self._session.state is State.RUNNING and not run.stopping:
+        session = self._session
+        trains = session.run is not None and session.state is State.RUNNING
+        if trains and not run.stopping:
             self.notice = _DISTURBED
             run.stop()
         # Asked before draining, so that no event can come between the two.

@@ -5,13 +5,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from mnist_core.user_folders import APP, user_folder
+from mnist_core.user_folders import APP, NoHomeError, user_folder
 from mnist_tui.runtime.terminal import open_terminal
 
 
@@ -22,6 +22,15 @@ def log_path(home: Path | None) -> Path:
         NoHomeError: this user has no place for it.
     """
     return (user_folder("state") if home is None else home) / f"{APP}.log"
+
+
+def log_outside(home: Path) -> Path:
+    """The place of the log for those who may write nothing under `home`; it may hold nothing."""
+    with suppress(NoHomeError):
+        usual = log_path(None)
+        if not usual.absolute().is_relative_to(home):
+            return usual
+    return Path(os.devnull)
 
 
 def write_log(path: Path, text: str) -> str:

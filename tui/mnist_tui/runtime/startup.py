@@ -41,6 +41,8 @@ class LaunchOptions:
     """Whether rows and columns of the images are to be swapped."""
     streams: int | None = None
     """MLX streams of a network; None: as many as pay."""
+    readonly: bool = False
+    """Whether no file under `home` may be made or changed."""
 
 
 def hold_collector() -> None:

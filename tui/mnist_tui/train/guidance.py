@@ -85,6 +85,10 @@ def _queue(session: Session) -> str:
 
 def _most_pressing(session: Session, backend: Backend | None, at_first: str) -> str:
     end = session.progress.end if session.progress is not None else None
+    if session.follow_problem:
+        return visible(session.follow_problem)
+    if session.watch is not None:
+        return visible(" ".join(filter(None, (session.watch.told(), session.store_notice))))
     if session.data.failure is not None and session.data.dataset is None:
         return f"{visible(session.data.failure.message)} Press {key_hint('run')} to try again."
     if isinstance(end, RunFailed) and not session.state.is_active:

@@ -69,7 +69,7 @@ class Steering:
         recipes = self._startable()
         if not recipes:
             return
-        if not self._session.state.is_active:
+        if self._session.run is None:
             self._start(recipes)
             return
 
@@ -137,9 +137,10 @@ class Steering:
 
     def _is_held(self) -> bool:
         """Whether no run may train now, as while a race goes on; says why."""
-        if self._session.hold:
-            self._screen.notify(visible(self._session.hold), severity="warning", markup=False)
-        return bool(self._session.hold)
+        why = self._session.refusal
+        if why:
+            self._screen.notify(visible(why), severity="warning", markup=False)
+        return bool(why)
 
     def edit(self, field: str | None = None) -> None:
         """Go to a field of the form, or to the one that had the focus last."""
@@ -173,7 +174,7 @@ class Steering:
         self.edit()
         how = (
             f"{sentence_key('run')} trains with them; enter changes the run under way."
-            if self._session.state.is_active
+            if self._session.run is not None
             else "Change some, and press enter."
         )
         self._screen.notify(
@@ -185,7 +186,7 @@ class Steering:
 
         A list changes nothing, since a run has one value; it waits for the next start.
         """
-        if not self._session.state.is_active:
+        if self._session.run is None:
             self.run()
             return
         run, live = self._session.run, self._live_values()
@@ -210,7 +211,9 @@ class Steering:
     def _live_values(self) -> LiveValues | None:
         """What the run under way follows; None where there is none, or it is about to end."""
         session = self._session
-        if session.progress is None or session.state not in (State.RUNNING, State.PAUSED):
+        if session.run is None or session.progress is None:
+            return None
+        if session.state not in (State.RUNNING, State.PAUSED):
             return None
         return self._values_of(session.progress)
 

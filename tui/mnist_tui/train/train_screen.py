@@ -16,11 +16,14 @@ from textual.widgets import Static
 from mnist_core.backend.backend import Backend
 from mnist_core.network.mistakes import confusion_matrix, recall
 from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.store import KeptRecord
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View, Window
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.run_plots import place_of_step, step_at
+from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.watch import Watch
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 from mnist_tui.text.visible_text import visible
@@ -75,6 +78,12 @@ class TrainScreen(ChartScreen):
         index: int
         """Among all test samples."""
 
+    @dataclass
+    class Watched(Message):
+        """Another run or recording is watched from now on."""
+
+        record: KeptRecord
+
     def __init__(
         self,
         session: Session,
@@ -121,6 +130,8 @@ class TrainScreen(ChartScreen):
         self._epoch = 0
         """Evaluated last, at the last tick."""
         self._ticks = 0
+        self._watched = ""
+        """The id of what is watched, at the last tick."""
         self._charts_lag = False
         """Whether something has come since they were drawn."""
 
@@ -144,13 +155,17 @@ class TrainScreen(ChartScreen):
 
     def on_mount(self) -> None:
         self.set_interval(1 / TICKS_PER_SECOND, self._tick)
-        self._session.data.load()
+        if self._session.watch is None:
+            self._session.data.load()
         self.redraw()
 
     # -- drawing ---------------------------------------------------------------------------------
 
     def _tick(self) -> None:
+        shown = self._session.progress
         changed = self._session.tick() | self._marked.update()
+        if self._session.watch is not None:
+            self._look_at_watch(self._session.watch, shown)
         self._charts_lag |= changed
         before, self._state = self._state, self._session.state
         # What the end of an epoch has shown stands in several places at once.
@@ -170,8 +185,22 @@ class TrainScreen(ChartScreen):
             self.draw_charts()
             self._draw_state()
         self.steering.look_at_divergence()
-        if self._leaving and not self._state.is_active:
+        if self._leaving and self._session.run is None:
             self.app.exit()
+
+    def _look_at_watch(self, watch: Watch, shown: RunProgress | None) -> None:
+        """Say that something else is watched; the form has the values of a run that was not
+        `shown` before.
+        """
+        if self._session.progress is not shown:
+            self.steering.show_values()
+        record = watch.record
+        if record is not None and record.id != self._watched:
+            self._watched = record.id
+            self.post_message(self.Watched(record))
+        news = watch.take_news()
+        if news:
+            self.app.notify(visible(news), markup=False)
 
     def _evaluated_epoch(self) -> int:
         progress = self._session.progress
@@ -303,13 +332,17 @@ class TrainScreen(ChartScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that would do nothing now."""
         session = self._session
+        trains = session.run is not None
         match action:
+            case "run" | "train_batches" | "edit" if session.watch is not None:
+                return False
             case "pause":
-                return session.state is State.RUNNING
+                return trains and session.state is State.RUNNING
             case "resume":
-                return session.state is State.PAUSED
+                return trains and session.state is State.PAUSED
             case "stop":
-                return session.state in (State.RUNNING, State.PAUSED) or session.waiting
+                own = trains and session.state in (State.RUNNING, State.PAUSED)
+                return own or session.waiting
             case "one_more_epoch":
                 return session.can_continue and session.divergence is None
             case "train_batches":
@@ -411,7 +444,7 @@ class TrainScreen(ChartScreen):
 
     def leave(self, *, ask: bool = True) -> None:
         """Exit, once a run under way has stopped; asks first if there is one, or a race."""
-        trains, races = self._session.state.is_active, bool(self._session.hold)
+        trains, races = self._session.run is not None, bool(self._session.hold)
         if not (trains or (races and ask)):
             self.app.exit()
             return
