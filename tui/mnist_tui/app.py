@@ -109,6 +109,8 @@ class MnistApp(App[None]):
         self._marks = session.marks
         self._runs_screen: RunsScreen | None = None
         self._recording_screen: RecordingScreen | None = None
+        self._recording_to_open: RecordingRecord | None = None
+        """The one that is watched, until the train screen is shown."""
         self._make_race = make_race
         self._race_session: RaceSession | None = None
         self._train_screen = TrainScreen(
@@ -233,6 +235,7 @@ class MnistApp(App[None]):
         await self._keys_in_turn.taken(event)
 
     async def _take_screen_change(self, _screen: Screen[Any]) -> None:
+        self._open_what_is_watched()
         self._fit()
         await self._keys_in_turn.look()
 
@@ -312,13 +315,20 @@ class MnistApp(App[None]):
     def on_train_screen_watched(self, event: TrainScreen.Watched) -> None:
         """Show a recording that is watched from now on over the train screen, a run on it.
 
-        Who looks at something else is left there.
+        Who looks at something else sees it on coming back.
         """
         event.stop()
+        record = event.record
+        self._recording_to_open = record if isinstance(record, RecordingRecord) else None
         if self.screen is self._recording_screen and self.screen_stack[-2] is self._train_screen:
             self._leave_visit()
-        if self.screen is self._train_screen and isinstance(event.record, RecordingRecord):
-            self._open_recording(event.record)
+        self._open_what_is_watched()
+
+    def _open_what_is_watched(self) -> None:
+        record = self._recording_to_open
+        if record is not None and self.screen is self._train_screen:
+            self._recording_to_open = None
+            self._open_recording(record)
 
     def _open_recording(self, record: RecordingRecord) -> None:
         from mnist_tui.recording.recording_screen import RecordingScreen

@@ -40,7 +40,7 @@ class Watch:
         else:
             self.record = self._store.newest()
             if before is not None and self.record is not None and self.record.id != before.id:
-                self._news = f"{self.record.name} has begun, and is shown now."
+                self._news = f"{self.record.name} has begun, and is watched now."
         return self.record
 
     def keep_to(self, record: KeptRecord) -> None:
