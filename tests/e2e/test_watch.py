@@ -33,7 +33,7 @@ def test_a_headless_run_is_watched_to_its_end(
     terminal.wait_for("There is no run in .* yet")
     assert not home.exists()
     train = [MNIST_TUI, "train", "--home", home, "--data", "synthetic", "--epochs", "100000"]
-    with subprocess.Popen(train, stdout=subprocess.DEVNULL) as training:
+    with subprocess.Popen(list(map(str, train)), stdout=subprocess.DEVNULL) as training:
         try:
             first = epoch(terminal.wait_for(lambda screen: epoch(screen) > 0))
             screen = terminal.wait_for(lambda screen: epoch(screen) > first)

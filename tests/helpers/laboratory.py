@@ -20,11 +20,13 @@ TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 class Laboratory:
     """A session with scripted runs, and a way to wait for what it does."""
 
-    def __init__(self, home: Path, loader: Loader | None = None) -> None:
+    def __init__(
+        self, home: Path, loader: Loader | None = None, *, only_reads: bool = False
+    ) -> None:
         self.runs = ScriptedRuns()
         self.loaders = [loader or loaded()]
         self.logged: list[str] = []
-        self.store = RunStore(home)
+        self.store = RunStore(home, only_reads=only_reads)
         self.session = Session(
             self.runs, DataSource(lambda: self.loaders[-1]), self.log, self.store
         )

@@ -57,6 +57,8 @@ HEAVY = {"mlx", "numpy", "textual", "plotext", "pooch", "requests"}
         ),
         (["train", "--on-divergence", "pray"], "--on-divergence"),
         (["train", "--no-change", "1"], "There is no option --no-change here."),
+        (["--readonly"], "There is no terminal to open the app in, and training without it keeps"),
+        (["watch", "a", "b"], "'b' is one value too many"),
         (["data", "fetch"], "NAME needs a value. See mnist-tui data fetch --help."),
         (["data", "fetch", "emnist"], "There is no data set 'emnist' to fetch; choose one of"),
         (["data", "get", "mnist"], "See mnist-tui data --help."),
@@ -82,6 +84,14 @@ def test_home_may_stand_before_the_command(
     monkeypatch.chdir(tmp_path)
     assert run([*home, "runs", "list"]) == 0
     assert str(tmp_path / "a home") in "".join(capsys.readouterr())
+
+
+def test_there_is_nothing_to_watch_without_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["watch", "--home", str(tmp_path / "home")]) == 1
+    assert capsys.readouterr().err.startswith("There is no terminal to watch in. mnist-tui runs")
+    assert not (tmp_path / "home").exists()
 
 
 def test_too_many_seeds_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,22 @@ def test_a_run_is_kept(laboratory: Laboratory) -> None:
     assert laboratory.session.store_notice == ""
 
 
+def test_nothing_is_kept_where_the_runs_are_only_read(tmp_path: Path) -> None:
+    laboratory = Laboratory(tmp_path / "home", only_reads=True)
+    laboratory.session.data.load()
+    laboratory.session.look_for_interrupted()
+    laboratory.session.train(TWO_EPOCHS)
+    laboratory.tick_until_state(State.COMPLETED)
+    assert laboratory.session.store_notice == (
+        f"This run is not kept. The runs in {tmp_path / 'home'} are only read."
+    )
+    laboratory.session.one_more_epoch()
+    laboratory.tick_until(lambda session: session.run is None)
+    assert laboratory.epoch() == 3
+    laboratory.session.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_more_epoch_continues_the_kept_run(laboratory: Laboratory) -> None:
     laboratory.session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)

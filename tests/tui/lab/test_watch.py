@@ -329,7 +329,7 @@ def test_a_live_run_that_is_opened_moves_too(laboratory: Laboratory, tmp_path: P
     live.train_epoch(0.7)
     live.close()
     session.tick()
-    assert session.state is State.COMPLETED
+    assert session.state.value == "completed"
     assert [run.state for run in laboratory.store.runs()] == [
         RunState.COMPLETED,
         RunState.INTERRUPTED,

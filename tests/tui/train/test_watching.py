@@ -109,6 +109,16 @@ async def test_keys_that_train_are_not_offered(tmp_path: Path) -> None:
         assert lab.app.return_code == 0, "nobody is asked"
 
 
+async def test_a_narrow_screen_says_what_a_run_is_trained_with(tmp_path: Path) -> None:
+    live = LiveRun(tmp_path / "home", learning_rate=0.25)
+    async with watching(tmp_path, size=(80, 24)) as lab:
+        await lab.until(lambda: "Learning rate 0.25" in lab.text())
+        assert "edits" not in lab.text()
+        await lab.pilot.click("#folded-form")
+        assert "Learning rate 0.25" in lab.text(), "it stays folded"
+        live.close()
+
+
 async def test_the_other_screens_follow_too(tmp_path: Path) -> None:
     live = LiveRun(tmp_path / "home", epochs=9)
     live.train_epoch(0.5)

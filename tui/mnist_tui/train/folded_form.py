@@ -21,9 +21,17 @@ class FoldedForm(Widget):
     class Clicked(Message):
         """The user wants to edit the values."""
 
-    def __init__(self, form: HyperparameterForm, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        form: HyperparameterForm,
+        *,
+        opens: bool,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        """Unless it `opens`, it only says what a run is trained with."""
         super().__init__(id=id)
         self._form = form
+        self._opens = opens
         self._drawn = ""
 
     def draw(self) -> None:
@@ -33,11 +41,12 @@ class FoldedForm(Widget):
             self.refresh()
 
     def render(self) -> Content:
-        how = f"{key_hint('edit')} edits"
+        how = f"{key_hint('edit')} edits" if self._opens else ""
         room = self.size.width - cell_len(how) - 2
         return Content.assemble(
             shorten(self._form.summary, room).ljust(max(room, 0)), "  ", (how, "dim")
         )
 
     def on_click(self) -> None:
-        self.post_message(self.Clicked())
+        if self._opens:
+            self.post_message(self.Clicked())

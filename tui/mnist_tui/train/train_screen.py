@@ -144,7 +144,7 @@ class TrainScreen(ChartScreen):
             form = HyperparameterForm(self._hyperparameters, self._preset, id="form")
             form.border_title = "Hyperparameters"
             yield form
-            yield FoldedForm(form, id="folded-form")
+            yield FoldedForm(form, opens=self._session.watch is None, id="folded-form")
             yield RunCharts(id="charts")
             with Vertical(id="digits"):
                 yield SampleGrid(self._picture_style, id="samples")
