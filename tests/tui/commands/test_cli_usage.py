@@ -90,7 +90,8 @@ def test_there_is_nothing_to_watch_without_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["watch", "--home", str(tmp_path / "home")]) == 1
-    assert capsys.readouterr().err.startswith("There is no terminal to watch in. mnist-tui runs")
+    told = capsys.readouterr().err
+    assert f"mnist-tui runs list --home {tmp_path / 'home'} says how runs stand." in told
     assert not (tmp_path / "home").exists()
 
 

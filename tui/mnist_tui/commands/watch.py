@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from mnist_core.shell_commands import own_command
+from mnist_core.user_folders import home_flag
 from mnist_tui.commands.flags import (
     AppFlags,
     Data,
@@ -15,6 +16,7 @@ from mnist_tui.commands.flags import (
     Readonly,
     home_folder,
     launch_options,
+    run_folder,
 )
 from mnist_tui.commands.launch import has_screen, with_digits
 from mnist_tui.runtime.log import log_uncaught_errors
@@ -45,10 +47,8 @@ def watch(
     of each run are loaded from where it had them.
     """
     if not has_screen():
-        sys.stderr.write(
-            "There is no terminal to watch in. "
-            f"{own_command('runs', 'list')} says how runs stand.\n"
-        )
+        how = own_command("runs", "list", *home_flag(run_folder(home)))
+        sys.stderr.write(f"There is no terminal to watch in. {how} says how runs stand.\n")
         return EXIT_FAILED
     os.environ.setdefault("TEXTUAL_FPS", "120")
     flags = AppFlags(data=data, home=home, readonly=readonly)
