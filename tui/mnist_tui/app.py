@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from mnist_tui.race.race_session import RaceSession
     from mnist_tui.recording.recording_screen import RecordingScreen
     from mnist_tui.runs.runs_screen import RunsScreen
+    from mnist_tui.sweeps.sweep_process import SweepFactory
+    from mnist_tui.sweeps.sweep_screen import SweepsScreen
+    from mnist_tui.sweeps.sweep_session import SweepSession
 
 
 class MnistApp(App[None]):
@@ -81,11 +84,13 @@ class MnistApp(App[None]):
         store: RunStore,
         make_race: "RaceFactory | None" = None,
         *,
+        make_sweep: "SweepFactory | None" = None,
         config: ConfigFile | None = None,
         graphics: Graphics | None = None,
         first_launch: bool = False,
     ) -> None:
-        """`make_race` makes the races of the benchmark; without it, they run in real processes.
+        """`make_race` makes the races of the benchmark, and `make_sweep` the sweeps; without them,
+        they run in real processes.
 
         `config` is what the user has set, `graphics` what the terminal said of images where it was
         asked; on the first launch there are three lines of guidance.
@@ -113,6 +118,9 @@ class MnistApp(App[None]):
         """The one that is watched, until the train screen is shown."""
         self._make_race = make_race
         self._race_session: RaceSession | None = None
+        self._make_sweep = make_sweep
+        self._backend = backend
+        self._sweep_session: SweepSession | None = None
         self._train_screen = TrainScreen(
             session,
             backend,
@@ -376,6 +384,19 @@ class MnistApp(App[None]):
                     log=lambda text: write_log(self._log_file, text),
                 )
                 return RaceScreen(self._session, self._race_session)
+            case "sweeps":
+                from mnist_tui.sweeps.sweep_process import CommandProcess
+                from mnist_tui.sweeps.sweep_screen import SweepsScreen, single
+                from mnist_tui.sweeps.sweep_session import SweepSession
+
+                self._sweep_session = SweepSession(
+                    self._session, self._store, self._backend, self._make_sweep or CommandProcess
+                )
+                return SweepsScreen(
+                    self._session,
+                    self._sweep_session,
+                    lambda: single(self._train_screen.steering.recipes),
+                )
             case "draw":
                 from mnist_tui.draw.draw_screen import CurrentModel, DrawScreen
 
@@ -408,11 +429,22 @@ class MnistApp(App[None]):
         self._train_screen.steering.fork(event.record)
 
     def on_runs_screen_opened(self, event: "RunsScreen.Opened") -> None:
-        """Show a stored run where runs are trained."""
         event.stop()
+        self._open(event.record.id)
+
+    def on_sweeps_screen_opened(self, event: "SweepsScreen.Opened") -> None:
+        event.stop()
+        self._open(event.run_id)
+
+    def on_sweeps_screen_forked(self, event: "SweepsScreen.Forked") -> None:
+        event.stop()
+        self._do(lambda: self._train_screen.steering.fork(self._store.run(event.run_id)))
+
+    def _open(self, run_id: str) -> None:
+        """Show a stored run where runs are trained."""
 
         def show() -> None:
-            self._session.show_stored(event.record.id)
+            self._session.show_stored(run_id)
             self._train_screen.steering.show_values()
 
         self._do(show)
@@ -438,10 +470,17 @@ class MnistApp(App[None]):
         if isinstance(self.screen, MistakesScreen):
             self.screen.show_sample(event.index)
 
+    def on_sweeps_screen_command_asked(self, event: "SweepsScreen.CommandAsked") -> None:
+        event.stop()
+        self._show_command_of(event.run_id)
+
     def on_train_screen_command_asked(self, event: TrainScreen.CommandAsked) -> None:
         event.stop()
+        self._show_command_of(event.run_id)
+
+    def _show_command_of(self, run_id: str) -> None:
         try:
-            self._show_command(self._store.run(event.run_id))
+            self._show_command(self._store.run(run_id))
         except StoreError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
 
@@ -476,6 +515,11 @@ class MnistApp(App[None]):
         """Stop a race under way, end its processes, and keep what it measured."""
         if self._race_session is not None:
             self._race_session.close()
+
+    def close_sweep(self) -> None:
+        """End a sweep under way and its processes; its runs are kept."""
+        if self._sweep_session is not None:
+            self._sweep_session.close()
 
     def purge_deleted(self) -> None:
         """Make deletions final, since nobody can undo them any more."""

@@ -1,8 +1,10 @@
 """What a sweep tells: past-tense facts of plain values, enough to draw it without Optuna."""
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args
 
 from mnist_core.events import json_number
 
@@ -14,6 +16,8 @@ class SweepStarted:
     """Where the study is kept, for people: without a password."""
     trials: int
     """How many are to be finished in the end: completed or pruned."""
+    finished: int
+    """How many are already, as the sweep begins or is resumed."""
     jobs: int
     """Workers of this process."""
     host: str
@@ -164,8 +168,46 @@ def sweep_event_to_json(event: SweepEvent) -> dict[str, Any]:
 
     Numbers that are not finite become None.
     """
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    return {"event": name, **_plain(event)}
+    return {"event": _name(type(event)), **_plain(event)}
+
+
+def sweep_event_from_json(values: Mapping[str, Any]) -> SweepEvent | None:
+    """The event that `sweep_event_to_json` wrote; None for one that another version has.
+
+    A value that was not finite comes back as infinite: a loss is all that can be so.
+
+    Raises:
+        ValueError: it lacks something.
+    """
+    kind = _KINDS.get(str(values.get("event")))
+    if kind is None:
+        return None
+    given = {each.name: values[each.name] for each in fields(kind) if each.name in values}
+    for name in ("runs", "values"):
+        if name in given:
+            given[name] = tuple(_number(value) for value in given[name])
+    if "value" in given:
+        given["value"] = _number(given["value"])
+    best = given.get("best")
+    try:
+        if best is not None:
+            runs, value = tuple(best["runs"]), _number(best["value"])
+            given["best"] = BestTrial(**{**best, "runs": runs, "value": value})
+        event: SweepEvent = kind(**given)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{values.get('event')} lacks something: {error}.") from error
+    return event
+
+
+def _number(value: Any) -> Any:
+    return math.inf if value is None else value
+
+
+def _name(kind: type) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+_KINDS: Mapping[str, Any] = {_name(kind): kind for kind in get_args(SweepEvent)}
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,11 @@ _MOST_CHOICES = 1000
 class RangeError(ValueError):
     """The message is a sentence for the user."""
 
+    def __init__(self, sentence: str, field: str = "") -> None:
+        """`field` is the one that has no effect beside the others; empty: it is not about that."""
+        super().__init__(sentence)
+        self.field = field
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -146,6 +151,17 @@ def combinations(ranges: Sequence[Range]) -> list[dict[str, Chosen]]:
     return [dict(zip(names, row, strict=True)) for row in itertools.product(*values)]
 
 
+def check_sampler(sampler: str, ranges: Sequence[Range]) -> None:
+    """Raises RangeError where the sampler of that name cannot choose from `ranges`."""
+    if sampler == "grid":
+        combinations(ranges)
+    if sampler == "cmaes" and sum(isinstance(each, Interval) for each in ranges) < 2:
+        raise RangeError(
+            "cmaes needs two ranges of numbers at least, such as learning_rate=0.01:1:log and "
+            "dropout=0:0.5. Take tpe."
+        )
+
+
 def _interval(field: HyperparameterField, text: str) -> Interval:
     if field.kind not in (float, int):
         raise RangeError(
@@ -198,7 +214,8 @@ def _check_effect(ranges: Mapping[str, Range], base: Hyperparameters) -> None:
     unused = [unused_fields(recipe) for recipe in _deciding(ranges, base)]
     for name in ranges:
         if all(name in each for each in unused):
-            raise RangeError(f"Sampling {name} has no effect here: {unused[0][name]} Leave it out.")
+            sentence = f"Sampling {name} has no effect here: {unused[0][name]} Leave it out."
+            raise RangeError(sentence, name)
 
 
 def _deciding(ranges: Mapping[str, Range], base: Hyperparameters) -> Iterator[Hyperparameters]:

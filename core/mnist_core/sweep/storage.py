@@ -54,7 +54,8 @@ def new_name(home: Path, url: str | None) -> str:
         from uuid import uuid4
 
         return f"sweep-{uuid4().hex[:8]}"
-    numbers = [int(name.removeprefix("sweep-")) for name in _names(home) if _COUNTED.match(name)]
+    counted = filter(_COUNTED.match, study_names(home))
+    numbers = [int(name.removeprefix("sweep-")) for name in counted]
     return f"sweep-{max(numbers, default=0) + 1}"
 
 
@@ -83,14 +84,14 @@ def open_storage(
 def storage_text(home: Path, url: str | None, name: str) -> str:
     """Where a study is, for people."""
     if url is None:
-        return str(_path(home, name))
+        return str(study_file(home, name))
     return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", url)
 
 
 def _journal(home: Path, name: str, *, new: bool) -> "BaseStorage":
-    path = _path(home, name)
+    path = study_file(home, name)
     if not new and not path.exists():
-        names = ", ".join(_names(home)[-5:])
+        names = ", ".join(study_names(home)[-5:])
         raise SweepError(
             f"There is no study {name!r} in {path.parent}. "
             + (f"There are {names}." if names else "A sweep with --study makes one.")
@@ -175,11 +176,12 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _path(home: Path, name: str) -> Path:
+def study_file(home: Path, name: str) -> Path:
+    """Where a study is kept that has no database."""
     return home / "sweeps" / f"{name}.journal"
 
 
-def _names(home: Path) -> list[str]:
+def study_names(home: Path) -> list[str]:
     """Those of the studies in `home`, the latest last."""
     folder = home / "sweeps"
     if not folder.is_dir():

@@ -161,6 +161,11 @@ class SweepStudy:
         with _told(self.name):
             return self._study.get_trials(deepcopy=False)
 
+    @property
+    def finished(self) -> int:
+        """How many trials are."""
+        return sum(trial.state in FINISHED for trial in self.all_trials())
+
     def open_trials(self, wanted: int) -> int:
         """How many are still to be claimed, where `wanted` are to be finished."""
         states = [trial.state for trial in self.all_trials()]

@@ -51,6 +51,8 @@ _LOOK = 1.0
 """Seconds between two looks at what other processes have done."""
 _RECOVERY = 5.0
 """Seconds between two looks for trials whose processes are gone."""
+_GROWTH = 1.25
+"""How many times as many trials have completed when importance is measured again."""
 _MOST_FAILURES = 3
 """Trials that fail in a row before the sweep is given up: the next would fail too."""
 
@@ -95,6 +97,8 @@ class Sweep:
         self._teller = _Teller(study)
         self._began = time.monotonic()
         self._next_look = self._next_recovery = 0.0
+        self._measured_on = 0
+        """How many trials had completed when importance was measured last."""
 
     def events(self) -> Iterator[SweepEvent]:
         """All that happens; the last one is one of `SweepEnded`.
@@ -143,6 +147,7 @@ class Sweep:
             study=self._study.name,
             storage=order.storage,
             trials=order.trials,
+            finished=self._study.finished,
             jobs=order.jobs,
             host=socket.gethostname(),
             dataset=order.dataset,
@@ -244,6 +249,16 @@ class Sweep:
         if now >= self._next_look:
             self._next_look = now + _LOOK
             yield from self._teller.news(self._tracebacks)
+            yield from self._importance_so_far()
+
+    def _importance_so_far(self) -> Iterator[SweepEvent]:
+        """Measured anew whenever there are a quarter more trials, so that it stays cheap."""
+        completed = self._teller.completed
+        if completed and completed >= self._measured_on * _GROWTH:
+            self._measured_on = completed
+            importance, trials = self._study.importance()
+            if importance and not self._study.is_finished(self._order.trials):
+                yield ImportanceMeasured(importance, trials)
 
     def _ended(self) -> Iterator[SweepEvent]:
         yield from self._teller.news(self._tracebacks)
@@ -289,6 +304,8 @@ class _Teller:
         self._over: set[int] = set()
         self._reported: dict[int, int] = {}
         """How many values of each trial have been told."""
+        self.completed = 0
+        """How many trials were told so."""
 
     def news(self, tracebacks: dict[int, str]) -> Iterator[SweepEvent]:
         for trial in self._study.all_trials():
@@ -320,6 +337,7 @@ class _Teller:
         if trial.state is TrialState.RUNNING:
             return
         self._over.add(number)
+        self.completed += trial.state is TrialState.COMPLETE
         yield self._end_of(trial, tracebacks.pop(number, ""))
 
     def _end_of(self, trial: FrozenTrial, details: str) -> SweepEvent:

@@ -299,7 +299,7 @@ def test_the_table_moves_on_a_terminal() -> None:
     table = SweepTable(console, progress, lambda _end: "", clock=lambda: float(next(clock)))
     plan = {"metric": "accuracy", "rank_on": "validation", "seeds": 1, "sampler": "tpe",
             "pruner": "none", "ranges": ["learning_rate=0.01:1:log"]}  # fmt: skip
-    table.show(SweepStarted("one", "f", 3, 2, "here", "digits", 9, False, 2, plan))
+    table.show(SweepStarted("one", "f", 3, 0, 2, "here", "digits", 9, False, 2, plan))
     for number, host in ((0, "here"), (1, "far")):
         table.show(TrialStarted(number, {"learning_rate": 0.1}, ("r",), host, None))
         table.show(TrialReported(number, 0, 1, 0.5))

@@ -119,6 +119,7 @@ def _run(
         endings.callback(session.close)
         endings.callback(_purge_deleted, app)
         endings.callback(app.close_race)
+        endings.callback(app.close_sweep)
         # From here on the terminal sends it again, and the end of a run must not be cut short.
         endings.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
         ensure_size(1)

@@ -76,6 +76,8 @@ class Session:
         """The latest run, if the process that trained it is gone."""
         self.hold = ""
         """Why no run may train now, as a sentence; empty: one may."""
+        self.hold_question = ""
+        """What leaving the app would end then, as the beginning of a question."""
         self.store_notice = ""
         """Why runs are not kept as they should be, in sentences; empty: they are."""
         self.log_note = ""

@@ -67,6 +67,8 @@ class SweepProgress:
         """By their numbers."""
         self.stopping = False
         self.importance: dict[str, float] = {}
+        self.importance_trials = 0
+        """How many trials it was measured on."""
         self._first_at: float | None = None
         self._finished_before = 0
         """Trials that were finished when the first of this process began."""
@@ -79,14 +81,16 @@ class SweepProgress:
                 self.trials[event.number] = TrialSoFar(event)
             case TrialReported():
                 self.trials[event.number].reported.append(event)
-                if self._first_at is None and self.trials[event.number].end is None:
+                # Those that were finished before are told again, all at once.
+                before = self.started.finished if self.started is not None else 0
+                if self._first_at is None and self.finished >= before:
                     self._first_at, self._finished_before = self._clock(), self.finished
             case TrialCompleted() | TrialPruned() | TrialFailed():
                 self.trials[event.number].end = event
             case SweepStopping():
                 self.stopping = True
             case ImportanceMeasured():
-                self.importance = event.importance
+                self.importance, self.importance_trials = event.importance, event.trials
             case _:
                 pass
 

@@ -103,6 +103,8 @@ class RaceSession:
         session = self._session
         if self._run is not None:
             raise RefusedError(f"A race is under way. {_how_to_stop()} first.")
+        if session.hold:
+            raise RefusedError(session.hold)
         trains = session.run is not None and session.state is not State.PAUSED
         if trains or session.waiting:
             raise RefusedError(_run_under_way())
@@ -122,6 +124,7 @@ class RaceSession:
         self._started = time.time()
         self._heard = time.monotonic()
         session.hold = _race_under_way()
+        session.hold_question = "race is under way. Stop it, keep what it measured"
         self._run = self._make_run(task, race)
         self._run.start()
 
@@ -153,7 +156,7 @@ class RaceSession:
         if ended:
             run.join()
             self._run = None
-            self._session.hold = ""
+            self._session.hold = self._session.hold_question = ""
         return bool(events) or ended
 
     def read(self) -> None:

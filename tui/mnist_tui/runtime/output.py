@@ -1,7 +1,10 @@
 """What the program hands back: lines on standard output and error, and an exit code."""
 
 import os
+import select
+import stat
 from collections.abc import Callable
+from io import UnsupportedOperation
 from typing import TextIO
 
 EXIT_DONE = 0
@@ -32,6 +35,23 @@ def line_writer(stream: TextIO) -> WriteLine:
             raise OutputLost(f"The output could not be written: {error.strerror}.") from error
 
     return write
+
+
+def reader_left(stream: TextIO) -> Callable[[], bool]:
+    """What tells whether `stream` is a pipe that nobody reads any more.
+
+    Who writes seldom would notice late.
+    """
+    try:
+        descriptor = stream.fileno()
+        is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+    except (UnsupportedOperation, OSError):
+        is_pipe = False
+    if not is_pipe:
+        return lambda: False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return lambda: any(happened & (select.POLLERR | select.POLLHUP) for _, happened in poll.poll(0))
 
 
 def discard(stream: TextIO) -> None:

@@ -20,6 +20,7 @@ class Scope(StrEnum):
     ZOOM = "closer to charts"
     MISTAKES = "among samples"
     RACE = "among races"
+    SWEEPS = "among sweeps"
     DRAW = "while drawing"
 
 
@@ -114,6 +115,8 @@ KEYS: tuple[Key, ...] = (
         Scope.EVERYWHERE),
     Key("show_screen('race')", ("4",), "Race", "Watch engines do the same work in turns: who is "
         "how fast.", Scope.EVERYWHERE),
+    Key("show_screen('sweeps')", ("5",), "Sweeps", "Train many runs with values that Optuna "
+        "chooses, and see which are best.", Scope.EVERYWHERE, gives_way=True),
     Key("open_run", ("enter",), "Open", "Show the run under the cursor.", Scope.RUNS),
     Key("mark_run", ("space",), "Mark", "Lay the curves of the run over the others, or take them "
         "away again.", Scope.RUNS),
@@ -224,6 +227,29 @@ KEYS: tuple[Key, ...] = (
         Scope.RACE),
     Key("leave_race_field", ("escape",), "Chart", "Go back to the chart; there, take its cursor "
         "away.", Scope.RACE),
+    Key("start_sweep", ("r", "ctrl+r"), "Start", "Begin the sweep of the form. While it goes on no "
+        "run trains here: each would slow the other.", Scope.SWEEPS, insistent=("ctrl+r",)),
+    Key("stop_sweep", ("s",), "Stop", "Begin no more trials, and let those under way end; the "
+        "second time, end these at once too. All are kept.", Scope.SWEEPS, urgent=True),
+    Key("resume_sweep", ("R",), "Resume", "Go on with the study on show, or with the one under "
+        "the cursor of the earlier ones. One that is finished gets more trials.", Scope.SWEEPS),
+    Key("edit_sweep", ("e",), "Edit", "Go to what is sampled: ranges such as 0.001:1:log, or "
+        "values such as 32|64,64. An empty field is as on the train screen.", Scope.SWEEPS),
+    Key("open_trial", ("enter",), "Open", "Show the run of the trial under the cursor.",
+        Scope.SWEEPS),
+    Key("fork_trial", ("f",), "Fork", "Take the recipe of the trial under the cursor into the form "
+        "of the train screen.", Scope.SWEEPS),
+    Key("next_chart", ("c",), "Chart", "Show the next chart: the best so far, the value against a "
+        "field, parallel coordinates, and with little room what decides.", Scope.SWEEPS),
+    Key("next_parameter", ("x",), "X axis", "Draw the value of each trial against the next field "
+        "that is sampled.", Scope.SWEEPS),
+    Key("show_trial_command", ("Y",), "Command", "Show the command line that reproduces the run of "
+        "the trial under the cursor, which is the best unless it was moved.", Scope.SWEEPS,
+        footer=False),
+    Key("show_studies", ("h",), "Earlier", "Go to the studies before; enter goes on with one, or "
+        "shows it again.", Scope.SWEEPS),
+    Key("leave_sweep_field", ("escape",), "Trials", "Go back to the trials.", Scope.SWEEPS,
+        urgent=True),
     Key("show_screen('draw')", ("d",), "Draw", "Draw a digit, and see what the model makes of it.",
         Scope.EVERYWHERE),
     Key("toggle_pen", ("space",), "Pen", "Put the pen down where the cursor is, or lift it. The "

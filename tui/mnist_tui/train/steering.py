@@ -50,6 +50,11 @@ class Steering:
         return any(not screen.is_modal for screen in stack[stack.index(self._screen) + 1 :])
 
     @property
+    def recipes(self) -> tuple[Hyperparameters, ...]:
+        """What the form says, one for each combination of values; none while any is refused."""
+        return self._form.recipes
+
+    @property
     def _form(self) -> HyperparameterForm:
         return self._screen.query_one(HyperparameterForm)
 

@@ -443,9 +443,9 @@ class TrainScreen(ChartScreen):
     # -- leaving ---------------------------------------------------------------------------------
 
     def leave(self, *, ask: bool = True) -> None:
-        """Exit, once a run under way has stopped; asks first if there is one, or a race."""
-        trains, races = self._session.run is not None, bool(self._session.hold)
-        if not (trains or (races and ask)):
+        """Exit, once a run under way has stopped; asks first if there is one, a race or a sweep."""
+        trains, held = self._session.run is not None, bool(self._session.hold)
+        if not (trains or (held and ask)):
             self.app.exit()
             return
 
@@ -465,7 +465,6 @@ class TrainScreen(ChartScreen):
             if stop:
                 stop_and_leave()
 
-        what = "run is under way. Stop it, keep what it learned" if trains else (
-            "race is under way. Stop it, keep what it measured"
-        )  # fmt: skip
+        run = "run is under way. Stop it, keep what it learned"
+        what = run if trains else self._session.hold_question
         self.app.push_screen(Question(f"A {what}, and quit?", "Stop and quit", "Go on"), answered)

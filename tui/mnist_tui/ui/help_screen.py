@@ -25,6 +25,7 @@ _TITLES: Mapping[Scope, str] = {
     Scope.RUNS: "Runs",
     Scope.RECORDING: "A recording",
     Scope.RACE: "Race",
+    Scope.SWEEPS: "Sweeps",
     Scope.DRAW: "Draw a digit",
     Scope.CHARTS: "Charts",
     Scope.ZOOM: "Closer to charts",

@@ -2,7 +2,7 @@
 
 from mnist_core.recipe.hyperparameters import HyperparametersError, make_hyperparameters
 from mnist_core.recipe.presets import DEFAULT_PRESET
-from mnist_core.sweep.ranges import Interval, Range, RangeError, combinations, parse_ranges
+from mnist_core.sweep.ranges import Range, RangeError, check_sampler, parse_ranges
 from mnist_tui.commands.flags import UsageError
 from mnist_tui.commands.sweep import SweepFlags
 from mnist_tui.runtime.startup import LaunchOptions
@@ -25,16 +25,12 @@ def asked_ranges(options: LaunchOptions, flags: SweepFlags) -> tuple[Range, ...]
     (recipe,) = options.recipes
     try:
         ranges = parse_ranges(flags.sample or (), recipe, options.given)
-        if flags.sampler == "grid":
-            combinations(ranges)
     except RangeError as error:
         raise UsageError(f"--sample: {error}") from error
-    numbers = sum(isinstance(each, Interval) for each in ranges)
-    if flags.sampler == "cmaes" and numbers < 2:
-        raise UsageError(
-            "--sampler cmaes needs two ranges of numbers at least, such as "
-            "learning_rate=0.01:1:log and dropout=0:0.5. Take tpe."
-        )
+    try:
+        check_sampler(flags.sampler or "tpe", ranges)
+    except RangeError as error:
+        raise UsageError(f"--sampler: {error}") from error
     seeds = flags.seeds or 1
     try:
         make_hyperparameters({"seed": recipe.seed + seeds - 1})

@@ -1,8 +1,7 @@
 """What a sweep prints: its events as JSON, or lines, and a table of the best at the end."""
 
 import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
@@ -18,8 +17,9 @@ from mnist_core.sweep.events import (
     sweep_event_to_json,
 )
 from mnist_tui.lab.sweep_progress import SweepProgress, TrialSoFar
+from mnist_tui.lab.sweep_text import chosen_text, parameters_text, value_text
 from mnist_tui.runtime.output import WriteLine
-from mnist_tui.text.numbers import count, metric, percent
+from mnist_tui.text.numbers import count, percent
 from mnist_tui.text.visible_text import in_columns, visible
 
 _ROWS = 10
@@ -104,24 +104,6 @@ def started_lines(event: SweepStarted) -> list[str]:
     return [*lines, f"sampled: {'  '.join(plan['ranges'])}"]
 
 
-def parameters_text(trial: TrialSoFar) -> str:
-    """What was chosen, as "lr 0.0123, hidden 64, 64"."""
-    fields = hyperparameter_fields()
-    return ", ".join(
-        f"{fields[name].short_name} {_short(name, value)}"
-        for name, value in trial.parameters.items()
-    )
-
-
-def value_text(trial: TrialSoFar) -> str:
-    """Its value, with the spread over its seeds."""
-    value = trial.value
-    if value is None:
-        return "-"
-    text = metric(value) if math.isfinite(value) else "diverged"
-    return text if trial.spread is None else f"{text} ± {metric(trial.spread)}"
-
-
 def trial_line(trial: TrialSoFar) -> str:
     """What was chosen in a trial, and how it ended."""
     match trial.end:
@@ -178,7 +160,7 @@ def ranking(progress: SweepProgress) -> list[tuple[str, ...]]:
             str(rank),
             str(trial.number),
             value_text(trial),
-            *(_short(name, trial.parameters[name]) for name in names),
+            *(chosen_text(name, trial.parameters[name]) for name in names),
             ", ".join(trial.started.runs),
         )
         for rank, trial in enumerate(progress.ranked[:_ROWS], 1)
@@ -191,11 +173,3 @@ def importance_text(importance: dict[str, float]) -> str:
     fields = hyperparameter_fields()
     shares = (f"{fields[name].short_name} {percent(share)}" for name, share in importance.items())
     return f"importance: {', '.join(shares)}"
-
-
-def _short(name: str, value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ",".join(map(str, value)) or "none"
-    return hyperparameter_fields()[name].format(value)

@@ -50,8 +50,10 @@ from mnist_tui.runtime.output import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    OutputLost,
     WriteLine,
     line_writer,
+    reader_left,
 )
 from mnist_tui.runtime.signals import StopSignals, stop_signals
 from mnist_tui.runtime.startup import LaunchOptions
@@ -264,10 +266,12 @@ def _work(
         raise RuntimeError("The sweep ended without saying how it went.")
 
     def looked() -> bool:
+        if is_left():
+            raise OutputLost
         presenter.tick()
         return stop_requested()
 
-    presenter = _presenter(flags, best_command)
+    presenter, is_left = _presenter(flags, best_command), reader_left(sys.stdout)
     with (
         closing(presenter),
         signals.deferred() as stop_requested,

@@ -1,0 +1,65 @@
+"""How a sweep stands, in words and bars."""
+
+from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields
+from mnist_core.sweep.events import SweepStarted
+from mnist_core.sweep.ranges import Range
+from mnist_tui.lab.sweep_progress import SweepProgress
+from mnist_tui.lab.sweep_text import value_text
+from mnist_tui.text.numbers import count, duration, percent
+from mnist_tui.text.visible_text import visible
+from mnist_tui.ui.bars import bar
+
+_LONGEST_BAR = 40
+
+
+def progress_text(progress: SweepProgress, *, under_way: bool) -> str:
+    """How far it is, such as "7/20 finished · 2 running · best 0.9512 (trial 4) · ETA 0:35"."""
+    started = progress.started
+    if started is None:
+        return "starting: the data are loaded, and Optuna"
+    running, left = progress.running, progress.seconds_left
+    parts = [f"{started.study}  {progress.finished}/{started.trials} finished"]
+    if running and under_way:
+        parts.append(f"{len(running)} running")
+    parts += [f"{n} {state}" for state in ("pruned", "failed") if (n := progress.count(state))]
+    parts += [f"best {value_text(best)} (trial {best.number})" for best in progress.ranked[:1]]
+    if left is not None and under_way and not progress.stopping:
+        parts.append(f"ETA {duration(left)}")
+    return " · ".join(parts)
+
+
+def planned_text(ranges: tuple[Range, ...], base: Hyperparameters | None, dataset: str) -> str:
+    """What would be done next."""
+    if base is None:
+        return "the train screen's form has no single recipe to start from"
+    chosen = ", ".join(hyperparameter_fields()[each.field.name].label.lower() for each in ranges)
+    if not chosen:
+        return "nothing that can be sampled; see the form"
+    return f"next: {chosen}; {count(base.epochs, 'epoch')} each on {visible(dataset)}"
+
+
+def about_text(started: SweepStarted) -> str:
+    """What is ranked, and on what."""
+    plan = started.plan
+    held_out = " held out for it" if started.held_out else ""
+    seeds = f", {plan['seeds']} seeds each" if plan["seeds"] > 1 else ""
+    samples = (
+        f"{count(started.validation_examples)} samples{held_out}"
+        if plan["rank_on"] == "validation"
+        else "the test set"
+    )
+    return f"{plan['metric']} on {samples}, after {count(started.epochs, 'epoch')}{seeds}"
+
+
+def importance_lines(progress: SweepProgress | None, width: int) -> list[str]:
+    """A bar for each field: how much of what sets the trials apart it decides."""
+    if progress is None or not progress.importance:
+        return []
+    fields = hyperparameter_fields()
+    names = {name: fields[name].short_name for name in progress.importance}
+    name_width = max(map(len, names.values()))
+    room = max(1, min(_LONGEST_BAR, width - name_width - 7))
+    return [
+        f"{names[name].ljust(name_width)} {bar(share, room)} {percent(share):>5}"
+        for name, share in progress.importance.items()
+    ]
