@@ -6,6 +6,7 @@ from pathlib import Path
 
 from helpers.lab import Lab
 from helpers.scripted import ScriptedLoader, ScriptedRuns, loaded
+from helpers.scripted_sweep_process import ScriptedSweeps
 from helpers.settling import settled
 from mnist_core.backend.backend import Backend
 from mnist_core.benchmark.runner import RaceFactory
@@ -34,9 +35,11 @@ class AppHarness(Lab[MnistApp]):
         runs: ScriptedRuns | None = None,
         backend: Backend | None = None,
         make_race: RaceFactory | None = None,
+        sweeps: ScriptedSweeps | None = None,
         graphics: Graphics | None = None,
     ) -> None:
         self.loader = loader
+        self.sweeps = sweeps or ScriptedSweeps()
         self.runs = runs or ScriptedRuns()
         self.store = RunStore(log.parent / "home")
         self.session = Session(
@@ -50,6 +53,7 @@ class AppHarness(Lab[MnistApp]):
             log,
             self.store,
             make_race,
+            make_sweep=self.sweeps,
             config=config,
             graphics=graphics,
             first_launch=first_launch,
@@ -87,6 +91,7 @@ async def opened(
     loader: ScriptedLoader | None = None,
     hyperparameters: Hyperparameters = TWO_EPOCHS,
     runs: ScriptedRuns | None = None,
+    sweeps: ScriptedSweeps | None = None,
     first_launch: bool = False,
     graphics: Graphics | None = None,
 ) -> AsyncIterator[AppHarness]:
@@ -97,6 +102,7 @@ async def opened(
         folder / "log",
         config,
         runs=runs,
+        sweeps=sweeps,
         first_launch=first_launch,
         graphics=graphics,
     )

@@ -116,7 +116,9 @@ def range_help(field: HyperparameterField) -> str:
     else:
         takes = "LOW:HIGH, LOW:HIGH:log or A|B|C"
     expects = "" if field.choices or field.kind is bool else f" Each is {field.expects}."
-    return f"{field.help} To sample it: {takes}.{expects} Empty: as on the train screen."
+    # What an empty field means on the train screen it does not mean here.
+    about = field.help.partition(" Empty:")[0]
+    return f"Takes {takes}; empty: as on the train screen.{expects} {about}"
 
 
 def _without(base: Hyperparameters, sampled: Mapping[str, str]) -> Hyperparameters:

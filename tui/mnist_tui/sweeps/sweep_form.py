@@ -27,11 +27,11 @@ Base = Callable[[], Hyperparameters | None]
 """Gives the recipe of the train screen's form; None: it says none, or several."""
 
 _SETTINGS = {
-    "trials": ("Trials", "20, of a grid all", "How many are to be finished in the end, completed "
+    "trials": ("Trials", "(20; grid: all)", "How many are to be finished in the end, completed "
                "or pruned."),
-    "seeds": ("Seeds", "1", "Runs of each trial, with seeds that count up. Their mean ranks, and "
+    "seeds": ("Seeds", "(1)", "Runs of each trial, with seeds that count up. Their mean ranks, and "
               "their spread is shown."),
-    "jobs": ("At a time", "one a core", "Trials at a time, each in a process of one thread."),
+    "jobs": ("At a time", "(one a core)", "Trials at a time, each in a process of one thread."),
     "sampler": ("Sampler", "", "How values are chosen: tpe learns from the trials before, random "
                 "does not, grid takes every combination of what is named, cmaes is for two "
                 "numbers or more."),
@@ -126,7 +126,7 @@ class SweepForm(Widget):
                 row.show_problem(self.draft.problems.get(name, ""))
                 if name not in _SETTINGS and isinstance(row.editor, Input):
                     field = hyperparameter_fields()[name]
-                    row.editor.placeholder = field.format(getattr(base, name)) or "none"
+                    row.editor.placeholder = f"({field.format(getattr(base, name)) or 'none'})"
             if self._current.key in self.draft.problems:
                 self.call_after_refresh(self._current.scroll_visible, animate=False)
         return self.draft

@@ -237,9 +237,12 @@ class SweepsScreen(ChartScreen):
         sweeps = self._sweeps
         stage, progress = sweeps.stage, sweeps.progress
         if progress is not None and (sweeps.is_under_way or progress.started is not None):
-            words = progress_text(progress, under_way=sweeps.is_under_way)
-            if stage is SweepStage.STOPPING and progress.running:
-                words += f" · {key_hint('stop_sweep')} again ends these at once"
+            how = f"{key_hint('stop_sweep')} again ends those that run at once"
+            words = progress_text(
+                progress,
+                under_way=sweeps.is_under_way,
+                how_to_cut=how if stage is SweepStage.STOPPING else "",
+            )
         else:
             dataset = self._session.data.dataset
             ranges = self.query_one(SweepForm).draft.ranges

@@ -217,7 +217,8 @@ class SweepSession:
 
 def _data_flags(dataset: Dataset) -> list[str]:
     # With =, since a folder may begin with a dash.
-    return [f"--data={dataset.data}", *["--transpose"] * dataset.transposed]
+    place = [f"--data={dataset.data}"] if dataset.data else []
+    return [*place, *["--transpose"] * dataset.transposed]
 
 
 def _sweep_under_way() -> str:

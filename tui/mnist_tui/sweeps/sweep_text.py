@@ -12,19 +12,25 @@ from mnist_tui.ui.bars import bar
 _LONGEST_BAR = 40
 
 
-def progress_text(progress: SweepProgress, *, under_way: bool) -> str:
-    """How far it is, such as "7/20 finished · 2 running · best 0.9512 (trial 4) · ETA 0:35"."""
+def progress_text(progress: SweepProgress, *, under_way: bool, how_to_cut: str = "") -> str:
+    """How far it is, such as "sweep-1  7/20 finished · best 0.9512 (trial 4) · ETA 0:35 · ...".
+
+    What matters least comes last. `how_to_cut` says how those that run are ended at once, where it
+    is being stopped.
+    """
     started = progress.started
     if started is None:
         return "starting: the data are loaded, and Optuna"
     running, left = progress.running, progress.seconds_left
     parts = [f"{started.study}  {progress.finished}/{started.trials} finished"]
+    if running and how_to_cut:
+        parts.append(how_to_cut)
+    parts += [f"best {value_text(best)} (trial {best.number})" for best in progress.ranked[:1]]
+    if left is not None and under_way and not how_to_cut:
+        parts.append(f"ETA {duration(left)}")
     if running and under_way:
         parts.append(f"{len(running)} running")
     parts += [f"{n} {state}" for state in ("pruned", "failed") if (n := progress.count(state))]
-    parts += [f"best {value_text(best)} (trial {best.number})" for best in progress.ranked[:1]]
-    if left is not None and under_way and not progress.stopping:
-        parts.append(f"ETA {duration(left)}")
     return " · ".join(parts)
 
 
