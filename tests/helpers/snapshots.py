@@ -15,6 +15,7 @@ from textual.widgets import Input
 
 from helpers.app_harness import AppHarness
 from helpers.scripted import ScriptedRuns, loaded
+from helpers.scripted_sweep_process import ScriptedSweeps
 from mnist_core.backend.backend import Backend
 from mnist_core.benchmark.runner import RaceFactory
 from mnist_core.recipe.hyperparameters import make_hyperparameters
@@ -42,6 +43,7 @@ def open_bench(
     theme: str | None = None,
     runs: ScriptedRuns | None = None,
     make_race: RaceFactory | None = None,
+    sweeps: ScriptedSweeps | None = None,
     first_launch: bool = False,
     **hyperparameters: object,
 ) -> AppHarness:
@@ -55,6 +57,7 @@ def open_bench(
         runs=runs,
         backend=MACHINE,
         make_race=make_race,
+        sweeps=sweeps,
     )
 
 
@@ -92,6 +95,7 @@ def looks_as_before(
     finally:
         for gate in (bench.runs.gate, *gates):
             gate.set()
+        bench.app.close_sweep()
         bench.app.close_race()
         bench.session.close()
         bench.store.close()

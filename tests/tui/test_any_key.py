@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from helpers.recordings import points, put_recording
 from helpers.restless_runs import PlannedError, RestlessRuns
 from helpers.scripted import ScriptedLoader, digits
 from helpers.scripted_races import race_story
+from helpers.scripted_sweep_process import ScriptedProcess, restless
 from helpers.stored_runs import LiveRun, put_run
 from mnist_core.benchmark.race import Race, RaceProgress
 from mnist_core.benchmark.runner import RaceRun, Task
@@ -72,9 +73,24 @@ def races(task: Task, race: Race) -> RaceRun:
     return RaceRun(lambda _group: events())
 
 
+def sweeps() -> Callable[[Sequence[str]], ScriptedProcess]:
+    """Sweeps that complete, go on, fail or say nothing, one after the other."""
+    stories = restless()
+
+    def start(words: Sequence[str]) -> ScriptedProcess:
+        process = ScriptedProcess(tuple(words))
+        process.tell(*next(stories))
+        return process
+
+    return start
+
+
 def fill_store(home: Path) -> None:
     """Runs of all kinds, with names that are markup elsewhere."""
     put_run(home, "aa", "run 1", accuracies=(0.1, 0.5, 0.9))
+    put_run(home, "run1", "a trial", accuracies=(0.1, 0.5))
+    (home / "sweeps").mkdir()
+    (home / "sweeps" / "old.journal").touch()
     put_run(home, "ab", "[/] [red]x\x1b[2J", note="[/]", tags=("[b]", "漢字"), state="diverged")
     put_run(home, "ac", "漢" * 60, accuracies=(), state="interrupted", rate=None)
     put_run(home, "ad", "nan", accuracies=(0.1, 0.2), validation=(0.1, 0.2),
@@ -122,7 +138,7 @@ class Laboratory:
         hyperparameters = make_hyperparameters({"epochs": 6, "batch_size": 4})
         app = MnistApp(
             session, None, hyperparameters, "mlx-docs", log, store, races,
-            first_launch=self._opened % 2 == 0,
+            make_sweep=sweeps(), first_launch=self._opened % 2 == 0,
         )  # fmt: skip
         self._opened += 1
         taken = 0
@@ -139,6 +155,7 @@ class Laboratory:
                     while app.is_running:
                         await asyncio.sleep(0.01)
         finally:
+            app.close_sweep()
             app.close_race()
             app.purge_deleted()
             session.close()

@@ -12,12 +12,14 @@ from helpers.app_harness import AppHarness
 from helpers.recordings import points, put_recording
 from helpers.scripted import ScriptedRuns
 from helpers.scripted_races import ScriptedRaces
+from helpers.scripted_sweep_process import ScriptedSweeps, under_way
 from helpers.snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
 from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.draw.canvas import Canvas
 from mnist_tui.draw.draw_screen import DrawScreen
 from mnist_tui.lab.session import State
+from mnist_tui.lab.sweep_progress import SweepProgress
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.race.race_screen import RaceScreen
@@ -25,6 +27,7 @@ from mnist_tui.race.race_session import RaceSession
 from mnist_tui.recording.recording_screen import RecordingScreen
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.runs.runs_table import RunsTable
+from mnist_tui.sweeps.sweep_screen import SweepsScreen
 from mnist_tui.ui.class_bars import ClassBars
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -170,6 +173,24 @@ def test_a_race_under_way(
 
     bench = open_bench(tmp_path, make_race=races)
     assert looks_as_before(snap_compare, bench, story, NORMAL, races.gate)
+
+
+@pytest.mark.parametrize("size", [(80, 24), NORMAL], ids=["80x24", "120x40"])
+def test_a_sweep_under_way(
+    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(SweepProgress, "seconds_left", 35.0)
+
+    async def story(lab: AppHarness) -> None:
+        await lab.pilot.press("5")
+        await lab.until(lambda: isinstance(lab.app.screen, SweepsScreen))
+        await lab.pilot.press("r")
+        await lab.until(lambda: "3/6 finished" in lab.text())
+        assert "0.9500 ± 0.0012" in lab.text()
+        assert lab.session.hold
+
+    bench = open_bench(tmp_path, sweeps=ScriptedSweeps(under_way()))
+    assert looks_as_before(snap_compare, bench, story, size)
 
 
 def upright(_epoch: int) -> tuple[NDArray[np.float32], ...]:

@@ -24,6 +24,7 @@ from mnist_tui.settings.config import ConfigFile
 
 ENDINGS: list[tuple[type, str]] = [
     (MnistApp, "run"),
+    (MnistApp, "close_sweep"),
     (MnistApp, "close_race"),
     (MnistApp, "purge_deleted"),
     (Session, "close"),

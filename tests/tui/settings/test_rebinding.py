@@ -9,12 +9,14 @@ import pytest
 
 from helpers.app_harness import opened
 from mnist_core.data.dataset import Examples
+from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import State
 from mnist_tui.mistakes.mistakes_view import MistakesView, empty_text
 from mnist_tui.mistakes.sample_query import LabelledAnswers, SampleQuery
 from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.settings.keys import KEYS, Scope, bindings_of, key_hint, set_active_keys
 from mnist_tui.settings.rebinding import command_names, key_named, rebound, scopes_of
+from mnist_tui.sweeps.sweep_screen import SweepsScreen
 
 
 def config(keys: Mapping[str, tuple[str, ...]]) -> ConfigFile:
@@ -155,7 +157,9 @@ async def test_the_footer_keeps_its_order(tmp_path: Path) -> None:
     async with opened(tmp_path, config=config(keys)) as lab:
         await lab.until(lambda: "Palette" in lab.text())
         shown = " ".join(lab.text().splitlines()[-1].split())
-        assert shown == ("a Run e Edit f7 Mistakes 3 Runs 4 Race d Draw ^p Palette f5 Help q Quit")
+        assert shown == (
+            "a Run e Edit f7 Mistakes 3 Runs 4 Race 5 Sweeps d Draw ^p Palette f5 Help q Quit"
+        )
 
 
 async def test_sentences_name_the_keys_that_work(tmp_path: Path) -> None:
@@ -164,6 +168,7 @@ async def test_sentences_name_the_keys_that_work(tmp_path: Path) -> None:
         "show_screen_train": ("f5",),
         "start_race": ("b",),
         "switch_samples": ("S",),
+        "start_sweep": ("w",),
     }
     async with opened(tmp_path, (200, 60), config=config(keys), first_launch=True) as lab:
 
@@ -181,6 +186,10 @@ async def test_sentences_name_the_keys_that_work(tmp_path: Path) -> None:
         await shows("Press S for the test samples.")
         await lab.pilot.press("4")
         await shows("Choose who races, and press b.")
+        await lab.pilot.press("5")
+        await lab.until(lambda: isinstance(lab.app.screen, SweepsScreen))
+        charts = lab.app.screen.query(Chart)
+        assert "Press w to begin the one in the form, e to change" in charts.first().plot.empty
         await lab.pilot.press("d")
         await shows("read digits. Press f5, then a, to train")
     assert key_hint("run") == "a"

@@ -21,6 +21,7 @@ SCREENS = {
     "2": {Scope.MISTAKES},
     "3": {Scope.RUNS, Scope.CHARTS, Scope.ZOOM},
     "4": {Scope.RACE, Scope.ZOOM},
+    "5": {Scope.SWEEPS, Scope.ZOOM},
 }
 
 
@@ -102,7 +103,7 @@ def working(lab: AppHarness) -> set[str]:
     return {active.binding.tooltip for active in lab.app.screen.active_bindings.values()}
 
 
-@pytest.mark.parametrize("key", ["1", "2", "3", "4"])
+@pytest.mark.parametrize("key", ["1", "2", "3", "4", "5"])
 async def test_the_palette_has_every_command_whose_key_works(tmp_path: Path, key: str) -> None:
     async with opened(tmp_path) as lab:
         await lab.pilot.press("r")

@@ -101,7 +101,7 @@ async def test_another_size_shows_other_keys(tmp_path: Path) -> None:
 
 
 async def test_a_click_presses_the_key_and_the_pointer_shows_what_it_does(tmp_path: Path) -> None:
-    async with opened(tmp_path, (80, 24)) as lab:
+    async with opened(tmp_path, (76, 24)) as lab:
         await lab.until(lambda: "Run" in footer(lab))
         line = lab.app.screen.query_one(KeyFooter)
         assert "r Run" in footer(lab)

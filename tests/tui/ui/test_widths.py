@@ -9,8 +9,11 @@ from helpers.app_harness import opened
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.race.race_screen import RaceScreen
 from mnist_tui.runs.runs_screen import RunsScreen
+from mnist_tui.sweeps.sweep_screen import SweepsScreen
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.sizes import width_class
+
+AnyScreen = TrainScreen | MistakesScreen | RunsScreen | RaceScreen | SweepsScreen
 
 
 @pytest.mark.parametrize(
@@ -23,18 +26,26 @@ def test_each_width_has_its_class(columns: int, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("screen", "key"),
-    [(TrainScreen, ""), (MistakesScreen, "2"), (RunsScreen, "3"), (RaceScreen, "4")],
+    [
+        (TrainScreen, ""),
+        (MistakesScreen, "2"),
+        (RunsScreen, "3"),
+        (RaceScreen, "4"),
+        (SweepsScreen, "5"),
+    ],
 )
 async def test_a_screen_is_laid_out_for_its_width_before_it_is_drawn(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    screen: type[TrainScreen | MistakesScreen | RunsScreen | RaceScreen],
+    screen: type[AnyScreen],
     key: str,
 ) -> None:
     classes: list[frozenset[str]] = []
     compose = screen.compose
 
-    def noted(made: TrainScreen | MistakesScreen | RunsScreen | RaceScreen) -> ComposeResult:
+    def noted(
+        made: AnyScreen,
+    ) -> ComposeResult:
         classes.append(made.classes)
         yield from compose(made)  # type: ignore[arg-type]
 

@@ -233,14 +233,15 @@ KEYS: tuple[Key, ...] = (
         "second time, end these at once too. All are kept.", Scope.SWEEPS, urgent=True),
     Key("resume_sweep", ("R",), "Resume", "Go on with the study on show, or with the one under "
         "the cursor of the earlier ones. One that is finished gets more trials.", Scope.SWEEPS),
+    Key("open_trial", ("enter",), "Open", "Show the run of the trial under the cursor.",
+        Scope.SWEEPS, urgent=True),
+    Key("fork_trial", ("f",), "Fork", "Take the recipe of the trial under the cursor into the form "
+        "of the train screen.", Scope.SWEEPS, urgent=True),
     Key("edit_sweep", ("e",), "Edit", "Go to what is sampled: ranges such as 0.001:1:log, or "
         "values such as 32|64,64. An empty field is as on the train screen.", Scope.SWEEPS),
-    Key("open_trial", ("enter",), "Open", "Show the run of the trial under the cursor.",
-        Scope.SWEEPS),
-    Key("fork_trial", ("f",), "Fork", "Take the recipe of the trial under the cursor into the form "
-        "of the train screen.", Scope.SWEEPS),
     Key("next_chart", ("c",), "Chart", "Show the next chart: the best so far, the value against a "
-        "field, parallel coordinates, and with little room what decides.", Scope.SWEEPS),
+        "field, parallel coordinates, and with little room what decides.", Scope.SWEEPS,
+        gives_way=True),
     Key("next_parameter", ("x",), "X axis", "Draw the value of each trial against the next field "
         "that is sampled.", Scope.SWEEPS),
     Key("show_trial_command", ("Y",), "Command", "Show the command line that reproduces the run of "

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from mnist_core.sweep.events import TrialFailed
 from mnist_tui.lab.sweep_progress import SweepProgress, TrialSoFar
 from mnist_tui.lab.sweep_text import chosen_text, value_text
-from mnist_tui.sweeps.sweep_plots import ranges_of
+from mnist_tui.sweeps.sweep_plots import is_better_high, ranges_of
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
 
@@ -26,16 +26,22 @@ def titles(progress: SweepProgress) -> tuple[str, ...]:
 
 
 def rows(progress: SweepProgress) -> list[TrialRow]:
-    """The completed ones, the best first; those that run; the pruned ones; those that failed."""
+    """The completed ones, the best first; those that run; the pruned ones, as far as they came, the
+    best first too; those that failed.
+    """
     ranked = progress.ranked
-    others = sorted(progress.trials.values(), key=lambda trial: trial.number)
+    sign = -1 if is_better_high(progress) else 1
+    others = sorted(
+        progress.trials.values(),
+        key=lambda trial: (sign * (trial.value or 0.0) * (trial.state == "pruned"), trial.number),
+    )
     found = [
         _row(progress, trial, str(rank), "best" if rank == 1 else "row")
         for rank, trial in enumerate(ranked, 1)
     ]
     for state, part in (("running", "success"), ("pruned", "quiet"), ("failed", "error")):
-        sign = STATE_SIGNS[state][0]
-        found += [_row(progress, each, sign, part) for each in others if each.state == state]
+        mark = STATE_SIGNS[state][0]
+        found += [_row(progress, each, mark, part) for each in others if each.state == state]
     return found
 
 
