@@ -26,8 +26,8 @@ def test_the_best_so_far_goes_on_until_there_is_a_better_one() -> None:
     progress = told(started(), *completed(0), *completed(1), *completed(2))
     plot = best_plot(progress, "")
     best = plot.curves[0]
-    assert best.series.x("x").tolist() == [0, 1, 2]
-    assert best.series.y.tolist() == [value(0), value(1), value(1)]
+    assert best.series.x("x").tolist() == [0, 1, 1, 2]
+    assert best.series.y.tolist() == [value(0), value(0), value(1), value(1)], "in steps"
     assert {curve.label for curve in plot.curves} == {"best so far", "completed", "best"}
 
 
@@ -42,7 +42,7 @@ def test_a_loss_is_better_the_lower_and_may_be_infinite() -> None:
         TrialCompleted(2, 0.25, None, (0.25,), 1.0),
     )
     assert [trial.number for trial in progress.ranked] == [2, 0, 1]
-    assert best_plot(progress, "").curves[0].series.y.tolist() == [0.5, 0.5, 0.25]
+    assert best_plot(progress, "").curves[0].series.y.tolist() == [0.5, 0.5, 0.5, 0.25]
     shown = coordinates(progress)
     assert shown is not None
     assert (shown.highs[-1], shown.lows[-1]) == ("0.2500", "0.5000"), "what is better is above"

@@ -34,9 +34,13 @@ def best_plot(progress: SweepProgress | None, empty: str) -> Plot:
     so_far: float | None = None
     choose = max if is_better_high(progress) else min
     for number, trial in sorted(placed, key=lambda item: item[0]):
+        before = so_far
         if trial.state == "completed" and _is_drawable(trial):
             assert trial.value is not None
             so_far = trial.value if so_far is None else choose(so_far, trial.value)
+        if before not in (None, so_far):
+            # It is reached in a step, not on the way there.
+            best.extend(before, x=number)
         if so_far is not None:
             best.extend(so_far, x=number)
     line = Curve(best, "$success", "best so far")

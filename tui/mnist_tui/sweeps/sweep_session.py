@@ -204,8 +204,7 @@ class SweepSession:
         if isinstance(self._end, SweepFailed):
             self.notice = self._end.message
         elif self._end is None:
-            last = words.splitlines()[-1] if words else "It said nothing."
-            self.notice = last if self.study or words else f"The sweep ended unexpectedly. {last}"
+            self.notice = words.splitlines()[-1] if words else "It ended unexpectedly."
             self._end = SweepFailed(self.notice)
         process.close()
         self._process = None
