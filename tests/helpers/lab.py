@@ -10,7 +10,9 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from helpers.settling import settled
+from mnist_tui.lab.session import Hold
 
+RACE = Hold("A race is under way.", "race is under way. Stop it, keep what it measured")
 PATIENCE = 300.0
 """Seconds to wait for anything: never reached unless something is wrong."""
 

@@ -355,7 +355,7 @@ async def test_the_key_4_and_leaving_the_app(tmp_path: Path) -> None:
         race_session.stop()
         races.gate.set()
         bench.app.close_race()
-        assert bench.session.hold == ""
+        assert bench.session.hold is None
         (record,) = bench.store.races()
         assert record.state is RaceState.STOPPED
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.lab import RACE
 from helpers.scripted import ScriptedRuns, loaded
 from helpers.scripted_sweep_process import (
     COMMAND,
@@ -78,16 +79,16 @@ def test_a_sweep_goes_from_its_start_to_its_end(
         SweepStage.IDLE, SweepStage.LOADING, SweepStage.RUNNING, SweepStage.COMPLETED,
     ]  # fmt: skip
     assert ready.command == COMMAND
-    assert (session.hold, session.hold_question) == ("", "")
+    assert session.hold is None
 
 
 def test_one_goes_on_at_a_time_and_none_beside_a_race(
     session: Session, ready: SweepSession, processes: ScriptedSweeps
 ) -> None:
-    session.hold = "A race is under way."
+    session.hold = RACE
     with pytest.raises(RefusedError, match="A race is under way"):
         ready.start([])
-    session.hold = ""
+    session.hold = None
     ready.start([])
     with pytest.raises(RefusedError, match="A sweep is under way"):
         ready.resume("another")

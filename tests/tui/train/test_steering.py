@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Button, Input
 
 from helpers.app_harness import AppHarness, opened
-from helpers.lab import SIZES
+from helpers.lab import RACE, SIZES
 from mnist_core.recipe.changes import Change, Value
 from mnist_core.store import RunState
 from mnist_tui.charts.chart import Chart
@@ -396,10 +396,10 @@ async def test_quitting_while_it_waits_keeps_it_as_diverged(tmp_path: Path) -> N
 
 async def test_nothing_trains_while_a_race_goes_on(tmp_path: Path) -> None:
     async with diverged(tmp_path) as lab:
-        lab.session.hold = "A race is under way."
+        lab.session.hold = RACE
         await lab.pilot.press("enter")
         assert lab.session.divergence is not None
         assert "A race is under way." in told(lab)
-        lab.session.hold = ""
+        lab.session.hold = None
         await lab.pilot.press("p", "enter")
         await lab.until_state(State.COMPLETED)

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from helpers.app_harness import TWO_EPOCHS, AppHarness, opened
 from helpers.counting import count_calls
+from helpers.lab import RACE
 from helpers.read_out import read_out
 from helpers.scripted import ScriptedLoader, digits, loaded
 from mnist_core.data.loader import DatasetFailed, DatasetOffered, DatasetProgressed
@@ -181,7 +182,7 @@ async def test_quitting_when_idle_needs_no_question(bench: OpenBench) -> None:
 
 async def test_quitting_asks_whether_to_stop_a_race(bench: OpenBench) -> None:
     async with bench() as lab:
-        lab.session.hold = "A race is under way."
+        lab.session.hold = RACE
         await lab.pilot.press("q")
         assert "A race is under way. Stop it, keep what it measured, and" in lab.text()
         await lab.pilot.press("escape", "q", "enter")

@@ -6,6 +6,7 @@ It holds no widget, so the rules of starting, stopping and restarting are tested
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 
 from mnist_core.data.dataset import Dataset, Examples, shown_samples
@@ -45,6 +46,16 @@ class State(StrEnum):
         return self in (State.RUNNING, State.PAUSED, State.STOPPING)
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Something that a run would disturb, as a race or a sweep."""
+
+    reason: str
+    """Why no run may train, as a sentence."""
+    question: str
+    """What leaving would end, such as "race is under way. Stop it, keep what it measured"."""
+
+
 class Session:
     """The data, the run under way, the run before it, and what was asked for next."""
 
@@ -74,10 +85,8 @@ class Session:
         self._logged_problem = ""
         self.interrupted: RunRecord | None = None
         """The latest run, if the process that trained it is gone."""
-        self.hold = ""
-        """Why no run may train now, as a sentence; empty: one may."""
-        self.hold_question = ""
-        """What leaving the app would end then, as the beginning of a question."""
+        self.hold: Hold | None = None
+        """Why no run may train now; None: one may."""
         self.store_notice = ""
         """Why runs are not kept as they should be, in sentences; empty: they are."""
         self.log_note = ""
@@ -136,7 +145,9 @@ class Session:
     @property
     def refusal(self) -> str:
         """Why no run may train now, as a sentence; empty: one may."""
-        return self.hold or (WATCHES if self.watch is not None else "")
+        if self.hold is not None:
+            return self.hold.reason
+        return WATCHES if self.watch is not None else ""
 
     @property
     def follows(self) -> bool:

@@ -26,7 +26,7 @@ from mnist_core.benchmark.runner import (
 from mnist_core.data.dataset import Dataset
 from mnist_core.recipe.presets import presets
 from mnist_core.store import RaceState, RunStore, StoreError
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Hold, Session, State
 from mnist_tui.settings.keys import key_hint
 
 _DISTURBED = "The race was stopped, since a run began to train."
@@ -103,8 +103,8 @@ class RaceSession:
         session = self._session
         if self._run is not None:
             raise RefusedError(f"A race is under way. {_how_to_stop()} first.")
-        if session.hold:
-            raise RefusedError(session.hold)
+        if session.hold is not None:
+            raise RefusedError(session.hold.reason)
         trains = session.run is not None and session.state is not State.PAUSED
         if trains or session.waiting:
             raise RefusedError(_run_under_way())
@@ -124,7 +124,6 @@ class RaceSession:
         self._started = time.time()
         self._heard = time.monotonic()
         session.hold = _race_under_way()
-        session.hold_question = "race is under way. Stop it, keep what it measured"
         self._run = self._make_run(task, race)
         self._run.start()
 
@@ -156,7 +155,7 @@ class RaceSession:
         if ended:
             run.join()
             self._run = None
-            self._session.hold = self._session.hold_question = ""
+            self._session.hold = None
         return bool(events) or ended
 
     def read(self) -> None:
@@ -257,10 +256,11 @@ def _how_to_stop() -> str:
     return f"Press {key_hint('stop_race')} to stop it"
 
 
-def _race_under_way() -> str:
-    return (
+def _race_under_way() -> Hold:
+    return Hold(
         "A race is under way, and a run would disturb it. Press "
-        f"{key_hint('show_screen_race')}, then {key_hint('stop_race')}, to stop the race first."
+        f"{key_hint('show_screen_race')}, then {key_hint('stop_race')}, to stop the race first.",
+        "race is under way. Stop it, keep what it measured",
     )
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
-from textual.color import Color
 from textual.strip import Strip
 
 from mnist_core.sweep.ranges import Choices, Interval
@@ -33,6 +32,8 @@ _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.ui
 _AXIS = ord("│")
 _BEST_INK, _AXIS_INK, _BLANK = -1, -2, -3
 _TITLE_ROWS = 2
+_LEAST = 2.0
+"""The contrast of the dimmest line, which is there as a part of all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,18 @@ class ParallelCoordinates(DrawnWidget, can_focus=True):
     def _styles_of(self, lines: int) -> dict[int, Style]:
         """By ink: that of a trial is its rank, and the lower that is the dimmer it is drawn."""
         background = self.background_colors[1]
-        bright = self.get_component_styles("parallel--line").color
-        found = {_BEST_INK: self._style("best"), _AXIS_INK: self._style("axis"), _BLANK: Style()}
+        best, bright = (
+            readable(self.get_component_styles(f"parallel--{part}").color, background)
+            for part in ("best", "line")
+        )
+        found = {
+            _BEST_INK: Style(color=best.rich_color, bold=True),
+            _AXIS_INK: self._style("axis"),
+            _BLANK: Style(),
+        }
         for rank in range(lines):
-            color: Color = readable(bright.blend(background, 0.15 + 0.55 * rank / max(1, lines)),
-                                    background, least=1.6)  # fmt: skip
-            found[rank] = Style(color=color.rich_color)
+            dimmed = bright.blend(background, 0.15 + 0.5 * rank / max(1, lines))
+            found[rank] = Style(color=readable(dimmed, background, _LEAST).rich_color)
         return found
 
 

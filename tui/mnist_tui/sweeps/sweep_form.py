@@ -64,6 +64,7 @@ class SweepForm(Widget):
             scrollbar-color: $foreground 25%;
             scrollbar-background: $background;
         }
+        & Input > .input--placeholder { color: $text-muted; }
         & .trials { padding: 1 0 0 1; }
         & FieldHelp { padding: 1 1 0 1; }
     }

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from mnist_core.sweep.ranges import Chosen, Interval, Range, parse_range
 from mnist_tui.charts.axes import AxisUnit, Scale
@@ -17,7 +18,13 @@ _COLORS = {COMPLETED: "$primary", PRUNED: "$foreground", RUNNING: "$warning", BE
 def ranges_of(progress: SweepProgress) -> tuple[Range, ...]:
     """What is chosen from; nothing before the sweep has begun."""
     started = progress.started
-    return tuple(map(parse_range, started.plan["ranges"])) if started is not None else ()
+    return _ranges(tuple(started.plan["ranges"])) if started is not None else ()
+
+
+@lru_cache(maxsize=4)
+def _ranges(texts: tuple[str, ...]) -> tuple[Range, ...]:
+    # They are asked for with every drawing, and checked like what is typed.
+    return tuple(map(parse_range, texts))
 
 
 def is_better_high(progress: SweepProgress) -> bool:
@@ -30,7 +37,7 @@ def best_plot(progress: SweepProgress | None, empty: str) -> Plot:
     if progress is None or progress.started is None:
         return Plot(empty=empty)
     placed = [(float(trial.number), trial) for trial in progress.trials.values()]
-    best = Series("x")
+    steps: list[tuple[float, float]] = []
     so_far: float | None = None
     choose = max if is_better_high(progress) else min
     for number, trial in sorted(placed, key=lambda item: item[0]):
@@ -38,14 +45,16 @@ def best_plot(progress: SweepProgress | None, empty: str) -> Plot:
         if trial.state == "completed" and _is_drawable(trial):
             assert trial.value is not None
             so_far = trial.value if so_far is None else choose(so_far, trial.value)
-        if before not in (None, so_far):
+        if before is not None and before != so_far:
             # It is reached in a step, not on the way there.
-            best.extend(before, x=number)
+            steps.append((number, before))
         if so_far is not None:
-            best.extend(so_far, x=number)
+            steps.append((number, so_far))
+    best = Series("x")
+    best.extend([value for _, value in steps], x=[number for number, _ in steps])
     line = Curve(best, "$success", "best so far")
     return Plot(
-        curves=[line, *_points(progress, placed)],
+        curves=[*[line] * bool(steps), *_points(progress, placed)],
         x=XAxis("x", title="trial", end=float(max(1, progress.started.trials - 1))),
         y=_value_axis(progress),
         empty="No trial has been measured yet.",

@@ -86,7 +86,8 @@ class CommandProcess(SweepProcess):
                 break
             self._rest += part
         *lines, self._rest = self._rest.split(b"\n")
-        return [json.loads(line) for line in lines if line.strip()]
+        # Anything else was printed by a library.
+        return [json.loads(line) for line in lines if line.startswith(b"{")]
 
     def last_words(self) -> str:
         size = self._errors.seek(0, os.SEEK_END)

@@ -20,7 +20,7 @@ from mnist_core.sweep.events import (
     sweep_event_from_json,
 )
 from mnist_core.sweep.storage import SweepError, check_installed, study_file, study_names
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Hold, Session, State
 from mnist_tui.lab.sweep_progress import SweepProgress, TrialSoFar
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.sweeps.sweep_process import SweepFactory, SweepProcess
@@ -164,7 +164,7 @@ class SweepSession:
         if self._process is not None:
             self._process.close()
             self._process = None
-            self._release()
+            self._session.hold = None
 
     def studies(self) -> tuple[KeptStudy, ...]:
         """The earlier studies of this home, the latest first."""
@@ -183,8 +183,8 @@ class SweepSession:
             raise RefusedError(
                 f"A sweep is under way. Press {key_hint('stop_sweep')} to stop it first."
             )
-        if session.hold:
-            raise RefusedError(session.hold)
+        if session.refusal:
+            raise RefusedError(session.refusal)
         if session.state in (State.RUNNING, State.STOPPING) or session.waiting:
             raise RefusedError(_run_under_way())
         if self.missing:
@@ -195,7 +195,6 @@ class SweepSession:
         except OSError as error:
             raise RefusedError(f"No sweep can be started: {error.strerror}.") from error
         session.hold = _sweep_under_way()
-        session.hold_question = "sweep is under way. Stop it, keep what it learned"
         self.progress = SweepProgress(time.monotonic)
         self._is_stopping, self._end, self.command, self.notice = False, None, "", ""
 
@@ -208,10 +207,7 @@ class SweepSession:
             self._end = SweepFailed(self.notice)
         process.close()
         self._process = None
-        self._release()
-
-    def _release(self) -> None:
-        self._session.hold = self._session.hold_question = ""
+        self._session.hold = None
 
 
 def _data_flags(dataset: Dataset) -> list[str]:
@@ -220,10 +216,11 @@ def _data_flags(dataset: Dataset) -> list[str]:
     return [*place, *["--transpose"] * dataset.transposed]
 
 
-def _sweep_under_way() -> str:
-    return (
+def _sweep_under_way() -> Hold:
+    return Hold(
         "A sweep is under way, and needs the machine. Press "
-        f"{key_hint('show_screen_sweeps')}, then {key_hint('stop_sweep')}, to stop it first."
+        f"{key_hint('show_screen_sweeps')}, then {key_hint('stop_sweep')}, to stop it first.",
+        "sweep is under way. Stop it, keep what it learned",
     )
 
 

@@ -444,8 +444,8 @@ class TrainScreen(ChartScreen):
 
     def leave(self, *, ask: bool = True) -> None:
         """Exit, once a run under way has stopped; asks first if there is one, a race or a sweep."""
-        trains, held = self._session.run is not None, bool(self._session.hold)
-        if not (trains or (held and ask)):
+        trains, hold = self._session.run is not None, self._session.hold
+        if not (trains or (hold and ask)):
             self.app.exit()
             return
 
@@ -466,5 +466,5 @@ class TrainScreen(ChartScreen):
                 stop_and_leave()
 
         run = "run is under way. Stop it, keep what it learned"
-        what = run if trains else self._session.hold_question
+        what = hold.question if hold is not None and not trains else run
         self.app.push_screen(Question(f"A {what}, and quit?", "Stop and quit", "Go on"), answered)
