@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend.installation import BackendMissing
+from mnist_core.distributed.lost import RanksError
 from mnist_core.network.evaluation import Answers, Evaluation
 from mnist_core.recipe.changes import Change, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
@@ -118,6 +119,8 @@ class RunStarted:
     """The same; None: a person is asked."""
     streams: int = 1
     """MLX streams that the run is computed in: 2 is a network in halves."""
+    ranks: int = 1
+    """Processes that train it together, each on its share of every batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +418,7 @@ def known_failure(error: Exception) -> str | None:
     words = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "bad_alloc" in words or "Unable to allocate" in words:
         return "There is not enough memory for this run. Use smaller layers or a smaller batch."
-    return words if isinstance(error, BackendMissing | ValueError) and words else None
+    return words if isinstance(error, BackendMissing | RanksError | ValueError) and words else None
 
 
 def failure_sentence(error: Exception) -> str:

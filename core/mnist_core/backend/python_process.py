@@ -2,6 +2,14 @@
 
 import sys
 
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+"""What BLAS libraries read their number of threads from when they are loaded."""
+
 
 def python_command(code: str, *arguments: str) -> list[str]:
     """The command line that runs `code` in a Python of its own, with `arguments` in its `sys.argv`.

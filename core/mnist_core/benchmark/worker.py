@@ -17,16 +17,8 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
-from mnist_core.backend.python_process import python_command
+from mnist_core.backend.python_process import THREAD_VARIABLES, python_command
 from mnist_core.events import failure_sentence
-
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-"""What BLAS libraries read their number of threads from when they are loaded."""
 
 _LAST_WORDS = 2000
 """Characters of a dead process's output that are kept for the log."""

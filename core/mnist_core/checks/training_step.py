@@ -31,7 +31,7 @@ from mnist_core.checks.reference_network import Doubles, distance_to_kink, doubl
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.halves import layers_of, to_mlx, to_numpy
 from mnist_core.network.learner import Learner
-from mnist_core.network.models import Gradient, forward_pass
+from mnist_core.network.models import Dropout, Gradient, forward_pass
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.network.parameters import initial_parameters, layer_sizes
 from mnist_core.recipe.hyperparameters import Hyperparameters, OptimizerName
@@ -250,7 +250,7 @@ def _left(share: float, step: int, layers: int = 1) -> NDArray[np.float32]:
     key = mx.array(np.array([0, step], np.uint32))
     parameters = to_mlx(arrays)
     inputs = mx.zeros((_EXAMPLES, _UNITS))
-    passed = forward_pass(layers_of(parameters), inputs, "relu", (mx.array(share), key))
+    passed = forward_pass(layers_of(parameters), inputs, "relu", Dropout(mx.array(share), key))
     return np.array(passed.logits)
 
 

@@ -103,6 +103,12 @@ def _array_count(parts: int, *, halved: bool) -> int:
     return 4 * pairs + rest
 
 
+def places_of(parameters: Sequence[mx.array], *, halved: bool = False) -> list[tuple[bool, int]]:
+    """Of each of these arrays, in the order of `to_mlx`: is it of a bias, and in which half."""
+    arrays = _array_count(len(parameters), halved=halved)
+    return [(part.array % 2 == 1, part.half) for part in _parts(arrays, halved=halved)]
+
+
 def layers_of(parameters: Sequence[mx.array], *, halved: bool = False) -> list[Layer]:
     """The layers of a network whose arrays, in the order of `to_mlx`, these are."""
     arrays = _array_count(len(parameters), halved=halved)

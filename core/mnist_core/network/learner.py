@@ -13,7 +13,13 @@ from mnist_core.backend.mlx import mx
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.evaluation import pixel_scaling
 from mnist_core.network.halves import Arrays, layers_of, to_mlx, to_numpy
-from mnist_core.network.models import Gradient, backward_pass, cross_entropy, forward_pass
+from mnist_core.network.models import (
+    Dropout,
+    Gradient,
+    backward_pass,
+    cross_entropy,
+    forward_pass,
+)
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
@@ -39,6 +45,8 @@ class Batch(NamedTuple):
     """(1, classes), int32: all of them."""
     key: mx.array
     """Decides which units to drop, (2,) uint32."""
+    within: Arrays = ()
+    """What of `Dropout` says so."""
 
 
 Step = Callable[[Arrays, Arrays, Batch, Settings], tuple[Arrays, Arrays, mx.array, mx.array]]
@@ -84,7 +92,7 @@ def make_step(hyperparameters: Hyperparameters, *, drops: bool, halved: bool = F
     and the label smoothing.
     """
     optimizer = OPTIMIZERS[hyperparameters.optimizer]
-    learn = _learning(hyperparameters, drops, halved)
+    learn = make_gradients(hyperparameters, drops=drops, halved=halved)
 
     def step(
         parameters: Arrays, state: Arrays, batch: Batch, settings: Settings
@@ -100,7 +108,7 @@ def make_gradient_norm(
     hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False
 ) -> GradientNorm:
     """The norm of the gradients that the step of this recipe updates with."""
-    learn = _learning(hyperparameters, drops, halved)
+    learn = make_gradients(hyperparameters, drops=drops, halved=halved)
 
     def gradient_norm(parameters: Arrays, batch: Batch) -> mx.array:
         _, _, gradients = learn(parameters, batch, None)
@@ -110,8 +118,8 @@ def make_gradient_norm(
     return gradient_norm
 
 
-def _learning(
-    hyperparameters: Hyperparameters, drops: bool, halved: bool
+def make_gradients(
+    hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False
 ) -> Callable[[Arrays, Batch, mx.array | None], tuple[mx.array, mx.array, list[Gradient]]]:
     """(parameters, batch, factor) -> mean loss, number of right predictions, gradients.
 
@@ -123,7 +131,7 @@ def _learning(
     ) -> tuple[mx.array, mx.array, list[Gradient]]:
         layers = layers_of(parameters, halved=halved)
         inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
-        dropout = (batch.dropout, batch.key) if drops else None
+        dropout = Dropout(batch.dropout, batch.key, batch.within) if drops else None
         passed = forward_pass(layers, inputs, hyperparameters.activation, dropout)
         is_right = mx.argmax(passed.logits, axis=1, keepdims=True) == batch.labels
         loss, change = cross_entropy(
@@ -233,10 +241,13 @@ class Learner:
 
     def _take_form(self, form: CompiledForm, hyperparameters: Hyperparameters) -> None:
         self._form = form
+        self._make_functions(form, hyperparameters)
+        self._step = self._uncompiled
+
+    def _make_functions(self, form: CompiledForm, hyperparameters: Hyperparameters) -> None:
         halved = self._halved
         self._uncompiled = make_step(hyperparameters, drops=form.drops, halved=halved)
         self._gradient_norm = make_gradient_norm(hyperparameters, drops=form.drops, halved=halved)
-        self._step = self._uncompiled
 
     def run_uncompiled(self) -> None:
         """Leave the step uncompiled until `compile_step`."""
@@ -245,7 +256,10 @@ class Learner:
     def compile_step(self) -> None:
         """Compile the step from its next use on; the numbers stay the same to the bit."""
         if not self._cannot_compile:
-            self._step = mx.compile(self._uncompiled)
+            self._step = self._compiled()
+
+    def _compiled(self) -> Step:
+        return mx.compile(self._uncompiled)
 
     def take_compile_failure(self) -> str | None:
         """Why the step could not be compiled, in sentences; None: it could, or it was told."""

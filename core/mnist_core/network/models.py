@@ -96,6 +96,29 @@ ACTIVATIONS: Mapping[Activation, ActivationFunction] = {
 }
 
 
+class Dropout(NamedTuple):
+    """Which hidden units are dropped."""
+
+    share: mx.array
+    """Of them, scalar."""
+    key: mx.array
+    """A random key, (2,) uint32."""
+    within: Arrays = ()
+    """Of examples that are a part of a batch: its (examples,) places, theirs first, int32."""
+
+    def kept(self, examples: int, units: int, layer: int, layers: int) -> mx.array:
+        """(examples, units) of hidden layer `layer` of `layers`: 0, or what scales a unit up.
+
+        A part of a batch has what the whole batch would have had in its place.
+        """
+        (places,) = self.within or (None,)
+        shape = examples if places is None else len(places), units
+        drawn = mx.random.uniform(shape=shape, key=mx.random.split(self.key, layers)[layer])
+        if places is not None:
+            drawn = drawn[places[:examples]]
+        return (drawn >= self.share) / (1 - self.share)
+
+
 class ForwardPass(NamedTuple):
     """What a batch made of a network: enough to go back through it."""
 
@@ -112,7 +135,7 @@ def forward_pass(
     layers: Sequence[Layer],
     inputs: mx.array,
     activation: Activation,
-    dropout: tuple[mx.array, mx.array] | None = None,
+    dropout: Dropout | None = None,
 ) -> ForwardPass:
     """Go through the layers with `inputs` (examples, pixels), float32.
 
@@ -120,9 +143,8 @@ def forward_pass(
         layers: of a network, whole or in halves.
         inputs: scaled pixels.
         activation: applied after every layer but the last.
-        dropout: the share of hidden units to drop, with a random key; None keeps all. Kept units
-            are scaled up by 1/(1 - share), so that evaluation needs no change (Srivastava et al.,
-            "Dropout", 2014, in the inverted form).
+        dropout: None keeps all hidden units. Kept units are scaled up by 1/(1 - share), so that
+            evaluation needs no change (Srivastava et al., "Dropout", 2014, in the inverted form).
     """
     function = ACTIVATIONS[activation]
     *hidden, last = layers
@@ -132,10 +154,8 @@ def forward_pass(
         sums = _sums(layer, given[-1])
         kept = None
         if dropout is not None:
-            share, key = dropout
-            shape = len(inputs), sum(part.shape[1] for part in sums)
-            drawn = mx.random.uniform(shape=shape, key=mx.random.split(key, len(hidden))[index])
-            factor = (drawn >= share) / (1 - share)
+            units = sum(part.shape[1] for part in sums)
+            factor = dropout.kept(len(inputs), units, index, len(hidden))
             kept = [factor] if len(sums) == 1 else mx.split(factor, [sums[0].shape[1]], axis=1)
         outputs, slopes_of_layer = [], []
         for half, part in enumerate(sums):
@@ -220,6 +240,22 @@ class Gradient(NamedTuple):
     def added_to(self, array: mx.array) -> mx.array:
         """The sum of both; where nobody else needs `array`, the product is added in its memory."""
         return mx.addmm(array, self.factors, self.delta)
+
+
+class SummedGradient(NamedTuple):
+    """A gradient as an array: the sum of those of several ranks."""
+
+    array: mx.array
+    is_of_bias: bool
+    half: int = 0
+
+    def value(self) -> mx.array:
+        """Of the shape of the parameter."""
+        return self.array
+
+    def added_to(self, array: mx.array) -> mx.array:
+        """The sum of both."""
+        return array + self.array
 
 
 def backward_pass(

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 from mnist_core.backend.mlx import mx
 from mnist_core.network.halves import Arrays, stream_of
-from mnist_core.network.models import Gradient
+from mnist_core.network.models import Gradient, SummedGradient
 from mnist_core.recipe.hyperparameters import OptimizerName
+
+AnyGradient = Gradient | SummedGradient
 
 
 class Settings(NamedTuple):
@@ -33,7 +35,7 @@ class Optimizer:
     """An update rule for one parameter array, and how many arrays it remembers for each."""
 
     slots: int
-    apply: Callable[[mx.array, Gradient, Arrays, Settings], tuple[mx.array, Arrays]]
+    apply: Callable[[mx.array, AnyGradient, Arrays, Settings], tuple[mx.array, Arrays]]
     """(parameter, gradient, remembered, settings) -> (parameter, remembered)."""
     factor: Callable[[Settings], mx.array | None] = lambda _: None
     """What the gradients that it is given are to be multiplied with; None: nothing."""
@@ -47,7 +49,7 @@ class Optimizer:
     def update(
         self,
         parameters: Sequence[mx.array],
-        gradients: Sequence[Gradient],
+        gradients: Sequence[AnyGradient],
         state: Arrays,
         settings: Settings,
     ) -> tuple[Arrays, Arrays]:
@@ -67,7 +69,7 @@ _EPSILON = 1e-8
 
 
 def _sgd(
-    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: AnyGradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Stochastic gradient descent with heavy-ball momentum; the decay is added to the gradient.
 
@@ -89,7 +91,7 @@ def _sgd_factor(settings: Settings) -> mx.array | None:
 
 
 def _adam(
-    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: AnyGradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Kingma and Ba, "Adam", 2015, algorithm 1, with bias correction."""
     slope = gradient.value()
@@ -102,7 +104,7 @@ def _adam(
 
 
 def _adamw(
-    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: AnyGradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019."""
     decayed = parameter * (1 - settings.learning_rate * settings.weight_decay)
@@ -110,7 +112,7 @@ def _adamw(
 
 
 def _rmsprop(
-    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: AnyGradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Tieleman and Hinton, lecture 6.5 of "Neural Networks for Machine Learning", 2012."""
     slope = gradient.value()
@@ -120,7 +122,7 @@ def _rmsprop(
 
 
 def _adagrad(
-    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: AnyGradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Duchi et al., "Adaptive Subgradient Methods", 2011."""
     slope = gradient.value()
@@ -130,7 +132,7 @@ def _adagrad(
 
 
 def _lion(
-    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: AnyGradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, algorithm 2."""
     (average,), slope = remembered, gradient.value()
@@ -140,7 +142,7 @@ def _lion(
 
 
 def _muon(
-    parameter: mx.array, gradient: Gradient, remembered: Arrays, settings: Settings
+    parameter: mx.array, gradient: AnyGradient, remembered: Arrays, settings: Settings
 ) -> tuple[mx.array, Arrays]:
     """Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -48,7 +49,7 @@ class Checkpoints:
             OSError: it could not be written; those before are still there.
         """
         path = self._path(state.epoch, state.batch)
-        write_whole(path, _to_bytes(state))
+        write_whole(path, state_to_bytes(state))
         self._keep({path, self._path(state.best_epoch, 0)})
 
     def last(self, *, up_to_step: int | None = None, finite: bool = False) -> Checkpoint:
@@ -119,7 +120,8 @@ def _is_finite(state: TrainingState) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
-def _to_bytes(state: TrainingState) -> bytes:
+def state_to_bytes(state: TrainingState) -> bytes:
+    """What a checkpoint of `state` has in its file."""
     from safetensors.numpy import save
 
     named: dict[str, NDArray[np.float32]] = {}
@@ -196,6 +198,18 @@ def _from_file(path: Path) -> TrainingState:
         return _state(json.loads(metadata["state"]), arrays, "")
     except (KeyError, TypeError) as error:
         raise ValueError("it was not made by this version of mnist-tui") from error
+
+
+def state_from_bytes(data: bytes) -> TrainingState:
+    """The state that :func:`state_to_bytes` gave of.
+
+    Raises:
+        ValueError: it did not.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.safetensors"
+        path.write_bytes(data)
+        return _from_file(path)
 
 
 def _digest(text: str, arrays: Mapping[str, NDArray[Any]]) -> str:

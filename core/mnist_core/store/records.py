@@ -77,7 +77,8 @@ class Environment:
     versions: dict[str, str]
     """Of mnist-tui, mlx, numpy and python."""
     streams: int = 1
-    """What of `RunStarted` says so; a version that did not say it had one."""
+    """What of `RunStarted` says so, as is the next; a version that did not say it had one."""
+    ranks: int = 1
 
     @classmethod
     def of(cls, started: RunStarted) -> "Environment":
@@ -91,6 +92,7 @@ class Environment:
             platform.platform(),
             {**versions, "python": platform.python_version()},
             started.streams,
+            started.ranks,
         )
 
 
@@ -206,6 +208,7 @@ class RunRecord:
             blas=self.environment.blas,
             threads=self.environment.threads,
             streams=self.environment.streams,
+            ranks=self.environment.ranks,
             changes=self.changes,
             until_epoch=self.until_epoch,
             on_divergence=self.on_divergence,

@@ -13,16 +13,19 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from mnist_core.backend.backend import Backend, configure
 from mnist_core.backend.kernel_cache import install_kernel_cache
 from mnist_core.backend.kernel_files import all_whole, vouch
+from mnist_core.backend.mlx import mx
 from mnist_core.backend.python_process import python_command
 from mnist_core.data.dataset import Dataset, Examples
-from mnist_core.network.learner import COMPILED_AS_ZERO_OR_NOT, CompiledForm, Learner
+from mnist_core.network.learner import COMPILED_AS_ZERO_OR_NOT, CompiledForm
 from mnist_core.network.parameters import initial_parameters, layer_sizes
+from mnist_core.network.rank_learner import Rounds, make_learner
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 _NOT_COMPILED = {"learning_rate", "epochs", "seed", "schedule", "warmup_steps", "shuffle",
@@ -30,6 +33,16 @@ _NOT_COMPILED = {"learning_rate", "epochs", "seed", "schedule", "warmup_steps", 
 """Hyperparameters that enter the step as arrays, or not at all."""
 _NICENESS = 10
 """On a core that training shares with the compiler, nine parts in ten are for training."""
+
+
+class _Rehearsal(NamedTuple):
+    """The sums of the first of so many ranks that nobody else takes part in."""
+
+    size: int
+    rank: int = 0
+
+    def sum(self, part: mx.array) -> mx.array:
+        return part
 
 
 class KernelWarmUp:
@@ -40,6 +53,7 @@ class KernelWarmUp:
         hyperparameters: Hyperparameters,
         dataset: Dataset,
         examples: int,
+        ranks: int = 1,
         *,
         halved: bool = False,
     ) -> None:
@@ -50,7 +64,7 @@ class KernelWarmUp:
         compiled = hyperparameters.model_copy(update=forms)
         recipe = compiled.model_dump_json(exclude=_NOT_COMPILED)
         height, width = dataset.image_shape
-        numbers = height, width, dataset.class_count, examples, int(halved)
+        numbers = height, width, dataset.class_count, examples, int(halved), ranks
         self._arguments = [recipe, *map(str, numbers)]
         self._process: subprocess.Popen[bytes] | None = None
         self._marker = _marker(self._arguments)
@@ -129,6 +143,7 @@ class StepCompilation:
         dataset: Dataset,
         train: Examples,
         backend: Backend,
+        rounds: Rounds | None = None,
         *,
         halved: bool,
     ) -> None:
@@ -136,11 +151,12 @@ class StepCompilation:
         self._dataset = dataset
         self._examples = len(train)
         self._backend = backend
+        self._ranks = 1 if rounds is None else rounds.size
         self._halved = halved
         self._kernels = self._kernels_to_make()
         """What is being made; None: nothing, and the step is compiled."""
-        self.learner = Learner(
-            hyperparameters, dataset, train, compiled=self._kernels is None, halved=halved
+        self.learner = make_learner(
+            hyperparameters, dataset, train, rounds, compiled=self._kernels is None, halved=halved
         )
 
     def start(self) -> None:
@@ -180,14 +196,16 @@ class StepCompilation:
         """Those that would hold up the next batch for seconds; None if there are none."""
         if sys.platform != "linux" or self._backend.device != "cpu":
             return None
-        kernels = KernelWarmUp(self._followed, self._dataset, self._examples, halved=self._halved)
+        kernels = KernelWarmUp(
+            self._followed, self._dataset, self._examples, self._ranks, halved=self._halved
+        )
         return kernels if kernels.missing else None
 
 
 def main(arguments: list[str]) -> None:
     """Run the compiled step once with each size of batch, which makes its kernels."""
     configure("cpu", 1)
-    recipe, height, width, classes, examples, halved = arguments
+    recipe, height, width, classes, examples, halved, ranks = arguments
     hyperparameters = Hyperparameters.model_validate_json(recipe)
     batch_size = min(hyperparameters.batch_size, int(examples))
     last = int(examples) % batch_size
@@ -196,7 +214,10 @@ def main(arguments: list[str]) -> None:
     names = tuple(str(label) for label in range(int(classes)))
     dataset = Dataset("blank", train, train, names, tuple(range(int(classes))))
     sizes = layer_sizes(dataset.input_size, hyperparameters.hidden_sizes, dataset.class_count)
-    learner = Learner(hyperparameters, dataset, train, compiled=True, halved=halved == "1")
+    rounds = None if ranks == "1" else _Rehearsal(int(ranks))
+    learner = make_learner(
+        hyperparameters, dataset, train, rounds, compiled=True, halved=halved == "1"
+    )
     learner.load(initial_parameters(sizes, 0), None)
     for step, size in enumerate((batch_size, last) if last else (batch_size,)):
         learner.update(np.arange(size, dtype=np.int32), step, 0.1)

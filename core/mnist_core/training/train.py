@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_core.backend.backend import Backend, configure
 from mnist_core.data.dataset import Dataset, Examples, split
+from mnist_core.distributed.message import Told
 from mnist_core.events import (
     BatchCompleted,
     ChangePlanned,
@@ -57,8 +58,12 @@ from mnist_core.training.halts import seconds_at_work
 from mnist_core.training.healthy_state import HealthyState
 from mnist_core.training.kernel_warmup import StepCompilation
 from mnist_core.training.live_recipe import LiveRecipe
+from mnist_core.training.ranks import ranks_of
 from mnist_core.training.stalls import StallGuard
 from mnist_core.training.state import after_batch, after_epoch
+
+if TYPE_CHECKING:
+    from mnist_core.distributed.group import Group
 
 _Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunPruned, RunDiverged)
 
@@ -84,6 +89,7 @@ def train(
     changes: ChangeQueue | None = None,
     on_divergence: OnDivergence | None = "continue",
     run_id: str | None = None,
+    group: "Group | None" = None,
 ) -> Generator[Event, None, None]:
     """Train a network, telling each batch and epoch as it is done.
 
@@ -106,9 +112,14 @@ def train(
         on_divergence: what to do where whoever is told does not decide; None for "continue" in a
             run about which a person is asked.
         run_id: the name of this run in its events; made up if None.
+        group: the ranks that train this run together, each with the same arguments; None: this
+            process does alone. What is asked of rank 0, a stop or a change, reaches the others, of
+            which nothing may be asked; `on_divergence` decides for all. They have no answers in
+            their epochs.
 
     Raises:
         ValueError: a state or data set that does not fit the hyperparameters, as a sentence.
+        RanksError: another rank is gone, as a sentence.
         BackendMissing: MLX cannot compute here, as a sentence.
     """
     trainer = Trainer(
@@ -121,6 +132,7 @@ def train(
         until_epoch,
         samples,
         on_divergence,
+        group,
     )
     yield from trainer.events()
 
@@ -139,6 +151,7 @@ class Trainer:
         until_epoch: int | None,
         samples: NDArray[np.uint8] | None,
         on_divergence: OnDivergence | None,
+        group: "Group | None",
     ) -> None:
         """See `train`."""
         self._hyperparameters = hyperparameters
@@ -157,10 +170,15 @@ class Trainer:
         self._state = state or TrainingState(initial_parameters(sizes, hyperparameters.seed), None)
         """Where the run stands; its arrays are those it started from, the learner has the rest."""
         train = self._split.train
-        self._recipe = LiveRecipe(hyperparameters, len(train), changes, until_epoch, state)
+        self._ranks = ranks_of(changes, group, self._parameter_count)
+        self._recipe = LiveRecipe(
+            hyperparameters, len(train), self._ranks.changes, until_epoch, state
+        )
         now = self._recipe.now.hyperparameters
         self._streams = stream_count(hyperparameters, sizes, len(train), backend)
-        self._compilation = StepCompilation(now, dataset, train, backend, halved=self._streams == 2)
+        self._compilation = StepCompilation(
+            now, dataset, train, backend, self._ranks.rounds, halved=self._streams == 2
+        )
         self._learner = self._compilation.learner
         self._learner.load(self._state.parameters, self._state.optimizer_state)
         self._stalls = StallGuard(backend.threads)
@@ -182,13 +200,16 @@ class Trainer:
             else:
                 yield from self._judge_again()
             while True:
+                self._ranks.before_epoch()
                 yield from self._make_changes(TakesEffect.NEXT_EPOCH)
                 if self._state.epoch >= self._recipe.last_epoch:
                     break
                 yield from self._train_epoch()
+            self._ranks.end(stopped=False)
             self._recipe.take_asked(self._state)
             yield self._at_its_end()
         except StopTraining:
+            self._ranks.end(stopped=True)
             if self._on_divergence is None and self._guard.state.diverged is not None:
                 # Whoever stops it now does not wait to be asked.
                 yield self._given_up()
@@ -213,9 +234,14 @@ class Trainer:
             len(self._split.train), recipe.seed, self._state.epoch + 1, shuffle=recipe.shuffle
         )
         while self._state.batch < self._recipe.now.epoch_steps.in_epoch(self._state.epoch + 1):
+            self._ranks.before_batch()
             yield from self._make_changes(TakesEffect.NOW)
             seconds = self._state.seconds
-            batch = self._train_batch(order)
+            try:
+                batch = self._train_batch(order)
+            except Told as told:
+                self._ranks.obey(told.message)
+                continue
             # Whoever stops it here has the guard in the state too, which saw this batch.
             reason, healthy = self._guard.after_batch(batch.loss)
             if healthy:
@@ -292,6 +318,7 @@ class Trainer:
             blas=self._backend.blas,
             threads=self._backend.threads,
             streams=self._streams,
+            ranks=self._ranks.size,
             changes=self._recipe.changes,
             until_epoch=self._recipe.until_epoch,
             on_divergence=self._on_divergence,
@@ -463,4 +490,6 @@ class Trainer:
         )
 
     def _evaluate(self, examples: Examples) -> Evaluation:
-        return evaluate(self._learner.logits(examples.images), examples.labels)
+        return self._ranks.evaluate(
+            lambda: evaluate(self._learner.logits(examples.images), examples.labels)
+        )

@@ -261,8 +261,8 @@ def test_a_wrong_share_of_dropout_and_a_wrong_scale_are_seen(
     honest = forward_pass
 
     def drops_more(parameters: Any, inputs: Any, activation: Any, dropping: Any) -> Any:
-        share, key = dropping
-        return honest(parameters, inputs, activation, (share + 0.02, key))
+        more = dropping._replace(share=dropping.share + 0.02)
+        return honest(parameters, inputs, activation, more)
 
     monkeypatch.setattr(training_step, "forward_pass", drops_more)
 

@@ -221,6 +221,37 @@ class TrainFlags:
             show_default=False,
         ),
     ] = None
+    ranks: Annotated[
+        int | None,
+        Parameter(
+            group=MACHINE,
+            metavar="N",
+            validator=validators.Number(gte=1, lte=1024),
+            help="Train in N processes, each on its share of every batch: started here, or by "
+            "mlx.launch.",
+            show_default="1",
+        ),
+    ] = None
+    backend: Annotated[
+        Literal["auto", "mpi", "ring"] | None,
+        Parameter(
+            group=MACHINE,
+            metavar="NAME",
+            help="How ranks sum their gradients: auto is MPI where it is installed, else ring, "
+            "over TCP.",
+            show_default="auto",
+        ),
+    ] = None
+    patience: Annotated[
+        float | None,
+        Parameter(
+            group=MACHINE,
+            metavar="SECONDS",
+            validator=validators.Number(gt=0),
+            help="How long a rank waits for the others before it ends the job.",
+            show_default="60",
+        ),
+    ] = None
     on_divergence: Annotated[
         Literal["continue", "stop", "halve"] | None,
         Parameter(

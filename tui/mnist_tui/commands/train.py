@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TextIO
 
 from mnist_core.backend.backend import DeviceChoice, configure
+from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loader import DatasetFailed, DatasetLoader, DatasetOffered
 from mnist_core.data.registry import default_cache_folder
+from mnist_core.distributed.lost import RanksError
 from mnist_core.events import RunCompleted, RunEnded, RunFailed
 from mnist_core.recipe.changes import Change, ChangeError, ChangeQueue, parse_change
 from mnist_core.recipe.hyperparameters import (
@@ -29,6 +31,7 @@ from mnist_tui.commands.data import tell_of_data, wait_for_dataset
 from mnist_tui.commands.flags import TrainFlags, UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
+from mnist_tui.commands.ranks import RanksWork, Team, follow, join_ranks, start_ranks, starts_ranks
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.runtime.signals import StopSignals, stop_signals
@@ -65,6 +68,17 @@ def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
             that cannot be made.
     """
     write_error = line_writer(sys.stderr)
+    if starts_ranks(flags):
+        return start_ranks(flags, write_error)
+    team = None
+    if flags.ranks is not None and flags.ranks > 1:
+        try:
+            team = join_ranks(options, flags, write_error)
+            if team.is_led:
+                return follow(team, options, write_error)
+        except (RanksError, BackendMissing) as error:
+            write_error(visible(str(error)))
+            return EXIT_FAILED
     store = RunStore(options.home)
     store.tidy()
     try:
@@ -72,12 +86,29 @@ def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
     except StoreError as error:
         write_error(visible(str(error)))
         return EXIT_FAILED
+    if team is not None:
+        work = replace(work, streams=work.streams or 1)
+        team.tell_work(_ranks_work(work))
     presenter = _presenter(sys.stdout, write_error, flags)
     with stop_signals() as signals, closing(presenter):
         try:
-            return _train(options.log_file, work, store, presenter, signals, write_error)
+            return _train(options.log_file, work, store, presenter, signals, write_error, team)
         except KeyboardInterrupt:
             return _shown(RunSoFar().stopped(), presenter)
+
+
+def _ranks_work(work: _Work) -> RanksWork:
+    return RanksWork(
+        work.data,
+        work.transpose,
+        work.recipes,
+        work.threads,
+        work.streams,
+        work.on_divergence,
+        work.until_epoch,
+        work.changes,
+        work.point.state if work.point is not None else None,
+    )
 
 
 def _work(store: RunStore, options: LaunchOptions, flags: TrainFlags) -> _Work:
@@ -150,6 +181,7 @@ def _train(
     presenter: Presenter,
     signals: StopSignals,
     write_error: WriteLine,
+    team: Team | None,
 ) -> int:
     """Train all that `work` says; the exit code."""
     loader = DatasetLoader(work.data, default_cache_folder(), transpose=work.transpose)
@@ -163,6 +195,8 @@ def _train(
         if work.point is not None and work.point.notice:
             write_error(visible(work.point.notice))
         try:
+            if team is not None:
+                team.compare_data(dataset.fingerprint)
             backend = configure(work.device, work.threads, work.streams)
             # It imports MLX, which is known to be usable only now.
             from mnist_core.training.train import train
@@ -175,6 +209,8 @@ def _train(
         recorders = _Recorders(
             store, dataset, work.point, write_error, lambda text: write_log(log_file, text)
         )
+        if team is not None:
+            team.before_lost(recorders.fail)
 
         def events_of(recipe: Hyperparameters) -> Events:
             recorder = recorders.next()
@@ -188,6 +224,7 @@ def _train(
                     changes=ChangeQueue(work.changes),
                     on_divergence=work.on_divergence,
                     run_id=recorder.run_id if recorder is not None else None,
+                    group=team.group if team is not None else None,
                 ),
                 recorder,
             )
@@ -261,6 +298,13 @@ class _Recorders:
         self._tell_of(recorder)
         if recorder.name and not recorder.problem:
             self._tell(f"Kept as {recorder.name} ({recorder.run_id}).")
+
+    def fail(self, sentence: str) -> None:
+        """Say why the run under way ends, and keep that; for the moment before the process does."""
+        self._write_error(sentence)
+        if self._current is not None:
+            self._current.record(RunFailed(sentence, ""))
+            self.finish()
 
     def look(self) -> None:
         """Tell of what the recorder of the run under way cannot do."""
