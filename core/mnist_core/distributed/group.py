@@ -5,15 +5,10 @@ from importlib import metadata
 import numpy as np
 
 from mnist_core.backend.mlx import mx
-from mnist_core.distributed.environment import RankBackend
+from mnist_core.distributed.environment import RankBackend, check_mlx
 from mnist_core.distributed.lost import RankLostError, RanksError
 from mnist_core.distributed.message import MESSAGE_LENGTH, NOTHING, Kind, Message, Told
 from mnist_core.distributed.watchdog import Watchdog
-from mnist_core.shell_commands import reinstall_command
-
-OLDEST_MLX = (0, 32, 2)
-"""Before it, ranks that have lost another one wait for it without end."""
-
 
 _TIMES_FOR_DATA = 30.0
 """Patience with data, which may have to be downloaded."""
@@ -143,15 +138,3 @@ class Rounds:
             mx.concatenate([head, part]), "The other ranks have not come to the next batch"
         )
         return Message.from_floats(np.array(total[:MESSAGE_LENGTH])), total[MESSAGE_LENGTH:]
-
-
-def check_mlx(version: str) -> None:
-    """Raises RanksError if this version of MLX cannot be trusted with ranks."""
-    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
-    if numbers < OLDEST_MLX:
-        oldest = ".".join(map(str, OLDEST_MLX))
-        upgrade = reinstall_command("mlx", upgrade=True)
-        raise RanksError(
-            f"Several ranks need MLX {oldest} or newer, and this is {version}, in which they wait "
-            f"without end for one that is gone. Run {upgrade}, or train without --ranks."
-        )

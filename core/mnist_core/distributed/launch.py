@@ -11,85 +11,76 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from mnist_core.backend.python_process import THREAD_VARIABLES
-from mnist_core.distributed.environment import FOLDER_VARIABLE
+from mnist_core.distributed.environment import RankBackend, find_mpi
+from mnist_core.distributed.parent import FOLDER_VARIABLE, Child, RankServer, output_file
 
-_PIPE = "parent"
 _GRACE = 5.0
 """Seconds for the others to end, where one has failed: rank 0 may have to write what it knows."""
 _LOOK = 0.05
 """Seconds between two looks at the processes."""
+_STOPPED = 130
+"""The exit code of what a user has stopped."""
 
 
 class LocalRanks:
     """The processes of a job, from their start to the end of the block, which leaves none."""
 
-    def __init__(self, command: Sequence[str], size: int) -> None:
-        """Start `size` processes of `command`, which meet by the ring.
+    def __init__(self, command: Sequence[str], size: int, backend: RankBackend = "ring") -> None:
+        """Start `size` processes of `command`, which are to call `meet_parent`.
 
         Rank 0 has the standard output and error of this process, the others have files.
         """
-        self._folder = tempfile.TemporaryDirectory(prefix="mnist-tui-ranks-")
-        folder = Path(self._folder.name)
-        os.mkfifo(folder / _PIPE)
-        # Also open for reading, so that opening does not wait for a reader.
-        self._pipe = os.open(folder / _PIPE, os.O_RDWR)
-        hosts = folder / "hosts.json"
-        hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in _free_ports(size)]))
+        self._temporary = tempfile.TemporaryDirectory(prefix="mnist-tui-ranks-")
+        self._folder = Path(self._temporary.name)
+        self._server = RankServer(self._folder)
+        self._children: dict[int, Child] = {}
+        self._ended = False
         environment = {
             **os.environ,
             **dict.fromkeys(THREAD_VARIABLES, "1"),
-            FOLDER_VARIABLE: str(folder),
-            "MLX_HOSTFILE": str(hosts),
+            FOLDER_VARIABLE: str(self._folder),
         }
-        self._processes: list[subprocess.Popen[bytes]] = []
-        for rank in range(size):
-            with contextlib.ExitStack() as closing:
-                output = None
-                if rank:
-                    output = closing.enter_context(self._output(rank).open("wb"))
-                self._processes.append(
-                    subprocess.Popen(
-                        list(command),
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=output,
-                        env={**environment, "MLX_RANK": str(rank)},
-                        start_new_session=True,  # Ctrl-C is for this process, which passes it on
-                    )
-                )
+        start = self._start_by_mpi if backend == "mpi" else self._start_ring
+        self._processes = start(command, size, environment)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._take_children()
+        self._signal_children(signal.SIGKILL)
         for process in self._processes:
             process.kill()
             process.wait()
-        os.close(self._pipe)
-        self._folder.cleanup()
+        for child in self._children.values():
+            child.connection.close()
+        self._server.close()
+        self._temporary.cleanup()
 
     def stop(self) -> None:
-        """Ask rank 0 to stop, which tells the others."""
-        self._processes[0].send_signal(signal.SIGINT)
+        """Ask rank 0 to stop, which tells the others; end all if it is not there yet."""
+        if 0 in self._children:
+            os.kill(self._children[0].process, signal.SIGINT)
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """End all at once, whatever they are doing."""
+        self._ended = True
 
     def suspend(self) -> None:
         """Halt all, until :meth:`resume`."""
-        self._send(signal.SIGSTOP)
+        self._signal_children(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let all go on."""
-        self._send(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """End all at once."""
-        self._send(signal.SIGKILL)
+        self._signal_children(signal.SIGCONT)
 
     def wait(self) -> tuple[int, str]:
         """Wait until all have ended; the exit code, and what went wrong beside rank 0.
@@ -100,13 +91,52 @@ class LocalRanks:
         while (failed := self._first_failed()) is None:
             if all(process.poll() == 0 for process in self._processes):
                 return 0, ""
+            if self._ended:
+                return _STOPPED, ""
+            self._take_children()
             time.sleep(_LOOK)
         deadline = time.monotonic() + _GRACE
         while time.monotonic() < deadline and any(each.poll() is None for each in self._processes):
             time.sleep(_LOOK)
         code = self._processes[0].poll()
-        problem = self._problem(failed)
-        return (code if code is not None and code > 0 else 1), problem
+        return (code if code is not None and 0 < code <= _STOPPED else 1), self._problem(failed)
+
+    def _start_ring(
+        self, command: Sequence[str], size: int, environment: dict[str, str]
+    ) -> list[subprocess.Popen[bytes]]:
+        hosts = self._folder / "hosts.json"
+        hosts.write_text(json.dumps([[f"127.0.0.1:{port}"] for port in _free_ports(size)]))
+        environment = {**environment, "MLX_HOSTFILE": str(hosts)}
+        return [
+            _start(
+                command,
+                {**environment, "MLX_RANK": str(rank)},
+                output_file(self._folder, rank) if rank else None,
+            )
+            for rank in range(size)
+        ]
+
+    def _start_by_mpi(
+        self, command: Sequence[str], size: int, environment: dict[str, str]
+    ) -> list[subprocess.Popen[bytes]]:
+        mpi = find_mpi()
+        assert mpi is not None, "whoever chooses MPI has looked for it"
+        if mpi.library is not None:
+            environment = {**environment, "MLX_MPI_LIBNAME": str(mpi.library)}
+        # As many as are asked for, on whatever cores the system gives them.
+        words = [str(mpi.mpirun), "-n", str(size), "--oversubscribe", "--bind-to", "none"]
+        if os.geteuid() == 0:
+            words.append("--allow-run-as-root")  # as others are, in a container
+        return [_start([*words, *command], environment, self._folder / "mpirun.txt")]
+
+    def _take_children(self) -> None:
+        while (child := self._server.take()) is not None:
+            self._children[child.rank] = child
+
+    def _signal_children(self, number: signal.Signals) -> None:
+        for child in self._children.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.process, number)
 
     def _first_failed(self) -> int | None:
         codes = [process.poll() for process in self._processes]
@@ -115,39 +145,47 @@ class LocalRanks:
         return next((rank for rank in order if codes[rank]), None)
 
     def _problem(self, rank: int) -> str:
+        """What went wrong first, as far as rank 0 has not said it itself."""
         code = self._processes[rank].returncode
         if code < 0:
-            name = signal.Signals(-code).name
-            return f"Rank {rank} was ended by {name}, and with it the job. What it told is kept."
-        if rank == 0:
-            return ""  # it has said so itself
-        lines = self._output(rank).read_text(errors="replace").split("\n")
-        last = next((line for line in reversed(lines) if line.strip()), "It has not said why.")
-        return f"Rank {rank} ended with exit code {code}: {last}"
-
-    def _output(self, rank: int) -> Path:
-        return Path(self._folder.name) / f"rank-{rank}.txt"
-
-    def _send(self, number: signal.Signals) -> None:
-        for process in self._processes:
-            process.send_signal(number)
+            return _killed_text(f"Rank {rank}", -code)
+        if code > _STOPPED or 128 < code < _STOPPED:
+            return _killed_text("A rank", code - 128)  # as mpirun tells it
+        by_mpi = len(self._children) > len(self._processes)
+        for other in sorted(self._children) if by_mpi else [rank]:
+            last = _last_line(output_file(self._folder, other))
+            if last:
+                return f"Rank {other} ended with exit code {code}: {last}"
+        return f"Rank {rank} ended with exit code {code}." if rank else ""
 
 
-def end_with_parent() -> None:
-    """End this process when the one that has started it as a rank is gone, however that went.
-
-    It takes a thread: a rank may be anywhere inside MLX then.
-    """
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if folder is not None:
-        pipe = os.open(Path(folder) / _PIPE, os.O_RDONLY)
-        threading.Thread(target=_end_after, args=(pipe,), name="parent", daemon=True).start()
+def _killed_text(who: str, number: int) -> str:
+    name = signal.Signals(number).name
+    return f"{who} was ended by {name}, and with it the job. What it told is kept."
 
 
-def _end_after(pipe: int) -> None:
-    # Nothing is ever written.
-    os.read(pipe, 1)
-    os._exit(1)
+def _last_line(file: Path) -> str:
+    """Empty where there is none."""
+    try:
+        lines = file.read_text(errors="replace").split("\n")
+    except FileNotFoundError:
+        return ""
+    return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _start(
+    command: Sequence[str], environment: dict[str, str], output: Path | None
+) -> subprocess.Popen[bytes]:
+    with contextlib.ExitStack() as closing:
+        file = closing.enter_context(output.open("wb")) if output is not None else None
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for this process, which passes it on
+        )
 
 
 def _free_ports(count: int) -> list[int]:

@@ -172,7 +172,7 @@ def started_lines(event: RunStarted) -> list[str]:
     lines = [
         f"{visible(event.dataset)}: {examples}; {count(event.parameter_count, 'parameter')}; "
         f"{count(event.epochs, 'epoch')} of {batches}; seed {event.hyperparameters.seed}",
-        f"MLX on {event.device}; {event.blas}; {threads_text(event.threads, event.streams)}",
+        f"MLX on {event.device}; {event.blas}; {threads_text(event)}",
     ]
     flags = [*recipe_flags(event.hyperparameters), *change_flags(event.changes)]
     lines.append(f"flags: {shlex.join(flags)}")

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from mnist_core.backend.backend import configure
 from mnist_core.data.loader import DatasetFailed, DatasetLoader
 from mnist_core.data.registry import default_cache_folder
-from mnist_core.distributed.environment import RankBackend, backend_of_rank
-from mnist_core.distributed.launch import LocalRanks, end_with_parent
+from mnist_core.distributed.environment import RING_VARIABLES, StartedAs, choose_backend, started_as
+from mnist_core.distributed.launch import LocalRanks
 from mnist_core.distributed.lost import RanksError
+from mnist_core.distributed.parent import meet_parent
 from mnist_core.distributed.watchdog import DEFAULT_PATIENCE, Watchdog
 from mnist_core.events import RunFailed, RunStopped, TrainingState
 from mnist_core.recipe.changes import Change, ChangeQueue
@@ -30,6 +31,7 @@ from mnist_core.store.checkpoints import state_from_bytes, state_to_bytes
 from mnist_tui.commands.data import wait_for_dataset
 from mnist_tui.commands.flags import TrainFlags, UsageError
 from mnist_tui.commands.headless import to_the_end
+from mnist_tui.runtime.log import open_log
 from mnist_tui.runtime.output import EXIT_DONE, EXIT_FAILED, WriteLine
 from mnist_tui.runtime.program import program_command
 from mnist_tui.runtime.signals import stop_signals
@@ -40,24 +42,50 @@ if TYPE_CHECKING:
     from mnist_core.distributed.group import Group
 
 
-def starts_ranks(flags: TrainFlags) -> bool:
-    """Whether this process is to start the ranks, and is none itself.
+def rank_of_this(flags: TrainFlags) -> StartedAs | None:
+    """The rank that this process was started as, if it is to train in several.
 
     Raises:
         UsageError: flags of ranks without ranks, or a rank that was not told so.
     """
+    started = started_as()
     if flags.ranks is None:
         for name in ("backend", "patience"):
             if getattr(flags, name) is not None:
                 raise UsageError(f"--{name} is for several ranks; say --ranks too.")
-        return False
-    return flags.ranks > 1 and backend_of_rank() is None
+        if started is not None and started.backend == "ring":
+            # Each would train the whole, beside the others.
+            raise UsageError(
+                f"{' and '.join(RING_VARIABLES)} say that this is one of several ranks. Say how "
+                "many there are with --ranks, or unset them."
+            )
+    return started if (flags.ranks or 1) > 1 else None
+
+
+def become_rank(started: StartedAs, options: LaunchOptions) -> None:
+    """Belong to the process that has started this one here, if it was not mlx.launch.
+
+    Call it before anything is written.
+    """
+    if not meet_parent(started.rank):
+        return
+    # What MLX says of a lost connection, line by line, is for the log.
+    terminal, log = os.dup(2), open_log(options.log_file)
+    os.dup2(log, 2)
+    os.close(log)
+    sys.stderr = os.fdopen(terminal, "w", buffering=1, errors="backslashreplace")
 
 
 def start_ranks(flags: TrainFlags, write_error: WriteLine) -> int:
     """Start the ranks on this machine with the flags of this process; the exit code."""
     assert flags.ranks is not None, "there are ranks"
-    with LocalRanks(program_command(sys.argv[1:]), flags.ranks) as ranks, _passed_on(ranks):
+    try:
+        backend = choose_backend(flags.backend or "auto")
+    except RanksError as error:
+        write_error(str(error))
+        return EXIT_FAILED
+    command = program_command(sys.argv[1:])
+    with LocalRanks(command, flags.ranks, backend) as ranks, _passed_on(ranks):
         code, problem = ranks.wait()
     if problem:
         write_error(visible(problem))
@@ -72,7 +100,10 @@ def _passed_on(ranks: LocalRanks) -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         nonlocal stops
         stops += 1
-        ranks.stop() if stops == 1 else ranks.kill()
+        if stops == 1:
+            ranks.stop()
+        else:
+            ranks.end()
 
     def suspend(_number: int, _frame: FrameType | None) -> None:
         ranks.suspend()
@@ -171,7 +202,9 @@ class Team:
         self._watchdog.tell = tell
 
 
-def join_ranks(options: LaunchOptions, flags: TrainFlags, write_error: WriteLine) -> Team:
+def join_ranks(
+    started: StartedAs, options: LaunchOptions, flags: TrainFlags, write_error: WriteLine
+) -> Team:
     """Meet the other ranks.
 
     Raises:
@@ -179,15 +212,12 @@ def join_ranks(options: LaunchOptions, flags: TrainFlags, write_error: WriteLine
         BackendMissing: MLX cannot compute here.
     """
     assert flags.ranks is not None, "there are ranks"
-    end_with_parent()
     configure(options.device, options.threads, options.streams)
     # It imports MLX, which is known to be usable only now.
     from mnist_core.distributed.group import Group
 
-    backend: RankBackend | None = backend_of_rank()
-    assert backend is not None, "this is a rank"
     watchdog = Watchdog(flags.patience or DEFAULT_PATIENCE, write_error)
-    return Team(Group(backend, flags.ranks, watchdog), watchdog)
+    return Team(Group(started.backend, flags.ranks, watchdog), watchdog)
 
 
 def follow(team: Team, options: LaunchOptions, write_error: WriteLine) -> int:

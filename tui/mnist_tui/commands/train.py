@@ -31,7 +31,15 @@ from mnist_tui.commands.data import tell_of_data, wait_for_dataset
 from mnist_tui.commands.flags import TrainFlags, UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
 from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
-from mnist_tui.commands.ranks import RanksWork, Team, follow, join_ranks, start_ranks, starts_ranks
+from mnist_tui.commands.ranks import (
+    RanksWork,
+    Team,
+    become_rank,
+    follow,
+    join_ranks,
+    rank_of_this,
+    start_ranks,
+)
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.runtime.signals import StopSignals, stop_signals
@@ -67,13 +75,16 @@ def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
         UsageError: the last seed would be out of bounds, flags that do not go together, or a change
             that cannot be made.
     """
+    rank = rank_of_this(flags)
+    if rank is not None:
+        become_rank(rank, options)
     write_error = line_writer(sys.stderr)
-    if starts_ranks(flags):
-        return start_ranks(flags, write_error)
     team = None
-    if flags.ranks is not None and flags.ranks > 1:
+    if rank is None and (flags.ranks or 1) > 1:
+        return start_ranks(flags, write_error)
+    if rank is not None:
         try:
-            team = join_ranks(options, flags, write_error)
+            team = join_ranks(rank, options, flags, write_error)
             if team.is_led:
                 return follow(team, options, write_error)
         except (RanksError, BackendMissing) as error:

@@ -110,6 +110,7 @@ def differences(ours: RunRecord, theirs: RunRecord) -> list[RunDifference]:
         ("BLAS", here.blas, there.blas),
         ("Threads", str(here.threads), str(there.threads)),
         ("Streams", str(here.streams), str(there.streams)),
+        ("Ranks", str(here.ranks), str(there.ranks)),
     ):
         if mine != others:
             found.append(RunDifference(label, mine, others))
@@ -164,6 +165,8 @@ def command_line(record: RunRecord) -> str:
     # Only there another machine, or another version, may take another number.
     if environment.streams > 1 or is_wide(record.hyperparameters, record.parameter_count, examples):
         words += ["--streams", str(environment.streams)]
+    if environment.ranks > 1:
+        words += ["--ranks", str(environment.ranks)]
     return own_command(*words)
 
 

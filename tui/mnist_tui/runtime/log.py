@@ -78,7 +78,7 @@ def stray_output_logged(log: Path, hung_up: Callable[[], None]) -> Iterator[None
     the terminal under other descriptors; `hung_up` is called when that has been closed, in any
     thread. If the log cannot be opened, stray output is dropped.
     """
-    target = _open_log(log)
+    target = open_log(log)
     streams = {1: sys.__stdout__, 2: sys.__stderr__}
     terminals = {number: open_terminal(number, hung_up) for number in streams}
     with ExitStack() as restoring:
@@ -98,7 +98,8 @@ def _use_streams(stdout: TextIO | None, stderr: TextIO | None) -> None:
     sys.__stdout__, sys.__stderr__ = stdout, stderr  # type: ignore[assignment,misc]
 
 
-def _open_log(log: Path) -> int:
+def open_log(log: Path) -> int:
+    """A file descriptor that appends to the log; where it cannot be opened, one to nowhere."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     try:
         log.parent.mkdir(parents=True, exist_ok=True)

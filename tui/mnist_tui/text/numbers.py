@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime
+from typing import Protocol
 
 
 def count(number: int, noun: str = "", plural: str = "") -> str:
@@ -82,7 +83,21 @@ def ago(moment: float, now: float) -> str:
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d")
 
 
-def threads_text(threads: int, streams: int) -> str:
-    """What a run is computed with: "1 thread", "1 thread in each of 2 streams"."""
-    text = count(threads, "thread")
-    return text if streams == 1 else f"{text} in each of {streams} streams"
+class ComputedWith(Protocol):
+    """What a run was computed with; the event that starts it and what is kept of it say so."""
+
+    @property
+    def threads(self) -> int: ...
+    @property
+    def streams(self) -> int: ...
+    @property
+    def ranks(self) -> int: ...
+
+
+def threads_text(machine: ComputedWith) -> str:
+    """What a run is computed with: "1 thread", "1 thread in each of 2 streams", or of ranks."""
+    text = count(machine.threads, "thread")
+    for number, name in ((machine.streams, "streams"), (machine.ranks, "ranks")):
+        if number > 1:
+            text += f" in each of {number} {name}"
+    return text

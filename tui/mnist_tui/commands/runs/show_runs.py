@@ -154,7 +154,7 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield (
         "machine",
         f"{environment.host}, {environment.platform}; MLX on {environment.device}; "
-        f"{environment.blas}; {threads_text(environment.threads, environment.streams)}",
+        f"{environment.blas}; {threads_text(environment)}",
     )
     versions = (f"{name} {version}" for name, version in environment.versions.items())
     yield "versions", ", ".join(versions)
