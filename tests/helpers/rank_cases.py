@@ -70,9 +70,6 @@ CASES = {
     "gone on": Case({**_SMALL, "optimizer": "adam"}, batches=5),
 }
 
-COMPILED = "mlx-docs"
-"""The case whose step the ranks compile."""
-
 
 class Outcome(NamedTuple):
     """What came of a case in one process."""
@@ -144,10 +141,10 @@ def compute(names: Sequence[str], folder: Path) -> None:
     from mnist_core.distributed.group import Group
     from mnist_core.training.kernel_warmup import StepCompilation
 
+    # What is compiled is the same to the bit, and takes g++ seconds.
+    mx.disable_compile()
     StepCompilation._kernels_to_make = lambda _: None  # type: ignore[assignment,method-assign]
     group = Group(me.backend, 2, Watchdog(60, print))
     for name in names:
-        # What is compiled is the same to the bit, and takes g++ seconds.
-        (mx.enable_compile if name == COMPILED else mx.disable_compile)()
         outcome = run_case(CASES[name], backend, group)
         np.savez(folder / f"{name}-{group.rank}.npz", **outcome._asdict())

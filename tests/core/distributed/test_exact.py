@@ -1,6 +1,6 @@
 """Two ranks against one process, on the same global batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from helpers.rank_cases import CASES, Outcome, run_case
 from mnist_core.backend.backend import configure
 from mnist_core.backend.python_process import python_command
+from mnist_core.distributed.environment import RankBackend
 from mnist_core.distributed.launch import LocalRanks
 
 TESTS = Path(__file__).parents[2]
@@ -19,20 +20,23 @@ Outcomes = Mapping[str, tuple[Outcome, Outcome]]
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """Of each case, what came of it in rank 0 and in rank 1: one pair of processes for all."""
-    folder = tmp_path_factory.mktemp("ranks")
+    return in_two_ranks(tmp_path_factory.mktemp("ranks"), list(CASES), "ring")
+
+
+def in_two_ranks(folder: Path, names: Sequence[str], backend: RankBackend) -> Outcomes:
     code = (
         f"import sys; sys.path.insert(0, {str(TESTS)!r})\n"
         "from pathlib import Path; from helpers.rank_cases import compute\n"
-        f"compute({list(CASES)!r}, Path({str(folder)!r}))"
+        f"compute({names!r}, Path({str(folder)!r}))"
     )
-    with LocalRanks(python_command(code), 2) as ranks:
+    with LocalRanks(python_command(code), 2, backend) as ranks:
         assert ranks.wait() == (0, "")
 
     def outcome(name: str, rank: int) -> Outcome:
         with np.load(folder / f"{name}-{rank}.npz") as file:
             return Outcome(**file)
 
-    return {name: (outcome(name, 0), outcome(name, 1)) for name in CASES}
+    return {name: (outcome(name, 0), outcome(name, 1)) for name in names}
 
 
 @pytest.mark.usefixtures("uncompiled")
@@ -61,3 +65,12 @@ def test_a_run_that_diverges_goes_back_in_both(outcomes: Outcomes) -> None:
 
     assert not np.isfinite(losses).all() or losses.max() > 10 * losses[0]
     assert len(losses) > 8, "it went back, so there are more updates than in two epochs"
+
+
+@pytest.mark.usefixtures("uncompiled")
+def test_ranks_by_mpi_learn_the_same(tmp_path: Path) -> None:
+    for name, (first, second) in in_two_ranks(tmp_path, ["dropout", "stopped"], "mpi").items():
+        alone = run_case(CASES[name], configure("cpu", 1))
+
+        np.testing.assert_allclose(first.losses, alone.losses, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(first.parameters, second.parameters)
