@@ -16,26 +16,25 @@ RankBackend = Literal["mpi", "ring"]
 OLDEST_MLX = (0, 32, 2)
 """Before it, ranks that have lost another one wait for it without end."""
 
-RING_VARIABLES = ("MLX_RANK", "MLX_HOSTFILE")
-_MPI_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
-
 
 class StartedAs(NamedTuple):
     """What this process was started as."""
 
     backend: RankBackend
     rank: int
+    variable: str
+    """That says so."""
 
 
 def started_as() -> StartedAs | None:
     """The rank that the variables of this process make it; None: it is none."""
-    rank = os.environ.get("MLX_RANK", "")
-    if rank.isdecimal() and os.environ.get("MLX_HOSTFILE"):
-        return StartedAs("ring", int(rank))
-    for name in _MPI_VARIABLES:
-        rank = os.environ.get(name, "")
+    found: list[tuple[RankBackend, str]] = [("mpi", "OMPI_COMM_WORLD_RANK")]
+    if os.environ.get("MLX_HOSTFILE"):
+        found.insert(0, ("ring", "MLX_RANK"))
+    for backend, variable in found:
+        rank = os.environ.get(variable, "")
         if rank.isdecimal():
-            return StartedAs("mpi", int(rank))
+            return StartedAs(backend, int(rank), variable)
     return None
 
 

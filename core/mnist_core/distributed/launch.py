@@ -24,6 +24,8 @@ _GRACE = 5.0
 """Seconds for the others to end, where one has failed: rank 0 may have to write what it knows."""
 _LOOK = 0.05
 """Seconds between two looks at the processes."""
+_LONG = 70
+"""Bytes of a path."""
 _STOPPED = 130
 """The exit code of what a user has stopped."""
 
@@ -36,7 +38,9 @@ class LocalRanks:
 
         Rank 0 has the standard output and error of this process, the others have files.
         """
-        self._temporary = tempfile.TemporaryDirectory(prefix="mnist-tui-ranks-")
+        # The path of a socket has about a hundred characters at most.
+        place = None if len(os.fsencode(tempfile.gettempdir())) < _LONG else "/tmp"
+        self._temporary = tempfile.TemporaryDirectory(prefix="mnist-tui-ranks-", dir=place)
         self._folder = Path(self._temporary.name)
         self._server = RankServer(self._folder)
         self._children: dict[int, Child] = {}
@@ -141,7 +145,7 @@ class LocalRanks:
     def _first_failed(self) -> int | None:
         codes = [process.poll() for process in self._processes]
         # Of those that ended since the last look, one that was killed has not lost another one.
-        order = sorted(range(len(codes)), key=lambda rank: codes[rank] or 0)
+        order = sorted(range(len(codes)), key=lambda rank: (codes[rank] or 0) >= 0)
         return next((rank for rank in order if codes[rank]), None)
 
     def _problem(self, rank: int) -> str:

@@ -59,8 +59,10 @@ class Watchdog:
             seen = waits
             patience = self._patience * self._times
             if looks * _TICK >= patience:
-                self.tell(
-                    f"{what} for {patience:g} seconds: a rank is suspended, hangs, or cannot "
-                    "be reached. This rank ends, and with it the job."
-                )
-                os._exit(1)
+                try:
+                    self.tell(
+                        f"{what} for {patience:g} seconds: a rank is suspended, hangs, or cannot "
+                        "be reached. This rank ends, and with it the job."
+                    )
+                finally:
+                    os._exit(1)

@@ -16,9 +16,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from mnist_core.backend.backend import configure
+from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.loader import DatasetFailed, DatasetLoader
 from mnist_core.data.registry import default_cache_folder
-from mnist_core.distributed.environment import RING_VARIABLES, StartedAs, choose_backend, started_as
+from mnist_core.distributed.environment import StartedAs, choose_backend, started_as
 from mnist_core.distributed.launch import LocalRanks
 from mnist_core.distributed.lost import RanksError
 from mnist_core.distributed.parent import meet_parent
@@ -53,11 +54,11 @@ def rank_of_this(flags: TrainFlags) -> StartedAs | None:
         for name in ("backend", "patience"):
             if getattr(flags, name) is not None:
                 raise UsageError(f"--{name} is for several ranks; say --ranks too.")
-        if started is not None and started.backend == "ring":
+        if started is not None:
             # Each would train the whole, beside the others.
             raise UsageError(
-                f"{' and '.join(RING_VARIABLES)} say that this is one of several ranks. Say how "
-                "many there are with --ranks, or unset them."
+                f"{started.variable} says that this is one of several ranks. Say with --ranks how "
+                "many there are, or unset it."
             )
     return started if (flags.ranks or 1) > 1 else None
 
@@ -169,11 +170,6 @@ class Team:
         self.group = group
         self._watchdog = watchdog
 
-    @property
-    def is_led(self) -> bool:
-        """Whether another rank says what is done."""
-        return self.group.rank > 0
-
     def tell_work(self, work: RanksWork) -> None:
         """As rank 0, tell the others."""
         for data in work.to_bytes():
@@ -220,8 +216,30 @@ def join_ranks(
     return Team(Group(started.backend, flags.ranks, watchdog), watchdog)
 
 
-def follow(team: Team, options: LaunchOptions, write_error: WriteLine) -> int:
-    """Be a rank that another one leads, from the work to its end; the exit code."""
+def leave_ranks(code: int) -> int:
+    """The exit code of a rank; where it failed, the process ends here with it.
+
+    At the end of Python, MLX waits for the other ranks, which may be waiting for this one.
+    """
+    if code == EXIT_FAILED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def follow(
+    started: StartedAs, options: LaunchOptions, flags: TrainFlags, write_error: WriteLine
+) -> int:
+    """Be a rank that rank 0 leads, from the work to its end; the exit code."""
+    try:
+        return _follow(join_ranks(started, options, flags, write_error), options, write_error)
+    except (RanksError, BackendMissing) as error:
+        write_error(visible(str(error)))
+        return EXIT_FAILED
+
+
+def _follow(team: Team, options: LaunchOptions, write_error: WriteLine) -> int:
     work = team.hear_work()
     loader = DatasetLoader(work.data, default_cache_folder(), transpose=work.transpose)
     try:

@@ -13,6 +13,7 @@ from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.dataset import Dataset
 from mnist_core.data.loader import DatasetFailed, DatasetLoader, DatasetOffered
 from mnist_core.data.registry import default_cache_folder
+from mnist_core.distributed.environment import StartedAs
 from mnist_core.distributed.lost import RanksError
 from mnist_core.events import RunCompleted, RunEnded, RunFailed
 from mnist_core.recipe.changes import Change, ChangeError, ChangeQueue, parse_change
@@ -37,6 +38,7 @@ from mnist_tui.commands.ranks import (
     become_rank,
     follow,
     join_ranks,
+    leave_ranks,
     rank_of_this,
     start_ranks,
 )
@@ -78,18 +80,17 @@ def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
     rank = rank_of_this(flags)
     if rank is not None:
         become_rank(rank, options)
+        return leave_ranks(_train_as(rank, options, flags))
+    if (flags.ranks or 1) > 1:
+        return start_ranks(flags, line_writer(sys.stderr))
+    return _train_as(None, options, flags)
+
+
+def _train_as(rank: StartedAs | None, options: LaunchOptions, flags: TrainFlags) -> int:
+    """Train alone, or as this rank; the exit code."""
     write_error = line_writer(sys.stderr)
-    team = None
-    if rank is None and (flags.ranks or 1) > 1:
-        return start_ranks(flags, write_error)
-    if rank is not None:
-        try:
-            team = join_ranks(rank, options, flags, write_error)
-            if team.is_led:
-                return follow(team, options, write_error)
-        except (RanksError, BackendMissing) as error:
-            write_error(visible(str(error)))
-            return EXIT_FAILED
+    if rank is not None and rank.rank > 0:
+        return follow(rank, options, flags, write_error)
     store = RunStore(options.home)
     store.tidy()
     try:
@@ -97,9 +98,15 @@ def train_headless(options: LaunchOptions, flags: TrainFlags) -> int:
     except StoreError as error:
         write_error(visible(str(error)))
         return EXIT_FAILED
-    if team is not None:
+    team = None
+    if rank is not None:
         work = replace(work, streams=work.streams or 1)
-        team.tell_work(_ranks_work(work))
+        try:
+            team = join_ranks(rank, options, flags, write_error)
+            team.tell_work(_ranks_work(work))
+        except (RanksError, BackendMissing) as error:
+            write_error(visible(str(error)))
+            return EXIT_FAILED
     presenter = _presenter(sys.stdout, write_error, flags)
     with stop_signals() as signals, closing(presenter):
         try:
@@ -220,8 +227,14 @@ def _train(
         recorders = _Recorders(
             store, dataset, work.point, write_error, lambda text: write_log(log_file, text)
         )
+
+        def lost(sentence: str) -> None:
+            end = RunFailed(sentence, "")
+            presenter.show(end)
+            recorders.fail(end)
+
         if team is not None:
-            team.before_lost(recorders.fail)
+            team.before_lost(lost)
 
         def events_of(recipe: Hyperparameters) -> Events:
             recorder = recorders.next()
@@ -310,11 +323,10 @@ class _Recorders:
         if recorder.name and not recorder.problem:
             self._tell(f"Kept as {recorder.name} ({recorder.run_id}).")
 
-    def fail(self, sentence: str) -> None:
-        """Say why the run under way ends, and keep that; for the moment before the process does."""
-        self._write_error(sentence)
+    def fail(self, end: RunFailed) -> None:
+        """Keep that the run under way ends so, before the process does."""
         if self._current is not None:
-            self._current.record(RunFailed(sentence, ""))
+            self._current.record(end)
             self.finish()
 
     def look(self) -> None:
