@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_core.backend.backend import Backend, configure
 from mnist_core.data.dataset import Dataset, Examples, split
+from mnist_core.distributed.group import Group
 from mnist_core.distributed.message import Told
 from mnist_core.events import (
     BatchCompleted,
@@ -62,9 +63,6 @@ from mnist_core.training.ranks import ranks_of
 from mnist_core.training.stalls import StallGuard
 from mnist_core.training.state import after_batch, after_epoch
 
-if TYPE_CHECKING:
-    from mnist_core.distributed.group import Group
-
 _Ended = TypeVar("_Ended", RunCompleted, RunStopped, RunPruned, RunDiverged)
 
 SAMPLES_INTERVAL = 0.5
@@ -89,7 +87,7 @@ def train(
     changes: ChangeQueue | None = None,
     on_divergence: OnDivergence | None = "continue",
     run_id: str | None = None,
-    group: "Group | None" = None,
+    group: Group | None = None,
 ) -> Generator[Event, None, None]:
     """Train a network, telling each batch and epoch as it is done.
 
@@ -151,7 +149,7 @@ class Trainer:
         until_epoch: int | None,
         samples: NDArray[np.uint8] | None,
         on_divergence: OnDivergence | None,
-        group: "Group | None",
+        group: Group | None,
     ) -> None:
         """See `train`."""
         self._hyperparameters = hyperparameters

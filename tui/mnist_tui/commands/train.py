@@ -157,7 +157,7 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
         raise UsageError(
             f"--resume takes everything from the run, so it cannot be given with "
             f"{', '.join(what)}. Only --epochs, --until-epoch, --change, --on-divergence, --data, "
-            "--home and the output may be chosen."
+            "--home, --ranks and the output may be chosen."
         )
     point = store.resume_point(run)
     record = point.record
