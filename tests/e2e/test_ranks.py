@@ -1,7 +1,9 @@
 """`mnist-tui train --ranks` as processes: stopped, resumed, killed and suspended."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -64,13 +66,17 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, errors
 
 
-def gone(numbers: list[int]) -> bool:
+def comes_true(what: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if not still_there(numbers):
+        if what():
             return True
         time.sleep(0.05)
     return False
+
+
+def gone(numbers: list[int]) -> bool:
+    return comes_true(lambda: not still_there(numbers))
 
 
 def only_run(home: Path) -> RunRecord:
@@ -126,4 +132,26 @@ def test_no_rank_outlives_the_process_that_started_it(start: Start, home: Path) 
     process.kill()
 
     assert gone(ranks)
-    assert only_run(home).state is RunState.INTERRUPTED
+    # A process counts as ended before the last of its threads lets go of the lock.
+    assert comes_true(lambda: only_run(home).state is RunState.INTERRUPTED)
+
+
+def test_a_rank_that_nobody_joins_says_so(home: Path, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts.json"
+    with ExitStack() as taken:
+        sockets = [taken.enter_context(socket.socket()) for _ in range(2)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        hosts.write_text(json.dumps([[f"127.0.0.1:{each.getsockname()[1]}"] for each in sockets]))
+    done = subprocess.run(
+        [*COMMAND, "train", "--home", str(home), "--ranks", "2", "--patience", "1"],
+        env={**os.environ, "MLX_RANK": "0", "MLX_HOSTFILE": str(hosts)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert "The other ranks have not arrived for 1 seconds" in done.stderr
+    assert RunStore(home).runs() == []

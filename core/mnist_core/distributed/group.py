@@ -26,7 +26,7 @@ class Group:
         check_mlx(metadata.version("mlx"))
         self._watchdog = watchdog
         try:
-            with watchdog.waiting("The other ranks have not arrived"):
+            with watchdog.meeting():
                 # Not strict, it would train alone in silence where it finds no others.
                 self._group = mx.distributed.init(strict=True, backend=backend)
         except RuntimeError as error:

@@ -5,9 +5,14 @@ it. So a thread looks on, which is the one way out: it says why, and ends the pr
 """
 
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from mnist_core.backend.python_process import python_command
 
 _TICK = 0.25
 """Seconds between two looks. Time is counted in looks: those of a process that is suspended itself
@@ -30,7 +35,6 @@ class Watchdog:
         """For what; empty: for nothing."""
         self._waits = 0
         self._times = 1.0
-        self._over = threading.Event()
         threading.Thread(target=self._look, name="watchdog", daemon=True).start()
 
     @contextmanager
@@ -47,22 +51,52 @@ class Watchdog:
         finally:
             self._waiting = ""
 
-    def close(self) -> None:
-        """Look no longer."""
-        self._over.set()
+    @contextmanager
+    def meeting(self) -> Iterator[None]:
+        """The block meets the other ranks, in which MLX lets no other thread of Python run.
+
+        So another process looks on, which writes the sentence to standard error, and kills this.
+        """
+        sentence = _sentence("The other ranks have not arrived", self._patience)
+        arguments = str(os.getpid()), str(self._patience), sentence
+        guard = subprocess.Popen(
+            python_command(_GUARD, *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=sys.stderr,
+        )
+        try:
+            yield
+        finally:
+            # It ends with its standard input, as when this process dies.
+            guard.communicate()
 
     def _look(self) -> None:
         looks, seen = 0, 0
-        while not self._over.wait(_TICK):
+        while True:
+            time.sleep(_TICK)
             waits, what = self._waits, self._waiting
             looks = looks + 1 if what and waits == seen else 0
             seen = waits
             patience = self._patience * self._times
             if looks * _TICK >= patience:
                 try:
-                    self.tell(
-                        f"{what} for {patience:g} seconds: a rank is suspended, hangs, or cannot "
-                        "be reached. This rank ends, and with it the job."
-                    )
+                    self.tell(_sentence(what, patience))
                 finally:
                     os._exit(1)
+
+
+def _sentence(what: str, patience: float) -> str:
+    return (
+        f"{what} for {patience:g} seconds: a rank is suspended, hangs, or cannot be reached. This "
+        "rank ends, and with it the job."
+    )
+
+
+_GUARD = """
+import os, select, signal, sys
+number, patience, sentence = sys.argv[1:]
+if not select.select([0], [], [], float(patience))[0]:
+    sys.stderr.write(sentence + "\\n")
+    os.kill(int(number), signal.SIGKILL)
+"""
