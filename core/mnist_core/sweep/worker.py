@@ -16,8 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mnist_core.backend.backend import DeviceChoice, configure
-from mnist_core.backend.python_process import python_command
-from mnist_core.benchmark.worker import THREAD_VARIABLES
+from mnist_core.backend.python_process import THREAD_VARIABLES, python_command
 from mnist_core.data.dataset import transpose
 from mnist_core.data.registry import load_dataset
 from mnist_core.events import failure_sentence
