@@ -252,4 +252,5 @@ def _end(record: RunRecord) -> Event | None:
         state=TrainingState((), None),
         changes=record.changes,
         until_epoch=record.until_epoch,
+        best_validation_accuracy=record.best_validation_accuracy,
     )
