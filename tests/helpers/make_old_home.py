@@ -370,8 +370,8 @@ def content_of(path: Path, form: str) -> Any:
         return {"columns": rows[0], "rows": len(rows) - 1, "digest": digest(content)}
     if form == "jsonl":
         # A run of before has one stream and one rank, and told less at its end.
-        later = r', "(streams|ranks)": 1|, "best_validation_accuracy": [^,}]+'
-        first, *others = re.sub(later, "", path.read_text()).splitlines()
+        since = r', "(streams|ranks)": 1|, "best_validation_accuracy": [^,}]+'
+        first, *others = re.sub(since, "", path.read_text()).splitlines()
         started = {key: each for key, each in json.loads(first).items() if key not in ABOUT_RUN}
         text = "\n".join([json.dumps(started), *others, ""])
         return {"lines": len(objects(text)), "digest": digest(text.encode())}
