@@ -37,6 +37,9 @@ class Home:
         write_dataset(folder / "data", labels, labels[:200])
         (folder / ".venv").symlink_to(CHECKOUT / ".venv")
         self._said: dict[str, str] = {}
+        self.train()
+
+    def train(self) -> None:
         self.bash(f"{PROGRAM} train --epochs 1 --data data --learning-rate 0.2")
 
     def bash(self, line: str) -> str:
@@ -59,6 +62,9 @@ class Home:
         return self._said[line]
 
     def _on_what_is_here(self, line: str) -> str:
+        if "--resume ID" in line:
+            # One that no other document has given more epochs.
+            self.train()
         latest = json.loads(
             self.bash(f"{PROGRAM} runs list --filter kind:run --json").splitlines()[0]
         )["id"]
