@@ -43,6 +43,9 @@ def make_recipes(
         else (values[name],)
         for name in sorted(values, key=[*fields, *values].index)
     }
+    if all(len(every) == 1 for every in listed.values()):
+        # As most often, at each key in the form: validated at once, not field by field.
+        return (make_hyperparameters({name: every[0] for name, every in listed.items()}, base),)
     problems: dict[str, str] = {}
     for name, every in listed.items():
         for value in every:
