@@ -21,7 +21,7 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.session import State
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.sample_grid import SampleGrid
-from mnist_tui.train.train_screen import TrainScreen
+from mnist_tui.train.train_screen import TICKS_PER_SECOND, TrainScreen
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.help_screen import HelpScreen
@@ -394,8 +394,11 @@ async def test_what_an_epoch_has_shown_is_drawn_everywhere_at_once(
         screen = lab.app.screen
         assert isinstance(screen, TrainScreen)
         monkeypatch.setattr(lab.session, "tick", lambda: True)
-        monkeypatch.setattr(screen, "_evaluated_epoch", lambda: 2)
-        for wanted in (1, 0):
+        for _ in range(TICKS_PER_SECOND):
+            screen._tick()
+        # The next but one comes too soon after that to be read.
+        for epoch, wanted in ((2, 1), (2, 0), (3, 0)):
+            monkeypatch.setattr(screen, "_evaluated_epoch", partial(int, epoch))
             redraws = count_calls(monkeypatch, TrainScreen, "redraw")
             screen._tick()
             assert redraws[screen] == wanted

@@ -129,6 +129,8 @@ class TrainScreen(ChartScreen):
         """At the last tick."""
         self._epoch = 0
         """Evaluated last, at the last tick."""
+        self._epoch_tick = 0
+        """When that changed."""
         self._ticks = 0
         self._watched = ""
         """The id of what is watched, at the last tick."""
@@ -168,14 +170,16 @@ class TrainScreen(ChartScreen):
             self._look_at_watch(self._session.watch, shown)
         self._charts_lag |= changed
         before, self._state = self._state, self._session.state
-        # What the end of an epoch has shown stands in several places at once.
-        epoch, self._epoch = self._epoch, self._evaluated_epoch()
         self._ticks += 1
+        # What the end of an epoch has shown stands in several places at once; where epochs are
+        # shorter than it takes to read that, they would have all drawn at each tick.
+        epoch, self._epoch = self._epoch, self._evaluated_epoch()
+        is_over = self._epoch != epoch and self._ticks - self._epoch_tick >= TICKS_PER_SECOND
+        if self._epoch != epoch:
+            self._epoch_tick = self._ticks
         if self.steering.is_covered:
             pass
-        elif (self._state, self._epoch) != (before, epoch) or (
-            changed and self._state is not State.RUNNING
-        ):
+        elif is_over or self._state is not before or (changed and self._state is not State.RUNNING):
             self.redraw()
         elif self._state is not State.RUNNING:
             self._draw_state()
