@@ -59,6 +59,7 @@ from mnist_tui.ui.sizes import WIDTHS, TooSmall, is_too_small, width_class
 if TYPE_CHECKING:
     from mnist_core.benchmark.runner import RaceFactory
     from mnist_tui.draw.draw_screen import DrawScreen
+    from mnist_tui.mistakes.mistakes_screen import MistakesScreen
     from mnist_tui.race.race_session import RaceSession
     from mnist_tui.recording.recording_screen import RecordingScreen
     from mnist_tui.runs.runs_screen import RunsScreen
@@ -463,12 +464,21 @@ class MnistApp(App[None]):
 
     def on_train_screen_sample_asked(self, event: TrainScreen.SampleAsked) -> None:
         """Show it among all samples."""
+        event.stop()
+        if (mistakes := self._show_mistakes()) is not None:
+            mistakes.show_sample(event.index)
+
+    def on_train_screen_samples_sought(self, event: TrainScreen.SamplesSought) -> None:
+        event.stop()
+        if (mistakes := self._show_mistakes()) is not None:
+            mistakes.call_after_refresh(mistakes.action_filter_samples)
+
+    def _show_mistakes(self) -> "MistakesScreen | None":
+        """None: a second key has led elsewhere before."""
         from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 
-        event.stop()
         self.action_show_screen("mistakes")
-        if isinstance(self.screen, MistakesScreen):
-            self.screen.show_sample(event.index)
+        return self.screen if isinstance(self.screen, MistakesScreen) else None
 
     def on_sweeps_screen_command_asked(self, event: "SweepsScreen.CommandAsked") -> None:
         event.stop()

@@ -100,12 +100,41 @@ async def test_a_confused_pair_shows_its_samples(bench: OpenBench) -> None:
         assert screen.query_one(ConfusionMatrix).selected == (6, 7)
 
 
+async def test_the_pairs_are_stepped_through_from_the_most_confused_one(bench: OpenBench) -> None:
+    async with bench() as lab:
+        screen = await trained(lab)
+        pairs = screen.query_one(ConfusedPairs)
+        # Each is confused once, so that they stand in the order of the classes.
+        classes = [f"{true} as {(true + 1) % 10}" for true in range(10)]
+        for key, expected in zip("nnNN", (0, 1, 0, 0), strict=True):
+            await lab.pilot.press(key)
+            assert f" {classes[expected]} " in title(screen)
+            assert pairs.highlighted == expected
+            assert lab.focused() is screen.query_one(Gallery)
+        await lab.pilot.press(*"nnnnnnnnnnn")
+        assert f" {classes[-1]} " in title(screen)
+        await lab.pilot.press("escape", "n")
+        assert f" {classes[0]} " in title(screen)
+
+
+async def test_from_the_charts_a_pair_of_classes_takes_three_keys(bench: OpenBench) -> None:
+    async with bench() as lab:
+        lab.session.train(THREE_EPOCHS)
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.press("slash", "6", "7")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        screen = lab.app.screen
+        assert isinstance(screen, MistakesScreen)
+        assert title(screen).startswith("Wrong · 1 of 30")
+        assert screen.query_one(Gallery).current == 6
+
+
 async def test_the_filter_is_applied_while_it_is_typed(bench: OpenBench) -> None:
     async with bench() as lab:
         screen = await trained(lab)
         await lab.pilot.press("slash", *"true:6")
         assert title(screen).startswith("Wrong · 1 of 30")
-        for typed in ("6", "6>", "6>7"):
+        for typed in ("6", "6>", "6>7", "67"):
             await lab.pilot.press("ctrl+u", *typed)
             assert "cannot be understood" not in lab.text(), typed
             assert title(screen).endswith(typed)

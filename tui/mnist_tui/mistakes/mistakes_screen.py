@@ -1,5 +1,6 @@
 """The mistakes screen: what the model gets wrong, how sure it was, and what changed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,7 +14,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from mnist_core.network.mistakes import confused_pairs, confusion_matrix
+from mnist_core.network.mistakes import ConfusedPair, confused_pairs, confusion_matrix
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
 from mnist_tui.mistakes.gallery import NO_TILES, Gallery, Tiles
@@ -132,10 +133,16 @@ class MistakesScreen(Screen[None]):
             matrix.border_title = Content(visible(" · ".join(filter(None, parts))))
             matrix.show(labelled.matrix, labelled.class_names, *self._subtracted_from(view))
             self._mark_cell()
-            pairs = confused_pairs(labelled.matrix, _MOST_PAIRS)
+            pairs = self._pairs()
             totals = labelled.matrix.sum(axis=1).tolist()
             self.query_one(ConfusedPairs).show(pairs, labelled.class_names, totals)
         self._draw_gallery()
+
+    def _pairs(self) -> Sequence[ConfusedPair]:
+        """The pairs of classes that are confused, the most confused first."""
+        if self._view is None:
+            return ()
+        return confused_pairs(self._view.labelled.matrix, _MOST_PAIRS)
 
     def _subtracted_from(self, view: MistakesView) -> tuple[NDArray[np.int64] | None, str]:
         """The matrix of the other run and its name, where that is to be subtracted."""
@@ -187,7 +194,10 @@ class MistakesScreen(Screen[None]):
     @on(ConfusedPairs.Chosen)
     def _choose_cell(self, event: ConfusionMatrix.Chosen | ConfusedPairs.Chosen) -> None:
         event.stop()
-        self._show(self._query.with_cell(event.true, event.predicted))
+        self._show_cell(event.true, event.predicted)
+
+    def _show_cell(self, true: int, predicted: int) -> None:
+        self._show(self._query.with_cell(true, predicted))
         self._mark_cell()
         self._to_gallery()
 
@@ -237,6 +247,8 @@ class MistakesScreen(Screen[None]):
         match action:
             case "choose_kind" | "choose_order" | "reverse_order" | "show_matrix":
                 return view is not None and view.epoch is not None
+            case "step_pair":
+                return bool(self._pairs())
             case "subtract_matrix":
                 compares = view is not None and view.epoch is not None and view.other is not None
                 return compares and self.query_one(ConfusionMatrix).is_on_screen
@@ -306,6 +318,15 @@ class MistakesScreen(Screen[None]):
         """Draw the digits in another style from now on."""
         self.query_one(Gallery).show_style(style)
         self.query_one(SampleView).show_style(style)
+
+    def action_step_pair(self, by: int) -> None:
+        """Show the mistakes of the pair that is confused next less or more than that on show."""
+        pairs = [(pair.true, pair.predicted) for pair in self._pairs()]
+        shown = self._query.true, self._query.predicted
+        at = pairs.index(shown) + by if shown in pairs else 0
+        at = max(0, min(at, len(pairs) - 1))
+        self.query_one(ConfusedPairs).highlighted = at
+        self._show_cell(*pairs[at])
 
     def action_show_matrix(self) -> None:
         self.add_class("-matrix")

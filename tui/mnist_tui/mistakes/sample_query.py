@@ -93,7 +93,7 @@ class LabelledAnswers:
 # -- the filter line: words that all must hold ----------------------------------------------------
 
 
-EXAMPLES = "4>9, conf>0.9, loss>3, class:7, index:947"
+EXAMPLES = "49, 4>9, conf>0.9, loss>3, class:7, index:947"
 
 _Mask = NDArray[np.bool_]
 _Test = Callable[[LabelledAnswers], _Mask]
@@ -108,7 +108,8 @@ _COMPARISONS: Mapping[str, Callable[[NDArray[np.float64], float], _Mask]] = {
 }
 _TERM = re.compile(r"([a-z]+)(>=|<=|>|<|=|:)(.*)", re.IGNORECASE | re.DOTALL)
 _PAIR = re.compile("(.*?)[>→](.*)", re.DOTALL)
-"""A true class and what it was taken for; a side that is empty asks for nothing."""
+"""A true class and what it was taken for; a side that is empty asks for nothing. Where the names
+of the classes are single characters, as those of digits, nothing has to stand between the two."""
 _CLASS_FIELDS = {"true": "true", "pred": "pred", "predicted": "pred", "class": "class"}
 _NUMBER_FIELDS = {
     "conf": Order.CONFIDENCE,
@@ -166,6 +167,8 @@ def _test(term: str, class_names: tuple[str, ...]) -> _Test:
     if bare is not None:
         return _class_test("class", bare)
     pair = _PAIR.fullmatch(term)
+    if pair is None and len(term) == 2 and all(letter in class_names for letter in term):
+        pair = re.fullmatch("(.)(.)", term)
     if pair is not None and (not pair[1] or _find_class(pair[1], class_names) is not None):
         tests = [
             _class_test(field, _class_index(term, value, class_names))

@@ -89,6 +89,8 @@ KEYS: tuple[Key, ...] = (
     Key("edit", ("e",), "Edit", "Go to the hyperparameters."),
     Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts; there, "
         "take their cursor away."),
+    Key("find_samples", ("slash",), "Find", "Go to the mistakes and type what to look for: 49 for "
+        "each 4 that was taken for a 9.", gives_way=True),
     Key("train_batches", ("n",), "N batches", "Train on so many batches, then pause: of the run "
         "under way, after the end of a run, or of a new one.", footer=False),
     Key("resume_stored", ("R",), "Resume", "Go on with a run that has ended from its last "
@@ -184,8 +186,12 @@ KEYS: tuple[Key, ...] = (
         Scope.ZOOM, footer=False),
     Key("maximise", ("z",), "Maximise", "Let the part of the screen that has the focus fill it, "
         "or bring the others back.", Scope.ZOOM, footer=False),
-    Key("filter_samples", ("slash",), "Filter", "Show the samples that match, such as true:4 "
-        "pred:9, conf>0.9, loss>3, class:7 or index:947.", Scope.MISTAKES),
+    Key("filter_samples", ("slash",), "Filter", "Show the samples that match, such as 49 for a "
+        "4 taken for a 9, conf>0.9, loss>3, class:7 or index:947.", Scope.MISTAKES),
+    Key("step_pair(1)", ("n",), "Pair", "Show the pair of classes that is confused most, then "
+        "the next one.", Scope.MISTAKES),
+    Key("step_pair(-1)", ("N",), "Previous pair", "Back to the pair that is confused more.",
+        Scope.MISTAKES, footer=False),
     Key("show_matrix", ("m",), "Matrix", "Go to the confusion matrix. Enter shows what is in a "
         "cell.", Scope.MISTAKES),
     Key("subtract_matrix", ("c",), "Compare", "In the matrix, how many more or fewer there are "

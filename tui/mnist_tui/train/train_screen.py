@@ -78,6 +78,9 @@ class TrainScreen(ChartScreen):
         index: int
         """Among all test samples."""
 
+    class SamplesSought(Message):
+        """The user wants to type which samples to look at."""
+
     @dataclass
     class Watched(Message):
         """Another run or recording is watched from now on."""
@@ -360,6 +363,8 @@ class TrainScreen(ChartScreen):
                 return session.data.offered is not None
             case "retry_data":
                 return session.data.can_retry
+            case "find_samples":
+                return session.progress is not None and len(session.progress.test_loss) > 0
             case "epoch_cursor":
                 return session.progress is not None and session.progress.recipe is not None
             case "leave":
@@ -367,6 +372,9 @@ class TrainScreen(ChartScreen):
                 return self._session.cursor is not None or not at_ease
             case _:
                 return super().check_action(action, parameters)
+
+    def action_find_samples(self) -> None:
+        self.post_message(self.SamplesSought())
 
     def action_resume_stored(self) -> None:
         self.post_message(self.ResumeAsked(self._session.resumable))
