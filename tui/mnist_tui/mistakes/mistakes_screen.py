@@ -196,7 +196,7 @@ class MistakesScreen(Screen[None]):
         event.stop()
         self._show_cell(event.true, event.predicted)
 
-    def _show_cell(self, true: int, predicted: int) -> None:
+    def _show_cell(self, true: int | None, predicted: int | None) -> None:
         self._show(self._query.with_cell(true, predicted))
         self._mark_cell()
         self._to_gallery()
