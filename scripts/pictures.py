@@ -27,7 +27,8 @@ from mnist_core.training.training_thread import mlx_thread
 from mnist_tui.app import MnistApp
 from mnist_tui.draw.canvas import Canvas
 from mnist_tui.lab.data_source import DataSource
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.race.race_screen import RaceScreen
 from mnist_tui.settings.config import Config, ConfigFile

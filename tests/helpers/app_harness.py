@@ -14,7 +14,8 @@ from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparamet
 from mnist_core.store import RunStore
 from mnist_tui.app import MnistApp
 from mnist_tui.lab.data_source import DataSource
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.runtime.graphics import Graphics
 from mnist_tui.settings.config import ConfigFile
 

@@ -16,7 +16,8 @@ from mnist_core.store import recorder as recorder_module
 from mnist_core.training.training_run import mlx_runs
 from mnist_core.training.training_thread import TrainingThread, mlx_thread
 from mnist_tui.lab.data_source import DataSource
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 
 
 def write_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +61,7 @@ class LabApp:
         refused = None
         for _ in range(100_000):
             session.tick()
-            if session.run is None and not session.queue:
+            if session.run is None and not session.queue.waiting:
                 return
             run = session.run
             # One that was told to go on is paused until its thread has woken up.

@@ -12,7 +12,8 @@ from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparamet
 from mnist_core.store import RunRecord, RunStore
 from mnist_core.training.training_run import TrainingRun
 from mnist_tui.lab.data_source import DataSource, Loader
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 
 TWO_EPOCHS = make_hyperparameters({"epochs": 2})
 

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from helpers.app_harness import AppHarness, opened
 from helpers.hasty_keyboard import Keyboard
 from helpers.random_input import Typed
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.runs.runs_screen import RunsScreen

@@ -9,7 +9,7 @@ import pytest
 from helpers.app_harness import opened
 from helpers.scripted import digits, loaded
 from mnist_core.data.dataset import Dataset, Examples
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.train.sample_grid import SampleGrid
 

@@ -10,7 +10,7 @@ from helpers.scripted import ScriptedRuns
 from helpers.snapshots import Compare, looks_as_before, open_bench
 from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.train.divergence_dialog import DivergenceDialog
 from mnist_tui.ui.dialogs import CommandScreen, LineInput, Palette, Question
 from mnist_tui.ui.help_screen import HelpScreen

@@ -18,7 +18,7 @@ from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.draw.canvas import Canvas
 from mnist_tui.draw.draw_screen import DrawScreen
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.lab.sweep_progress import SweepProgress
 from mnist_tui.mistakes.gallery import Gallery
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen

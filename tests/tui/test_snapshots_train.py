@@ -15,7 +15,7 @@ from mnist_core.events import BatchCompleted, Event
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.sample_grid import SampleGrid
 from mnist_tui.ui.sizes import TooSmall

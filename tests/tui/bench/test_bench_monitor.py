@@ -25,7 +25,7 @@ from mnist_tui.bench.monitor import (
 from mnist_tui.bench.monitor_report import METRICS, summarize, table_lines
 from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal, TerminalText
 from mnist_tui.cli import run
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.runtime.output import EXIT_FAILED, EXIT_USAGE
 
 FLAGS = ["bench", "--task", "monitor"]

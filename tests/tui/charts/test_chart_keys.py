@@ -17,7 +17,7 @@ from mnist_tui.charts.axes import Scale
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.plot import extent
 from mnist_tui.lab.run_plots import GHOST
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.chart_screen import ChartScreen
 

@@ -20,7 +20,7 @@ from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.draw.canvas import Canvas, Tool
 from mnist_tui.draw.draw_screen import DrawScreen
 from mnist_tui.draw.reading import SeenDigit
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.train.train_screen import TrainScreen

@@ -6,7 +6,8 @@ from helpers.laboratory import TWO_EPOCHS, Laboratory, run_to_first_epoch
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunState
 from mnist_tui.lab.overlay import LOOKS
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 
 RECIPES = [make_hyperparameters({"learning_rate": rate}, TWO_EPOCHS) for rate in (0.1, 0.2, 0.3)]
 
@@ -23,12 +24,12 @@ def test_they_are_trained_in_their_order_and_stay_marked(laboratory: Laboratory)
     runs = laboratory.store.runs()
     assert [run.state for run in runs] == [RunState.COMPLETED] * 3
     assert session.marks.ids == tuple(run.id for run in reversed(runs))
-    assert not session.in_queue
+    assert not session.queue.in_turn
 
 
 def test_one_run_is_no_queue(laboratory: Laboratory) -> None:
     run_to_first_epoch(laboratory, TWO_EPOCHS)
-    assert not laboratory.session.in_queue
+    assert not laboratory.session.queue.in_turn
     laboratory.runs.gate.set()
     laboratory.tick_until(is_over)
     assert laboratory.session.marks.ids == ()
@@ -38,9 +39,9 @@ def test_where_one_stands_is_known(laboratory: Laboratory) -> None:
     laboratory.runs.gate.clear()
     laboratory.session.train(*RECIPES)
     laboratory.tick_until(lambda _: laboratory.epoch() == 1)
-    assert laboratory.session.in_queue
-    assert list(laboratory.session.queue) == RECIPES[1:]
-    assert laboratory.session.queued_together == 3
+    assert laboratory.session.queue.in_turn
+    assert list(laboratory.session.queue.waiting) == RECIPES[1:]
+    assert laboratory.session.queue.asked == 3
     laboratory.runs.gate.set()
     laboratory.tick_until(is_over)
 

@@ -8,7 +8,8 @@ from helpers.scripted import ScriptedLoader, digits, loaded
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded, DatasetOffered
 from mnist_core.events import RunFailed
 from mnist_core.recipe.hyperparameters import make_hyperparameters
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 
 
 def test_it_is_loading_until_there_are_data(tmp_path: Path) -> None:

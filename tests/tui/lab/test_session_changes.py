@@ -5,7 +5,7 @@ import pytest
 
 from helpers.laboratory import Laboratory, pause_after, rate_of
 from mnist_core.recipe.changes import Change, ChangeError
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 
 
 def test_a_change_waits_for_the_next_batch(laboratory: Laboratory) -> None:

@@ -7,7 +7,7 @@ from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunState
 from mnist_core.training.training_run import Decision
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 
 
 def diverge(laboratory: Laboratory, at: int = 3) -> None:

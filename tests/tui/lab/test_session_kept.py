@@ -13,7 +13,7 @@ from mnist_core.data.dataset import transpose
 from mnist_core.data.loader import DatasetLoaded
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunState, StoreError
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 
 
 def test_a_run_is_kept(laboratory: Laboratory) -> None:

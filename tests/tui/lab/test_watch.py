@@ -22,7 +22,8 @@ from mnist_core.store import recorder as recorder_module
 from mnist_core.store.tables import cut_metrics
 from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.run_progress import AXES, RunProgress, restored
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.lab.watch import WATCHES, Watch
 
 

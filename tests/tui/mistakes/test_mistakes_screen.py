@@ -13,7 +13,7 @@ from helpers.lab import SIZES
 from helpers.scripted import ScriptedLoader, digits, loaded
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.recipe.hyperparameters import make_hyperparameters
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
 from mnist_tui.mistakes.gallery import Gallery

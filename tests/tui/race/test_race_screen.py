@@ -20,7 +20,7 @@ from mnist_core.benchmark.worker import EngineError
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RaceState, StoreError
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.race.race_form import EntrantPicker, RaceForm
 from mnist_tui.race.race_results import race_plot, table
 from mnist_tui.race.race_screen import KeptRaces

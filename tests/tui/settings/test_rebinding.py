@@ -10,7 +10,7 @@ import pytest
 from helpers.app_harness import opened
 from mnist_core.data.dataset import Examples
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.mistakes.mistakes_view import MistakesView, empty_text
 from mnist_tui.mistakes.sample_query import LabelledAnswers, SampleQuery
 from mnist_tui.settings.config import Config, ConfigFile

@@ -10,7 +10,7 @@ from helpers.app_harness import opened
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.overlay import LOOKS
 from mnist_tui.lab.run_plots import TEST, TRAIN, VALIDATION
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.settings.themes import OWN_THEMES, SAFE_DARK, SAFE_LIGHT, theme_names
 from mnist_tui.text.contrast import CURVE, TEXT, contrast, readable

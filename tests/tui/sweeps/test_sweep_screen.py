@@ -18,7 +18,7 @@ from helpers.scripted_sweep_process import (
 )
 from helpers.stored_runs import put_run
 from mnist_core.sweep.events import SweepFailed, SweepStopped
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.sweeps.sweep_form import SweepForm
 from mnist_tui.sweeps.sweep_screen import SweepsScreen
 from mnist_tui.sweeps.trials_table import TrialsTable

@@ -6,7 +6,7 @@ import pytest
 
 from mnist_core.store import RunState
 from mnist_core.store.races import RaceState
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.race.race_session import RaceStage
 from mnist_tui.text.styled_text import STATE_SIGNS
 

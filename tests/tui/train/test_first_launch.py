@@ -6,7 +6,7 @@ import pytest
 
 from helpers.app_harness import opened
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.train.guidance import Guidance, guidance
 

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.app_harness import AppHarness, opened
 from mnist_core.recipe.hyperparameters import Hyperparameters
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.train.folded_form import FoldedForm
 from mnist_tui.train.form_values import summary_of
 from mnist_tui.train.hyperparameter_form import HyperparameterForm

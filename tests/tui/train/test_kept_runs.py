@@ -14,7 +14,7 @@ from helpers.scripted_events import run_started
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunState
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.dialogs import CommandScreen

@@ -13,7 +13,7 @@ from helpers.lab import RACE, SIZES
 from mnist_core.recipe.changes import Change, Value
 from mnist_core.store import RunState
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import KEYS
 from mnist_tui.train.divergence_dialog import DivergenceDialog
 from mnist_tui.train.hyperparameter_form import HyperparameterForm

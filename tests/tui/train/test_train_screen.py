@@ -18,7 +18,7 @@ from helpers.scripted import ScriptedLoader, digits, loaded
 from mnist_core.data.loader import DatasetFailed, DatasetOffered, DatasetProgressed
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.charts.chart import Chart
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.sample_grid import SampleGrid
 from mnist_tui.train.train_screen import TICKS_PER_SECOND, TrainScreen

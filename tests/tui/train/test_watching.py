@@ -17,7 +17,8 @@ from mnist_core.store import RunStore
 from mnist_core.store import recorder as recorder_module
 from mnist_tui.app import MnistApp
 from mnist_tui.lab.data_source import DataSource
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.lab.watch import WATCHES, Watch
 from mnist_tui.recording.recording_screen import RecordingScreen
 from mnist_tui.runs.runs_screen import RunsScreen

@@ -10,7 +10,7 @@ from textual.widgets import Input, OptionList
 from helpers.app_harness import AppHarness, opened
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.recipe.presets import presets
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import KEYS, Scope
 from mnist_tui.settings.rebinding import scopes_of
 from mnist_tui.ui.dialogs import Palette

@@ -6,7 +6,7 @@ import pytest
 from textual.content import Content
 
 from helpers.app_harness import AppHarness, opened
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import KEYS, shown_key
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.ui.footer import Entry, KeyFooter, that_fit

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from textual.widgets import OptionList
 
 from helpers.app_harness import AppHarness, opened
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.runs.runs_table import RunsTable
 from mnist_tui.settings.config import Config, ConfigFile

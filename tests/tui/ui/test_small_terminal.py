@@ -6,7 +6,7 @@ import pytest
 from textual.geometry import Size
 
 from helpers.app_harness import opened
-from mnist_tui.lab.session import State
+from mnist_tui.lab.state import State
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.dialogs import Question
 from mnist_tui.ui.help_screen import HelpScreen

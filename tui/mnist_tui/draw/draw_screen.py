@@ -23,7 +23,8 @@ from mnist_core.store import RunStore, StoreError
 from mnist_tui.draw.canvas import Canvas, Tool
 from mnist_tui.draw.reading import SeenDigit
 from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import Scope, bindings, key_hint
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 from mnist_tui.text.visible_text import visible

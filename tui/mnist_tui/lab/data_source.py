@@ -12,6 +12,8 @@ from mnist_core.data.loader import (
     DatasetOffered,
     DatasetProgressed,
 )
+from mnist_core.store import RunRecord, StoreError
+from mnist_tui.settings.keys import key_hint
 
 LOADER_PATIENCE = 1.0
 """Seconds to wait, on leaving, for a download to end at its next block."""
@@ -83,6 +85,27 @@ class DataSource:
                 case DatasetFailed():
                     self.failure, self.progress, self.is_loading = event, None, False
             yield event
+
+    def of(self, record: RunRecord) -> Dataset:
+        """The data that are loaded, which must be those of the run.
+
+        Raises:
+            StoreError: they are others, or there are none.
+        """
+        dataset = self.dataset
+        if dataset is None:
+            raise StoreError(
+                f"There are no data yet. Press {key_hint('run')} to try to get them again."
+            )
+        if dataset.fingerprint != record.fingerprint:
+            how = f"--data {record.data}{' --transpose' * record.transposed}"
+            if dataset.transposed and not record.transposed:
+                how += " and without --transpose"
+            raise StoreError(
+                f"{record.name} was trained on {record.dataset}, and {dataset.name} is loaded now. "
+                f"Start again with {how}."
+            )
+        return dataset
 
     def close(self) -> None:
         """Give up what is being loaded."""

@@ -3,11 +3,9 @@
 It holds no widget, so the rules of starting, stopping and restarting are tested without a screen.
 """
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from enum import StrEnum
 
 from mnist_core.data.dataset import Dataset, Examples, shown_samples
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded
@@ -19,31 +17,13 @@ from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.records import END_STATES
 from mnist_core.training.training_run import RunFactory, TrainingRun
 from mnist_tui.lab.data_source import DataSource
+from mnist_tui.lab.follower import Follower
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.lab.run_progress import SAMPLES, RunProgress, progress_for, restored
+from mnist_tui.lab.run_queue import RunQueue
+from mnist_tui.lab.state import State
 from mnist_tui.lab.watch import WATCHES, Watch
 from mnist_tui.settings.keys import key_hint
-
-
-class State(StrEnum):
-    """The one word that says what the laboratory is doing."""
-
-    IDLE = "idle"
-    LOADING = "loading"
-    RUNNING = "running"
-    PAUSED = "paused"
-    STOPPING = "stopping"
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    PRUNED = "pruned"
-    DIVERGED = "diverged"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-    @property
-    def is_active(self) -> bool:
-        """Whether a run is under way."""
-        return self in (State.RUNNING, State.PAUSED, State.STOPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +57,7 @@ class Session:
         self._log = log
         self._store = store
         self.watch = watch
-        self._changes: int | None = None
-        """What the store told of its changes when the run of another process was last read."""
-        self.follow_problem = ""
-        """Why that could not be read on, as a sentence; empty: it could."""
+        self._follower = Follower(store, data, watch)
         self._recorder: RunRecorder | None = None
         self._logged_problem = ""
         self.interrupted: RunRecord | None = None
@@ -93,16 +70,8 @@ class Session:
         """Where the traceback of the last failure is, as a sentence."""
         self.run: TrainingRun | None = None
         """The one under way, to be steered and changed; its events are taken with `tick`."""
-        self.queue: deque[Hyperparameters] = deque()
-        """To be trained one after the other, as soon as data and a free thread allow."""
-        self.queued_together = 0
-        """How many were asked for at once, those that have been trained included."""
-        self._is_queued = False
-        """Whether the run under way is one of them."""
-        self._queue_marks: list[str] = []
-        """The runs of the queue that were marked as they ended, so that their curves stay."""
-        self._next_batches: int | None = None
-        """After so many batches the next one is to pause; None: not at all."""
+        self.queue = RunQueue(self.marks)
+        """To be trained as soon as data and a free thread allow."""
         self._resume_next: tuple[str, int, bool] | None = None
         """What to call `resume_stored` with as soon as there are data."""
         self.samples: Examples | None = None
@@ -123,7 +92,7 @@ class Session:
             return State.IDLE
         if self.data.dataset is None:
             return State.FAILED if self.data.failure else State.LOADING
-        if self.queue:
+        if self.queue.waiting:
             return State.LOADING
         if self.progress is not None and self.progress.followed_as is not None:
             return State(self.progress.followed_as)
@@ -157,7 +126,7 @@ class Session:
     @property
     def waiting(self) -> bool:
         """Whether a run was asked for that cannot start yet."""
-        return bool(self.queue) or self._resume_next is not None
+        return bool(self.queue.waiting) or self._resume_next is not None
 
     @property
     def can_continue(self) -> bool:
@@ -175,12 +144,12 @@ class Session:
         """Why the run under way waits for a decision; None: it does not. One of a queue is given
         up, so that the others get their turn.
         """
-        return self.run.divergence if self.run is not None and not self._is_queued else None
+        return self.run.divergence if self.run is not None and not self.queue.in_turn else None
 
     @property
-    def in_queue(self) -> bool:
-        """Whether the run under way is one of several that were asked for together."""
-        return self.run is not None and self._is_queued
+    def follow_problem(self) -> str:
+        """Why a run of another process cannot be read on, as a sentence; empty: it can."""
+        return self._follower.problem
 
     def look_for_interrupted(self) -> None:
         """Find out whether the latest run was left unfinished by a process that is gone."""
@@ -208,12 +177,7 @@ class Session:
         The first pauses after so many `batches`; None: it does not. Of several, those that have
         ended stay marked until several are asked for again.
         """
-        self.queue, self._next_batches = deque(recipes), batches
-        self.queued_together, self._is_queued = len(recipes), False
-        if len(recipes) > 1:
-            for run_id in set(self._queue_marks) & set(self.marks.ids):
-                self.marks.toggle(run_id)
-            self._queue_marks = []
+        self.queue.ask(recipes, batches)
         if self.run is not None:
             self.run.stop()
         elif self.data.dataset is not None:
@@ -240,7 +204,7 @@ class Session:
         point = self._store.resume_point(run_id)
         if as_new:
             parent = point.record
-            _check_data(parent, self.data.dataset)
+            self.data.of(parent)
             note = f"Goes on from {parent.name} ({parent.id}), from epoch {point.epoch}."
             note = f"{note} {parent.note}".strip()
             point = self._store.resume_point(self._store.copy(parent.id, note))
@@ -261,66 +225,22 @@ class Session:
         record = self._store.run(run_id)
         if self.watch is not None:
             self.watch.keep_to(record)
-        self._show(record)
-        self._changes = None
-
-    def _show(self, record: RunRecord) -> None:
-        """Raises StoreError: it cannot be shown now; where its data are being loaded, it waits."""
-        dataset = self._data_of(record)
-        if dataset is not None:
-            progress = restored(self._store, record, dataset, record.step)
+        progress = self._follower.restored(record)
+        if progress is not None:
             self.progress, self.samples = progress, progress.samples
-        self.follow_problem = ""
-
-    def _data_of(self, record: RunRecord) -> Dataset | None:
-        """The data of a run; None: they are being loaded.
-
-        Raises:
-            StoreError: they are not there; those of a run that is watched cannot be had.
-        """
-        data, watch = self.data, self.watch
-        is_here = data.dataset is not None and data.dataset.fingerprint == record.fingerprint
-        if watch is None or is_here:
-            return _check_data(record, data.dataset)
-        if watch.loaded_for != record.fingerprint:
-            watch.loaded_for = record.fingerprint
-            data.load_from(lambda: watch.make_loader(record))
-        if data.is_loading:
-            return None
-        why = data.failure.message if data.failure is not None else "Other data are there now."
-        raise StoreError(
-            f"{record.name} cannot be shown: it trains on {record.dataset}, from {record.data}, "
-            f"which cannot be had. {why} Say with --data where these data are."
-        )
+        self._follower.look_anew()
 
     def _follow(self) -> bool:
         """Read on in the run that another process trains, or show the one that is watched now."""
-        watch, progress = self.watch, self.progress
-        if watch is None and not self.follows:
-            return False
-        try:
-            changes = self._store.changes()
-            if changes == self._changes:
-                return False
-            record = None
-            if watch is not None:
-                record = watch.look()
-                self.store_notice = self._store.notice
-            if not isinstance(record, RunRecord) and progress is not None and self.follows:
-                # A recording has a screen of its own; the run goes on below it.
-                record = self._store.run(progress.run_id)
-            if isinstance(record, RunRecord):
-                before = progress if progress and progress.run_id != record.id else None
-                if before or progress is None or not progress.read_on(self._store, record):
-                    self._show(record)
-                if before is not None and self.progress is not before:
-                    self.ghost = before
-        except StoreError as error:
-            news = self.follow_problem != str(error)
-            self._changes, self.follow_problem = None, str(error)
-            return news
-        self._changes, self.follow_problem = changes, ""
-        return True
+        before = self.progress
+        news, progress = self._follower.look(before)
+        if news and self.watch is not None:
+            self.store_notice = self._store.notice
+        if progress is not None and progress is not before:
+            self.progress, self.samples = progress, progress.samples
+            if before is not None and before.run_id != progress.run_id:
+                self.ghost = before
+        return news
 
     def follow_name(self) -> None:
         """Take over the name that somebody may have given to the run on show meanwhile."""
@@ -339,7 +259,7 @@ class Session:
             self.run.stop()
 
     def _forget_waiting(self) -> None:
-        self.queue.clear()
+        self.queue.waiting.clear()
         self._resume_next = None
 
     def one_more_epoch(self) -> None:
@@ -424,7 +344,7 @@ class Session:
         return progress.from_store and progress.end is None and bool(progress.run_id)
 
     def _resume(self, point: ResumePoint, plan: RunPlan, batches: int | None = None) -> None:
-        dataset = _check_data(point.record, self.data.dataset)
+        dataset = self.data.of(point.record)
         steps = point.state.step if point.state is not None else 0
         progress = restored(self._store, point.record, dataset, steps)
         self._start(progress, point.state, plan, point, batches)
@@ -443,7 +363,7 @@ class Session:
         over = not run.alive
         events = run.drain()
         progress.apply(events)
-        if self.in_queue and run.divergence is not None and not run.stopping:
+        if self.queue.in_turn and run.divergence is not None and not run.stopping:
             run.stop()
         if over:
             run.join()
@@ -451,24 +371,16 @@ class Session:
             self._recorder = None
             if isinstance(progress.end, RunFailed):
                 self.log_note = self._log(progress.end.traceback)
-            if self.in_queue:
-                self._mark_of_queue(progress.run_id)
-            self.run = None
-            if self.queue and self.data.dataset is not None:
+            if self.queue.in_turn:
+                self.queue.mark(progress.run_id)
+            self.run, self.queue.in_turn = None, False
+            if self.queue.waiting and self.data.dataset is not None:
                 self._start_next(self.data.dataset)
         return changed or bool(events) or over
 
-    def _mark_of_queue(self, run_id: str) -> None:
-        """Mark a run that has ended; where there are no more looks, the first one gives its own."""
-        if run_id and run_id not in self.marks.ids:
-            if self.marks.is_full:
-                self.marks.toggle(self.marks.ids[0])
-            self.marks.toggle(run_id)
-            self._queue_marks.append(run_id)
-
     def close(self) -> None:
         """Stop everything and wait for the run, so that its thread may be closed."""
-        self.queue.clear()
+        self.queue.waiting.clear()
         # The last of them comes first. What fails in one keeps no other from its turn.
         with ExitStack() as endings:
             endings.callback(self._store.close)
@@ -501,7 +413,7 @@ class Session:
         for event in self.data.news():
             changed = True
             # A run that is watched may have waited for it.
-            self._changes = None
+            self._follower.look_anew()
             if isinstance(event, DatasetLoaded):
                 self._take_data()
             elif isinstance(event, DatasetFailed):
@@ -517,7 +429,7 @@ class Session:
         self.samples = dataset.test[
             shown_samples(dataset.test.labels, dataset.class_count, SAMPLES)
         ]
-        if self.queue:
+        if self.queue.waiting:
             self._start_next(dataset)
         elif self._resume_next is not None:
             (run_id, epochs, as_new), self._resume_next = self._resume_next, None
@@ -527,10 +439,10 @@ class Session:
                 self.store_notice = str(error)
 
     def _start_next(self, dataset: Dataset) -> None:
-        progress = progress_for(self.queue.popleft(), dataset)
-        batches, self._next_batches = self._next_batches, None
+        recipe, batches = self.queue.take()
+        progress = progress_for(recipe, dataset)
         self._start(progress, None, progress.plan, batches=batches)
-        self._is_queued = self.queued_together > 1
+        self.queue.in_turn = self.queue.asked > 1
 
     def _start(
         self,
@@ -551,9 +463,9 @@ class Session:
         )
         if before is not None and len(before.train_loss) and not same:
             self.ghost = before
-        self.progress, self._is_queued = progress, False
+        self.progress, self.queue.in_turn = progress, False
         self.samples = progress.samples
-        self._recorder, self.store_notice, self.follow_problem = None, unkept, ""
+        self._recorder, self.store_notice, self._follower.problem = None, unkept, ""
         if not unkept:
             self._recorder, self.store_notice = self._store.begin_recording(progress.dataset, point)
         progress.owner = self._recorder.owner if self._recorder is not None else ""
@@ -572,24 +484,3 @@ class Session:
         if batches is not None:
             self.run.train_batches(batches)
         self.run.start()
-
-
-def _check_data(record: RunRecord, dataset: Dataset | None) -> Dataset:
-    """The data that are loaded, which must be those of the run.
-
-    Raises:
-        StoreError: they are others, or there are none.
-    """
-    if dataset is None:
-        raise StoreError(
-            f"There are no data yet. Press {key_hint('run')} to try to get them again."
-        )
-    if dataset.fingerprint != record.fingerprint:
-        how = f"--data {record.data}{' --transpose' * record.transposed}"
-        if dataset.transposed and not record.transposed:
-            how += " and without --transpose"
-        raise StoreError(
-            f"{record.name} was trained on {record.dataset}, and {dataset.name} is loaded now. "
-            f"Start again with {how}."
-        )
-    return dataset

@@ -26,7 +26,8 @@ from mnist_core.benchmark.runner import (
 from mnist_core.data.dataset import Dataset
 from mnist_core.recipe.presets import presets
 from mnist_core.store import RaceState, RunStore, StoreError
-from mnist_tui.lab.session import Hold, Session, State
+from mnist_tui.lab.session import Hold, Session
+from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import key_hint
 
 _DISTURBED = "The race was stopped, since a run began to train."

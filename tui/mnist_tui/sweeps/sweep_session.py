@@ -20,7 +20,8 @@ from mnist_core.sweep.events import (
     sweep_event_from_json,
 )
 from mnist_core.sweep.storage import SweepError, check_installed, study_file, study_names
-from mnist_tui.lab.session import Hold, Session, State
+from mnist_tui.lab.session import Hold, Session
+from mnist_tui.lab.state import State
 from mnist_tui.lab.sweep_progress import SweepProgress, TrialSoFar
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.sweeps.sweep_process import SweepFactory, SweepProcess

@@ -7,7 +7,8 @@ from mnist_core.backend.backend import Backend
 from mnist_core.data.doubts import find_doubts_about_validation
 from mnist_core.events import RunFailed
 from mnist_tui.lab.recipe_text import difference_text
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import what_happened
@@ -75,10 +76,11 @@ def notice(session: Session, backend: Backend | None, at_first: str) -> str:
 def _queue(session: Session) -> str:
     """What is trained after the run under way, each by what sets it apart from that."""
     progress = session.progress
-    if progress is None or not session.in_queue or not session.queue:
+    waiting = session.queue.waiting
+    if progress is None or not session.queue.in_turn or not waiting:
         return ""
     now = progress.hyperparameters
-    told = [difference_text(recipe, now, short=True) for recipe in session.queue]
+    told = [difference_text(recipe, now, short=True) for recipe in waiting]
     more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
     return f"Next: {'; '.join(told[:_MOST_TOLD])}{more}. {key_hint('stop')} ends them all."
 

@@ -10,7 +10,8 @@ from mnist_core.recipe.lists import varied_fields
 from mnist_core.store import RunRecord
 from mnist_core.training.training_run import Decision
 from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import key_hint, sentence_key
 from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import visible
@@ -86,7 +87,7 @@ class Steering:
         epoch = (
             f" in epoch {progress.epoch_under_way}/{progress.planned_epochs}" if progress else ""
         )
-        left = len(self._session.queue)
+        left = len(self._session.queue.waiting)
         forgotten = f", forget the {count(left, 'run')} that wait" if left else ""
         self._screen.app.push_screen(
             Question(f"A run is under way{epoch}. Stop it{forgotten} and start again with the "
@@ -112,7 +113,7 @@ class Steering:
             self._session.run.resume()
 
     def stop(self) -> None:
-        left = len(self._session.queue)
+        left = len(self._session.queue.waiting)
         self._session.stop()
         if left:
             self._screen.notify(f"{count(left, 'run')} of the queue will not be trained.")

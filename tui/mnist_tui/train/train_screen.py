@@ -22,7 +22,8 @@ from mnist_tui.charts.view import View, Window
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.run_plots import place_of_step, step_at
 from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.lab.watch import Watch
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle

@@ -9,7 +9,8 @@ from textual.widget import Widget
 from mnist_core.backend.backend import Backend
 from mnist_core.data.loader import DatasetProgressed
 from mnist_tui.lab.run_progress import RunProgress
-from mnist_tui.lab.session import Session, State
+from mnist_tui.lab.session import Session
+from mnist_tui.lab.state import State
 from mnist_tui.text.numbers import count, duration, percent, rate
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import shorten, visible
@@ -72,9 +73,9 @@ def run_line(session: Session, width: int) -> Content:
         return line
     if progress.name:
         line += Content.styled(f"  {shorten(visible(progress.name), _NAME_WIDTH)}", "bold")
-    if session.in_queue:
-        place = session.queued_together - len(session.queue)
-        line += _muted(f" {place} of {session.queued_together}")
+    queue = session.queue
+    if queue.in_turn:
+        line += _muted(f" {queue.asked - len(queue.waiting)} of {queue.asked}")
     planned = progress.planned_epochs
     line += Content.styled(f"  epoch {progress.epoch_under_way}/{planned}", "bold")
     parts = _parts(progress, state)
