@@ -156,7 +156,7 @@ async def draw(folder: Path, data: str, backend: Backend) -> None:
             try:
                 await Studio(app, session, pilot, folder).draw_all()
             finally:
-                app.close_race()
+                app.screens.close_race()
                 session.close()
 
 

@@ -95,7 +95,7 @@ def looks_as_before(
     finally:
         for gate in (bench.runs.gate, *gates):
             gate.set()
-        bench.app.close_sweep()
-        bench.app.close_race()
+        bench.app.screens.close_sweep()
+        bench.app.screens.close_race()
         bench.session.close()
         bench.store.close()

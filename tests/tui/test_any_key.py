@@ -155,9 +155,9 @@ class Laboratory:
                     while app.is_running:
                         await asyncio.sleep(0.01)
         finally:
-            app.close_sweep()
-            app.close_race()
-            app.purge_deleted()
+            app.screens.close_sweep()
+            app.screens.close_race()
+            app.screens.purge_deleted()
             session.close()
         assert app.return_code in (0, None)
         assert not log.exists(), log.read_text()

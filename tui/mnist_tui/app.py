@@ -27,9 +27,10 @@ from mnist_core.store import RecordingRecord, RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.graphics import Graphics
-from mnist_tui.runtime.log import unexpected_error, write_log
+from mnist_tui.runtime.log import unexpected_error
 from mnist_tui.runtime.startup import release_collector
 from mnist_tui.runtime.terminal import guard_continuation, hung_up_check
+from mnist_tui.screens import Screens
 from mnist_tui.settings.config import AUTO, ConfigFile
 from mnist_tui.settings.digit_style import (
     FILE_NAME,
@@ -60,12 +61,10 @@ if TYPE_CHECKING:
     from mnist_core.benchmark.runner import RaceFactory
     from mnist_tui.draw.draw_screen import DrawScreen
     from mnist_tui.mistakes.mistakes_screen import MistakesScreen
-    from mnist_tui.race.race_session import RaceSession
     from mnist_tui.recording.recording_screen import RecordingScreen
     from mnist_tui.runs.runs_screen import RunsScreen
     from mnist_tui.sweeps.sweep_process import SweepFactory
     from mnist_tui.sweeps.sweep_screen import SweepsScreen
-    from mnist_tui.sweeps.sweep_session import SweepSession
 
 
 class MnistApp(App[None]):
@@ -113,15 +112,9 @@ class MnistApp(App[None]):
         self._style_file = log_file.with_name(FILE_NAME)
         self._picture_style = self._first_style()
         self._marks = session.marks
-        self._runs_screen: RunsScreen | None = None
         self._recording_screen: RecordingScreen | None = None
         self._recording_to_open: RecordingRecord | None = None
         """The one that is watched, until the train screen is shown."""
-        self._make_race = make_race
-        self._race_session: RaceSession | None = None
-        self._make_sweep = make_sweep
-        self._backend = backend
-        self._sweep_session: SweepSession | None = None
         self._train_screen = TrainScreen(
             session,
             backend,
@@ -131,6 +124,9 @@ class MnistApp(App[None]):
             picture_style=self._picture_style,
             first_launch=first_launch,
             notice=" ".join([*found.problems, *missing_pixels(self._config.digits, self.pixels)]),
+        )
+        self.screens = Screens(
+            session, store, backend, self._train_screen, log_file, make_race, make_sweep
         )
         use_table(self, self._keys)
         self._keys_in_turn = KeysInTurn(
@@ -302,7 +298,7 @@ class MnistApp(App[None]):
                 self.pop_screen()
             return
         if not self.is_screen_installed(name):
-            made = self._made(name)
+            made = self.screens.make(name, self._picture_style)
             self._set_up(made)
             self.install_screen(made, name)
         if self.screen is self._train_screen or name == "draw":
@@ -318,7 +314,7 @@ class MnistApp(App[None]):
         """Show its charts over the list of runs."""
         event.stop()
         # A second key may have been typed before the screen was there.
-        if self.screen is self._runs_screen:
+        if self.screen is self._screen_called("runs"):
             self._open_recording(event.record)
 
     def on_train_screen_watched(self, event: TrainScreen.Watched) -> None:
@@ -357,54 +353,6 @@ class MnistApp(App[None]):
         if visits:
             self.pop_screen()
         return visits
-
-    def _made(self, name: str) -> Screen[None]:
-        # Imported late, like what they draw with: the first frame must not wait for it.
-        match name:
-            case "mistakes":
-                from mnist_tui.mistakes.mistakes_screen import MistakesScreen
-                from mnist_tui.mistakes.mistakes_view import MistakesSource
-
-                return MistakesScreen(
-                    MistakesSource(self._session, self._store, self._marks), self._picture_style
-                )
-            case "runs":
-                from mnist_tui.runs.runs_screen import RunsScreen
-
-                self._runs_screen = RunsScreen(self._store, self._marks)
-                return self._runs_screen
-            case "race":
-                from mnist_core.benchmark.runner import race_run
-                from mnist_tui.race.race_screen import RaceScreen
-                from mnist_tui.race.race_session import RaceSession
-
-                self._race_session = RaceSession(
-                    self._session,
-                    self._store,
-                    self._make_race or race_run,
-                    log=lambda text: write_log(self._log_file, text),
-                )
-                return RaceScreen(self._session, self._race_session)
-            case "sweeps":
-                from mnist_tui.sweeps.sweep_process import CommandProcess
-                from mnist_tui.sweeps.sweep_screen import SweepsScreen, single
-                from mnist_tui.sweeps.sweep_session import SweepSession
-
-                self._sweep_session = SweepSession(
-                    self._session, self._store, self._backend, self._make_sweep or CommandProcess
-                )
-                return SweepsScreen(
-                    self._session,
-                    self._sweep_session,
-                    lambda: single(self._train_screen.steering.recipes),
-                )
-            case "draw":
-                from mnist_tui.draw.draw_screen import CurrentModel, DrawScreen
-
-                model = CurrentModel(self._session, self._store)
-                return DrawScreen(model, self._picture_style)
-            case _:
-                raise ValueError(f"There is no screen {name!r}.")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the key of the screen that is shown, and all of them behind a dialog."""
@@ -520,21 +468,6 @@ class MnistApp(App[None]):
             return
         self.action_show_screen("train")
         self._train_screen.redraw()
-
-    def close_race(self) -> None:
-        """Stop a race under way, end its processes, and keep what it measured."""
-        if self._race_session is not None:
-            self._race_session.close()
-
-    def close_sweep(self) -> None:
-        """End a sweep under way and its processes; its runs are kept."""
-        if self._sweep_session is not None:
-            self._sweep_session.close()
-
-    def purge_deleted(self) -> None:
-        """Make deletions final, since nobody can undo them any more."""
-        if self._runs_screen is not None:
-            self._runs_screen.editor.purge_deleted()
 
     def _show_command(self, record: RunRecord) -> None:
         """Show the command line that reproduces a run; the terminal may take it as a copy."""

@@ -338,7 +338,7 @@ async def test_names_from_outside_are_drawn_as_they_are(open_lab: OpenLab) -> No
 async def test_the_key_4_and_leaving_the_app(tmp_path: Path) -> None:
     races = ScriptedRaces()
     async with opened(tmp_path) as bench:
-        bench.app._make_race = races
+        bench.app.screens._make_race = races
         races.gate.clear()
         await bench.pilot.press("4")
         await bench.pilot.press("r")
@@ -350,11 +350,11 @@ async def test_the_key_4_and_leaving_the_app(tmp_path: Path) -> None:
         said = "".join(note.message for note in bench.app._notifications)
         assert "A race is under way" in said
         assert bench.session.state is State.IDLE
-        race_session = bench.app._race_session
+        race_session = bench.app.screens.race
         assert race_session is not None
         race_session.stop()
         races.gate.set()
-        bench.app.close_race()
+        bench.app.screens.close_race()
         assert bench.session.hold is None
         (record,) = bench.store.races()
         assert record.state is RaceState.STOPPED

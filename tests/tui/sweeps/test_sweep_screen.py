@@ -297,7 +297,7 @@ async def test_quitting_asks_and_ends_the_sweep(tmp_path: Path) -> None:
         assert "A sweep is under way. Stop it, keep what it learned" in lab.text()
         await lab.press("enter")
         await lab.until(lambda: not lab.app.is_running)
-        lab.app.close_sweep()
+        lab.app.screens.close_sweep()
         assert lab.sweeps.latest.asked == ["close"]
 
 
@@ -306,5 +306,5 @@ async def test_a_stopped_sweep_keeps_the_command_of_its_best_run(tmp_path: Path)
         await watch(lab)
         lab.sweeps.latest.tell(SweepStopped("sweep-1", 2, 1, 1, None, 5.0))
         await lab.until(lambda: "stopped" in lab.text())
-        assert lab.app._sweep_session is not None
-        assert lab.app._sweep_session.command == COMMAND
+        assert lab.app.screens.sweep is not None
+        assert lab.app.screens.sweep.command == COMMAND

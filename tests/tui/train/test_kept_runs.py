@@ -191,7 +191,7 @@ async def test_deleted_runs_are_gone_after_the_app(bench: OpenBench) -> None:
         deleted = await run_with(lab, seed=1)
         await lab.pilot.press("3", "D")
         assert [run.id for run in lab.store.runs()] == [kept]
-        lab.app.purge_deleted()
+        lab.app.screens.purge_deleted()
         lab.store.restore([deleted])
         assert [run.id for run in lab.store.runs()] == [kept]
 

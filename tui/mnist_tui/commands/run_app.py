@@ -118,8 +118,8 @@ def _run(
             endings.callback(training.close)
         endings.callback(session.close)
         endings.callback(_purge_deleted, app)
-        endings.callback(app.close_race)
-        endings.callback(app.close_sweep)
+        endings.callback(app.screens.close_race)
+        endings.callback(app.screens.close_sweep)
         # From here on the terminal sends it again, and the end of a run must not be cut short.
         endings.callback(signal.signal, signal.SIGINT, signal.SIG_IGN)
         ensure_size(1)
@@ -141,7 +141,7 @@ def _graphics() -> Graphics | None:
 
 def _purge_deleted(app: MnistApp) -> None:
     try:
-        app.purge_deleted()
+        app.screens.purge_deleted()
     except StoreError as error:
         # Nothing is lost: the store does it another time.
         sys.stderr.write(f"{visible(str(error))}\n")
