@@ -1,6 +1,7 @@
 """The application: its screens, its theme, and what concerns them all."""
 
 import os
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -38,7 +39,7 @@ from mnist_tui.settings.digit_style import (
     remembered_style,
     usual_style,
 )
-from mnist_tui.settings.keys import Scope, bindings, set_active_keys
+from mnist_tui.settings.keys import Key, Scope, bindings, set_active_keys, shown_key
 from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
 from mnist_tui.settings.themes import OWN_THEMES
 from mnist_tui.text.picture_style import (
@@ -65,6 +66,12 @@ if TYPE_CHECKING:
     from mnist_tui.runs.runs_screen import RunsScreen
     from mnist_tui.sweeps.sweep_process import SweepFactory
     from mnist_tui.sweeps.sweep_screen import SweepsScreen
+
+
+_QUIET = ("leave", "clear_", "command_palette")
+"""Commands that lead back: where there is nothing to leave, nothing is missed."""
+_SAID_FOR = 4.0
+"""Seconds."""
 
 
 class MnistApp(App[None]):
@@ -112,6 +119,8 @@ class MnistApp(App[None]):
         self._style_file = log_file.with_name(FILE_NAME)
         self._picture_style = self._first_style()
         self._marks = session.marks
+        self._unheard: tuple[str, int] | None = None
+        """Of which key it was said last that it does nothing, and about when."""
         self._recording_screen: RecordingScreen | None = None
         self._recording_to_open: RecordingRecord | None = None
         """The one that is watched, until the train screen is shown."""
@@ -513,20 +522,37 @@ class MnistApp(App[None]):
         if error is not None and not self._exit_renderables:
             self.panic(Text(unexpected_error(error, self._log_file)))
 
+    def on_key(self, event: events.Key) -> None:
+        """Say of a key that would do nothing now what it is there for."""
+        screen = self.screen
+        if screen.is_modal:
+            return
+        meant = [key for key in self._commands_of(screen) if event.key in key.keys]
+        if any(self._command_works(screen, key) for key in meant):
+            return
+        for key in meant[:1]:
+            # Who holds a key down reads it once.
+            unsaid = (key.action, int(time.monotonic() / _SAID_FOR))
+            if not key.action.startswith(("show_screen", *_QUIET)) and unsaid != self._unheard:
+                self._unheard = unsaid
+                words = f"{shown_key(event.key)} does nothing now. {key.label}: {key.help}"
+                self.notify(words, timeout=_SAID_FOR, markup=False)
+
+    def _commands_of(self, screen: Screen[Any]) -> list[Key]:
+        here = scopes_of(screen, self._keys) | {Scope.EVERYWHERE}
+        return [key for key in self._keys if key.scope in here]
+
+    def _command_works(self, screen: Screen[Any], key: Key) -> bool | None:
+        _, name, parameters = parse(key.action)
+        if key.scope is Scope.EVERYWHERE:
+            return self._works_on(screen, name, parameters)
+        return screen.check_action(name, parameters)
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every command of the key table that works now, and Textual's themes."""
-        here = scopes_of(screen, self._keys) | {Scope.EVERYWHERE}
-        for key in self._keys:
-            if key.scope not in here or key.action == "command_palette":
-                continue
-            _, name, parameters = parse(key.action)
-            if key.scope is Scope.EVERYWHERE:
-                owner: DOMNode = self
-                works = self._works_on(screen, name, parameters)
-            else:
-                owner = screen
-                works = screen.check_action(name, parameters)
-            if works:
+        for key in self._commands_of(screen):
+            if key.action != "command_palette" and self._command_works(screen, key):
+                owner: DOMNode = self if key.scope is Scope.EVERYWHERE else screen
                 run = partial(self.run_action, key.action, owner)
                 keys = f"  ({key.shown_keys})" if key.keys else ""
                 yield SystemCommand(f"{key.label}{keys}", key.help, run)
