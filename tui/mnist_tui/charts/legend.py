@@ -16,6 +16,8 @@ Piece = tuple[str, int]
 _BETWEEN = "   "
 _LONGEST_LABEL, _SHORT_LABEL = 40, 6
 _ABSENT = "-"
+_OF = " · "
+"""Between a run and its metric in a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,9 @@ class _Detail:
 _DETAILS = (
     (_Detail(best=True), _Detail(best=True)),
     (_Detail(), _Detail()),
+    (_Detail(), _Detail(24)),
+    (_Detail(), _Detail(16)),
+    (_Detail(), _Detail(8)),
     (_Detail(), _Detail(last=False)),
     (_Detail(), _Detail(8, last=False)),
 )
@@ -109,7 +114,12 @@ def _name(index: int, curve: Curve, longest: int) -> list[Piece]:
     sign: list[Piece] = [(curve.line.value + curve.marker, Ink.CURVE + index)]
     label = visible(curve.label)
     if longest and cell_len(label) > longest:
-        label = set_cell_size(label, longest - 1) + "…"
+        # Of a run and its metric, the metric says what the value is.
+        run, dot, metric = label.rpartition(_OF)
+        room = longest - cell_len(dot + metric)
+        if room < _SHORT_LABEL:
+            run, dot, metric, room = label, "", "", longest
+        label = set_cell_size(run, room - 1) + "…" + dot + metric
     return [*sign, (" " + label, Ink.LABEL)] if longest else sign
 
 
