@@ -50,8 +50,8 @@ def read_folder(folder: Path) -> Dataset:
         found = _in_raw_folder(folder) or found
     if found.missing:
         raise IdxError(
-            f"{found.folder} does not hold {', '.join(found.missing)}, as they are or with .gz. "
-            f"A data set is four IDX files in one folder.{_near_misses(found)}"
+            f"{found.folder} does not hold {'; '.join(found.missing)}. A data set is four "
+            f"IDX files in one folder, as they are or with .gz.{_near_misses(found)}"
         )
     place = found.folder.resolve()
     name = place.parent.name if place.name == _RAW else place.name

@@ -169,7 +169,7 @@ def test_an_empty_folder_is_refused_with_what_it_needs(tmp_path: Path) -> None:
         load_folder(tmp_path)
 
     message = str(caught.value)
-    assert message.startswith(f"{tmp_path} does not hold train-images-idx3-ubyte, ")
+    assert message.startswith(f"{tmp_path} does not hold train-images-idx3-ubyte; ")
     assert "t10k-labels-idx1-ubyte or test-labels-idx1-ubyte" in message
 
 
@@ -179,7 +179,7 @@ def test_only_the_missing_file_is_named(folder: Path) -> None:
     with pytest.raises(DatasetUnavailable) as caught:
         load_folder(folder)
 
-    assert "does not hold t10k-labels-idx1-ubyte or test-labels-idx1-ubyte, as" in str(caught.value)
+    assert "does not hold t10k-labels-idx1-ubyte or test-labels-idx1-ubyte. A" in str(caught.value)
 
 
 def test_near_misses_in_the_folder_are_named(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_near_misses_in_the_folder_are_named(tmp_path: Path) -> None:
         load_folder(tmp_path)
 
     message = str(caught.value)
-    assert message.startswith(f"{tmp_path} does not hold train-images-idx3-ubyte, ")
+    assert message.startswith(f"{tmp_path} does not hold train-images-idx3-ubyte; ")
     assert "It holds emnist-digits-test-images-idx3-ubyte.gz, emnist-digits-test-labels" in message
     assert "and 4 more: rename those that are meant." in message
     assert "mapping" not in message

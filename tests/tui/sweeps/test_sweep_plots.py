@@ -105,7 +105,7 @@ def test_a_resumed_sweep_tells_no_rate_of_trials_that_were_finished_before() -> 
 def test_the_line_says_how_it_stands() -> None:
     progress = told(*under_way(), *rest())
     assert progress_text(progress, under_way=False) == (
-        "sweep-1  5/6 finished · best 0.9500 ± 0.0012 (trial 1) · 1 pruned · 1 failed"
+        "sweep-1  5/6 finished · best 0.9500 ± 0.0012 (trial 1) · 1 failed · 1 pruned"
     )
 
 

@@ -100,7 +100,7 @@ async def test_trials_come_in_and_are_ranked(tmp_path: Path) -> None:
         await watch(lab)
         text = lab.text()
         assert "sweep-1  3/6 finished · best 0.9500 ± 0.0012 (trial 1)" in text
-        assert "2 running · 1 pruned · 1 failed" in text
+        assert "2 running · 1 failed · 1 pruned" in text
         ranked = [line.split("│")[-2].split()[:3] for line in text.splitlines() if "│" in line]
         assert ["1", "1", "0.9500"] in ranked
         assert ["2", "0", "0.8300"] in ranked

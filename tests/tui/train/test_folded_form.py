@@ -30,7 +30,7 @@ async def test_a_line_says_what_a_run_would_be_trained_with(tmp_path: Path) -> N
         form = lab.app.screen.query_one(HyperparameterForm)
         assert not form.region
         assert shown(lab) == (
-            "Learning rate 0.1 · sgd · batch 256 · 32, 32 relu · 2 epochs e edits"
+            "Form: Learning rate 0.1 · sgd · batch 256 · 32, 32 relu · 2 epochs e edits"
         )
         await lab.press("e", *"0.05")
         assert form.region.width >= 28
@@ -38,7 +38,7 @@ async def test_a_line_says_what_a_run_would_be_trained_with(tmp_path: Path) -> N
         assert not shown(lab)
         await lab.press("escape")
         assert not form.region
-        assert shown(lab).startswith("Learning rate 0.05* · sgd")
+        assert shown(lab).startswith("Form: Learning rate 0.05* · sgd")
         await lab.press("r")
         await lab.until_state(State.COMPLETED)
         assert trained(lab).learning_rate == 0.05

@@ -264,7 +264,7 @@ async def test_up_and_down_move_between_rows_and_stop_at_the_ends() -> None:
         assert app.focused_row == "seed"
 
 
-async def test_the_field_in_hand_is_explained_and_remembered() -> None:
+async def test_the_field_in_hand_is_explained_and_the_key_leads_to_the_rate() -> None:
     app = FormApp()
     async with app.run_test(size=(34, 40)) as pilot:
         await focus(pilot, app, "momentum")
@@ -276,7 +276,28 @@ async def test_the_field_in_hand_is_explained_and_remembered() -> None:
         app.set_focus(None)
         app.form.focus_field()
         await pilot.pause()
-        assert app.focused_row == "momentum"
+        assert app.focused_row == "learning_rate"
+        app.row("batch_size").show_text("none")
+        await pilot.pause()
+        app.form.focus_field()
+        await pilot.pause()
+        assert app.focused_row == "batch_size", "since it is refused"
+
+
+async def test_a_number_shows_its_head_and_is_replaced_by_what_is_typed() -> None:
+    app = FormApp()
+    async with app.run_test(size=(34, 40)) as pilot:
+        app.row("learning_rate").show_text("0.865735131299")
+        await focus(pilot, app, "learning_rate")
+        line = app.row("learning_rate").editor
+        assert isinstance(line, Input)
+        assert line.cursor_position == 0
+        await pilot.press("e", "1", "e", "minus", "2")
+        assert line.value == "1e-2", "a number has no exponent without digits before it"
+        await pilot.press("ctrl+u", "5", "0", "0", "enter")
+        assert app.row("learning_rate").has_class("-invalid")
+        await pilot.press("0", ".", "5")
+        assert line.value == "0.5", "what was refused gives way"
 
 
 async def test_the_mouse_steps_choices_and_focuses_fields() -> None:

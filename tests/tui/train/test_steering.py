@@ -124,7 +124,7 @@ async def test_enter_changes_the_run_under_way_and_starts_none(tmp_path: Path) -
         assert len(lab.runs.made) == 1
         form = lab.app.screen.query_one(HyperparameterForm)
         assert form.recipes[0].learning_rate == 0.5, "the form keeps it"
-        assert row(lab, "learning_rate") == "Learning rate * ●", "edited, and without a run quiet"
+        assert row(lab, "learning_rate") == "Learning rate ●", "a run was trained with it"
         marks = lab.app.screen.query_one("#loss", Chart).plot.annotations
         assert [(mark.place, mark.label) for mark in marks] == [(2.0, "lr 0.5")]
 
@@ -282,7 +282,7 @@ async def test_the_dialog_says_what_happened_and_halving_is_one_key_away(tmp_pat
         await lab.pilot.press("enter")
         await lab.until_state(State.COMPLETED)
         assert not isinstance(lab.app.screen, DivergenceDialog)
-        assert row(lab, "learning_rate") == "Learning rate * ●"
+        assert row(lab, "learning_rate") == "Learning rate ●"
         form = lab.app.screen.query_one(HyperparameterForm)
         assert form.recipes[0].learning_rate == 0.05, "the form follows"
         (run,) = lab.store.runs()

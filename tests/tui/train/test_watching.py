@@ -67,7 +67,7 @@ async def test_a_run_is_watched_to_its_end_and_the_next_one_after_it(tmp_path: P
         live.train_epoch(0.5)
         await lab.until(lambda: "batch 4/4" in lab.text() and "test 50.00 %" in lab.text())
         assert "● running    run 1  epoch 1/2" in lab.text()
-        assert "run 1 · epoch 1 · " in lab.text(), "the digits"
+        await lab.until(lambda: "run 1 · epoch 1 · " in lab.text())  # the digits
         assert "Learning rate   0.25" in lab.text(), "the form"
         live.train_epoch(0.75)
         live.end()

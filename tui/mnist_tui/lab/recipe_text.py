@@ -48,9 +48,12 @@ def usual_values(records: Iterable[KeptRecord]) -> Values:
 
 
 def distinction(record: KeptRecord, base: Values) -> str:
-    """What sets a run apart from `base`; of a recording, what it says of itself."""
+    """What sets a run apart from `base`, and what was changed while it went on; of a recording,
+    what it says of itself.
+    """
     if isinstance(record, RunRecord):
-        return short_difference(values(record), base)
+        started = short_difference(values(record), base)
+        return ", ".join(filter(None, (started, changes_text(record.changes))))
     return config_text(record.config)
 
 
@@ -102,6 +105,9 @@ def differences(ours: RunRecord, theirs: RunRecord) -> list[RunDifference]:
         RunDifference(field.label, _value_text(field, one), _value_text(field, other))
         for field in _differing(one, other)
     ]
+    if ours.changes != theirs.changes:
+        made, others = (changes_text(run.changes) or "none" for run in (ours, theirs))
+        found.append(RunDifference("Changes", made, others))
     if ours.fingerprint != theirs.fingerprint:
         found.append(RunDifference("Data set", ours.dataset, theirs.dataset))
     here, there = ours.environment, theirs.environment
@@ -126,6 +132,11 @@ def difference_text(ours: Hyperparameters, theirs: Hyperparameters, *, short: bo
         for field in _differing(ours, theirs)
     ]
     return ", ".join(parts) or "same values"
+
+
+def changes_text(changes: Iterable[Change]) -> str:
+    """Such as "lr 0.05 from step 500"; empty: there are none."""
+    return ", ".join(f"{change_text(change)} from step {change.step}" for change in changes)
 
 
 def change_text(change: Change) -> str:

@@ -17,7 +17,7 @@ from mnist_tui.charts.plot import Annotation, Curve, LineStyle, Plot, XAxis, YAx
 from mnist_tui.charts.series import Series
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Overlay, RunCurves
-from mnist_tui.lab.recipe_text import change_text, difference_text
+from mnist_tui.lab.recipe_text import change_text, changes_text, difference_text
 from mnist_tui.lab.run_progress import Curves, RunProgress
 from mnist_tui.lab.seed_means import by_recipe, mean_and_band, recipe_key
 from mnist_tui.settings.keys import key_hint
@@ -243,13 +243,11 @@ def _annotations(progress: RunProgress, axis: str) -> list[Annotation]:
 
 def _ghost_difference(ghost: RunProgress, progress: RunProgress) -> str:
     """What the run before started with where that differs, and what was changed in it."""
-    made = [f"{change_text(change)} from step {change.step}" for change in ghost.changes]
+    made = changes_text(ghost.changes)
     started = difference_text(ghost.hyperparameters, progress.hyperparameters, short=True)
     if not made or ghost.changes == progress.changes:
         return started
-    return ", ".join(
-        [started, *made] if ghost.hyperparameters != progress.hyperparameters else made
-    )
+    return f"{started}, {made}" if ghost.hyperparameters != progress.hyperparameters else made
 
 
 def overlay_plot(

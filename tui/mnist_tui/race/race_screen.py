@@ -213,7 +213,7 @@ class RaceScreen(ChartScreen):
         """Hide the keys that would do nothing now."""
         match action:
             case "start_race":
-                return not self._races.is_racing
+                return not self._races.is_racing and self._session.watch is None
             case "stop_race":
                 return self._races.stage is RaceStage.RACING
             case "show_kept_races":

@@ -104,8 +104,8 @@ class RaceSession:
         session = self._session
         if self._run is not None:
             raise RefusedError(f"A race is under way. {_how_to_stop()} first.")
-        if session.hold is not None:
-            raise RefusedError(session.hold.reason)
+        if session.refusal:
+            raise RefusedError(session.refusal)
         trains = session.run is not None and session.state is not State.PAUSED
         if trains or session.waiting:
             raise RefusedError(_run_under_way())

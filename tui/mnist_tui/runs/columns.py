@@ -32,6 +32,7 @@ class RunRow:
         before = self.record
         same = (
             _recipe(record) is _recipe(before)
+            and _changes(record) == _changes(before)
             and record.state == before.state
             and record.name == before.name
             and record.note == before.note
@@ -44,6 +45,10 @@ class RunRow:
 def _origin(record: KeptRecord) -> str:
     """The data of a run; the file that a recording was imported from."""
     return record.source if isinstance(record, RecordingRecord) else record.dataset
+
+
+def _changes(record: KeptRecord) -> object:
+    return None if isinstance(record, RecordingRecord) else record.changes
 
 
 def _recipe(record: KeptRecord) -> object:

@@ -244,6 +244,8 @@ class RunsScreen(ChartScreen):
         """By the best accuracy; the newest first again where it is so."""
         best = sorting_by("best")
         self._sort(Sorting() if self._listing.sorting == best else best)
+        # Who asks for the best one wants to look at it.
+        self.query_one(RunsTable).action_move_to_end(-1)
 
     def action_reverse_sorting(self) -> None:
         self._sort(self._listing.sorting.reversed)

@@ -247,7 +247,7 @@ class SweepsScreen(ChartScreen):
             dataset = self._session.data.dataset
             ranges = self.query_one(SweepForm).draft.ranges
             name = dataset.name if dataset is not None else "data that are still being loaded"
-            words = planned_text(ranges, self._base(), name)
+            words = sweeps.obstacle or planned_text(ranges, self._base(), name)
         now = stage, words, sweeps.notice, len(self._studies), self.query_one(TrialsTable).trial
         if now == self._drawn:
             return
@@ -274,7 +274,7 @@ class SweepsScreen(ChartScreen):
             return action not in _ACTIONS | CHART_ACTIONS
         match action:
             case "start_sweep":
-                return not sweeps.is_under_way
+                return not sweeps.is_under_way and self._session.watch is None
             case "stop_sweep":
                 return sweeps.is_under_way
             case "resume_sweep":

@@ -178,18 +178,21 @@ class SweepSession:
         started = self.progress.started if self.progress is not None else None
         return started is not None and trial.started.host != started.host
 
+    @property
+    def obstacle(self) -> str:
+        """What else has the machine, so that no sweep may start, as a sentence; empty: nothing."""
+        session = self._session
+        trains = session.state in (State.RUNNING, State.STOPPING) or session.waiting
+        return session.refusal or (_run_under_way() if trains else "")
+
     def _start(self, words: Sequence[str]) -> None:
         session = self._session
         if self._process is not None:
             raise RefusedError(
                 f"A sweep is under way. Press {key_hint('stop_sweep')} to stop it first."
             )
-        if session.refusal:
-            raise RefusedError(session.refusal)
-        if session.state in (State.RUNNING, State.STOPPING) or session.waiting:
-            raise RefusedError(_run_under_way())
-        if self.missing:
-            raise RefusedError(self.missing)
+        if self.obstacle or self.missing:
+            raise RefusedError(self.obstacle or self.missing)
         device = [] if self._backend is None else ["--device", self._backend.device]
         try:
             self._process = self._start_process([*words, *device, "--home", str(self._store.home)])

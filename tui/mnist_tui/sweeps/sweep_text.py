@@ -30,7 +30,7 @@ def progress_text(progress: SweepProgress, *, under_way: bool, how_to_cut: str =
         parts.append(f"ETA {duration(left)}")
     if running and under_way:
         parts.append(f"{len(running)} running")
-    parts += [f"{n} {state}" for state in ("pruned", "failed") if (n := progress.count(state))]
+    parts += [f"{n} {state}" for state in ("failed", "pruned") if (n := progress.count(state))]
     return " · ".join(parts)
 
 

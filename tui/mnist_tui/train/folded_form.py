@@ -43,9 +43,9 @@ class FoldedForm(Widget):
     def render(self) -> Content:
         how = f"{key_hint('edit')} edits" if self._opens else ""
         room = self.size.width - cell_len(how) - 2
-        return Content.assemble(
-            shorten(self._form.summary, room).ljust(max(room, 0)), "  ", (how, "dim")
-        )
+        # Another run may be on show above it.
+        said = f"Form: {self._form.summary}" if self._opens else self._form.summary
+        return Content.assemble(shorten(said, room).ljust(max(room, 0)), "  ", (how, "dim"))
 
     def on_click(self) -> None:
         if self._opens:

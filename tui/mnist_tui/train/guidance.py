@@ -110,6 +110,8 @@ def _most_pressing(session: Session, backend: Backend | None, at_first: str) -> 
         return f"{name} has been downloaded. Press {key} to use it from the next run on."
     if session.store_notice:
         return visible(session.store_notice)
+    if session.hold is not None:
+        return session.hold.reason
     if at_first and session.progress is None:
         return at_first
     if session.interrupted is not None and session.progress is None:

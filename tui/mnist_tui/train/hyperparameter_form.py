@@ -131,8 +131,6 @@ class HyperparameterForm(Widget):
         self._summary = ""
         self._summarised: object = None
         """What the summary was last made of."""
-        self._was_visited = False
-        """Whether any row has had it."""
 
     def compose(self) -> ComposeResult:
         yield self._fields
@@ -215,6 +213,13 @@ class HyperparameterForm(Widget):
             }
         if texts != self._draft.texts:
             self._take(texts)
+        if before is not None and live is None:
+            # What the run was trained with in the end is no edit any more.
+            trained = texts_of(before.in_force)
+            self._filled_with = {
+                name: text if value_of(name, text) == trained[name] else self._filled_with[name]
+                for name, text in texts.items()
+            }
         self._show_draft()
         self._show_keys()
 
@@ -229,14 +234,13 @@ class HyperparameterForm(Widget):
         self._show_draft()
 
     def focus_field(self, name: str | None = None) -> None:
-        """Give the focus to a field by name, or to the one that had it last.
+        """Give the focus to a field by name, or to one that is refused, or to the learning rate.
 
         The preset picker is named `preset`; it stands in for a field that is disabled.
         """
-        # At first, to the field that is changed most.
-        row = self._current if self._was_visited else self._rows["learning_rate"]
-        if name is not None:
-            row = self._preset_row if name == PRESET_KEY else self._rows[name]
+        # The field that is changed most, each time: what is typed behind the key goes there.
+        name = name or next(iter(self.problems), "learning_rate")
+        row = self._preset_row if name == PRESET_KEY else self._rows[name]
         if row.editor.disabled:
             row = self._preset_row
         # At once, since letters for it may be on their way.
@@ -287,10 +291,11 @@ class HyperparameterForm(Widget):
         if self.recipes:
             self.post_message(self.Submitted(self.recipes))
         else:
-            self.focus_field(next(iter(self.problems)))
+            refused = next(iter(self.problems))
+            self.focus_field(refused)
+            self._rows[refused].select_text()
 
     def on_descendant_focus(self) -> None:
-        self._was_visited = True
         # The focus may have moved on since the event was sent.
         focused = self.screen.focused
         self._current = next(

@@ -13,6 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
+from textual.widgets.input import Selection
 
 from mnist_core.recipe.hyperparameters import HyperparameterField
 from mnist_tui.text.visible_text import shorten
@@ -126,10 +127,26 @@ class Choice(Widget, can_focus=True):
 _IN_NUMBERS = frozenset("0123456789eE+-.,_ ")
 
 
+_BEFORE_EXPONENT = re.compile(r"[\d.]$")
+
+
 class NumberLine(TextLine):
     """A line for one number: keys that can be part of none are left to the screen."""
 
+    def __init__(self, value: str, *, compact: bool) -> None:
+        super().__init__(value, compact=compact, select_on_focus=False)
+
+    def on_focus(self, event: events.Focus) -> None:
+        if not event.from_app_focus:
+            self.select_number()
+
+    def select_number(self) -> None:
+        """Let what is typed next take its place; of a long one the head is seen, not the tail."""
+        self.selection = Selection(len(self.value), 0)
+
     def check_consume_key(self, key: str, character: str | None) -> bool:
+        if character in ("e", "E"):
+            return bool(_BEFORE_EXPONENT.search(self.value[: min(self.selection)]))
         return character in _IN_NUMBERS
 
     async def on_key(self, event: events.Key) -> None:
@@ -274,6 +291,13 @@ class FieldRow(Widget):
             self.editor.show(text)
         elif self.editor.value != text:
             self.editor.value = text
+
+    def select_text(self) -> None:
+        """Let what is typed next take the place of what is there."""
+        if isinstance(self.editor, NumberLine):
+            self.editor.select_number()
+        elif isinstance(self.editor, Input):
+            self.editor.select_all()
 
     def show_problem(self, sentence: str) -> None:
         """Show what is wrong under the field; nothing when the sentence is empty."""
