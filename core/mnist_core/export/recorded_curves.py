@@ -3,13 +3,13 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from mnist_core.events import json_values
 from mnist_core.export.escapes import csv_cell
 from mnist_core.store import RecordingRecord, RunStore
 from mnist_core.store.files import write_output
@@ -56,16 +56,22 @@ def recording_to_csv(points: Sequence[NewPoints]) -> bytes:
 def recording_to_jsonl(points: Sequence[NewPoints]) -> bytes:
     """An object for each time that something was logged, with step, seconds and the metrics.
 
-    Numbers that are not finite become null.
+    Numbers that are not finite become the texts "NaN", "Infinity" and "-Infinity", since JSON has
+    no numbers for them; the import reads these again.
     """
     return "".join(
         json.dumps(
             {"step": step, "seconds": float(seconds)}
-            | json_values({name: float(value) for name, value in zip(said, values, strict=True)})
+            | {name: _json_number(value) for name, value in zip(said, values, strict=True)}
         )
         + "\n"
         for step, seconds, said, values in _rows(points)
     ).encode()
+
+
+def _json_number(text: str) -> float | str:
+    value = float(text)
+    return value if math.isfinite(value) else json.dumps(value)
 
 
 def _rows(

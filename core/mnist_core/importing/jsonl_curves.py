@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ def read_jsonl(path: Path) -> ImportedCurves:
                     continue
                 numeric.add(name)
                 kind = name.lower()
+                if name in values:
+                    raise ImportProblem(f"{where}: {name} stands there twice.")
                 if kind in STEP_NAMES:
                     found = checked_step(where, number)
                 elif kind in RELATIVE_TIMES or kind in WALL_TIMES:
@@ -73,7 +76,7 @@ def read_jsonl(path: Path) -> ImportedCurves:
 
 def _named_values(where: str, line: bytes) -> list[tuple[str, Any]]:
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=partial(_once, where))
         if isinstance(value, dict):
             return list(_named(value))
     except UnicodeDecodeError as error:
@@ -83,6 +86,15 @@ def _named_values(where: str, line: bytes) -> list[tuple[str, Any]]:
     except ValueError as error:
         raise ImportProblem(f"{where}: this is no JSON ({error}).") from error
     raise ImportProblem(f"{where}: {_brief(value)} stands in place of an object.")
+
+
+def _once(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ImportProblem(f"{where}: {twice} stands there twice.")
+    return values
 
 
 def _named(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

@@ -7,16 +7,18 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, SupportsIndex
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_core.recording.point_buffers import PointBuffers
-from mnist_core.recording.recording_thread import RecordingThread
+from mnist_core.recording.recording_thread import RecordingThread, RecordingWarning
 from mnist_core.store.recording_writer import NewRecording, RecordingWriter
 from mnist_core.store.recordings import RecordedImage, RecordedPredictions
 from mnist_core.store.records import RunState, storable
@@ -53,6 +55,7 @@ class Recording:
         self._ended = False
         self.id = self._writer.id
         """Under which `mnist-tui runs` finds it."""
+        _begun.add(self)
         self._thread.start()
         # Nobody is told of a recording that would be gone with the process.
         self._thread.tried.wait(_BEGIN_PATIENCE)
@@ -87,7 +90,8 @@ class Recording:
             RuntimeError: the recording has been finished.
         """
         if self._ended:
-            raise RuntimeError(f"Recording {self.id} has been finished; it takes no more.")
+            self._refuse()
+            return
         names = tuple(metrics)
         values = [
             value if type(value) is float else _number(name, value)
@@ -113,7 +117,11 @@ class Recording:
         Raises:
             TypeError: it is no array of numbers, or the step no integer.
             ValueError: its shape is another one.
+            RuntimeError: the recording has been finished.
         """
+        if self._ended:
+            self._refuse()
+            return
         pixels = _pixels(array)
         (name,) = _checked((name,))
         place = self._buffers.step(None if step is None else _step(step))
@@ -132,7 +140,11 @@ class Recording:
         Raises:
             TypeError: these are no numbers, or the step no integer.
             ValueError: shapes do not fit, or there is no such class.
+            RuntimeError: the recording has been finished.
         """
+        if self._ended:
+            self._refuse()
+            return
         labels = np.asarray(true)
         shares = np.asarray(probabilities, np.float32)
         if labels.dtype.kind not in "iu":
@@ -177,6 +189,18 @@ class Recording:
         is_typed = hasattr(sys, "ps1")
         self._end(*_end_by(None if is_typed else getattr(sys, "last_value", None)))
 
+    def _refuse(self) -> None:
+        """Raises RuntimeError: the recording has been finished; a forked process is warned only."""
+        if self._process == os.getpid():
+            raise RuntimeError(f"Recording {self.id} has been finished; it takes no more.")
+        # Once for each line that calls, as is Python's way.
+        warnings.warn(
+            f"Recording {self.id} is of the process that began it; what a forked one logs is not "
+            "kept. Call mnist_core.record there.",
+            RecordingWarning,
+            stacklevel=3,
+        )
+
     def _end(self, state: RunState, failure: str) -> None:
         # A forked process has a copy of this, but not the thread.
         if self._process != os.getpid():
@@ -186,6 +210,18 @@ class Recording:
                 self._ended = True
                 self._thread.finish(state, failure)
                 atexit.unregister(self._finish_at_exit)
+
+
+_begun: "WeakSet[Recording]" = WeakSet()
+
+
+def _end_in_fork() -> None:
+    # It has a copy of each recording, but not the thread that writes.
+    for each in _begun:
+        each._ended = True
+
+
+os.register_at_fork(after_in_child=_end_in_fork)
 
 
 def record(

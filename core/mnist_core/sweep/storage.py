@@ -1,5 +1,6 @@
 """Where studies are kept: a journal file for each under the home, or a database that has a URL."""
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +15,6 @@ from mnist_core.user_folders import home_flag
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
-    from optuna.storages.journal._file import BaseJournalFileLock
     from optuna.trial import FrozenTrial
 
 HEARTBEAT = 60
@@ -99,12 +99,21 @@ def _journal(home: Path, name: str, *, new: bool) -> "BaseStorage":
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+    class MendingLock(JournalFileOpenLock):
+        """Whoever writes finds whole lines before its own, whatever has cut others short."""
+
+        def acquire(self) -> bool:
+            acquired = super().acquire()
+            _cut_unfinished_line(path)
+            return acquired
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if new:
             path.touch(exist_ok=False)
-        lock = JournalFileOpenLock(str(path), grace_period=_LOCK_PATIENCE)
-        _mend(path, lock)
+        lock = MendingLock(str(path), grace_period=_LOCK_PATIENCE)
+        lock.acquire()
+        lock.release()
         return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
     except FileExistsError as error:
         raise SweepError(
@@ -113,23 +122,21 @@ def _journal(home: Path, name: str, *, new: bool) -> "BaseStorage":
         ) from error
     except OSError as error:
         raise SweepError(f"{path} cannot be opened: {error.strerror or error}.") from error
-    except (ValueError, KeyError, AssertionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
         raise SweepError(f"{path} is damaged ({error}). Begin another study.") from error
 
 
-def _mend(path: Path, lock: "BaseJournalFileLock") -> None:
+def _cut_unfinished_line(path: Path) -> None:
     """Cut off a last line that a full disk or a power cut has left unfinished.
 
     The next one would be written behind it, and neither could be read any more.
     """
-    lock.acquire()
-    try:
-        with path.open("rb+") as file:
-            lines = file.read()
-            if not lines.endswith(b"\n"):
-                file.truncate(lines.rfind(b"\n") + 1)
-    finally:
-        lock.release()
+    with path.open("rb+") as file:
+        length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - 1))
+        if file.read() not in (b"", b"\n"):
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _database(url: str, on_stale: "Callable[[Study, FrozenTrial], None]") -> "BaseStorage":

@@ -30,7 +30,7 @@ from optuna.exceptions import (
     UpdateFinishedTrialError,
 )
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.storages import fail_stale_trials
+from optuna.storages import JournalStorage, fail_stale_trials
 from optuna.storages._heartbeat import BaseHeartbeat, is_heartbeat_enabled
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -49,6 +49,7 @@ _PLAN, _TRIALS = "mnist_tui_plan", "mnist_tui_trials"
 """What a study knows of itself."""
 _MOST_DEATHS = 1
 """A trial that has killed more processes will kill the next one too."""
+_OWNER = "sweep-"
 _UNCLAIMED_PATIENCE = 60.0
 """Seconds after which nobody will say any more whose a running trial is."""
 _LEAST_FOR_IMPORTANCE = 4
@@ -85,7 +86,7 @@ class SweepStudy:
         study.sampler = make_sampler(plan)
         study.pruner = make_pruner(plan)
         self._host = socket.gethostname()
-        self._owner = f"sweep-{uuid4().hex[:8]}"
+        self._owner = f"{_OWNER}{uuid4().hex[:8]}"
         self._ownership = Ownership(lock_path(home, self._owner))
         self._ownership.claim(name)
         self._distributions = {each.field.name: _distribution(each) for each in plan.ranges}
@@ -276,7 +277,7 @@ class SweepStudy:
         if claim is None:
             started = trial.datetime_start
             age = (datetime.now() - started).total_seconds() if started is not None else 0.0
-            return age > _UNCLAIMED_PATIENCE
+            return age > _UNCLAIMED_PATIENCE or self._is_alone()
         if claim["host"] != self._host:
             return False
         home = Path(claim["home"])
@@ -284,6 +285,17 @@ class SweepStudy:
             return not any(
                 is_owned(lock_path(home, owner)) for owner in (claim["owner"], *claim["runs"])
             )
+        except OSError:
+            return False
+
+    def _is_alone(self) -> bool:
+        """Whether nobody else can be about to claim a trial: all others would hold a lock here."""
+        if not isinstance(self._study._storage, JournalStorage):
+            return False
+        ours = lock_path(self.home, self._owner)
+        others = [path for path in ours.parent.glob(f"{_OWNER}*") if path.name != ours.name]
+        try:
+            return not any(map(is_owned, others))
         except OSError:
             return False
 
@@ -302,10 +314,9 @@ class SweepStudy:
         """Give back a trial that is one too many."""
         self._set(trial, WHY, "Enough others were done.")
         frozen = self._frozen(trial.number)
-        if self._tell(trial.number, TrialState.FAIL) and "fixed_params" in frozen.system_attrs:
+        if self._tell(trial.number, TrialState.FAIL):
             with _told(self.name):
-                again = {k: v for k, v in frozen.user_attrs.items() if k in (AGAIN, DEATHS)}
-                self._study.enqueue_trial(frozen.params, user_attrs=again)
+                _repeat(self._study, frozen, killed=False)
 
     def _frozen(self, number: int) -> FrozenTrial:
         return self.all_trials()[number]
@@ -364,10 +375,15 @@ class SweepStudy:
 
 
 def _repeat(study: optuna.Study, trial: FrozenTrial, *, killed: bool = True) -> None:
-    """Have a trial done once more, unless it has killed too many, or had not begun."""
-    deaths = trial.user_attrs.get(DEATHS, 0) + killed
-    if deaths <= _MOST_DEATHS and CLAIM in trial.user_attrs:
+    """Have a trial done once more, unless it has killed too many. What had not begun is asked for
+    again only where its values were: others are as good as those that were drawn for it.
+    """
+    begun = CLAIM in trial.user_attrs
+    deaths = trial.user_attrs.get(DEATHS, 0) + (killed and begun)
+    again = {k: v for k, v in trial.user_attrs.items() if k in (AGAIN, DEATHS)}
+    if begun:
         again = {AGAIN: trial.number, DEATHS: deaths}
+    if deaths <= _MOST_DEATHS and (begun or "fixed_params" in trial.system_attrs):
         study.enqueue_trial(trial.params, user_attrs=again)
 
 

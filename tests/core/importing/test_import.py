@@ -53,6 +53,12 @@ def test_csv_with_steps_gaps_and_text(tmp_path: Path) -> None:
     assert seconds == {10: 0, 20: 2.5, 30: 3}
 
 
+@pytest.mark.parametrize("line", ['{"a/b": 1, "a": {"b": 2}}', '{"a/b": 1, "a/b": 2}'])
+def test_of_two_values_of_one_name_none_is_lost_unsaid(tmp_path: Path, line: str) -> None:
+    with pytest.raises(ImportProblem, match=r"line 1: a/b stands there twice\."):
+        read(tmp_path, "twice.jsonl", line)
+
+
 def test_csv_without_steps_is_counted(tmp_path: Path) -> None:
     found = read(tmp_path, "a.CSV", 'loss,"odd, name"\n1,2\n3,4\n')
     assert curves(found) == {"loss": ([0, 1], [1, 3]), "odd, name": ([0, 1], [2, 4])}

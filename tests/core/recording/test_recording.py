@@ -146,9 +146,35 @@ def test_after_its_end_it_takes_no_more(tmp_path: Path) -> None:
     run.finish()
     run.finish()
     with pytest.raises(RuntimeError, match="has been finished"):
+        run.image("digit", np.zeros((2, 2)))
+    with pytest.raises(RuntimeError, match="has been finished"):
+        run.predictions([0], [[1.0]])
+    with pytest.raises(RuntimeError, match="has been finished"):
         run.log({"loss": 1.0})
     assert state(tmp_path, run.id) is RunState.COMPLETED
     assert not list((tmp_path / "locks").glob("*.lock"))
+
+
+def test_a_forked_process_is_told_that_it_logs_nowhere(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, mnist_core\n"
+        "run = mnist_core.record(home=sys.argv[1])\n"
+        "if os.fork() == 0:\n"
+        "    run.log({'child': 1.0})\n"
+        "    run.finish()\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+        "run.log({'parent': 1.0})\n"
+        "run.finish()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert "what a forked one logs is not kept" in ended.stderr
+    record = RunStore(tmp_path).newest()
+    assert record is not None
+    assert record.state is RunState.COMPLETED
+    assert record.step == 0
 
 
 def test_pictures_and_predictions(tmp_path: Path) -> None:

@@ -235,6 +235,44 @@ def test_a_line_that_was_not_written_to_its_end_costs_no_study(
     assert states(opened()) == ["RUNNING", "RUNNING"]
 
 
+def test_a_line_that_is_cut_short_while_a_study_is_open_costs_no_study(
+    opened: OpenStudy, tmp_path: Path
+) -> None:
+    study = opened()
+    journal = tmp_path / "home" / "sweeps" / "one.journal"
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 6, "worker_id": "zzz", "tr')
+    mine = claimed(study)
+    study.complete(mine, [0.5])
+    assert states(opened()) == ["COMPLETE"]
+
+
+def test_a_line_of_another_kind_is_damage(opened: OpenStudy, tmp_path: Path) -> None:
+    opened()
+    journal = tmp_path / "home" / "sweeps" / "one.journal"
+    for line in (b"[1, 2]\n", b"7\n", b"{}\n"):
+        whole = journal.read_bytes()
+        journal.write_bytes(whole + line)
+        with pytest.raises(SweepError, match="is damaged"):
+            SweepStudy.resume(tmp_path / "home", None, "one")
+        journal.write_bytes(whole)
+
+
+@pytest.mark.parametrize(("sampler", "expected"), [("grid", "WAITING"), ("random", None)])
+def test_a_trial_that_died_unclaimed_is_given_up_at_once_where_nobody_else_works(
+    opened: OpenStudy, sampler: str, expected: str | None
+) -> None:
+    ranges = ("learning_rate=0.1|0.2",) if sampler == "grid" else ("learning_rate=0.1:0.2",)
+    killed, other = opened(plan(*ranges, sampler=sampler)), opened()
+    killed._study.ask(killed._distributions)
+    other.recover()
+    assert states(other)[0] == "RUNNING", "it may be about to be claimed"
+    killed.close()
+    other.recover()
+    assert states(other)[0] == "FAIL"
+    assert states(other)[1:] == ([expected] * 2 if expected else []), "what was asked for"
+
+
 def test_a_password_is_not_shown(tmp_path: Path) -> None:
     shown = storage_text(tmp_path, "postgresql://me:secret@host/db", "one")
     assert shown == "postgresql://me:***@host/db"

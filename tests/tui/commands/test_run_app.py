@@ -20,13 +20,14 @@ from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.output import OutputLost
 from mnist_tui.runtime.startup import BROWSER_DRIVER, LaunchOptions
+from mnist_tui.screens import Screens
 from mnist_tui.settings.config import ConfigFile
 
 ENDINGS: list[tuple[type, str]] = [
     (MnistApp, "run"),
-    (MnistApp, "close_sweep"),
-    (MnistApp, "close_race"),
-    (MnistApp, "purge_deleted"),
+    (Screens, "close_sweep"),
+    (Screens, "close_race"),
+    (Screens, "purge_deleted"),
     (Session, "close"),
     (TrainingThread, "close"),
 ]
@@ -109,11 +110,11 @@ def test_deletions_that_cannot_be_made_final_are_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def purge(_app: MnistApp) -> None:
+    def purge(_screens: Screens) -> None:
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(MnistApp, "run", lambda _app: None)
-    monkeypatch.setattr(MnistApp, "purge_deleted", purge)
+    monkeypatch.setattr(Screens, "purge_deleted", purge)
     assert open_and_leave() == 0
     assert capsys.readouterr().err == "The disk is full.\n"
 

@@ -96,7 +96,7 @@ def test_json_lines_have_an_object_a_row(
     assert ask("export", conv, "--format", "jsonl", "--output", str(path))[0] == 0
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert rows[0] == {"step": 0, "seconds": 0.0, "train/loss": 3.0, "grad": 0.0}
-    assert {"step": 200, "seconds": 1.0, "validation/loss": None} in rows
+    assert {"step": 200, "seconds": 1.0, "validation/loss": "NaN"} in rows
 
 
 @pytest.mark.parametrize("form", ["tensorboard", "npz"])

@@ -24,6 +24,7 @@ from mnist_tui.commands.flags import (
     data_source,
     home_folder,
     switch,
+    whole_number,
 )
 from mnist_tui.runtime.log import log_path
 
@@ -55,7 +56,12 @@ def _number(
     """A flag that takes a number from 1 on."""
     at_least_one = validators.Number(gte=1, lte=most)
     return Parameter(
-        group=group, metavar="N", validator=at_least_one, help=text, show_default=default
+        converter=whole_number,
+        group=group,
+        metavar="N",
+        validator=at_least_one,
+        help=text,
+        show_default=default,
     )
 
 

@@ -1,12 +1,12 @@
 """The command line flags; those of the hyperparameters are made from their declaration."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from cyclopts import Group, Parameter, validators
+from cyclopts import Group, Parameter, Token, validators
 
 from mnist_core.recipe.hyperparameters import (
     HyperparameterField,
@@ -89,6 +89,19 @@ Readonly = Annotated[
 ]
 
 
+def whole_number(_: object, tokens: Sequence[Token]) -> int:
+    """Reads the value of a flag; cyclopts itself cuts 1.5 to 1.
+
+    Raises:
+        ValueError: it is no whole number.
+    """
+    (token,) = tokens
+    try:
+        return int(token.value)
+    except ValueError:
+        raise ValueError(f"it takes a whole number, not {token.value!r}.") from None
+
+
 def switch(text: str) -> Parameter:
     """A flag about the output that takes no value and cannot be turned off."""
     return Parameter(group=OUTPUT, negative="", help=text, show_default=False)
@@ -107,6 +120,7 @@ class MachineFlags:
     threads: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=MACHINE,
             metavar="N",
             validator=validators.Number(gte=1, lte=1024),
@@ -117,6 +131,7 @@ class MachineFlags:
     streams: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=MACHINE,
             metavar="N",
             validator=validators.Number(gte=1, lte=2),
@@ -172,6 +187,7 @@ class TrainFlags:
     log_every: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=OUTPUT,
             metavar="N",
             validator=_AT_LEAST_ONE,
@@ -182,6 +198,7 @@ class TrainFlags:
     repeat: Annotated[
         int,
         Parameter(
+            converter=whole_number,
             group=OUTPUT,
             metavar="N",
             validator=_AT_LEAST_ONE,
@@ -202,6 +219,7 @@ class TrainFlags:
     until_epoch: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=RUN,
             metavar="N",
             validator=_AT_LEAST_ONE,
@@ -224,6 +242,7 @@ class TrainFlags:
     ranks: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=MACHINE,
             metavar="N",
             validator=validators.Number(gte=1, lte=1024),

@@ -106,10 +106,7 @@ def title_text(view: MistakesView, query: SampleQuery, shown: int) -> str:
             kind += f" ({view.other.name})"
         parts = [kind]
     if query.has_cell:
-        names = view.labelled.class_names
-        true = "any" if query.true is None else names[query.true]
-        said = "any" if query.predicted is None else names[query.predicted]
-        parts.append(f"{true} as {said}")
+        parts.append(_cell_text(view, query))
     parts.append(f"{count(shown)} of {count(len(view.labelled.labels))} {view.samples_name}")
     if view.epoch is not None:
         parts.append(f"epoch {view.epoch}")
@@ -138,11 +135,20 @@ def unanswered_text(*, train: bool) -> str:
     )
 
 
+def _cell_text(view: MistakesView, query: SampleQuery) -> str:
+    """Such as "4 as 9"."""
+    names = view.labelled.class_names
+    true = "any" if query.true is None else names[query.true]
+    said = "any" if query.predicted is None else names[query.predicted]
+    return f"{true} as {said}"
+
+
 def empty_text(view: MistakesView, query: SampleQuery) -> str:
     """Why no sample is shown, and which key shows others."""
     back, other_kind = sentence_key("clear_samples"), key_hint("choose_kind")
     if query.filter.text:
-        return f"No sample matches {visible(query.filter.text)}. {back} clears the filter."
+        of_cell = f" of {visible(_cell_text(view, query))}" if query.has_cell else ""
+        return f"No sample{of_cell} matches {visible(query.filter.text)}. {back} clears the filter."
     if query.has_cell:
         return f"No sample is in this cell. {back} shows all mistakes."
     if query.kind is Kind.WRONG and not view.labelled.wrong.any():

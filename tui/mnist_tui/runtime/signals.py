@@ -18,6 +18,16 @@ class StopSignals:
     def __init__(self) -> None:
         self._requested = False
         self._deferring = False
+        self._ignoring = False
+
+    @contextmanager
+    def ignored(self) -> Iterator[None]:
+        """Hear none, since what is done already is the end, which another one would tear apart."""
+        self._ignoring = True
+        try:
+            yield
+        finally:
+            self._ignoring = False
 
     @contextmanager
     def deferred(self) -> Iterator[Callable[[], bool]]:
@@ -29,6 +39,8 @@ class StopSignals:
             self._deferring = False
 
     def receive(self, _number: int, _frame: FrameType | None) -> None:
+        if self._ignoring:
+            return
         if self._deferring and not self._requested:
             self._requested = True
             return

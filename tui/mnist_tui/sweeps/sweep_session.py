@@ -180,8 +180,10 @@ class SweepSession:
 
     @property
     def obstacle(self) -> str:
-        """What else has the machine, so that no sweep may start, as a sentence; empty: nothing."""
+        """Why no sweep may start whatever the form says, as a sentence; empty: one may."""
         session = self._session
+        if self._store.only_reads:
+            return "A sweep keeps its runs, and this app, with --readonly, keeps none."
         trains = session.state in (State.RUNNING, State.STOPPING) or session.waiting
         return session.refusal or (_run_under_way() if trains else "")
 

@@ -17,6 +17,7 @@ from mnist_tui.commands.flags import (
     home_folder,
     launch_options,
     takes_hyperparameters,
+    whole_number,
 )
 from mnist_tui.runtime.log import log_uncaught_errors
 from mnist_tui.runtime.output import EXIT_FAILED, line_writer
@@ -42,6 +43,7 @@ def serve(
     port: Annotated[
         int,
         Parameter(
+            converter=whole_number,
             group=SERVER,
             metavar="N",
             validator=validators.Number(gte=0, lte=65535),
@@ -63,6 +65,7 @@ def serve(
     max_tabs: Annotated[
         int,
         Parameter(
+            converter=whole_number,
             group=SERVER,
             metavar="N",
             validator=validators.Number(gte=1),

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, get_args
 from cyclopts import App, Parameter, validators
 
 from mnist_core.export import Format, WeightFormat
-from mnist_tui.commands.flags import OUTPUT, Home, UsageError, log_in_home, run_folder, switch
+from mnist_tui.commands.flags import (
+    OUTPUT,
+    Home,
+    UsageError,
+    log_in_home,
+    run_folder,
+    switch,
+    whole_number,
+)
 
 Run = Annotated[
     str,
@@ -205,6 +213,7 @@ def mistakes(
     top: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=OUTPUT,
             metavar="K",
             validator=validators.Number(gte=1),

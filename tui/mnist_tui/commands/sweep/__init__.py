@@ -12,6 +12,7 @@ from mnist_tui.commands.flags import (
     launch_options,
     switch,
     takes_hyperparameters,
+    whole_number,
 )
 from mnist_tui.runtime.log import log_uncaught_errors
 from mnist_tui.settings.config import ConfigFile, config_path, read_config
@@ -39,6 +40,7 @@ class SweepFlags:
     trials: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=SWEEP,
             metavar="N",
             validator=_AT_LEAST_ONE,
@@ -88,6 +90,7 @@ class SweepFlags:
     seeds: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=SWEEP,
             metavar="K",
             validator=_AT_LEAST_ONE,
@@ -98,6 +101,7 @@ class SweepFlags:
     jobs: Annotated[
         int | None,
         Parameter(
+            converter=whole_number,
             group=SWEEP,
             metavar="N",
             validator=validators.Number(gte=1, lte=256),

@@ -280,7 +280,9 @@ def _work(
         try:
             return shown(sweep.events())
         except KeyboardInterrupt:
-            return shown(sweep.cut())
+            # The workers are given some seconds, so it does end.
+            with signals.ignored():
+                return shown(sweep.cut())
         except SweepError as error:
             return shown(iter([SweepFailed(str(error))]))
 
