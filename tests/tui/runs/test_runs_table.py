@@ -86,7 +86,7 @@ async def test_of_a_thousand_runs_only_those_in_view_are_drawn(
     lab: OpenLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_many(tmp_path, 1000)
-    lines_drawn = count_calls(monkeypatch, RunsTable, "_line")
+    lines_drawn = count_calls(monkeypatch, RunsTable, "line")
     async with lab() as here:
         in_view = here.table.size.height - 1
         assert "Runs · 1 000" in here.text()

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from mnist_core.store import KeptRecord, RecordingRecord, RunRecord, RunStore
+from mnist_core.store import RecordingRecord, RunRecord, RunStore
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Marks
@@ -199,18 +199,11 @@ class RunsScreen(ChartScreen):
                 return super().check_action(action, parameters)
 
     @on(RunsTable.Chosen)
-    def _open_chosen(self, event: RunsTable.Chosen) -> None:
-        self._open(event.record)
-
     def action_open_run(self) -> None:
         record = self._table.record
-        if record is not None:
-            self._open(record)
-
-    def _open(self, record: KeptRecord) -> None:
         if isinstance(record, RecordingRecord):
             self.post_message(self.RecordingOpened(record))
-        else:
+        elif record is not None:
             self.post_message(self.Opened(record))
 
     def action_fork_run(self) -> None:

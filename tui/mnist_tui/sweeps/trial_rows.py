@@ -15,7 +15,7 @@ class TrialRow:
     trial: TrialSoFar
     cells: tuple[str, ...]
     part: str
-    """How it is drawn: best, row, success, quiet or error."""
+    """How it is drawn: best, row, running, quiet or error."""
 
 
 def titles(progress: SweepProgress) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def rows(progress: SweepProgress) -> list[TrialRow]:
         _row(progress, trial, str(rank), "best" if rank == 1 else "row")
         for rank, trial in enumerate(ranked, 1)
     ]
-    for state, part in (("running", "success"), ("pruned", "quiet"), ("failed", "error")):
+    for state, part in (("running", "running"), ("pruned", "quiet"), ("failed", "error")):
         mark = STATE_SIGNS[state][0]
         found += [_row(progress, each, mark, part) for each in others if each.state == state]
     return found
