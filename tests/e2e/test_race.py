@@ -79,7 +79,7 @@ def test_a_race_is_watched_and_kept(open_terminal: OpenTerminal, tmp_path: Path)
     assert terminal.unrestored() == []
     assert terminal.stray_processes() == []
     assert "Traceback" not in terminal.output()
-    (kept,) = kept_races(RunStore(home).races())
+    (kept,) = kept_races(RunStore(home).races.all())
     assert kept.record.state is RaceState.COMPLETED
     assert len(kept.score.laps) == 4
 
@@ -114,6 +114,6 @@ def test_quitting_in_the_middle_ends_the_engines(
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []
     assert workers_of(home) == []
-    (kept,) = kept_races(RunStore(home).races())
+    (kept,) = kept_races(RunStore(home).races.all())
     assert kept.record.state is RaceState.STOPPED
     assert kept.score.laps

@@ -181,8 +181,8 @@ def test_a_copy_goes_on_to_the_bit_as_the_run_would_and_leaves_it_alone(
     assert runs[copy_id].changes == runs[parent.id].changes == parent.changes
     assert runs[copy_id].note == "Goes on from run 1."
     assert store.batches(copy_id)["loss"].tolist() == store.batches(parent.id)["loss"].tolist()
-    store.delete([parent.id])
-    store.purge([parent.id])
+    store.deleter.delete([parent.id])
+    store.deleter.purge([parent.id])
     assert len(store.all_answers(copy_id)) == 7
     assert store.model(copy_id).epoch == 6
     store.close()

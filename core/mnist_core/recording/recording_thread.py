@@ -22,8 +22,7 @@ from mnist_core.store.database import (
     mark_suspect,
     transaction,
 )
-from mnist_core.store.deletion import lock_path
-from mnist_core.store.ownership import Ownership
+from mnist_core.store.ownership import Ownership, lock_path
 from mnist_core.store.recorder import FINISH_PATIENCE, RETRY_INTERVAL, WRITE_INTERVAL
 from mnist_core.store.recording_writer import (
     Points,

@@ -7,7 +7,6 @@ from mnist_core.store.records import (
     NORM_DTYPE,
     Environment,
     EpochRecord,
-    ResumePoint,
     RunRecord,
     RunState,
     Score,
@@ -16,6 +15,7 @@ from mnist_core.store.records import (
     StoredPixels,
     StoreError,
 )
+from mnist_core.store.resume_point import ResumePoint
 from mnist_core.store.run_store import RunStore
 
 __all__ = [

@@ -42,6 +42,11 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @classmethod
+    def of(cls, home: Path, run_id: str) -> "Checkpoints":
+        """Those of a run that is kept under `home`."""
+        return cls(home / "checkpoints" / run_id)
+
     def save(self, state: TrainingState) -> None:
         """Write `state` whole or not at all, then drop all but it and that of the best epoch.
 

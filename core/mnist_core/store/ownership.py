@@ -17,6 +17,11 @@ _POLL = 0.01
 """Seconds between two tries, so that a moment's look never makes all of them fail."""
 
 
+def lock_path(home: Path, owner: str) -> Path:
+    """Where the lock of a run lies, or that of somebody who deleted runs."""
+    return home / "locks" / f"{owner}.lock"
+
+
 class Ownership:
     """The right to write one run, from `claim` until `release`; any thread may release it."""
 

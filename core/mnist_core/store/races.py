@@ -3,15 +3,15 @@
 import json
 import platform
 import socket
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
 
+from mnist_core.store.database import Database
 from mnist_core.store.records import storable
 
-COLUMNS = ("id", "state", "failure", "started", "ended", "contest", "environment", "scores")
+_COLUMNS = ("id", "state", "failure", "started", "ended", "contest", "environment", "scores")
 
 
 class RaceState(StrEnum):
@@ -55,35 +55,45 @@ class RaceRecord:
     """What was measured, in JSON."""
 
 
-def insert_race(connection: sqlite3.Connection, record: RaceRecord) -> None:
-    """Write a race; one that was kept under its id before is replaced."""
-    marks = ", ".join("?" * len(COLUMNS))
-    connection.execute(
-        f"INSERT OR REPLACE INTO races ({', '.join(COLUMNS)}) VALUES ({marks})",
-        (
-            record.id,
-            record.state,
-            storable(record.failure),
-            record.started,
-            record.ended,
-            record.race,
-            # What is not ASCII is escaped, so any text can be stored.
-            json.dumps(asdict(record.environment)),
-            record.score,
-        ),
-    )
+class RaceStore:
+    """A part of `RunStore`. Every method may raise `StoreError`, whose message is a sentence for
+    the user.
+    """
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def select_races(connection: sqlite3.Connection) -> list[RaceRecord]:
-    """Every race that can be read, the latest first; one of another version is left out."""
-    rows = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM races ORDER BY started DESC, rowid DESC"
-    ).fetchall()
-    return [record for record in map(_record, rows) if record is not None]
+    def all(self) -> list[RaceRecord]:
+        """Every race that can be read, the latest first; one of another version is left out."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM races ORDER BY started DESC, rowid DESC"
+            ).fetchall()
+        return [record for record in map(_record, rows) if record is not None]
 
+    def keep(self, record: RaceRecord) -> None:
+        """Write a race; one that was kept under its id before is replaced."""
+        marks = ", ".join("?" * len(_COLUMNS))
+        with self._database.writing() as connection:
+            connection.execute(
+                f"INSERT OR REPLACE INTO races ({', '.join(_COLUMNS)}) VALUES ({marks})",
+                (
+                    record.id,
+                    record.state,
+                    storable(record.failure),
+                    record.started,
+                    record.ended,
+                    record.race,
+                    # What is not ASCII is escaped, so any text can be stored.
+                    json.dumps(asdict(record.environment)),
+                    record.score,
+                ),
+            )
 
-def remove_race(connection: sqlite3.Connection, race_id: str) -> None:
-    connection.execute("DELETE FROM races WHERE id = ?", (race_id,))
+    def delete(self, race_id: str) -> None:
+        """Delete a race for good; nothing happens where there is none of this id."""
+        with self._database.writing() as connection:
+            connection.execute("DELETE FROM races WHERE id = ?", (race_id,))
 
 
 def _record(row: Sequence[str | float]) -> RaceRecord | None:

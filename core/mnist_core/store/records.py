@@ -23,7 +23,6 @@ from mnist_core.events import (
     RunPruned,
     RunStarted,
     RunStopped,
-    TrainingState,
 )
 from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
@@ -330,27 +329,6 @@ class StoredPixels:
     pixel_mean: float
     """Of all training pixels, 0 to 255, as is the deviation."""
     pixel_deviation: float
-
-
-@dataclass(frozen=True, slots=True)
-class ResumePoint:
-    """Where a run can be continued."""
-
-    record: RunRecord
-    state: TrainingState | None
-    """None: there is no checkpoint, so it starts again from its seed."""
-    notice: str
-    """What a person must know of that, as a sentence; empty: nothing."""
-
-    @property
-    def epoch(self) -> int:
-        """Epochs completed there."""
-        return self.state.epoch if self.state is not None else 0
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all that is planned is done there."""
-        return self.epoch >= self.record.plan.last_epoch(self.record.train_examples)
 
 
 def storable(text: str) -> str:

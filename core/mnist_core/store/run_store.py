@@ -1,12 +1,12 @@
-"""The runs of a home folder: listed, read, renamed, deleted, resumed, and recorded.
+"""The runs of a home folder: listed, read, renamed, copied, resumed, and recorded.
 
-What is kept of the loops of others is beside them, in `RunStore.recordings`.
+`RunStore.deleter` deletes them. What is kept besides is in `RunStore.races`, and of the loops of
+others in `RunStore.recordings`.
 """
 
 import contextlib
 import json
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from heapq import merge
 from pathlib import Path
@@ -17,27 +17,18 @@ from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, tested
 from mnist_core.events import TrainingState
-from mnist_core.shell_commands import own_command
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.copying import copy_run
 from mnist_core.store.database import FILE, Database
-from mnist_core.store.deletion import (
-    KEPT_TABLES,
-    Deleter,
-    final_runs,
-    lock_path,
-    remove_run,
-    remove_unused_locks,
-)
-from mnist_core.store.free_room import PAGES_AT_START, give_back, rebuild
-from mnist_core.store.ownership import Ownership, lives
-from mnist_core.store.races import RaceRecord, insert_race, remove_race, select_races
+from mnist_core.store.deletion import KEPT_TABLES, Deleter
+from mnist_core.store.names import look_up
+from mnist_core.store.ownership import Ownership, lives, lock_path
+from mnist_core.store.races import RaceStore
 from mnist_core.store.recorder import RunRecorder
 from mnist_core.store.recording_store import RecordingStore
 from mnist_core.store.recordings import KeptRecord
 from mnist_core.store.records import (
     EpochRecord,
-    ResumePoint,
     RunRecord,
     RunState,
     StoredAnswers,
@@ -47,6 +38,7 @@ from mnist_core.store.records import (
     TrialPlace,
     storable,
 )
+from mnist_core.store.resume_point import ResumePoint
 from mnist_core.store.run_writer import RunWriter
 from mnist_core.store.tables import (
     Row,
@@ -61,10 +53,6 @@ from mnist_core.store.tables import (
     select_pixels,
     select_runs,
 )
-from mnist_core.user_folders import home_flag
-
-_RUNS_AT_START = 1
-"""Deleted runs to remove where somebody waits for the app: each takes some ten milliseconds."""
 
 
 def new_run_id() -> str:
@@ -86,7 +74,8 @@ class RunStore:
         """Which runs `runs` had to leave out and why, as a sentence; empty: none."""
         self._database = Database(home, only_reads=only_reads)
         self.recordings = RecordingStore(home, self._database, self._lives)
-        self._deleter = Deleter(home)
+        self.deleter = Deleter(home, self._database)
+        self.races = RaceStore(self._database)
         self._live_ids: tuple[object, list[str]] = (None, [])
 
     # -- reading ---------------------------------------------------------------------------------
@@ -180,27 +169,7 @@ class RunStore:
     def find(self, name: str) -> KeptRecord:
         """The run or the recording that `name` stands for, as `run` says."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                " UNION ALL ".join(
-                    f"SELECT id, name, '{kind}' FROM {kind}s WHERE deleted IS NULL AND (id = ?1 "
-                    f"OR name = ?1 OR name = '{kind} ' || ?1 OR substr(id, 1, length(?1)) = ?1)"
-                    for kind in ("run", "recording")
-                ),
-                (storable(name),),
-            ).fetchall()
-        by_id = [row for row in rows if row[0] == name]
-        by_name = [row for row in rows if row[1] == name]
-        by_number = [row for row in rows if row[1] == f"run {name}"]
-        found = by_id or by_name or by_number or rows
-        if not found or not name:
-            raise StoreError(
-                f"There is no run {name!r} in {self.home}. "
-                f"See {own_command('runs', 'list', *home_flag(self.home))}."
-            )
-        if len(found) > 1:
-            candidates = ", ".join(str(row[0]) for row in found[:2])
-            raise StoreError(f"{name!r} stands for several runs, such as {candidates}; name one.")
-        ((found_id, _, kind),) = found
+            kind, found_id = look_up(connection, self.home, name)
         if kind == "recording":
             return self.recordings.get(found_id)
         with self._database.reading() as connection:
@@ -265,7 +234,7 @@ class RunStore:
 
         The best epoch's and the last one's are kept.
         """
-        checkpoints = self._checkpoints(run_id)
+        checkpoints = Checkpoints.of(self.home, run_id)
         problem = ""
         if epoch is not None:
             state = checkpoints.epoch(epoch)
@@ -292,77 +261,14 @@ class RunStore:
     def set_tags(self, run_id: str, tags: Sequence[str]) -> None:
         self._edit("tags", json.dumps(list(tags)), run_id)
 
-    def delete(self, run_ids: Iterable[str]) -> None:
-        """Take runs and recordings out of the list until `restore`, or for good with `purge`.
-
-        For as long as this store is open, nobody else makes that final.
-
-        Raises:
-            StoreError: one of them is being trained; none was deleted then.
-        """
-        ids = list(run_ids)
-        with self._database.writing() as connection:
-            for run_id in ids:
-                if self._lives(run_id):
-                    raise StoreError(
-                        f"Run {run_id} is being trained. Stop it before you delete it."
-                    )
-                for table in KEPT_TABLES:
-                    connection.execute(
-                        f"UPDATE {table} SET deleted = ?, deleted_by = ? WHERE id = ?",
-                        (time.time(), self._deleter.begin(), run_id),
-                    )
-
-    def restore(self, run_ids: Iterable[str]) -> None:
-        """Undo `delete`, unless it has become final."""
-        with self._database.writing() as connection:
-            for run_id in run_ids:
-                for table in KEPT_TABLES:
-                    connection.execute(
-                        f"UPDATE {table} SET deleted = NULL, deleted_by = '' WHERE id = ?",
-                        (run_id,),
-                    )
-
-    def purge(self, run_ids: Iterable[str] = ()) -> None:
-        """Make the deletion of these runs final, and of those that nobody can bring back any more.
-
-        Those are the ones of processes that have ended without doing so. The disk gets their room.
-        """
-        if self.read_only:
-            return
-        ids = set(run_ids)
-        self._remove(ids)
-        with self._database.reading() as connection:
-            if ids:
-                rebuild(connection, self.home / FILE)
-            give_back(connection)
-
     def tidy(self) -> None:
         """Purge a few runs, and remove lock files that killed processes left.
 
         It is for the start of a program: it takes milliseconds, and what is left is for the next.
         """
         with contextlib.suppress(StoreError):
-            if not self.exists or self.read_only:
-                return
-            self._remove(set(), _RUNS_AT_START)
-            remove_unused_locks(self.home)
-            with self._database.reading() as connection:
-                give_back(connection, PAGES_AT_START)
-
-    def _remove(self, ids: set[str], most: int | None = None) -> None:
-        with self._database.reading() as connection:
-            gone = final_runs(connection, self.home, ids)[:most]
-        if not gone:
-            return
-        with self._database.writing() as connection:
-            # Somebody may have brought one back, or removed it, meanwhile.
-            for run_id in sorted({*gone} & {*final_runs(connection, self.home, ids)}):
-                remove_run(connection, self.home, run_id)
-            for table in ("labels", "pixels"):
-                connection.execute(
-                    f"DELETE FROM {table} WHERE fingerprint NOT IN (SELECT fingerprint FROM runs)"
-                )
+            if self.exists and not self.read_only:
+                self.deleter.tidy()
 
     def copy(self, run_id: str, note: str) -> str:
         """A run of its own with all that an ended run has, but for name and note; its id.
@@ -376,30 +282,14 @@ class RunStore:
             if self._lives(record.id):
                 raise StoreError(f"{record.name} is being trained. Stop it before you copy it.")
             # Deleted until it is whole: what a kill leaves of it goes as deleted runs do.
-            copy_run(connection, record.id, copy_id, storable(note), self._deleter.begin())
+            copy_run(connection, record.id, copy_id, storable(note), self.deleter.begin())
         try:
-            self._checkpoints(record.id).copy_to(self._checkpoints(copy_id))
+            Checkpoints.of(self.home, record.id).copy_to(Checkpoints.of(self.home, copy_id))
         except OSError as error:
-            self.purge([copy_id])
+            self.deleter.purge([copy_id])
             raise StoreError(f"{record.name} could not be copied: {error.strerror}.") from error
-        self.restore([copy_id])
+        self.deleter.restore([copy_id])
         return copy_id
-
-    # -- races -----------------------------------------------------------------------------------
-
-    def races(self) -> list[RaceRecord]:
-        """Every race that was kept and can be read, the latest first."""
-        with self._database.reading() as connection:
-            return select_races(connection)
-
-    def keep_race(self, record: RaceRecord) -> None:
-        with self._database.writing() as connection:
-            insert_race(connection, record)
-
-    def delete_race(self, race_id: str) -> None:
-        """Delete a race for good; nothing happens where there is none of this id."""
-        with self._database.writing() as connection:
-            remove_race(connection, race_id)
 
     # -- training --------------------------------------------------------------------------------
 
@@ -448,18 +338,7 @@ class RunStore:
         record = self.run(run_id)
         if record.state.is_live:
             raise StoreError(f"{record.name} ({record.id}) is being trained at this moment.")
-        last = self._checkpoints(record.id).last(
-            up_to_step=record.step, finite=record.state is RunState.DIVERGED
-        )
-        # A run that has done no update is at its seed, and begins with evaluating it.
-        if last.state is not None and last.state.step:
-            return ResumePoint(record, last.state, last.problem)
-        given_up = record.state is RunState.DIVERGED
-        why = last.problem or (
-            "Its last healthy state is its start." if given_up else "It has no checkpoint."
-        )
-        notice = f"{why} {record.name} starts again from its seed." if record.step else ""
-        return ResumePoint(record, None, notice)
+        return ResumePoint.of(record, Checkpoints.of(self.home, record.id))
 
     def record_again(self, point: ResumePoint, dataset: Dataset, data: str) -> RunRecorder:
         """A recorder that continues a run from `point`.
@@ -474,7 +353,8 @@ class RunStore:
             )
         recorder = self._recorder(record.id, record.name, dataset, data, point)
         try:
-            self._check_point(point)
+            # Nobody else changes it now.
+            point.check(self.run(record.id))
         except StoreError:
             recorder.finish()
             raise
@@ -485,7 +365,7 @@ class RunStore:
         try:
             self._database.close()
         finally:
-            self._deleter.end()
+            self.deleter.end()
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -504,7 +384,7 @@ class RunStore:
                 if self.only_reads
                 else self.notice or f"{self.home} cannot be written."
             )
-        ownership = Ownership(self._lock_path(run_id))
+        ownership = Ownership(lock_path(self.home, run_id))
         try:
             ownership.claim(name or run_id)
         except OSError as error:
@@ -512,25 +392,7 @@ class RunStore:
                 f"Runs cannot be kept in {self.home}: {error.strerror or error}."
             ) from error
         writer = RunWriter(self.home, run_id, name, data, dataset, point, trial)
-        return RunRecorder(writer, ownership, self._checkpoints(run_id))
-
-    def _check_point(self, point: ResumePoint) -> None:
-        """Raises StoreError if the run, which is ours now, cannot go on from there any more."""
-        record = point.record
-        now = self.run(record.id)
-        if (now.step, now.owner) != (record.step, record.owner):
-            raise StoreError(f"{record.name} has been continued meanwhile. Resume it once more.")
-        if point.state is not None and point.state.step > record.step:
-            raise StoreError(
-                f"The last part of {record.name} could not be kept, so it cannot be continued from "
-                "there. Resume it from its checkpoint."
-            )
-
-    def _checkpoints(self, run_id: str) -> Checkpoints:
-        return Checkpoints(self.home / "checkpoints" / run_id)
-
-    def _lock_path(self, run_id: str) -> Path:
-        return lock_path(self.home, run_id)
+        return RunRecorder(writer, ownership, Checkpoints.of(self.home, run_id))
 
     def _edit(self, column: str, value: str, run_id: str) -> None:
         with self._database.writing() as connection:
@@ -543,4 +405,4 @@ class RunStore:
         return read_run(row, changes.get(str(row[0]), ()), self.home, self._lives)
 
     def _lives(self, run_id: str, pid: object = None, host: object = None) -> bool:
-        return lives(self._lock_path(run_id), pid, host)
+        return lives(lock_path(self.home, run_id), pid, host)

@@ -20,7 +20,6 @@ from mnist_core.store.packing import pack_answers
 from mnist_core.store.pending import Pending
 from mnist_core.store.records import (
     Environment,
-    ResumePoint,
     RunState,
     StoredAnswers,
     StoreError,
@@ -28,6 +27,7 @@ from mnist_core.store.records import (
     storable,
     storable_path,
 )
+from mnist_core.store.resume_point import ResumePoint
 from mnist_core.store.tables import (
     ANSWER_TABLES,
     EPOCH_COLUMNS,

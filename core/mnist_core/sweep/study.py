@@ -36,8 +36,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
-from mnist_core.store.deletion import lock_path
-from mnist_core.store.ownership import Ownership, is_owned
+from mnist_core.store.ownership import Ownership, is_owned, lock_path
 from mnist_core.store.run_store import new_run_id
 from mnist_core.sweep.facts import AGAIN, CLAIM, DEATHS, RUN, VALUES, WHY
 from mnist_core.sweep.plan import SweepPlan, plan_from_json

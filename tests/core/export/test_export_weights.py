@@ -290,6 +290,6 @@ def test_pixels_go_with_the_last_run_on_their_data(tiny: Dataset, tmp_path: Path
     record, _ = keep_run(tmp_path, tiny)
     store = RunStore(tmp_path)
     assert store.pixels(tiny.fingerprint) is not None
-    store.delete([record.id])
-    store.purge([record.id])
+    store.deleter.delete([record.id])
+    store.deleter.purge([record.id])
     assert store.pixels(tiny.fingerprint) is None

@@ -24,8 +24,8 @@ def test_a_copy_has_all_that_the_run_has(
     copy_id = store.copy(run_id, "Of run 1.")
     assert [run.name for run in store.runs()] == ["run 2", "run 1"]
     assert_stored(store, copy_id, events)
-    store.delete([run_id])
-    store.purge([run_id])
+    store.deleter.delete([run_id])
+    store.deleter.purge([run_id])
     assert_stored(store, copy_id, events)
     assert check_integrity(store.home) == "ok"
 

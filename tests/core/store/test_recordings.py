@@ -51,13 +51,13 @@ def test_recordings_are_named_and_deleted_as_runs_are(home: Path) -> None:
         found = store.recordings.get(conv.id)
         assert (found.name, found.note, found.tags) == ("better", "worth it", ("one",))
         before = store.changes()
-        store.delete([conv.id])
+        store.deleter.delete([conv.id])
         assert store.changes() != before
         assert "better" not in [record.name for record in store.kept()]
-        store.restore([conv.id])
+        store.deleter.restore([conv.id])
         assert store.find("better").id == conv.id
-        store.delete([conv.id])
-        store.purge([conv.id])
+        store.deleter.delete([conv.id])
+        store.deleter.purge([conv.id])
         assert store.recordings.points(conv.id) == []
         with pytest.raises(StoreError, match="no longer"):
             store.recordings.get(conv.id)
@@ -71,9 +71,9 @@ def test_what_goes_on_is_not_deleted(tmp_path: Path) -> None:
     run = mnist_core.record("conv", home=tmp_path)
     with closing(RunStore(tmp_path)) as store:
         with pytest.raises(StoreError, match="Stop it before"):
-            store.delete([run.id])
+            store.deleter.delete([run.id])
         run.finish()
-        store.delete([run.id])
+        store.deleter.delete([run.id])
         assert store.recordings.all() == []
 
 

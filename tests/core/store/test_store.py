@@ -123,8 +123,8 @@ def test_losses_that_are_not_finite_come_back_as_they_were(
 def test_runs_are_named_by_number_also_past_deleted_ones(tiny: Dataset, store: RunStore) -> None:
     events = list(train(hyperparameters(epochs=1), tiny))
     first, second = record(store, tiny, events), record(store, tiny, events)
-    store.delete([second])
-    store.purge([second])
+    store.deleter.delete([second])
+    store.deleter.purge([second])
     third = record(store, tiny, events)
     named = record(store, tiny, events, "mine")
     assert [store.run(run).name for run in (first, third, named)] == ["run 1", "run 3", "mine"]
@@ -183,7 +183,7 @@ def test_a_row_of_another_version_hides_no_other(tiny: Dataset, store: RunStore)
     assert "2 more" in store.unreadable
     with pytest.raises(StoreError, match="kept by another version"):
         store.run(ids[0])
-    store.delete(ids[:3])
+    store.deleter.delete(ids[:3])
     assert [run.id for run in store.runs()] == [ids[3]]
     assert store.unreadable == ""
 
@@ -203,15 +203,15 @@ def test_name_note_and_tags_can_be_changed(tiny: Dataset, store: RunStore) -> No
 
 def test_a_deletion_can_be_undone_until_it_is_final(tiny: Dataset, store: RunStore) -> None:
     kept, gone = (record(store, tiny, train(hyperparameters(epochs=1), tiny)) for _ in range(2))
-    store.delete([gone])
+    store.deleter.delete([gone])
     assert [run.id for run in store.runs()] == [kept]
     with pytest.raises(StoreError, match="There is no run"):
         store.run(gone)
-    store.restore([gone])
+    store.deleter.restore([gone])
     assert [run.id for run in store.runs()] == [gone, kept]
-    store.delete([gone])
-    store.purge([kept, gone])
-    store.restore([gone])
+    store.deleter.delete([gone])
+    store.deleter.purge([kept, gone])
+    store.deleter.restore([gone])
     assert [run.id for run in store.runs()] == [kept]
     left = {path.name for path in store.home.rglob("*") if gone in path.name}
     assert left == set()
@@ -229,11 +229,11 @@ def test_a_forgotten_deletion_becomes_final_after_a_day(
     old, new = (leave(store.home, tiny, list(train(hyperparameters(epochs=1), tiny))) for _ in "ab")
     change(store.home, "UPDATE runs SET deleted = ? WHERE id = ?", time.time(), old)
     monkeypatch.setattr(deletion, "_FORGOTTEN_AFTER", -1.0)
-    store.purge()
+    store.deleter.purge()
     monkeypatch.undo()
     change(store.home, "UPDATE runs SET deleted = ? WHERE id = ?", time.time(), new)
-    store.purge()
-    store.restore([old, new])
+    store.deleter.purge()
+    store.deleter.restore([old, new])
     assert [run.id for run in store.runs()] == [new]
 
 
@@ -244,16 +244,16 @@ def test_a_deletion_is_final_once_nobody_can_undo_it(
         leave(store.home, tiny, list(train(hyperparameters(epochs=1), tiny))) for _ in "ab"
     )
     other, gone = RunStore(store.home), RunStore(store.home)
-    other.delete([open_for_days])
-    gone.delete([killed])
+    other.deleter.delete([open_for_days])
+    gone.deleter.delete([killed])
     store.tidy()
     assert {path.name for path in (store.home / "checkpoints").iterdir()} == {killed, open_for_days}
     # What a kill does: nothing but letting go of the lock.
-    gone._deleter._lock.release()
+    gone.deleter._lock.release()
     monkeypatch.setattr(deletion, "_FORGOTTEN_AFTER", -1.0)
     store.tidy()
     assert [path.name for path in (store.home / "checkpoints").iterdir()] == [open_for_days]
-    other.restore([open_for_days])
+    other.deleter.restore([open_for_days])
     assert [run.id for run in store.runs()] == [open_for_days]
     other.close()
     assert list((store.home / "locks").iterdir()) == []
@@ -267,15 +267,15 @@ def test_a_live_run_is_neither_deleted_nor_purged(tiny: Dataset, store: RunStore
     events_recorded = recorded(train(hyperparameters(epochs=1), tiny), recorder)
     next(events_recorded)
     with pytest.raises(StoreError, match="is being trained"):
-        store.delete([other, recorder.run_id])
+        store.deleter.delete([other, recorder.run_id])
     assert store.run(other).id == other
     list(events_recorded)
     change(store.home, "UPDATE runs SET deleted = 1 WHERE id = ?", recorder.run_id)
     owner = Ownership(store.home / "locks" / f"{recorder.run_id}.lock")
     owner.claim("it")
-    store.purge()
+    store.deleter.purge()
     owner.release()
-    store.restore([recorder.run_id])
+    store.deleter.restore([recorder.run_id])
     assert store.run(recorder.run_id).state is RunState.COMPLETED
     assert store.model(recorder.run_id).epoch == 1
 
@@ -346,8 +346,8 @@ def test_the_labels_of_the_test_set_are_kept_once_for_all_runs(
         assert connection.execute("SELECT count(*) FROM labels").fetchone() == (1,)
     # They go with the last run that needs them.
     for run_id, kept in ((first, True), (second, False)):
-        store.delete([run_id])
-        store.purge([run_id])
+        store.deleter.delete([run_id])
+        store.deleter.purge([run_id])
         assert (store.labels(tiny.fingerprint) is not None) == kept
 
 

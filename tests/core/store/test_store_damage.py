@@ -277,14 +277,14 @@ def test_a_home_that_cannot_be_written_can_be_read(
         assert_stored(store, run.id, events)
     for change in (
         lambda: store.rename(before[0].id, "x"),
-        lambda: store.delete([before[0].id]),
-        lambda: store.restore([before[0].id]),
+        lambda: store.deleter.delete([before[0].id]),
+        lambda: store.deleter.restore([before[0].id]),
         lambda: store.record(tiny, "tiny"),
         lambda: store.record_again(store.resume_point(before[0].id), tiny, "tiny"),
     ):
         with pytest.raises(StoreError, match="cannot be written"):
             change()
-    store.purge([before[0].id])
+    store.deleter.purge([before[0].id])
     assert store.runs() == before
     store.close()
     monkeypatch.undo()

@@ -56,7 +56,7 @@ def test_a_run_that_another_process_trains_is_running_elsewhere(
     (run,) = store.runs()
     assert (run.state, run.step, run.pid) == (RunState.RUNNING, 12, owner.pid)
     assert_stored_so_far(store, run.id, events)
-    for forbidden in (lambda: store.resume_point(run.id), lambda: store.delete([run.id])):
+    for forbidden in (lambda: store.resume_point(run.id), lambda: store.deleter.delete([run.id])):
         with pytest.raises(StoreError, match="is being trained"):
             forbidden()
     # What can be known beforehand may be out of date.

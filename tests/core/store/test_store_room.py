@@ -224,8 +224,8 @@ def test_the_disk_gets_the_room_of_runs_that_are_gone(
     blob = bytes(300 * 4096)
     change(store.home, "INSERT INTO batches VALUES (?, 9999, 1, ?)", gone, blob)
     assert pages(store.home) > before + 200
-    store.delete([gone])
-    store.purge([gone])
+    store.deleter.delete([gone])
+    store.deleter.purge([gone])
     store.close()
     # One page of each table may be used by what has been deleted, and one more tells of moves.
     assert pages(store.home) <= before + 10

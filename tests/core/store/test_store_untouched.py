@@ -43,11 +43,11 @@ def refused(reader: RunStore, run_id: str, dataset: Dataset) -> list[str]:
     for change in (
         lambda: reader.rename(run_id, "x"),
         lambda: reader.set_note(run_id, "x"),
-        lambda: reader.delete([run_id]),
-        lambda: reader.restore([run_id]),
+        lambda: reader.deleter.delete([run_id]),
+        lambda: reader.deleter.restore([run_id]),
         lambda: reader.copy(run_id, "x"),
         lambda: reader.record(dataset, "tiny"),
-        lambda: reader.delete_race("x"),
+        lambda: reader.races.delete("x"),
     ):
         with pytest.raises(StoreError) as caught:
             change()
@@ -59,13 +59,13 @@ def use(reader: RunStore, run_id: str) -> None:
     """Read all there is of a run, and what an app does as it begins and ends."""
     run = reader.run(run_id)
     reader.tidy()
-    reader.purge([run_id])
+    reader.deleter.purge([run_id])
     reader.changes()
     assert reader.newest() == run
     assert [kept.id for kept in reader.kept()] == [run_id]
     assert len(reader.all_answers(run_id)) == run.epoch + 1
     assert reader.labels(run.fingerprint) is not None
-    assert reader.races() == []
+    assert reader.races.all() == []
     if run.epoch:
         assert reader.model(run_id).parameters
 

@@ -110,7 +110,7 @@ def test_a_database_that_an_earlier_version_has_open_is_only_read_until_that_one
         assert [each.id for each in store.runs()] == [run_id]
         assert "is open in an earlier version" in store.notice
         with pytest.raises(StoreError, match=r"cannot be changed.*Close that one"):
-            store.delete([run_id])
+            store.deleter.delete([run_id])
         recorder, why = store.begin_recording(tiny)
         assert recorder is None
         assert "not kept" in why

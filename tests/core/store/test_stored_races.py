@@ -33,32 +33,32 @@ def race(race_id: str = "a", started: float = 10.0, state: RaceState = RaceState
 
 def test_races_are_listed_the_latest_first_and_survive_a_restart(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    assert store.races() == []
+    assert store.races.all() == []
     first, second = race("a", 10.0), race("b", 20.0, RaceState.FAILED, "The engine torch failed.")
     for record in (second, first):
-        store.keep_race(record)
+        store.races.keep(record)
     store.close()
-    again = RunStore(tmp_path).races()
+    again = RunStore(tmp_path).races.all()
     assert again == [second, first]
     assert [kept.score for kept in kept_races(again)] == [score(), score()]
 
 
 def test_a_race_is_deleted(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    store.keep_race(race("a"))
-    store.keep_race(race("b"))
+    store.races.keep(race("a"))
+    store.races.keep(race("b"))
     before = store.changes()
-    store.delete_race("a")
-    store.delete_race("nobody")
-    assert [record.id for record in store.races()] == ["b"]
+    store.races.delete("a")
+    store.races.delete("nobody")
+    assert [record.id for record in store.races.all()] == ["b"]
     assert store.changes() != before
 
 
 def test_an_infinite_error_is_kept_as_nan(tmp_path: Path) -> None:
     measured = score()
     measured.apply(Lap("numpy", 1, 0.5, math.inf))
-    RunStore(tmp_path).keep_race(race_record(measured, RaceState.COMPLETED, "", 10.0, 15.0))
-    (kept,) = kept_races(RunStore(tmp_path).races())
+    RunStore(tmp_path).races.keep(race_record(measured, RaceState.COMPLETED, "", 10.0, 15.0))
+    (kept,) = kept_races(RunStore(tmp_path).races.all())
     assert math.isnan(kept.score.laps[-1].result)
 
 
@@ -69,11 +69,11 @@ def test_an_infinite_error_is_kept_as_nan(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_race_of_another_version_is_left_out(tmp_path: Path, column: str, value: str) -> None:
     store = RunStore(tmp_path)
-    store.keep_race(race("a"))
-    store.keep_race(race("b", 20.0))
+    store.races.keep(race("a"))
+    store.races.keep(race("b", 20.0))
     with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute(f"UPDATE races SET {column} = ? WHERE id = 'a'", (value,))
-    assert [kept.record.id for kept in kept_races(store.races())] == ["b"]
+    assert [kept.record.id for kept in kept_races(store.races.all())] == ["b"]
 
 
 def test_races_outlive_a_damaged_database(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_races_outlive_a_damaged_database(tmp_path: Path) -> None:
     kept = [race(f"{number}", float(number)) for number in range(30)]
     for record in kept:
         # A failure this long fills a page of its own.
-        store.keep_race(replace(record, failure=f"<{record.id}>" + "x" * 3500))
+        store.races.keep(replace(record, failure=f"<{record.id}>" + "x" * 3500))
     store.close()
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -90,7 +90,7 @@ def test_races_outlive_a_damaged_database(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(content[:page] + b"\xa5" * 4096 + content[page + 4096 :])
     mark_suspect(tmp_path)
     store = RunStore(tmp_path)
-    ids = {record.id for record in store.races()}
+    ids = {record.id for record in store.races.all()}
     assert "was damaged" in store.notice
     assert "7" not in ids
     assert len(ids) >= 25, "those on other pages are there"
@@ -99,9 +99,9 @@ def test_races_outlive_a_damaged_database(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    RunStore(tmp_path).keep_race(race())
+    RunStore(tmp_path).races.keep(race())
     monkeypatch.setattr(database, "may_write", lambda _home, _path: False)
     store = RunStore(tmp_path)
     with pytest.raises(StoreError, match="cannot be written"):
-        store.keep_race(race("b"))
-    assert [record.id for record in store.races()] == ["a"]
+        store.races.keep(race("b"))
+    assert [record.id for record in store.races.all()] == ["a"]

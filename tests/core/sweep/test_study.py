@@ -8,8 +8,7 @@ from optuna.trial import TrialState
 
 from core.sweep.conftest import OpenStudy
 from helpers.scripted_sweeps import plan
-from mnist_core.store.deletion import lock_path
-from mnist_core.store.ownership import Ownership
+from mnist_core.store.ownership import Ownership, lock_path
 from mnist_core.sweep.facts import failure_of, repeats, runs_of
 from mnist_core.sweep.storage import SweepError, new_name, storage_text
 from mnist_core.sweep.study import Claimed, SweepStudy

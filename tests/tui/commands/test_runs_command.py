@@ -283,7 +283,7 @@ def test_deleted_runs_are_gone_with_their_files(home: Path, ask: Callable[..., A
     assert not weights.exists()
     with closing(RunStore(home)) as store:
         assert [record.id for record in store.runs()] == ["aaaa0002"]
-        store.restore(["aaaa0001"])
+        store.deleter.restore(["aaaa0001"])
         assert len(store.runs()) == 1
     _, out, _ = ask("delete", "run 2", "--json")
     assert json.loads(out) == {"deleted": "aaaa0002", "name": "run 2"}

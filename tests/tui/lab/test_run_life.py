@@ -343,7 +343,7 @@ class RunLife(RuleBasedStateMachine):
         known = self.runs[run_id]
         if known.deleted_by is None:
             try:
-                app.store.delete([run_id])
+                app.store.deleter.delete([run_id])
             except StoreError as error:
                 note(str(error))
             else:
@@ -355,7 +355,7 @@ class RunLife(RuleBasedStateMachine):
         app = self.apps[which]
         for run_id, known in self.runs.items():
             if known.deleted_by is app:
-                app.store.restore([run_id])
+                app.store.deleter.restore([run_id])
                 known.deleted_by = None
         self.look()
 
@@ -363,7 +363,7 @@ class RunLife(RuleBasedStateMachine):
     def purge(self, which: int) -> None:
         app = self.apps[which]
         final = [run_id for run_id, known in self.runs.items() if known.deleted_by is app]
-        app.store.purge(final)
+        app.store.deleter.purge(final)
         for run_id in final:
             self.runs[run_id].gone = True
             assert not len(self.reader.batches(run_id))

@@ -223,8 +223,8 @@ def test_a_run_that_is_no_longer_in_the_store_goes_on_without_being_kept(
     session.train(TWO_EPOCHS)
     laboratory.tick_until_state(State.COMPLETED)
     (run,) = laboratory.store.runs()
-    laboratory.store.delete([run.id])
-    laboratory.store.purge([run.id])
+    laboratory.store.deleter.delete([run.id])
+    laboratory.store.deleter.purge([run.id])
     session.one_more_epoch()
     assert "not kept" in session.store_notice
     laboratory.tick_until_state(State.COMPLETED)

@@ -304,10 +304,10 @@ def test_a_run_that_is_gone_is_said(tmp_path: Path) -> None:
     live.close()
     watching = Watching(tmp_path, "mine")
     watching.until(lambda session: session.progress is not None)
-    watching.store.delete([live.recorder.run_id])
+    watching.store.deleter.delete([live.recorder.run_id])
     watching.until(lambda session: session.follow_problem)
     assert "There is no run" in watching.session.follow_problem
-    watching.store.restore([live.recorder.run_id])
+    watching.store.deleter.restore([live.recorder.run_id])
     watching.until(lambda session: not session.follow_problem)
     watching.session.close()
 

@@ -86,7 +86,7 @@ async def test_a_race_is_watched_kept_and_told_apart(open_lab: OpenLab) -> None:
         assert "2.00 to 2.00" in text, "numpy takes twice as long"
         assert "98.00 %" in text
         assert "784-32-32-10 on scripted" in text
-        (record,) = lab.app.store.races()
+        (record,) = lab.app.store.races.all()
         assert record.state is RaceState.COMPLETED
         task, _race = lab.races.made[0]
         assert isinstance(task, NetworkTask)
@@ -168,7 +168,7 @@ async def test_a_stopped_race_keeps_what_it_measured(open_lab: OpenLab) -> None:
         assert lab.race_session.stage is RaceStage.STOPPING
         lab.races.gate.set()
         await lab.until(lambda: lab.race_session.stage is RaceStage.STOPPED)
-        (record,) = lab.app.store.races()
+        (record,) = lab.app.store.races.all()
         assert record.state is RaceState.STOPPED
         assert [len(kept.score.laps) for kept in kept_races([record])] == [1]
         assert "stopped" in lab.text()
@@ -182,7 +182,7 @@ async def test_a_failure_is_a_sentence_that_stays(open_lab: OpenLab) -> None:
         assert (
             "The engine mlx failed. There is no [/] memory ␛[31m. It is in the log." in lab.text()
         )
-        (record,) = lab.app.store.races()
+        (record,) = lab.app.store.races.all()
         assert record.failure == "The engine mlx failed. There is no [/] memory \x1b[31m."
 
 
@@ -199,7 +199,7 @@ async def test_earlier_races_are_opened_deleted_and_brought_back(open_lab: OpenL
         await lab.press("h", "D")
         assert [kept.score.race.task for kept in lab.race_session.kept] == ["linear"]
         assert lab.race_session.score is None, "what was shown is gone"
-        assert [record.race for record in lab.app.store.races()] == [
+        assert [record.race for record in lab.app.store.races.all()] == [
             lab.race_session.kept[0].record.race
         ]
         deleted = lab.race_session.deleted[-1]
@@ -208,7 +208,7 @@ async def test_earlier_races_are_opened_deleted_and_brought_back(open_lab: OpenL
         assert lab.app.race_screen.query_one(KeptRaces).pointed == deleted.record.id
         assert not lab.race_session.deleted
         await lab.press("u")
-        assert len(lab.app.store.races()) == 2, "there is nothing left to undo"
+        assert len(lab.app.store.races.all()) == 2, "there is nothing left to undo"
 
 
 async def test_a_late_click_or_enter_opens_the_race_that_it_was_on(open_lab: OpenLab) -> None:
@@ -356,7 +356,7 @@ async def test_the_key_4_and_leaving_the_app(tmp_path: Path) -> None:
         races.gate.set()
         bench.app.screens.close_race()
         assert bench.session.hold is None
-        (record,) = bench.store.races()
+        (record,) = bench.store.races.all()
         assert record.state is RaceState.STOPPED
 
 

@@ -275,7 +275,7 @@ async def test_one_that_is_deleted_meanwhile_says_so_and_keeps_its_curves(
     recording_id = put_many(home)
     async with opened() as open_one:
         other = RunStore(home)
-        other.delete([recording_id])
+        other.deleter.delete([recording_id])
         other.close()
         await open_one.lab.until(lambda: "no longer in" in open_one.lab.text())
         assert open_one.titles()[0] == "loss"

@@ -105,7 +105,7 @@ async def test_what_stays_deleted_is_purged_at_the_end(lab: OpenLab, three: Path
         await here.press("D")
         here.screen.editor.purge_deleted()
         assert here.screen.editor.deleted == []
-        here.store.restore(["cccc"])
+        here.store.deleter.restore(["cccc"])
         assert len(here.store.runs()) == 2
 
 

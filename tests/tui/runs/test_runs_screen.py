@@ -134,7 +134,7 @@ async def test_edits_of_another_process_show(lab: OpenLab, three: Path) -> None:
     async with lab() as here:
         await here.press("down", "P")
         other.rename("cccc", "renamed")
-        other.delete(["bbbb"])
+        other.deleter.delete(["bbbb"])
         await here.until(lambda: "renamed" in here.text())
         assert "second" not in here.text()
         assert here.app.marks.pinned is None

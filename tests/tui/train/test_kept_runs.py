@@ -192,7 +192,7 @@ async def test_deleted_runs_are_gone_after_the_app(bench: OpenBench) -> None:
         await lab.pilot.press("3", "D")
         assert [run.id for run in lab.store.runs()] == [kept]
         lab.app.screens.purge_deleted()
-        lab.store.restore([deleted])
+        lab.store.deleter.restore([deleted])
         assert [run.id for run in lab.store.runs()] == [kept]
 
 

@@ -162,7 +162,7 @@ class RaceSession:
     def read(self) -> None:
         """Read the kept races again."""
         try:
-            self.kept = tuple(kept_races(self._store.races())) if self._store.exists else ()
+            self.kept = tuple(kept_races(self._store.races.all())) if self._store.exists else ()
         except StoreError as error:
             self.notice = str(error)
 
@@ -182,7 +182,7 @@ class RaceSession:
     def delete(self, race_id: str) -> None:
         """Delete a kept race, until `undo_delete`."""
         race = next((kept for kept in self.kept if kept.record.id == race_id), None)
-        if race is None or not self._change(lambda: self._store.delete_race(race_id)):
+        if race is None or not self._change(lambda: self._store.races.delete(race_id)):
             return
         self.deleted.append(race)
         if self.shown is not None and self.shown.record.id == race_id:
@@ -192,7 +192,7 @@ class RaceSession:
     def undo_delete(self) -> str:
         """Bring the race back that was deleted last; its id, empty where that failed."""
         race = self.deleted[-1].record
-        if not self._change(lambda: self._store.keep_race(race)):
+        if not self._change(lambda: self._store.races.keep(race)):
             return ""
         self.deleted.pop()
         self.read()
@@ -232,7 +232,7 @@ class RaceSession:
             return  # nothing was measured
         record = race_record(score, self.end, failure, self._started, time.time())
         try:
-            self._store.keep_race(record)
+            self._store.races.keep(record)
         except StoreError as error:
             self.notice = f"{self.notice} The race could not be kept. {error}".strip()
             return

@@ -107,7 +107,7 @@ class RunEditor:
         )
 
         def delete() -> None:
-            self._store.delete([run.id])
+            self._store.deleter.delete([run.id])
             self.deleted.append(deleted)
 
         if self._change(delete):
@@ -121,7 +121,7 @@ class RunEditor:
         last = self.deleted[-1]
 
         def restore() -> None:
-            self._store.restore([last.record.id])
+            self._store.deleter.restore([last.record.id])
             self.deleted.remove(last)
 
         if not self._change(restore):
@@ -141,7 +141,7 @@ class RunEditor:
     def purge_deleted(self) -> None:
         """For the end of the app. Raises StoreError; the store forgets them a day later then."""
         if self.deleted:
-            self._store.purge([run.record.id for run in self.deleted])
+            self._store.deleter.purge([run.record.id for run in self.deleted])
             self.deleted.clear()
 
     def _ask(

@@ -86,8 +86,8 @@ def delete_runs(store: RunStore, runs: Sequence[str], *, as_json: bool) -> None:
     write = line_writer(sys.stdout)
     records = found_runs(store, runs)
     ids = [record.id for record in records]
-    store.delete(ids)
-    store.purge(ids)
+    store.deleter.delete(ids)
+    store.deleter.purge(ids)
     for record in records:
         if as_json:
             write(json.dumps({"deleted": record.id, "name": record.name}))
