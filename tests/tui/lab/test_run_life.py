@@ -418,7 +418,9 @@ class RunLife(RuleBasedStateMachine):
         note(f"{record.id} {record.state} at {record.step} of {record.plan}, {len(batches)} stored")
         assert record.state is not RunState.FAILED, record.failure
         assert record.step >= known.step, "updates were lost"
-        known.step = record.step
+        if self.disk.how is None or not record.state.is_live:
+            # Else it may have gone on from an earlier step, which cannot be written yet.
+            known.step = record.step
         assert len(batches) == record.step
         epochs = [epoch.epoch for epoch in self.reader.epochs(record.id)]
         assert epochs == list(range(record.epoch + 1)) or (not record.step and not epochs)
