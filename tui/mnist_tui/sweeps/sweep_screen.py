@@ -1,6 +1,5 @@
 """The sweeps screen: many runs with values that Optuna chooses, ranked while they come in."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,67 +12,40 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
 
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.charts.chart import Chart
-from mnist_tui.charts.plot import Plot, extent
 from mnist_tui.charts.view import View
 from mnist_tui.lab.session import Session
 from mnist_tui.lab.sweep_progress import TrialSoFar
 from mnist_tui.settings.keys import KEYS, Scope, bindings, key_hint
-from mnist_tui.sweeps.parallel_coordinates import ParallelCoordinates
+from mnist_tui.sweeps.studies import Studies
+from mnist_tui.sweeps.sweep_charts import SweepCharts
 from mnist_tui.sweeps.sweep_form import Base, SweepForm
-from mnist_tui.sweeps.sweep_plots import best_plot, choices_text, parameter_plot, ranges_of
 from mnist_tui.sweeps.sweep_session import KeptStudy, RefusedError, SweepSession, SweepStage
-from mnist_tui.sweeps.sweep_text import about_text, importance_lines, planned_text, progress_text
+from mnist_tui.sweeps.sweep_text import (
+    about_text,
+    importance_lines,
+    no_base_text,
+    planned_text,
+    progress_text,
+    what_sweeps_are,
+)
 from mnist_tui.sweeps.trial_rows import rows, titles
 from mnist_tui.sweeps.trials_table import TrialsTable
-from mnist_tui.text.numbers import ago, count
+from mnist_tui.text.numbers import count
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.chart_screen import ABSENT, CHART_ACTIONS, ChartScreen
 from mnist_tui.ui.dialogs import LineInput, count_problem
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import NARROW, WIDE, WIDTHS
-from mnist_tui.ui.steady_options import SteadyOptions
 
 LOOKS_PER_SECOND = 5
 """Each draws only what is new, so that watching a sweep takes little from it."""
 _MOST_TRIALS = 100_000
 _MORE_TRIALS = 10
 """That are offered for a study that is finished."""
-
-
-class Studies(SteadyOptions):
-    """A line for each earlier study; Enter or a click goes on with it."""
-
-    def show(self, studies: Sequence[KeptStudy]) -> None:
-        """List `studies`."""
-        now = time.time()
-        self.clear_options()
-        if not studies:
-            words = Content.styled("Studies are kept here.", "$foreground 60%")
-            self.add_option(Option(words, disabled=True))
-            return
-        self.add_options(
-            [
-                Option(
-                    Content.assemble(
-                        f" {each.name} ", (f" {ago(each.changed, now)}", "$foreground 60%")
-                    ),
-                    id=each.name,
-                )
-                for each in studies
-            ]
-        )
-        self.highlighted = 0
-
-    @property
-    def pointed(self) -> str:
-        """The study under the cursor; empty: there is none."""
-        option = self.highlighted_option
-        return option.id or "" if option is not None else ""
 
 
 class SweepsScreen(ChartScreen):
@@ -106,8 +78,6 @@ class SweepsScreen(ChartScreen):
         """`base` gives the recipe that sweeps start from."""
         super().__init__(View(axis="x"))
         self._session, self._sweeps, self._base = session, sweeps, base
-        self._parameter = 0
-        """Which of the fields that are sampled the value is drawn against."""
         self._studies: tuple[KeptStudy, ...] = ()
         self._drawn: object = None
         """What the first line, the notice and the footer were last made for."""
@@ -120,15 +90,9 @@ class SweepsScreen(ChartScreen):
                 form = SweepForm(self._base, id="sweep-form")
                 form.border_title = "Sample"
                 yield form
-                studies = Studies(id="studies", markup=False)
-                studies.border_title = "Earlier studies"
-                studies.border_subtitle = "enter goes on"
-                yield studies
+                yield Studies(id="studies")
             with Vertical(id="sweep-right"):
-                with Horizontal(id="sweep-charts"):
-                    yield Chart(id="best-chart")
-                    yield Chart(id="parameter-chart")
-                    yield ParallelCoordinates(id="parallel")
+                yield SweepCharts(id="sweep-charts")
                 yield Static(id="importance", markup=False, classes=ABSENT)
                 yield TrialsTable(id="trials")
         yield KeyFooter()
@@ -176,44 +140,18 @@ class SweepsScreen(ChartScreen):
 
     def draw_charts(self) -> None:
         progress = self._sweeps.progress
-        empty = self._what_it_is() if progress is None else "The first trials are on their way."
-        self._show_plot("#best-chart", "Best so far", best_plot(progress, empty))
-        ranges = ranges_of(progress) if progress is not None else ()
-        if progress is not None and ranges:
-            chosen = ranges[self._parameter % len(ranges)]
-            label = chosen.field.label
-            self._show_plot(
-                "#parameter-chart", f"Against {label}", parameter_plot(progress, chosen)
-            )
-            self.query_one("#parameter-chart").border_subtitle = Content(choices_text(chosen))
-        else:
-            words = "The value of each trial against one of the fields will be drawn here."
-            self._show_plot("#parameter-chart", "Against a field", Plot(empty=words))
-        self.query_one(ParallelCoordinates).show(progress)
-
-    def _show_plot(self, name: str, title: str, plot: Plot) -> None:
-        chart = self.query_one(name, Chart)
-        all_there_is = extent(plot)
-        if self.view.window is not None and all_there_is is not None and name == self._zoomed:
-            window = self.view.within(all_there_is)
-            plot = replace(plot, x=replace(plot.x, window=window))
-        chart.show_plot(title, plot)
+        empty = (
+            what_sweeps_are(has_studies=bool(self._studies))
+            if progress is None
+            else "The first trials are on their way."
+        )
+        self.query_one(SweepCharts).show(progress, self.view, self._zoomed, empty)
 
     @property
     def _zoomed(self) -> str:
         """The one that the window is of: where several are shown, the first."""
         wide = self.has_class(WIDE) and not self.is_maximised
-        return "#parameter-chart" if self._front == "parameter-chart" and not wide else (
-            "#best-chart"
-        )  # fmt: skip
-
-    def _what_it_is(self) -> str:
-        earlier = f" {key_hint('show_studies')} lists earlier ones." if self._studies else ""
-        return (
-            "A sweep trains many runs with values that Optuna chooses within bounds of yours, and "
-            f"ranks them. Press {key_hint('start_sweep')} to begin the one in the form, "
-            f"{key_hint('edit_sweep')} to change it first.{earlier}"
-        )
+        return "best-chart" if wide or self._front != "parameter-chart" else "parameter-chart"
 
     def _draw_importance(self) -> None:
         progress, pane = self._sweeps.progress, self.query_one("#importance", Static)
@@ -307,7 +245,7 @@ class SweepsScreen(ChartScreen):
             self.action_edit_sweep(next(iter(draft.problems)))
             self._refuse("A value cannot be used yet; see the message under it.")
         elif self._base() is None:
-            self._refuse(_no_base())
+            self._refuse(no_base_text())
         else:
             self._show_sweep(partial(self._sweeps.start, draft.words))
 
@@ -318,7 +256,7 @@ class SweepsScreen(ChartScreen):
         except RefusedError as error:
             self._refuse(str(error))
             return
-        self._parameter = 0
+        self.query_one(SweepCharts).parameter = 0
         self.view = replace(self.view, window=None)
         self.set_focus(self.query_one(TrialsTable))
         self._draw()
@@ -383,7 +321,7 @@ class SweepsScreen(ChartScreen):
     def action_next_parameter(self) -> None:
         """Draw against the next field, and show that chart."""
         if self._front == "parameter-chart" or self.has_class(WIDE):
-            self._parameter += 1
+            self.query_one(SweepCharts).parameter += 1
         else:
             self.bring_to_front("parameter-chart")
         self.view = replace(self.view, window=None)
@@ -437,14 +375,6 @@ class SweepsScreen(ChartScreen):
     @on(Chart.Pointed)
     def _point(self, event: Chart.Pointed) -> None:
         event.stop()
-
-
-def _no_base() -> str:
-    return (
-        "A sweep starts from one recipe, and the form of the train screen has none that can be "
-        f"used, or a list. Press {key_hint('show_screen_train')}, then {key_hint('edit')}, to "
-        "change it."
-    )
 
 
 def single(recipes: Sequence[Hyperparameters]) -> Hyperparameters | None:

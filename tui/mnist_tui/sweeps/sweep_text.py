@@ -5,11 +5,31 @@ from mnist_core.sweep.events import SweepStarted
 from mnist_core.sweep.ranges import Range
 from mnist_tui.lab.sweep_progress import SweepProgress
 from mnist_tui.lab.sweep_text import value_text
+from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.numbers import count, duration, percent
 from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.bars import bar
 
 _LONGEST_BAR = 40
+
+
+def what_sweeps_are(*, has_studies: bool) -> str:
+    """For who sees none yet."""
+    earlier = f" {key_hint('show_studies')} lists earlier ones." if has_studies else ""
+    return (
+        "A sweep trains many runs with values that Optuna chooses within bounds of yours, and "
+        f"ranks them. Press {key_hint('start_sweep')} to begin the one in the form, "
+        f"{key_hint('edit_sweep')} to change it first.{earlier}"
+    )
+
+
+def no_base_text() -> str:
+    """Why none can be started without a recipe, and what to do."""
+    return (
+        "A sweep starts from one recipe, and the form of the train screen has none that can be "
+        f"used, or a list. Press {key_hint('show_screen_train')}, then {key_hint('edit')}, to "
+        "change it."
+    )
 
 
 def progress_text(progress: SweepProgress, *, under_way: bool, how_to_cut: str = "") -> str:
