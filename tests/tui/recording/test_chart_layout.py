@@ -2,9 +2,8 @@
 
 import pytest
 
-from mnist_tui.lab.recorded_curves import ChartNames, charts_of
+from mnist_tui.lab.recorded_curves import ChartNames, charts_of, that_match
 from mnist_tui.recording.chart_layout import LEAST_HEIGHT, LEAST_WIDTH, grid_for, rows_of
-from mnist_tui.recording.metric_filter import that_match
 
 
 def drawn(*names: str) -> list[tuple[str, list[str]]]:

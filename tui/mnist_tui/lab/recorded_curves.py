@@ -31,6 +31,12 @@ class ChartNames:
     names: tuple[tuple[Part, str], ...]
 
 
+def that_match(names: Iterable[str], text: str) -> list[str]:
+    """The names that have every word of `text`, whatever its letters' case."""
+    words = text.casefold().split()
+    return [name for name in names if all(word in name.casefold() for word in words)]
+
+
 def charts_of(names: Iterable[str]) -> list[ChartNames]:
     """A chart for each name; train, validation and test of one suffix share one.
 

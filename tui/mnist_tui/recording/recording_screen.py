@@ -17,10 +17,9 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.lab.recipe_text import config_text
-from mnist_tui.lab.recorded_curves import AXES, RecordedCurves, charts_of
+from mnist_tui.lab.recorded_curves import AXES, RecordedCurves, charts_of, that_match
 from mnist_tui.lab.recorded_plots import MarkedRecordings
 from mnist_tui.recording.chart_grid import ChartGrid
-from mnist_tui.recording.metric_filter import MetricFilter, that_match
 from mnist_tui.recording.what_it_said import said_text
 from mnist_tui.settings.keys import KEYS, Scope, bindings, sentence_key
 from mnist_tui.text.numbers import count, duration
@@ -28,6 +27,7 @@ from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import shorten, visible
 from mnist_tui.ui.chart_screen import CHART_ACTIONS, ChartScreen
+from mnist_tui.ui.filter_line import FilterLine
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.sizes import WIDTHS
 
@@ -59,7 +59,7 @@ class RecordingScreen(ChartScreen):
         self._style = style
         self._curves = RecordedCurves(record)
         self._grid = ChartGrid(self._curves)
-        self._filter = MetricFilter()
+        self._filter = FilterLine("words that names have, such as loss")
         self._changes: int | None = None
         """What the store told of its changes when it was last read."""
         self._problem = ""
@@ -281,11 +281,11 @@ class RecordingScreen(ChartScreen):
     def _point(self, event: Chart.Pointed) -> None:
         self._grid.point_at(event.place)
 
-    @on(MetricFilter.Changed)
+    @on(FilterLine.Changed)
     def _narrow(self) -> None:
         self.draw_charts()
 
-    @on(MetricFilter.Left)
+    @on(FilterLine.Left)
     def _leave_filter(self) -> None:
         self._filter.rest()
         self.set_focus(next(iter(self._grid.query(Chart))) if self._grid.display else None)

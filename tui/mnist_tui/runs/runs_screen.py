@@ -15,7 +15,7 @@ from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.runs.columns import COLUMNS, CURVE_CELLS, Sorting, sorting_by
-from mnist_tui.runs.filter_line import FilterLine
+from mnist_tui.runs.filter_line import RunFilterLine
 from mnist_tui.runs.run_editor import RunEditor
 from mnist_tui.runs.run_listing import RunListing, RunReader
 from mnist_tui.runs.runs_compared import RunsCompared
@@ -77,7 +77,7 @@ class RunsScreen(ChartScreen):
         self._listing = RunListing()
         self._table = RunsTable(marks, SmallCurves(store, CURVE_CELLS), id="runs")
         self._compared = RunsCompared(store, marks, self._listing)
-        self._filter_line = FilterLine()
+        self._filter_line = RunFilterLine()
         self.editor = RunEditor(self._table, store, marks, self._read, self._draw)
         for action in RunEditor.ACTIONS:
             # Textual looks for what a key does on the screen.
@@ -273,12 +273,12 @@ class RunsScreen(ChartScreen):
         else:
             self._take_cursor_away()
 
-    @on(FilterLine.Changed)
+    @on(RunFilterLine.Changed)
     def _filter(self) -> None:
         self._listing.filter_by(self._filter_line.run_filter)
         self._draw_rows()
 
-    @on(FilterLine.Left)
+    @on(RunFilterLine.Left)
     def _leave_filter(self) -> None:
         self._filter_line.rest()
         self.set_focus(self._table)

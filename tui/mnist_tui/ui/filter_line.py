@@ -1,6 +1,4 @@
-"""The line in which names of metrics are filtered."""
-
-from collections.abc import Iterable
+"""A line in which what is shown is filtered while one types."""
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -11,32 +9,22 @@ from textual.widgets import Input
 from mnist_tui.ui.dialogs import TextLine
 
 
-def that_match(names: Iterable[str], text: str) -> list[str]:
-    """The names that have every word of `text`, whatever its letters' case."""
-    words = text.casefold().split()
-    return [name for name in names if all(word in name.casefold() for word in words)]
-
-
-class MetricFilter(Vertical):
-    """Shown while it is edited or holds words."""
+class FilterLine(Vertical):
+    """Shown while it is edited or holds a filter."""
 
     class Changed(Message):
-        """The user has typed other words."""
+        """The user has typed another filter."""
 
     class Left(Message):
-        """The user is done with typing."""
+        """The user is done with typing, and goes to what was found."""
 
-    def __init__(self) -> None:
-        super().__init__(id="metric-filter")
+    def __init__(self, example: str) -> None:
+        """`example` stands there while the line is empty."""
+        super().__init__(id="filter-line")
+        self._input = TextLine(id="filter", placeholder=example, compact=True)
 
     def compose(self) -> ComposeResult:
-        yield TextLine(
-            id="metric-words", placeholder="words that names have, such as loss", compact=True
-        )
-
-    @property
-    def _input(self) -> TextLine:
-        return self.query_one("#metric-words", TextLine)
+        yield self._input
 
     @property
     def text(self) -> str:
@@ -49,17 +37,22 @@ class MetricFilter(Vertical):
         self.screen.set_focus(self._input)
 
     def rest(self) -> None:
-        """Stay only as long as there are words; the focus is elsewhere."""
+        """Stay only as long as there is a filter; the focus is elsewhere."""
         self.display = bool(self.text.strip())
 
     def clear(self) -> None:
-        """Take the words away at once, without a message."""
+        """Take the filter away at once, without a message."""
         with self.prevent(Input.Changed):
             self._input.value = ""
+        self.read()
+
+    def read(self) -> None:
+        """Take in the text, which is another one than before."""
 
     @on(Input.Changed)
     def _type(self, event: Input.Changed) -> None:
         event.stop()
+        self.read()
         self.post_message(self.Changed())
 
     @on(Input.Submitted)
@@ -68,7 +61,7 @@ class MetricFilter(Vertical):
         self.post_message(self.Left())
 
     def on_key(self, event: events.Key) -> None:
-        """Down goes to the charts, as Enter does."""
+        """Down goes to what was found, as Enter does."""
         if event.key == "down":
             event.stop()
             self.post_message(self.Left())
