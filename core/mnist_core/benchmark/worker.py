@@ -4,24 +4,17 @@ A `JobProcess` starts one and asks; `work` is what runs there. Between two measu
 its connection and takes no time from the engine whose turn it is.
 """
 
-import contextlib
-import os
 import subprocess
-import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
-from mnist_core.backend.python_process import THREAD_VARIABLES, python_command
+from mnist_core.backend.piped_process import PipedProcess
 from mnist_core.events import failure_sentence
-
-_LAST_WORDS = 2000
-"""Characters of a dead process's output that are kept for the log."""
 
 Answer = TypeVar("Answer", covariant=True)
 
@@ -103,40 +96,23 @@ class ProcessGroup:
                 process.kill()
 
 
-class JobProcess(Generic[Answer]):
+class JobProcess(PipedProcess, Generic[Answer]):
     """One engine's process, from its start to the end of the block."""
 
     def __init__(self, job: Job[Answer], group: ProcessGroup | None = None) -> None:
         """Start the process; it loads its library while this one goes on."""
+        super().__init__(__name__, job.threads)
         self._engine = job.engine
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the block's end
-        self._connection, theirs = Pipe()
-        with theirs:
-            # Not -m, which would load this module a second time: its messages would be of classes
-            # that the other side does not know.
-            code = f"from {__name__} import work; work({theirs.fileno()})"
-            self._process = subprocess.Popen(
-                python_command(code),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(job.threads)),
-                start_new_session=True,  # Ctrl-C is for this process, which ends that one
-            )
         self._group = group or ProcessGroup()
-        self._group.add(self._process)
-        self._send(job)
+        self._group.add(self.process)
+        self.send(job)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._connection.close()
-        self._process.kill()
-        self._process.wait()
-        self._group.discard(self._process)
-        self._output.close()
+        self.close()
+        self._group.discard(self.process)
 
     def wait_until_ready(self) -> str:
         """Wait until it is made and warmed up; describe it.
@@ -152,7 +128,7 @@ class JobProcess(Generic[Answer]):
         Raises:
             EngineError: it failed or its process died.
         """
-        self._send("measure")
+        self.send("measure")
         answer: Answer = self._receive()
         return answer
 
@@ -162,29 +138,19 @@ class JobProcess(Generic[Answer]):
         Raises:
             EngineError: it failed or its process died.
         """
-        self._send("trace")
+        self.send("trace")
         return self._receive()
-
-    def _send(self, message: Job[Any] | Request) -> None:
-        # A process that has died is found out, and explained, by receiving.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.send(message)
 
     def _receive(self) -> Any:
         try:
-            reply = self._connection.recv()
+            reply = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
-            raise self._died() from error
+            how, last_words = self.last_words()
+            sentence = f"Its process ended with {how}."
+            raise EngineError(self._engine, sentence, last_words) from error
         if isinstance(reply, _Failed):
             raise EngineError(self._engine, reply.message, reply.traceback)
         return reply
-
-    def _died(self) -> EngineError:
-        code = self._process.wait()
-        self._output.seek(0)
-        last_words = self._output.read().decode(errors="replace")[-_LAST_WORDS:]
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return EngineError(self._engine, f"Its process ended with {how}.", last_words)
 
 
 def work(descriptor: int) -> None:

@@ -5,26 +5,20 @@ started it closes, also where that one was killed.
 """
 
 import contextlib
-import os
-import subprocess
-import tempfile
 import time
 import traceback
 from dataclasses import dataclass
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from mnist_core.backend.backend import DeviceChoice, configure
-from mnist_core.backend.python_process import THREAD_VARIABLES, python_command
+from mnist_core.backend.piped_process import PipedProcess
 from mnist_core.data.dataset import transpose
 from mnist_core.data.registry import load_dataset
 from mnist_core.events import failure_sentence
 from mnist_core.store import RunStore
 from mnist_core.sweep.trial import EpochMeasured, TrialEnded, TrialJob, train_trial
 
-_LAST_WORDS = 2000
-"""Characters of a dead process's output that are kept for the log."""
 _LOOK = 0.1
 """Seconds between two looks at the pipe while training: each costs as much as a tenth of a step."""
 _PATIENCE = 10.0
@@ -65,36 +59,23 @@ Message = WorkerReady | EpochMeasured | TrialEnded | WorkerFailed
 """What a worker tells; to `EpochMeasured` the answer is whether the trial is pruned."""
 
 
-class Worker:
+class Worker(PipedProcess):
     """One process, until `close`."""
 
     def __init__(self, place: Workplace) -> None:
+        super().__init__(__name__, place.threads, _PATIENCE)
         self.ready = False
         """Whether it waits for a trial."""
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self.connection, theirs = Pipe()
-        with theirs:
-            # Not -m, which would load this module a second time.
-            code = f"from {__name__} import work; work({theirs.fileno()})"
-            self._process = subprocess.Popen(
-                python_command(code),
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(place.threads)),
-                start_new_session=True,  # Ctrl-C is for this process, which ends that one
-            )
-        self._send(place)
+        self.send(place)
 
     def begin(self, job: TrialJob) -> None:
         """Have it do a trial; it must be ready."""
         self.ready = False
-        self._send(job)
+        self.send(job)
 
     def answer(self, *, pruned: bool) -> None:
         """Tell how the trial goes on that was measured."""
-        self._send(pruned)
+        self.send(pruned)
 
     def receive(self) -> Message | None:
         """Its next message, waiting for it; None: the process is gone."""
@@ -105,31 +86,9 @@ class Worker:
         self.ready = isinstance(message, WorkerReady | TrialEnded)
         return message
 
-    def last_words(self) -> tuple[str, str]:
-        """Of a process that is gone: how it ended, and the end of what it wrote."""
-        code = self._process.wait()
-        self._output.seek(0)
-        words = self._output.read().decode(errors="replace")[-_LAST_WORDS:]
-        return f"signal {-code}" if code < 0 else f"exit code {code}", words
-
     def leave(self) -> None:
         """Have it stop and keep what it trains, and end."""
         self.connection.close()
-
-    def close(self) -> None:
-        """Wait for its end, and kill it where that does not come."""
-        self.leave()
-        try:
-            self._process.wait(_PATIENCE)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._output.close()
-
-    def _send(self, message: Workplace | TrialJob | bool) -> None:
-        # A process that has died is found out by receiving.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.connection.send(message)
 
 
 def work(descriptor: int) -> None:

@@ -168,8 +168,8 @@ def test_a_recipe_that_an_engine_cannot_train_is_a_sentence(problem: Problem) ->
 def test_a_process_that_dies_is_a_sentence(problem: Problem) -> None:
     with JobProcess(NetworkJob("numpy", problem, 1, None)) as process:
         process.wait_until_ready()
-        process._process.kill()
-        process._process.wait()
+        process.process.kill()
+        process.process.wait()
         with pytest.raises(EngineError, match=r"numpy failed\. Its process ended with signal 9"):
             process.measure()
 
@@ -178,7 +178,7 @@ def test_closing_a_race_ends_its_processes(problem: Problem) -> None:
     task = NetworkTask("relu", problem, 1)
     events = run_race(task, task.race(("numpy",), 100))
     next(events)
-    worker = getgeneratorlocals(events)["process"]._process
+    worker = getgeneratorlocals(events)["process"].process
     events.close()
     assert worker.returncode is not None
 

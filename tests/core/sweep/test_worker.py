@@ -52,7 +52,7 @@ def swept(
     try:
         for event in sweep.events():
             events.append(event)
-            each(event, [worker._process.pid for worker in sweep._workers])
+            each(event, [worker.process.pid for worker in sweep._workers])
     finally:
         sweep.close()
         study.close()
