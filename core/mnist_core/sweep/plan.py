@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mnist_core.data.dataset import Dataset, split
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters, to_json
+from mnist_core.sweep.choices import Metric, PrunerName, RankOn, SamplerName
 from mnist_core.sweep.ranges import Range, parse_range
-
-Metric = Literal["accuracy", "loss"]
-RankOn = Literal["validation", "test"]
-SamplerName = Literal["tpe", "random", "grid", "cmaes"]
-PrunerName = Literal["none", "median", "hyperband"]
 
 HELD_OUT = 10_000
 """Training samples that a sweep holds out where the recipe holds out none."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Group, Parameter, validators
+from cyclopts import Group, Parameter
 
 from mnist_core.backend.backend import available_cores
 from mnist_core.benchmark.engines.engine_registry import (
@@ -21,10 +21,10 @@ from mnist_tui.commands.flags import (
     Data,
     Home,
     UsageError,
+    counted,
     data_source,
     home_folder,
     switch,
-    whole_number,
 )
 from mnist_tui.runtime.log import log_path
 
@@ -48,21 +48,6 @@ _MLP_ONLY: frozenset[EngineName] = frozenset({"torch-gpu"})
 def _names(text: str, default: str) -> Parameter:
     """A flag that takes names, more than once or with commas between."""
     return Parameter(group=BENCHMARK, metavar="NAMES", negative="", help=text, show_default=default)
-
-
-def _number(
-    text: str, default: str, most: int | None = None, group: Group = BENCHMARK
-) -> Parameter:
-    """A flag that takes a number from 1 on."""
-    at_least_one = validators.Number(gte=1, lte=most)
-    return Parameter(
-        converter=whole_number,
-        group=group,
-        metavar="N",
-        validator=at_least_one,
-        help=text,
-        show_default=default,
-    )
 
 
 @Parameter(name="*")
@@ -94,13 +79,16 @@ class BenchFlags:
             "all that are there",
         ),
     ] = None
-    rounds: Annotated[int | None, _number("How often each is measured.", "as the task needs")] = (
-        None
-    )
-    epochs: Annotated[int | None, _number("Epochs in a round.", "1, or 2 for evaluations")] = None
+    rounds: Annotated[
+        int | None, counted(BENCHMARK, "How often each is measured.", "as the task needs")
+    ] = None
+    epochs: Annotated[
+        int | None, counted(BENCHMARK, "Epochs in a round.", "1, or 2 for evaluations")
+    ] = None
     iterations_per_call: Annotated[
         int | None,
-        _number(
+        counted(
+            BENCHMARK,
             "How many iterations of a regression mlx-fast compiles into one call.",
             str(ITERATIONS_PER_CALL),
             most=1000,
@@ -108,7 +96,8 @@ class BenchFlags:
     ] = None
     stock_batches: Annotated[
         int | None,
-        _number(
+        counted(
+            BENCHMARK,
             "Train only the first N batches of each epoch with mlx-stock, which can take a "
             "minute for one, and scale its time up. The result says so.",
             "all",
@@ -116,7 +105,8 @@ class BenchFlags:
     ] = None
     busy: Annotated[
         int | None,
-        _number(
+        counted(
+            BENCHMARK,
             "Measure each engine also beside N processes that keep the machine busy.",
             "none",
             most=1024,
@@ -125,11 +115,11 @@ class BenchFlags:
     data: Data = None
     threads: Annotated[
         int | None,
-        _number(
+        counted(
+            MACHINE,
             "CPU threads for the matrix products of every engine.",
             "1; of numpy and torch in mlp, also all cores",
             most=1024,
-            group=MACHINE,
         ),
     ] = None
     home: Home = None

@@ -28,8 +28,6 @@ HYPERPARAMETERS = Group("Hyperparameters", sort_key=2)
 RUN = Group("Run", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
 
-_AT_LEAST_ONE = validators.Number(gte=1)
-
 Command = TypeVar("Command", bound=Callable[..., int])
 
 
@@ -89,7 +87,7 @@ Readonly = Annotated[
 ]
 
 
-def whole_number(_: object, tokens: Sequence[Token]) -> int:
+def as_whole_number(_: object, tokens: Sequence[Token]) -> int:
     """Reads the value of a flag; cyclopts itself cuts 1.5 to 1.
 
     Raises:
@@ -107,6 +105,25 @@ def switch(text: str) -> Parameter:
     return Parameter(group=OUTPUT, negative="", help=text, show_default=False)
 
 
+def counted(
+    group: Group,
+    text: str,
+    default: str | None = None,
+    *,
+    metavar: str = "N",
+    most: int | None = None,
+) -> Parameter:
+    """A flag that takes a whole number from 1; `default` says what it is where it is not given."""
+    return Parameter(
+        converter=as_whole_number,
+        group=group,
+        metavar=metavar,
+        validator=validators.Number(gte=1, lte=most),
+        help=text,
+        show_default=default,
+    )
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class MachineFlags:
@@ -119,25 +136,21 @@ class MachineFlags:
     ] = "auto"
     threads: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=MACHINE,
-            metavar="N",
-            validator=validators.Number(gte=1, lte=1024),
-            help="CPU threads for the matrix products; another number gives other last digits.",
-            show_default="1, which is fastest beside other programs",
+        counted(
+            MACHINE,
+            "CPU threads for the matrix products; another number gives other last digits.",
+            "1, which is fastest beside other programs",
+            most=1024,
         ),
     ] = None
     streams: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=MACHINE,
-            metavar="N",
-            validator=validators.Number(gte=1, lte=2),
-            help="MLX streams of a network: with 2 a CPU computes it in two halves at the same "
+        counted(
+            MACHINE,
+            "MLX streams of a network: with 2 a CPU computes it in two halves at the same "
             "time; another number gives other last digits.",
-            show_default="2 for wide networks on more than one core, else 1",
+            "2 for wide networks on more than one core, else 1",
+            most=2,
         ),
     ] = None
     home: Home = None
@@ -186,23 +199,17 @@ class TrainFlags:
     json: Annotated[bool, switch("Write one JSON object a line: an event of the run.")] = False
     log_every: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=OUTPUT,
-            metavar="N",
-            validator=_AT_LEAST_ONE,
-            help="Tell of every Nth batch too.",
-            show_default="epochs only",
+        counted(
+            OUTPUT,
+            "Tell of every Nth batch too.",
+            "epochs only",
         ),
     ] = None
     repeat: Annotated[
         int,
-        Parameter(
-            converter=whole_number,
-            group=OUTPUT,
-            metavar="N",
-            validator=_AT_LEAST_ONE,
-            help="Train N times, with the seeds seed, seed+1, and so on; ends with the mean "
+        counted(
+            OUTPUT,
+            "Train N times, with the seeds seed, seed+1, and so on; ends with the mean "
             "and the deviation of the test figures.",
         ),
     ] = 1
@@ -218,13 +225,10 @@ class TrainFlags:
     ] = None
     until_epoch: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=RUN,
-            metavar="N",
-            validator=_AT_LEAST_ONE,
-            help="End with epoch N; the schedule of the learning rate still follows --epochs.",
-            show_default="--epochs",
+        counted(
+            RUN,
+            "End with epoch N; the schedule of the learning rate still follows --epochs.",
+            "--epochs",
         ),
     ] = None
     change: Annotated[
@@ -241,14 +245,12 @@ class TrainFlags:
     ] = None
     ranks: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=MACHINE,
-            metavar="N",
-            validator=validators.Number(gte=1, lte=1024),
-            help="Train in N processes, each on its share of every batch: started here, or by "
+        counted(
+            MACHINE,
+            "Train in N processes, each on its share of every batch: started here, or by "
             "mlx.launch.",
-            show_default="1",
+            "1",
+            most=1024,
         ),
     ] = None
     backend: Annotated[

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from mnist_tui.commands.flags import (
     takes_hyperparameters,
 )
 from mnist_tui.runtime.log import log_uncaught_errors
-from mnist_tui.runtime.startup import hold_collector, is_drawn_in_browser
+from mnist_tui.runtime.startup import LaunchOptions, hold_collector, is_drawn_in_browser
 from mnist_tui.settings.config import ConfigFile, config_path, read_config
 from mnist_tui.text.picture_style import PictureStyle
 
@@ -77,17 +78,30 @@ def train(
     Ends with 0 when done, 1 when it failed, 2 for wrong usage, 130 when interrupted.
     """
     flags, training = launch or LaunchFlags(), training or TrainFlags()
-    path = config_path(home_folder(flags.home))
-    if flags.preset is None and training.resume is None:
-        found = read_config(path, only=("preset",))
-    else:
-        found = ConfigFile(path)
-    options = launch_options(flags, given, found.config)
-    log_uncaught_errors(options.log_file)
-    _say_problems(found)
+    options = options_without_app(flags, given, resumes=training.resume is not None)
     from mnist_tui.commands.train import train_headless
 
     return train_headless(options, training)
+
+
+def options_without_app(
+    flags: LaunchFlags, given: Mapping[str, Any], *, resumes: bool
+) -> LaunchOptions:
+    """What the flags ask of training without the app; uncaught errors go to its log from now on.
+
+    Of the configuration file the preset counts, unless a flag or what is resumed decides that. What
+    is wrong with it is said on stderr.
+
+    Raises:
+        UsageError: the flags ask for something that cannot be.
+    """
+    path = config_path(home_folder(flags.home))
+    decided = flags.preset is not None or resumes
+    found = ConfigFile(path) if decided else read_config(path, only=("preset",))
+    options = launch_options(flags, given, found.config)
+    log_uncaught_errors(options.log_file)
+    _say_problems(found)
+    return options
 
 
 def _say_problems(found: ConfigFile) -> None:

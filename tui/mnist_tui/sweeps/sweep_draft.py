@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from mnist_core.recipe.hyperparameters import (
     HyperparameterField,
@@ -10,6 +11,7 @@ from mnist_core.recipe.hyperparameters import (
     make_hyperparameters,
 )
 from mnist_core.recipe.presets import nearest_preset
+from mnist_core.sweep.choices import Metric, PrunerName, RankOn, SamplerName
 from mnist_core.sweep.ranges import (
     Range,
     RangeError,
@@ -24,10 +26,10 @@ from mnist_tui.text.numbers import whole_number
 COUNTS: Mapping[str, int] = {"trials": 100_000, "seeds": 1000, "jobs": 256}
 """The fields that take a whole number, and the most of each."""
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "sampler": ("tpe", "random", "grid", "cmaes"),
-    "pruner": ("median", "none", "hyperband"),
-    "metric": ("accuracy", "loss"),
-    "rank_on": ("validation", "test"),
+    "sampler": get_args(SamplerName),
+    "pruner": get_args(PrunerName),
+    "metric": get_args(Metric),
+    "rank_on": get_args(RankOn),
 }
 """The fields that take a word; the first is the usual one."""
 

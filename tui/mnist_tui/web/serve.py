@@ -13,11 +13,12 @@ from mnist_core.shell_commands import install_command
 from mnist_tui.commands.flags import (
     AppFlags,
     UsageError,
+    as_whole_number,
     check_one_recipe,
+    counted,
     home_folder,
     launch_options,
     takes_hyperparameters,
-    whole_number,
 )
 from mnist_tui.runtime.log import log_uncaught_errors
 from mnist_tui.runtime.output import EXIT_FAILED, line_writer
@@ -43,7 +44,7 @@ def serve(
     port: Annotated[
         int,
         Parameter(
-            converter=whole_number,
+            converter=as_whole_number,
             group=SERVER,
             metavar="N",
             validator=validators.Number(gte=0, lte=65535),
@@ -64,12 +65,9 @@ def serve(
     ] = None,
     max_tabs: Annotated[
         int,
-        Parameter(
-            converter=whole_number,
-            group=SERVER,
-            metavar="N",
-            validator=validators.Number(gte=1),
-            help="How many tabs may have an app at a time; each takes some 65 MB.",
+        counted(
+            SERVER,
+            "How many tabs may have an app at a time; each takes some 65 MB.",
         ),
     ] = 4,
     **given: Any,

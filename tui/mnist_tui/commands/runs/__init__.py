@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from cyclopts import App, Parameter, validators
+from cyclopts import App, Parameter
 
 from mnist_core.export import Format, WeightFormat
 from mnist_tui.commands.flags import (
     OUTPUT,
     Home,
     UsageError,
+    counted,
     log_in_home,
     run_folder,
     switch,
-    whole_number,
 )
 
 Run = Annotated[
@@ -212,13 +212,11 @@ def mistakes(
     ] = None,
     top: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=OUTPUT,
+        counted(
+            OUTPUT,
+            "Only the K mistakes with the largest loss.",
+            "all",
             metavar="K",
-            validator=validators.Number(gte=1),
-            help="Only the K mistakes with the largest loss.",
-            show_default="all",
         ),
     ] = None,
     true: Annotated[

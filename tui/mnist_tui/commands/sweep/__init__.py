@@ -1,24 +1,15 @@
 """`mnist-tui sweep`: many runs with values that Optuna chooses; its flags."""
 
-import sys
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from cyclopts import Group, Parameter, validators
+from cyclopts import Group, Parameter
 
-from mnist_tui.commands.flags import (
-    LaunchFlags,
-    home_folder,
-    launch_options,
-    switch,
-    takes_hyperparameters,
-    whole_number,
-)
-from mnist_tui.runtime.log import log_uncaught_errors
-from mnist_tui.settings.config import ConfigFile, config_path, read_config
+from mnist_core.sweep.choices import Metric, PrunerName, RankOn, SamplerName
+from mnist_tui.commands.flags import LaunchFlags, counted, switch, takes_hyperparameters
+from mnist_tui.commands.launch import options_without_app
 
 SWEEP = Group("Sweep", sort_key=0)
-_AT_LEAST_ONE = validators.Number(gte=1)
 
 
 @Parameter(name="*")
@@ -39,17 +30,14 @@ class SweepFlags:
     ] = None
     trials: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=SWEEP,
-            metavar="N",
-            validator=_AT_LEAST_ONE,
-            help="How many trials are to be finished in the end, completed or pruned.",
-            show_default="20; of a grid all; of a study that is resumed what it was to have",
+        counted(
+            SWEEP,
+            "How many trials are to be finished in the end, completed or pruned.",
+            "20; of a grid all; of a study that is resumed what it was to have",
         ),
     ] = None
     sampler: Annotated[
-        Literal["tpe", "random", "grid", "cmaes"] | None,
+        SamplerName | None,
         Parameter(
             group=SWEEP,
             metavar="NAME",
@@ -59,7 +47,7 @@ class SweepFlags:
         ),
     ] = None
     pruner: Annotated[
-        Literal["none", "median", "hyperband"] | None,
+        PrunerName | None,
         Parameter(
             group=SWEEP,
             metavar="NAME",
@@ -69,7 +57,7 @@ class SweepFlags:
         ),
     ] = None
     metric: Annotated[
-        Literal["accuracy", "loss"] | None,
+        Metric | None,
         Parameter(
             group=SWEEP,
             metavar="NAME",
@@ -78,7 +66,7 @@ class SweepFlags:
         ),
     ] = None
     rank_on: Annotated[
-        Literal["validation", "test"] | None,
+        RankOn | None,
         Parameter(
             group=SWEEP,
             metavar="NAME",
@@ -89,24 +77,20 @@ class SweepFlags:
     ] = None
     seeds: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=SWEEP,
+        counted(
+            SWEEP,
+            "Runs of each trial, with the seeds seed, seed+1, and so on; their mean ranks.",
+            "1",
             metavar="K",
-            validator=_AT_LEAST_ONE,
-            help="Runs of each trial, with the seeds seed, seed+1, and so on; their mean ranks.",
-            show_default="1",
         ),
     ] = None
     jobs: Annotated[
         int | None,
-        Parameter(
-            converter=whole_number,
-            group=SWEEP,
-            metavar="N",
-            validator=validators.Number(gte=1, lte=256),
-            help="Trials at a time, each in a process of one thread.",
-            show_default="one a core, at most 16; on a GPU 1",
+        counted(
+            SWEEP,
+            "Trials at a time, each in a process of one thread.",
+            "one a core, at most 16; on a GPU 1",
+            most=256,
         ),
     ] = None
     study: Annotated[
@@ -153,15 +137,7 @@ def sweep(
     Ends with 0 when done, 1 when it failed, 2 for wrong usage, 130 when interrupted.
     """
     flags, sweeping = launch or LaunchFlags(), sweeping or SweepFlags()
-    path = config_path(home_folder(flags.home))
-    if flags.preset is None and sweeping.resume is None:
-        found = read_config(path, only=("preset",))
-    else:
-        found = ConfigFile(path)
-    options = launch_options(flags, given, found.config)
-    log_uncaught_errors(options.log_file)
-    for problem in found.problems:
-        sys.stderr.write(f"{problem}\n")
+    options = options_without_app(flags, given, resumes=sweeping.resume is not None)
     from mnist_tui.commands.sweep.run_sweep import sweep_headless
 
     return sweep_headless(options, sweeping)
