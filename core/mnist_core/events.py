@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.backend.installation import BackendMissing
-from mnist_core.distributed.lost import RanksError
+from mnist_core.distributed.errors import RanksError
 from mnist_core.network.evaluation import Answers, Evaluation
 from mnist_core.recipe.changes import Change, Value
 from mnist_core.recipe.hyperparameters import Hyperparameters, to_json

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from mnist_core.distributed.lost import RanksError
+from mnist_core.distributed.errors import RanksError
 from mnist_core.shell_commands import install_command, reinstall_command
 
 RankBackend = Literal["mpi", "ring"]

@@ -6,7 +6,7 @@ import numpy as np
 
 from mnist_core.backend.mlx import mx
 from mnist_core.distributed.environment import RankBackend, check_mlx
-from mnist_core.distributed.lost import RankLostError, RanksError
+from mnist_core.distributed.errors import RankLostError, RanksError
 from mnist_core.distributed.message import MESSAGE_LENGTH, NOTHING, Kind, Message, Told
 from mnist_core.distributed.watchdog import Watchdog
 

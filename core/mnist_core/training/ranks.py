@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import numpy as np
 
+from mnist_core.distributed.errors import RankLostError
 from mnist_core.distributed.group import Group, Rounds
-from mnist_core.distributed.lost import RankLostError
 from mnist_core.distributed.message import Kind, Message
 from mnist_core.events import StopTraining
 from mnist_core.network.evaluation import Answers, Evaluation

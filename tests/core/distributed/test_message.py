@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_core.distributed.environment import StartedAs, check_mlx, started_as
-from mnist_core.distributed.lost import RanksError
+from mnist_core.distributed.errors import RanksError
 from mnist_core.distributed.message import NOTHING, Kind, Message
 
 VARIABLES = ("MLX_RANK", "MLX_HOSTFILE", "OMPI_COMM_WORLD_RANK")

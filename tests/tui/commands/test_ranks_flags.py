@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_core.distributed.lost import RanksError
+from mnist_core.distributed.errors import RanksError
 from mnist_core.events import GuardState, TrainingState
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.hyperparameters import make_hyperparameters

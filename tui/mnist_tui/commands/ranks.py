@@ -20,8 +20,8 @@ from mnist_core.backend.installation import BackendMissing
 from mnist_core.data.loader import DatasetFailed, DatasetLoader
 from mnist_core.data.registry import default_cache_folder
 from mnist_core.distributed.environment import StartedAs, choose_backend, started_as
+from mnist_core.distributed.errors import RanksError
 from mnist_core.distributed.launch import LocalRanks
-from mnist_core.distributed.lost import RanksError
 from mnist_core.distributed.parent import meet_parent
 from mnist_core.distributed.watchdog import DEFAULT_PATIENCE, Watchdog
 from mnist_core.events import RunFailed, RunStopped, TrainingState

@@ -14,7 +14,7 @@ from mnist_core.data.dataset import Dataset
 from mnist_core.data.loader import DatasetFailed, DatasetLoader, DatasetOffered
 from mnist_core.data.registry import default_cache_folder
 from mnist_core.distributed.environment import StartedAs
-from mnist_core.distributed.lost import RanksError
+from mnist_core.distributed.errors import RanksError
 from mnist_core.events import RunCompleted, RunEnded, RunFailed
 from mnist_core.recipe.changes import Change, ChangeError, ChangeQueue, parse_change
 from mnist_core.recipe.hyperparameters import (

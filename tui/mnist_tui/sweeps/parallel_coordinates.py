@@ -18,7 +18,7 @@ from mnist_core.sweep.ranges import Choices, Interval
 from mnist_tui.charts.axes import Limits, Scale
 from mnist_tui.charts.plot_area import BRAILLE
 from mnist_tui.lab.sweep_progress import SweepProgress, TrialSoFar
-from mnist_tui.lab.sweep_text import chosen_text
+from mnist_tui.lab.trial_text import chosen_text
 from mnist_tui.sweeps.sweep_plots import BEST, place_of, ranges_of
 from mnist_tui.text.contrast import readable
 from mnist_tui.text.numbers import metric

@@ -4,7 +4,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fi
 from mnist_core.sweep.events import SweepStarted
 from mnist_core.sweep.ranges import Range
 from mnist_tui.lab.sweep_progress import SweepProgress
-from mnist_tui.lab.sweep_text import value_text
+from mnist_tui.lab.trial_text import value_text
 from mnist_tui.settings.keys import key_hint
 from mnist_tui.text.numbers import count, duration, percent
 from mnist_tui.text.visible_text import visible

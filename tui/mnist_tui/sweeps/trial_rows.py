@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mnist_core.sweep.events import TrialFailed
 from mnist_tui.lab.sweep_progress import SweepProgress, TrialSoFar
-from mnist_tui.lab.sweep_text import chosen_text, value_text
+from mnist_tui.lab.trial_text import chosen_text, value_text
 from mnist_tui.sweeps.sweep_plots import is_better_high, ranges_of
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import visible

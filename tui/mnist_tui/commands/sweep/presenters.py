@@ -17,7 +17,7 @@ from mnist_core.sweep.events import (
     sweep_event_to_json,
 )
 from mnist_tui.lab.sweep_progress import SweepProgress, TrialSoFar
-from mnist_tui.lab.sweep_text import chosen_text, parameters_text, value_text
+from mnist_tui.lab.trial_text import chosen_text, parameters_text, value_text
 from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count, percent
 from mnist_tui.text.visible_text import in_columns, visible

@@ -18,7 +18,7 @@ from mnist_core.sweep.events import (
 from mnist_tui.commands.progress_bars import ECHO_ROOM
 from mnist_tui.commands.sweep.presenters import BestCommand, SweepLines
 from mnist_tui.lab.sweep_progress import SweepProgress, TrialSoFar
-from mnist_tui.lab.sweep_text import parameters_text, value_text
+from mnist_tui.lab.trial_text import parameters_text, value_text
 from mnist_tui.text.numbers import duration
 
 _REFRESH = 0.2
