@@ -84,6 +84,8 @@ def events(out: str) -> list[dict[str, Any]]:
         ((*RATES, "--validation", "400"), "Choose a smaller number"),
         (("--resume", "one", *RATES, "--epochs", "3"), "cannot be given with --epochs, --sample"),
         (("--resume", "one", "--metric", "loss"), "cannot be given with --metric"),
+        ((*RATES, "--study", "../one"), "A study cannot be called '../one'"),
+        ((*RATES, "--jobs", "1.5"), "it takes a whole number, not '1.5'"),
     ],
 )
 def test_a_wrong_sweep_is_refused_before_anything_starts(
@@ -99,7 +101,6 @@ def test_a_wrong_sweep_is_refused_before_anything_starts(
     ("arguments", "reason"),
     [
         (("--resume", "one"), "There is no study 'one' in"),
-        ((*RATES, "--study", "../one"), "A study cannot be called '../one'"),
         ((*RATES, "--storage", "nonsense"), "nonsense is no address of a database"),
     ],
 )

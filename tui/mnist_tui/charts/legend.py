@@ -7,7 +7,7 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 
 from mnist_tui.charts.axes import AxisUnit, format_value
-from mnist_tui.charts.plot import Curve, Ink, Plot
+from mnist_tui.charts.plot import Curve, Ink, LineStyle, Plot
 from mnist_tui.text.visible_text import visible
 
 Piece = tuple[str, int]
@@ -87,7 +87,9 @@ def _unit(plot: Plot, curve: Curve) -> AxisUnit:
 def _entry(plot: Plot, index: int, curve: Curve, detail: _Detail) -> list[Piece]:
     pieces = _name(index, curve, detail.longest_label)
     series, unit = curve.drawn, _unit(plot, curve)
-    if detail.last and len(series):
+    # Of points that are in no order, none is the last one.
+    is_ordered = curve.line is not LineStyle.NONE or curve.best is not None
+    if detail.last and len(series) and is_ordered:
         pieces.append((" " + format_value(float(series.y[-1]), unit), Ink.PLAIN))
     if detail.best and curve.best is not None:
         best = float(series.extrema()[curve.best == "high"][0])

@@ -77,9 +77,12 @@ def sweep_headless(options: LaunchOptions, flags: SweepFlags) -> int:
     write_error = line_writer(sys.stderr)
     ranges = asked_ranges(options, flags)
     try:
-        check_installed()
         for name in filter(None, (flags.study, flags.resume)):
             check_name(name)
+    except SweepError as error:
+        raise UsageError(str(error)) from error
+    try:
+        check_installed()
     except SweepError as error:
         write_error(str(error))
         return EXIT_FAILED
