@@ -21,6 +21,7 @@ from mnist_core.backend.installation import BackendMissing
 from mnist_core.distributed.errors import RanksError
 from mnist_core.network.evaluation import Answers, Evaluation
 from mnist_core.recipe.changes import Change, Value
+from mnist_core.recipe.early_stopping import StopRule
 from mnist_core.recipe.hyperparameters import Hyperparameters, to_json
 from mnist_core.recipe.plan import OnDivergence
 
@@ -87,6 +88,12 @@ class TrainingState:
     test_accuracy: float | None = None
     guard: GuardState | None = None
     """None: nothing has been seen, or a version that did not keep it made this state."""
+
+    @property
+    def best_accuracy(self) -> float | None:
+        """That of the best epoch; None before the first evaluation."""
+        best = self.best_validation_accuracy
+        return self.best_test_accuracy if best is None else best
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +314,10 @@ class _Ended:
 
 @dataclass(frozen=True, slots=True)
 class RunCompleted(_Ended):
-    """Every planned epoch was trained."""
+    """Every planned epoch was trained, or the run was good enough before."""
+
+    stopped_by: StopRule | None = None
+    """What of its hyperparameters ended it before the planned epoch; None: nothing did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def test_a_run_is_stopped_goes_on_in_more_ranks_and_survives_the_death_of_one(
 
 
 def test_a_suspended_rank_ends_the_job(start: Start, home: Path) -> None:
-    process = start(*LONG, "--ranks", "2", "--patience", "2")
+    process = start(*LONG, "--ranks", "2", "--rank-timeout", "2")
     ranks = sorted(children_of(process.pid))
     os.kill(ranks[1], signal.SIGSTOP)
     code, errors = ended(process)
@@ -144,7 +144,7 @@ def test_a_rank_that_nobody_joins_says_so(home: Path, tmp_path: Path) -> None:
             each.bind(("127.0.0.1", 0))
         hosts.write_text(json.dumps([[f"127.0.0.1:{each.getsockname()[1]}"] for each in sockets]))
     done = subprocess.run(
-        [*COMMAND, "train", "--home", str(home), "--ranks", "2", "--patience", "1"],
+        [*COMMAND, "train", "--home", str(home), "--ranks", "2", "--rank-timeout", "1"],
         env={**os.environ, "MLX_RANK": "0", "MLX_HOSTFILE": str(hosts)},
         capture_output=True,
         text=True,

@@ -369,8 +369,12 @@ def content_of(path: Path, form: str) -> Any:
         content = written.getvalue().encode()
         return {"columns": rows[0], "rows": len(rows) - 1, "digest": digest(content)}
     if form == "jsonl":
-        # A run of before has one stream and one rank, and told less at its end.
-        since = r', "(streams|ranks)": 1|, "best_validation_accuracy": [^,}]+'
+        # A run of before has one stream and one rank, trained all its epochs, and told less at its
+        # end.
+        since = (
+            r', "(streams|ranks)": 1|, "(patience|target_accuracy)": 0(\.0)?|, "stopped_by": null'
+            r'|, "best_validation_accuracy": [^,}]+'
+        )
         first, *others = re.sub(since, "", path.read_text()).splitlines()
         started = {key: each for key, each in json.loads(first).items() if key not in ABOUT_RUN}
         text = "\n".join([json.dumps(started), *others, ""])

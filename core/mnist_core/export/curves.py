@@ -18,6 +18,7 @@ from mnist_core.events import (
     EpochMetrics,
     Event,
     HyperparameterChanged,
+    RunCompleted,
     RunFailed,
     TrainingState,
     epoch_to_json,
@@ -239,7 +240,7 @@ def _end(record: RunRecord) -> Event | None:
         return None
     if issubclass(end, RunFailed):
         return RunFailed(record.failure, "")
-    return end(
+    ended = end(
         run_id=record.id,
         epoch=record.epoch,
         step=record.step,
@@ -254,3 +255,6 @@ def _end(record: RunRecord) -> Event | None:
         until_epoch=record.until_epoch,
         best_validation_accuracy=record.best_validation_accuracy,
     )
+    if isinstance(ended, RunCompleted):
+        return replace(ended, stopped_by=record.stopped_by)
+    return ended

@@ -187,6 +187,31 @@ class Hyperparameters(BaseModel):
             not_swept="All trials train the same number of epochs, or the longest would win.",
         ),
     ] = 10
+    patience: Annotated[
+        int,
+        Field(ge=0, le=100_000),
+        FieldDescription(
+            "Patience",
+            "Ends the run after so many epochs without a better validation accuracy, or test "
+            "accuracy where nothing is held out. More waits longer for a late gain; fewer end "
+            "sooner, perhaps at a short lull; 0 trains all epochs.",
+            TakesEffect.NEXT_EPOCH,
+            not_swept="All trials end by the same rule, or the most patient would win.",
+        ),
+    ] = 0
+    target_accuracy: Annotated[
+        float,
+        Field(ge=0, le=1),
+        FieldDescription(
+            "Target accuracy",
+            "Ends the run with the epoch that reaches this validation accuracy, or test accuracy "
+            "where nothing is held out: 0.98 is 98 %. Higher trains longer, lower ends sooner; 0 "
+            "trains all epochs.",
+            TakesEffect.NEXT_EPOCH,
+            short_name="target",
+            not_swept="All trials end by the same rule, or the highest target would win.",
+        ),
+    ] = 0.0
     shuffle: Annotated[
         bool,
         FieldDescription(

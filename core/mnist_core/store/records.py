@@ -26,6 +26,7 @@ from mnist_core.events import (
 )
 from mnist_core.network.evaluation import Evaluation
 from mnist_core.recipe.changes import Change
+from mnist_core.recipe.early_stopping import StopRule, rule_met
 from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.recipe.plan import OnDivergence, RunPlan
@@ -217,6 +218,18 @@ class RunRecord:
     def best(self) -> Score | None:
         """What ranks it: the best validation accuracy, or the best test accuracy without one."""
         return _score(self.best_validation_accuracy, self.best_test_accuracy)
+
+    @property
+    def best_accuracy(self) -> float | None:
+        """The value of `best`."""
+        return None if self.best is None else self.best.value
+
+    @property
+    def stopped_by(self) -> StopRule | None:
+        """What of `RunCompleted` says so; None also where it did not complete."""
+        if self.state is not RunState.COMPLETED or self.epoch >= self.epochs:
+            return None
+        return rule_met(self.recipe.hyperparameters, self)
 
     @property
     def last(self) -> Score | None:

@@ -24,8 +24,11 @@ class ResumePoint:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all that is planned is done there."""
-        return self.epoch >= self.record.plan.last_epoch(self.record.train_examples)
+        """Whether all that is planned is done there, or was good enough to be left."""
+        plan, examples = self.record.plan, self.record.train_examples
+        if self.epoch >= plan.last_epoch(examples):
+            return True
+        return self.state is not None and plan.rule_met(self.state, examples) is not None
 
     @classmethod
     def of(cls, record: RunRecord, checkpoints: Checkpoints) -> "ResumePoint":

@@ -28,8 +28,8 @@ from mnist_core.network.parameters import initial_parameters, layer_sizes
 from mnist_core.network.rank_learner import Rounds, make_learner
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
-_NOT_COMPILED = {"learning_rate", "epochs", "seed", "schedule", "warmup_steps", "shuffle",
-                 "validation", "pixel_scaling"}  # fmt: skip
+_NOT_COMPILED = {"learning_rate", "epochs", "patience", "target_accuracy", "seed", "schedule",
+                 "warmup_steps", "shuffle", "validation", "pixel_scaling"}  # fmt: skip
 """Hyperparameters that enter the step as arrays, or not at all."""
 _NICENESS = 10
 """On a core that training shares with the compiler, nine parts in ten are for training."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mnist_core.events import ChangePlanned, HyperparameterChanged, TrainingState
 from mnist_core.recipe.changes import Change, ChangeQueue, Value
+from mnist_core.recipe.early_stopping import StopRule, rule_met
 from mnist_core.recipe.effective_recipe import EffectiveRecipe
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 
@@ -49,10 +50,16 @@ class LiveRecipe:
 
     def ends_at(self, state: TrainingState) -> bool:
         """Whether nothing is left to be done after `state`, the end of an epoch."""
-        asked = any(
-            change.field == "epochs" and change.step <= state.step for change in self._scheduled
-        )
-        return not state.batch and state.epoch >= self.last_epoch and not asked
+        asked = {change.field for change in self._scheduled if change.step <= state.step}
+        if not state.batch and state.epoch >= self.last_epoch:
+            return "epochs" not in asked
+        return self.rule_met(state) is not None and asked.isdisjoint(StopRule)
+
+    def rule_met(self, state: TrainingState) -> StopRule | None:
+        """What ends the run after `state`, before its last epoch; None: it goes on."""
+        if state.batch or state.epoch >= self.last_epoch:
+            return None
+        return rule_met(self.now.hyperparameters, state)
 
     def before(self, step: int) -> Hyperparameters:
         """Those in force before the changes that took effect at `step` and after it."""

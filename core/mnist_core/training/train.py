@@ -101,9 +101,9 @@ def train(
         dataset: uint8 images of any size, with any number of classes.
         state: where to go on; None starts from the seed and evaluates epoch 0 first.
         backend: what MLX computes on; None takes the best there is.
-        until_epoch: the epoch to end with, whatever `changes.scheduled` says of epochs; None for
-            those of `hyperparameters`. The schedule of the learning rate follows the planned epochs
-            either way.
+        until_epoch: the last epoch, whatever `changes.scheduled` says of epochs; None for those of
+            `hyperparameters`. The schedule of the learning rate follows the planned epochs, and
+            patience and target accuracy may end it before, either way.
         samples: images (samples, height, width) to predict about twice a second.
         changes: what changes on the way, and the place to ask for more; of a run that goes on,
             also the changes before `state`, which are made without being told again.
@@ -200,7 +200,8 @@ class Trainer:
             while True:
                 self._ranks.before_epoch()
                 yield from self._make_changes(TakesEffect.NEXT_EPOCH)
-                if self._state.epoch >= self._recipe.last_epoch:
+                state = self._state
+                if state.epoch >= self._recipe.last_epoch or self._recipe.rule_met(state):
                     break
                 yield from self._train_epoch()
             self._ranks.end(stopped=False)
@@ -423,7 +424,8 @@ class Trainer:
         """The end of a run that has done all that it was to do."""
         if self._guard.is_lost(self._state.test_loss, self._state.test_accuracy):
             return self._given_up()
-        return self._ended(RunCompleted)
+        stopped_by = self._recipe.rule_met(self._state)
+        return replace(self._ended(RunCompleted), stopped_by=stopped_by)
 
     def _given_up(self) -> RunDiverged:
         self._guard.go_back()

@@ -14,7 +14,7 @@ from mnist_tui.cli import run
 from mnist_tui.commands.ranks import RanksWork, Team
 
 
-@pytest.mark.parametrize("flags", [("--backend", "ring"), ("--patience", "3")])
+@pytest.mark.parametrize("flags", [("--backend", "ring"), ("--rank-timeout", "3")])
 def test_flags_of_ranks_need_ranks(
     flags: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -263,7 +263,7 @@ class TrainFlags:
             show_default="auto",
         ),
     ] = None
-    patience: Annotated[
+    rank_timeout: Annotated[
         float | None,
         Parameter(
             group=MACHINE,

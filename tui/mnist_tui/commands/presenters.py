@@ -30,6 +30,7 @@ from mnist_core.events import (
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
 from mnist_core.recipe.lists import varied_fields
 from mnist_tui.lab.recipe_text import change_flags, recipe_flags
+from mnist_tui.lab.stop_text import stop_text
 from mnist_tui.runtime.output import WriteLine
 from mnist_tui.text.numbers import count, metric, threads_text
 from mnist_tui.text.visible_text import visible
@@ -146,6 +147,8 @@ class PlainLines(Presenter):
                 self._write(change_line(event))
             case RunCompleted() | RunStopped() | RunPruned() | RunDiverged():
                 self._write(ended_line(event))
+                if isinstance(event, RunCompleted) and event.stopped_by is not None:
+                    self._write(stop_text(event))
             case RunFailed() | CompilationFailed() | StepsStalled():
                 self._write_error(visible(event.message))
 

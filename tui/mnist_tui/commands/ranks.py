@@ -51,9 +51,10 @@ def rank_of_this(flags: TrainFlags) -> StartedAs | None:
     """
     started = started_as()
     if flags.ranks is None:
-        for name in ("backend", "patience"):
+        for name in ("backend", "rank_timeout"):
             if getattr(flags, name) is not None:
-                raise UsageError(f"--{name} is for several ranks; say --ranks too.")
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag} is for several ranks; say --ranks too.")
         if started is not None:
             # Each would train the whole, beside the others.
             raise UsageError(
@@ -212,7 +213,7 @@ def join_ranks(
     # It imports MLX, which is known to be usable only now.
     from mnist_core.distributed.group import Group
 
-    watchdog = Watchdog(flags.patience or DEFAULT_PATIENCE, write_error)
+    watchdog = Watchdog(flags.rank_timeout or DEFAULT_PATIENCE, write_error)
     return Team(Group(started.backend, flags.ranks, watchdog), watchdog)
 
 

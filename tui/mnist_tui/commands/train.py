@@ -168,14 +168,19 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
         if len(options.recipes) > 1:
             raise UsageError("--epochs takes one number beside --resume.")
         plan = plan.until(options.recipes[0].epochs)
-    done, step = (point.state.epoch, point.state.step) if point.state is not None else (0, 0)
+    examples, state = record.train_examples, point.state
+    done, step = (state.epoch, state.step) if state is not None else (0, 0)
     more = _changes(flags.change or (), [record.hyperparameters], step, record.name)
     plan = replace(plan, changes=(*plan.changes, *more))
-    if plan.last_epoch(record.train_examples) <= done:
+    if state is not None and (flags.until_epoch is not None or "epochs" in options.given):
+        plan = plan.past_rules(state, examples)
+    rule = plan.rule_met(state, examples) if state is not None else None
+    if plan.last_epoch(examples) <= done or rule is not None:
         flag = "--epochs" if flags.until_epoch is None else "--until-epoch"
+        why = f", and its {rule.words} ended it there" if rule is not None else ""
         raise UsageError(
-            f"{record.name} has {done} epochs already. Say with {flag} how many it is to have, "
-            f"such as {flag} {done + 1}."
+            f"{record.name} has {done} epochs already{why}. Say with {flag} how many it is to "
+            f"have, such as {flag} {done + 1}."
         )
     environment = record.environment
     return _Work(

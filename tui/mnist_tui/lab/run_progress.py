@@ -33,6 +33,7 @@ from mnist_core.recipe.plan import RunPlan
 from mnist_core.store import EpochRecord, RunRecord, RunState, RunStore, StoredAnswers
 from mnist_core.store.answers import AnswerHistory
 from mnist_tui.charts.series import Series
+from mnist_tui.lab.stop_text import stop_text
 
 AXES = ("step", "epoch", "time")
 _OF_BATCHES = ("train_loss", "train_accuracy", "learning_rate", "gradient_norm")
@@ -187,6 +188,8 @@ class RunProgress(Curves):
         self.has_diverged = False
         """Whether it went beyond where it learned, and did not go back."""
         self.end: RunEnded | None = None
+        self.stopped = ""
+        """Why it ended before its planned epochs, in words; empty: it did not."""
         self.changes: list[Change] = []
         """Those made so far, in their order."""
         self.scheduled: list[Change] = []
@@ -283,6 +286,7 @@ class RunProgress(Curves):
                 case BatchCompleted():
                     batches.append(event)
                 case RunStarted():
+                    self.stopped = ""
                     self._begin(event)
                 case HyperparameterChanged():
                     self._add_batches(batches)
@@ -307,6 +311,8 @@ class RunProgress(Curves):
                 case _:
                     if isinstance(event, RunEnded):
                         self.end = event
+                    if isinstance(event, RunCompleted):
+                        self.stopped = stop_text(event)
         self._add_batches(batches)
         end = self.end
         if (
@@ -392,6 +398,7 @@ class RunProgress(Curves):
     def _take_state(self, record: RunRecord) -> None:
         is_live = record.state.is_live
         self.left_as, self.followed_as = (None, record.state) if is_live else (record.state, None)
+        self.stopped = stop_text(record)
 
     def _take_last_batch(self, batches: NDArray[np.void]) -> None:
         """What of the run under way stands beside its epoch, from its last `batches`."""

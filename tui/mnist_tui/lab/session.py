@@ -455,8 +455,11 @@ class Session:
     ) -> None:
         """Train `progress` from `state` on, and pause after so many `batches`.
 
-        Another run that was shown before becomes the ghost. `unkept` says why it is not kept.
+        Another run that was shown before becomes the ghost. `unkept` says why it is not kept. A
+        rule that has ended it is off from there.
         """
+        if state is not None and progress.started is not None:
+            plan = plan.past_rules(state, progress.started.train_examples)
         before = self.progress
         same = before is progress or (
             point is not None and before is not None and before.run_id == point.record.id

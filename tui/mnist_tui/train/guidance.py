@@ -73,6 +73,10 @@ def notice(session: Session, backend: Backend | None, at_first: str) -> str:
     return "\n".join(filter(None, told))
 
 
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
 def _queue(session: Session) -> str:
     """What is trained after the run under way, each by what sets it apart from that."""
     progress = session.progress
@@ -121,6 +125,8 @@ def _most_pressing(session: Session, backend: Backend | None, at_first: str) -> 
             f"{left.epochs}. Press {key_hint('resume_stored')} to go on with it."
         )
     progress = session.progress
+    if progress is not None and progress.stopped and not session.state.is_active:
+        return _sentence(progress.stopped)
     if progress is not None and progress.slowness:
         return visible(progress.slowness)
     advice = backend.advice if backend is not None else ""

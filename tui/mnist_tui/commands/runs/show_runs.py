@@ -27,6 +27,7 @@ from mnist_tui.lab.recipe_text import (
     distinction,
     usual_values,
 )
+from mnist_tui.lab.stop_text import stop_text
 from mnist_tui.runs.columns import RunRow, progress_text, sort_rows, sorting_by
 from mnist_tui.runs.run_filter import parse_filter
 from mnist_tui.runtime.output import line_writer
@@ -86,11 +87,17 @@ def _row(record: KeptRecord, differs: str) -> tuple[str, ...]:
         record.id,
         visible(record.name),
         record.state.value,
-        progress_text(record),
+        progress_text(record) + _rule_text(record),
         score_text(record.best),
         local_time_text(record.started),
         visible(differs),
     )
+
+
+def _rule_text(record: KeptRecord) -> str:
+    """What ended a run before its planned epochs."""
+    rule = record.stopped_by if isinstance(record, RunRecord) else None
+    return "" if rule is None else f", {rule.words}"
 
 
 @with_store
@@ -142,6 +149,8 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     steps = count(record.steps_per_epoch, "step")
     each = "each at first" if any(c.field == "batch_size" for c in record.changes) else "each"
     yield "epochs", f"{record.epoch} of {record.epochs}, {steps} {each}; {record.step} steps done"
+    if record.stopped_by is not None:
+        yield "ended", stop_text(record)
     yield "best", f"{score_text(record.best)} accuracy in epoch {record.best_epoch}"
     yield "last", f"{score_text(record.last)} accuracy"
     speed = record.examples_per_second
@@ -197,6 +206,7 @@ def run_to_json(record: RunRecord) -> dict[str, Any]:
             "state": record.state.value,
             "epochs": record.epoch,
             "planned_epochs": record.epochs,
+            "stopped_by": record.stopped_by,
             "best_test_accuracy": record.best_test_accuracy,
             "best_validation_accuracy": record.best_validation_accuracy,
             "best_epoch": record.best_epoch,
