@@ -27,9 +27,10 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RecordingRecord, RunRecord, RunStore, StoreError
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session
+from mnist_tui.runtime.done_signal import done_signal
 from mnist_tui.runtime.graphics import Graphics
 from mnist_tui.runtime.log import unexpected_error
-from mnist_tui.runtime.startup import release_collector
+from mnist_tui.runtime.startup import is_drawn_in_browser, release_collector
 from mnist_tui.runtime.terminal import guard_continuation, hung_up_check
 from mnist_tui.screens import Screens
 from mnist_tui.settings.config import AUTO, ConfigFile
@@ -325,6 +326,12 @@ class MnistApp(App[None]):
         # A second key may have been typed before the screen was there.
         if self.screen is self._screen_called("runs"):
             self._open_recording(event.record)
+
+    def on_train_screen_done(self, event: TrainScreen.Done) -> None:
+        """Ring, or have the terminal show a notification, where the configuration asks for that."""
+        event.stop()
+        if not is_drawn_in_browser():
+            self._write_to_terminal(done_signal(self._config.when_done, event.words, os.environ))
 
     def on_train_screen_watched(self, event: TrainScreen.Watched) -> None:
         """Show a recording that is watched from now on over the train screen, a run on it.

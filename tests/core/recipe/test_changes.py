@@ -61,7 +61,7 @@ def test_the_fields_that_can_change_are_those_that_say_so() -> None:
     now = {field.name for field in changeable_fields() if field.takes_effect is TakesEffect.NOW}
     later = {field.name for field in changeable_fields()} - now
     assert now == {"learning_rate", "momentum", "weight_decay", "dropout"}
-    assert later == {"batch_size", "epochs"}
+    assert later == {"batch_size", "epochs", "patience", "target_accuracy"}
 
 
 def test_what_was_asked_for_is_taken_once_by_its_kind() -> None:

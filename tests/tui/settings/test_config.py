@@ -33,6 +33,7 @@ def test_the_defaults_are_those_of_the_app() -> None:
         preset=DEFAULT_PRESET,
         digits="auto",
         smoothing=SMOOTHING,
+        when_done="none",
         keys={},
     )
 

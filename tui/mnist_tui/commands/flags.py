@@ -388,6 +388,7 @@ def launch_options(flags: LaunchFlags, given: Mapping[str, Any], config: Config)
         device=flags.device,
         threads=flags.threads,
         streams=flags.streams,
+        when_done=config.when_done,
     )
 
 

@@ -32,7 +32,7 @@ def open_app(launch: AppFlags | None = None, **given: Any) -> int:
     # nothing asked for do not take place.
     os.environ.setdefault("TEXTUAL_FPS", "120")
     path = config_path(home_folder(flags.home))
-    found = read_config(path, only=() if in_app else ("preset",))
+    found = read_config(path, only=() if in_app else ("preset", "when_done"))
     options = launch_options(flags, given, found.config)
     log_uncaught_errors(options.log_file)
     if not in_app:
@@ -89,15 +89,15 @@ def options_without_app(
 ) -> LaunchOptions:
     """What the flags ask of training without the app; uncaught errors go to its log from now on.
 
-    Of the configuration file the preset counts, unless a flag or what is resumed decides that. What
-    is wrong with it is said on stderr.
+    Of the configuration file count what tells of the end and the preset, unless a flag or what is
+    resumed decides that. What is wrong with it is said on stderr.
 
     Raises:
         UsageError: the flags ask for something that cannot be.
     """
     path = config_path(home_folder(flags.home))
     decided = flags.preset is not None or resumes
-    found = ConfigFile(path) if decided else read_config(path, only=("preset",))
+    found = read_config(path, only=("when_done",) if decided else ("preset", "when_done"))
     options = launch_options(flags, given, found.config)
     log_uncaught_errors(options.log_file)
     _say_problems(found)

@@ -15,7 +15,7 @@ from mnist_core.data.loader import DatasetFailed, DatasetLoader, DatasetOffered
 from mnist_core.data.registry import default_cache_folder
 from mnist_core.distributed.environment import StartedAs
 from mnist_core.distributed.errors import RanksError
-from mnist_core.events import RunCompleted, RunEnded, RunFailed
+from mnist_core.events import RunCompleted, RunEnded, RunFailed, RunStopped
 from mnist_core.recipe.changes import Change, ChangeError, ChangeQueue, parse_change
 from mnist_core.recipe.hyperparameters import (
     Hyperparameters,
@@ -31,7 +31,7 @@ from mnist_core.store.recorder import RunRecorder, recorded
 from mnist_tui.commands.data import tell_of_data, wait_for_dataset
 from mnist_tui.commands.flags import TrainFlags, UsageError
 from mnist_tui.commands.headless import Events, RunSoFar, exit_code, failure, train_in_turn
-from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter
+from mnist_tui.commands.presenters import JsonLines, PlainLines, Presenter, ended_line
 from mnist_tui.commands.ranks import (
     RanksWork,
     Team,
@@ -42,6 +42,7 @@ from mnist_tui.commands.ranks import (
     rank_of_this,
     start_ranks,
 )
+from mnist_tui.runtime.done_signal import WhenDone, done_signal
 from mnist_tui.runtime.log import write_log
 from mnist_tui.runtime.output import EXIT_FAILED, WriteLine, line_writer
 from mnist_tui.runtime.signals import StopSignals, stop_signals
@@ -110,7 +111,16 @@ def _train_as(rank: StartedAs | None, options: LaunchOptions, flags: TrainFlags)
     presenter = _presenter(sys.stdout, write_error, flags)
     with stop_signals() as signals, closing(presenter):
         try:
-            return _train(options.log_file, work, store, presenter, signals, write_error, team)
+            return _train(
+                options.log_file,
+                options.when_done,
+                work,
+                store,
+                presenter,
+                signals,
+                write_error,
+                team,
+            )
         except KeyboardInterrupt:
             return _shown(RunSoFar().stopped(), presenter)
 
@@ -199,6 +209,7 @@ def _resumed_work(store: RunStore, options: LaunchOptions, flags: TrainFlags, ru
 
 def _train(
     log_file: Path,
+    when_done: WhenDone,
     work: _Work,
     store: RunStore,
     presenter: Presenter,
@@ -270,6 +281,7 @@ def _train(
             write_error("MNIST has been downloaded meanwhile: the next run will use it.")
         if isinstance(end, RunCompleted):
             _tell_unreached(work.changes, end.step, write_error)
+        _signal(end, when_done)
         return EXIT_FAILED if recorders.lost else exit_code(end)
     finally:
         loader.cancel()
@@ -355,6 +367,18 @@ def _tell_unreached(changes: Sequence[Change], steps: int, write_error: WriteLin
     late = " ".join(f"--change {change}" for change in changes if change.step >= steps)
     if late:
         write_error(f"The run ended after {steps} updates, so nothing came of {late}.")
+
+
+def _signal(end: RunEnded, when_done: WhenDone) -> None:
+    """Tell on a terminal, if there is one, that all is done; whoever stopped it knows."""
+    if isinstance(end, RunStopped):
+        return
+    words = end.message if isinstance(end, RunFailed) else ended_line(end)
+    for stream in (sys.stderr, sys.stdout):
+        if stream is not None and stream.isatty():
+            stream.write(done_signal(when_done, visible(words), os.environ))
+            stream.flush()
+            return
 
 
 def _shown(end: RunEnded, presenter: Presenter) -> int:

@@ -124,6 +124,11 @@ class Session:
         return self.progress is not None and self.progress.followed_as is not None
 
     @property
+    def at_work(self) -> bool:
+        """Whether something is trained, or will be, and nothing waits for a decision."""
+        return self.divergence is None and (self.run is not None or self.waiting)
+
+    @property
     def waiting(self) -> bool:
         """Whether a run was asked for that cannot start yet."""
         return bool(self.queue.waiting) or self._resume_next is not None

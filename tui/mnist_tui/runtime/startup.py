@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_tui.runtime.done_signal import WhenDone
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -43,6 +44,8 @@ class LaunchOptions:
     """MLX streams of a network; None: as many as pay."""
     readonly: bool = False
     """Whether no file under `home` may be made or changed."""
+    when_done: WhenDone = "none"
+    """What tells that a run is done."""
 
 
 def hold_collector() -> None:

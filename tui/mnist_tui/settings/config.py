@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_core.shell_commands import own_command
 from mnist_core.user_folders import user_folder
+from mnist_tui.runtime.done_signal import WHEN_DONE, WhenDone
 from mnist_tui.text.picture_style import PICTURE_STYLES
 from mnist_tui.text.visible_text import visible
 
@@ -115,6 +116,15 @@ class Config(BaseModel):
             "to 0.99."
         ),
     ] = 0.9
+    when_done: Annotated[
+        WhenDone,
+        PlainValidator(partial(_choice, lambda: WHEN_DONE)),
+        Field(
+            description="What tells that a run is done, in the app and for mnist-tui train: bell "
+            "rings that of the terminal, notify has it show a notification where it can, none is "
+            "silent."
+        ),
+    ] = "none"
     keys: Mapping[
         Annotated[str, AfterValidator(_command)],
         Annotated[tuple[str, ...], PlainValidator(_keys_named)],

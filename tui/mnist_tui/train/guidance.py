@@ -10,6 +10,7 @@ from mnist_tui.lab.recipe_text import difference_text
 from mnist_tui.lab.session import Session
 from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import key_hint
+from mnist_tui.text.numbers import metric
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.divergence_dialog import what_happened
 
@@ -71,6 +72,17 @@ def notice(session: Session, backend: Backend | None, at_first: str) -> str:
         doubts = (*dataset.doubts, *find_doubts_about_validation(dataset, held_out))
     told = (_most_pressing(session, backend, at_first), _queue(session), *map(visible, doubts))
     return "\n".join(filter(None, told))
+
+
+def done_text(session: Session) -> str:
+    """What to tell whoever does not look at the screen, once nothing is trained any more."""
+    progress = session.progress
+    name = visible(progress.name) if progress is not None else ""
+    how = "has diverged and waits" if session.divergence is not None else session.state.value
+    words = f"{name or 'the run'} {how}"
+    if progress is not None and len(progress.test_accuracy):
+        words += f", test accuracy {metric(float(progress.test_accuracy.y[-1]))}"
+    return words
 
 
 def _sentence(words: str) -> str:

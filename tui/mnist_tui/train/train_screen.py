@@ -29,7 +29,7 @@ from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 from mnist_tui.text.visible_text import visible
 from mnist_tui.train.folded_form import FoldedForm
-from mnist_tui.train.guidance import Guidance, notice
+from mnist_tui.train.guidance import Guidance, done_text, notice
 from mnist_tui.train.hyperparameter_form import HyperparameterForm
 from mnist_tui.train.run_charts import RunCharts
 from mnist_tui.train.sample_grid import SampleGrid
@@ -81,6 +81,12 @@ class TrainScreen(ChartScreen):
 
     class SamplesSought(Message):
         """The user wants to type which samples to look at."""
+
+    @dataclass
+    class Done(Message):
+        """All that was to be trained has been, or waits for a decision."""
+
+        words: str
 
     @dataclass
     class Watched(Message):
@@ -168,8 +174,12 @@ class TrainScreen(ChartScreen):
     # -- drawing ---------------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        shown = self._session.progress
+        shown, was_at_work = self._session.progress, self._session.at_work
         changed = self._session.tick() | self._marked.update()
+        # Whoever has stopped it knows.
+        known = self._leaving or self._session.state is State.STOPPED
+        if was_at_work and not self._session.at_work and not known:
+            self.post_message(self.Done(done_text(self._session)))
         if self._session.watch is not None:
             self._look_at_watch(self._session.watch, shown)
         self._charts_lag |= changed
