@@ -67,6 +67,10 @@ CASES = {
     "halved": Case(
         {**_SMALL, "learning_rate": 100, "pixel_scaling": "none"}, on_divergence="halve"
     ),
+    "patience": Case(
+        {**_SMALL, "epochs": 9}, asked={3: [("learning_rate", 1e-9), ("patience", 2)]}
+    ),
+    "target": Case({**_SMALL, "epochs": 9, "target_accuracy": 0.2}),
     "gone on": Case({**_SMALL, "optimizer": "adam"}, batches=5),
 }
 

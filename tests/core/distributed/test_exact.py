@@ -67,6 +67,12 @@ def test_a_run_that_diverges_goes_back_in_both(outcomes: Outcomes) -> None:
     assert len(losses) > 8, "it went back, so there are more updates than in two epochs"
 
 
+@pytest.mark.parametrize("name", ["patience", "target"])
+def test_a_rule_ends_it_in_both(name: str, outcomes: Outcomes) -> None:
+    for outcome in outcomes[name]:
+        assert 0 < len(outcome.losses) < 9 * 4, "nine epochs of four updates were planned"
+
+
 @pytest.mark.usefixtures("uncompiled")
 def test_ranks_by_mpi_learn_the_same(tmp_path: Path) -> None:
     for name, (first, second) in in_two_ranks(tmp_path, ["dropout", "stopped"], "mpi").items():

@@ -81,6 +81,8 @@ RECIPES = st.fixed_dictionaries(
         "shuffle": st.booleans(),
         "batch_size": st.sampled_from([3, 8, 40]),
         "epochs": st.integers(1, 3),
+        "patience": st.sampled_from([0, 0, 1, 2]),
+        "target_accuracy": st.sampled_from([0.0, 0.0, 0.5, 1.0]),
         "seed": st.integers(0, 2),
     }
 )
@@ -98,6 +100,9 @@ CHANGES = st.one_of(
             ("epochs", 1),
             ("epochs", 2),
             ("epochs", 5),
+            ("patience", 0),
+            ("patience", 1),
+            ("target_accuracy", 0.6),
         ]
     ),
 )
@@ -307,8 +312,10 @@ class RunLife(RuleBasedStateMachine):
             point = self.reader.resume_point(run_id)
             plan = point.record.plan
             done = point.state.epoch if point.state is not None else 0
-            if plan.last_epoch(point.record.train_examples) <= done:
+            if point.is_complete:
                 plan = plan.until(done + 1)
+                assert point.state is not None
+                plan = plan.past_rules(point.state, point.record.train_examples)
             _, told, _ = train_headless(
                 self.reader, self.data, plan, point, batches=batches, killed=killed
             )
@@ -438,7 +445,8 @@ class RunLife(RuleBasedStateMachine):
         match record.state:
             case RunState.COMPLETED:
                 assert step == record.step
-                assert record.epoch == record.plan.last_epoch(examples)
+                assert (record.epoch < record.plan.last_epoch(examples)) == bool(record.stopped_by)
+                assert point.is_complete
             case RunState.STOPPED:
                 assert step == record.step
             case RunState.INTERRUPTED if not known.suffered:
