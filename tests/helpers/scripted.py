@@ -30,6 +30,7 @@ from mnist_core.events import (
 )
 from mnist_core.network.evaluation import evaluate
 from mnist_core.recipe.changes import Change, ChangeQueue, Value
+from mnist_core.recipe.early_stopping import StopRule
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.store import Environment
 from mnist_core.store.recorder import RunRecorder
@@ -91,6 +92,8 @@ class ScriptedRuns:
     diverge_at: int | None = None
     """A run diverges with this update, unless it has half its learning rate by then; it goes back
     two."""
+    stopped_by: StopRule | None = None
+    """What a run that completes says has ended it early."""
     weights: Callable[[int], tuple[NDArray[np.float32], ...]] = lambda _epoch: ()
     """The parameters of the model after an epoch."""
 
@@ -183,7 +186,8 @@ class ScriptedRuns:
                         yield change("learning_rate", values.learning_rate / 2)
                 epoch, batch = epoch + 1, 0
                 yield self._epoch(dataset, epoch, step)
-            yield self._end(RunCompleted, epoch, step, batch, run_id)
+            end = self._end(RunCompleted, epoch, step, batch, run_id)
+            yield replace(end, stopped_by=self.stopped_by)
         except StopTraining:
             yield self._end(RunStopped, epoch, step, batch, run_id)
         except GiveUp:

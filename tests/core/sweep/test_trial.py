@@ -9,6 +9,7 @@ import pytest
 from helpers.scripted_sweeps import plan
 from mnist_core.backend.backend import configure
 from mnist_core.data.dataset import Dataset
+from mnist_core.recipe.early_stopping import StopRule
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunRecord, RunState, RunStore
 from mnist_core.store.records import TrialPlace
@@ -83,6 +84,14 @@ def test_a_pruned_run_is_kept_and_can_be_gone_on_with(
     store = RunStore(tmp_path / "home")
     assert store.resume_point(run.id).epoch == 1
     assert store.answers(run.id, 1) is not None
+
+
+def test_a_trial_that_a_rule_ends_has_its_last_value(trained: Callable[..., Trained]) -> None:
+    of = plan(base=BASE.model_copy(update={"epochs": 9}))
+    end, measured, (run,) = trained(of, patience=1, learning_rate=1e-9)
+    assert end == TrialEnded("completed", (measured[-1].value,))
+    assert [each.epoch for each in measured] == [1]
+    assert (run.state, run.stopped_by) == (RunState.COMPLETED, StopRule.PATIENCE)
 
 
 def test_a_trial_that_is_left_is_stopped_and_kept(trained: Callable[..., Trained]) -> None:
