@@ -192,9 +192,9 @@ class Hyperparameters(BaseModel):
         Field(ge=0, le=100_000),
         FieldDescription(
             "Patience",
-            "Ends the run after so many epochs without a better validation accuracy, or test "
-            "accuracy where nothing is held out. More waits longer for a late gain; fewer end "
-            "sooner, perhaps at a short lull; 0 trains all epochs.",
+            "Ends the run after so many epochs that are no better than the best. Better is a "
+            "higher validation accuracy, or test accuracy where nothing is held out. More waits "
+            "longer for a late gain; fewer end sooner, perhaps at a lull; 0 trains all epochs.",
             TakesEffect.NEXT_EPOCH,
             not_swept="All trials end by the same rule, or the most patient would win.",
         ),
@@ -204,8 +204,8 @@ class Hyperparameters(BaseModel):
         Field(ge=0, le=1),
         FieldDescription(
             "Target accuracy",
-            "Ends the run with the epoch that reaches this validation accuracy, or test accuracy "
-            "where nothing is held out: 0.98 is 98 %. Higher trains longer, lower ends sooner; 0 "
+            "Ends the run with the epoch that reaches it: 0.98 is 98 %. It is that of validation, "
+            "or of the test where nothing is held out. Higher trains longer; lower ends sooner; 0 "
             "trains all epochs.",
             TakesEffect.NEXT_EPOCH,
             short_name="target",

@@ -35,6 +35,7 @@ def test_it_says_what_is_in_force_and_from_where(
         ["preset", "torch-sigmoid", "flag"],
         ["digits", "auto", "default"],
         ["smoothing", "0.9", "default"],
+        ["when_done", "none", "default"],
         ["keys.help", "f5,", "?", "file,", "line", "5"],
     ]
 

@@ -30,6 +30,8 @@ OTHER_VALUES = {
     "warmup_steps": "20",
     "batch_size": "64",
     "epochs": "3",
+    "patience": "5",
+    "target_accuracy": "0.98",
     "pixel_scaling": "standard",
     "label_smoothing": "0.1",
     "validation": "5000",

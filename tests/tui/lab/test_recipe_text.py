@@ -75,6 +75,8 @@ def some_hyperparameters(random_: random.Random) -> Hyperparameters:
         "warmup_steps": random_.randint(0, 1_000_000),
         "batch_size": random_.randint(1, 65_536),
         "epochs": random_.randint(1, 100_000),
+        "patience": random_.randint(0, 100_000),
+        "target_accuracy": random_.random(),
         "shuffle": random_.random() < 0.5,
         "label_smoothing": share / 2,
         "validation": random_.choice(["none", "published", random_.randint(1, 10_000_000)]),

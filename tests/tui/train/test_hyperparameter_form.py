@@ -80,9 +80,9 @@ async def test_the_learning_rate_is_on_the_first_frame_of_a_low_form() -> None:
         assert app.form.query_one(".fields").region.contains_region(row.region)
 
 
-async def test_every_row_is_visible_at_once_where_there_are_21_lines() -> None:
+async def test_every_row_is_visible_at_once_where_there_are_23_lines() -> None:
     app = FormApp()
-    async with app.run_test(size=(28, 21)) as pilot:
+    async with app.run_test(size=(28, 23)) as pilot:
         await pilot.pause()
         room = app.form.query_one(".fields").region
         assert all(room.contains_region(row.region) for row in app.query(FieldRow))
