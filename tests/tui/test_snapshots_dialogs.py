@@ -11,6 +11,8 @@ from helpers.snapshots import Compare, looks_as_before, open_bench
 from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.state import State
+from mnist_tui.mistakes.calibration_dialog import CalibrationDialog
+from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.train.divergence_dialog import DivergenceDialog
 from mnist_tui.ui.dialogs import CommandScreen, LineInput, Palette, Question
 from mnist_tui.ui.help_screen import HelpScreen
@@ -37,6 +39,18 @@ def test_a_search_in_help(snap_compare: Compare, tmp_path: Path) -> None:
         assert isinstance(lab.app.focused, Input)
         assert lab.app.focused.value == "momentum"
         assert "ctrl+r" not in lab.text()
+
+    assert looks_as_before(snap_compare, open_bench(tmp_path), story)
+
+
+def test_the_calibration_of_a_run(snap_compare: Compare, tmp_path: Path) -> None:
+    async def story(lab: AppHarness) -> None:
+        await trained(lab)
+        await lab.pilot.press("2")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        await lab.pilot.press("C")
+        await lab.until(lambda: isinstance(lab.app.screen, CalibrationDialog))
+        assert "calibration error 0.1918" in lab.text()
 
     assert looks_as_before(snap_compare, open_bench(tmp_path), story)
 

@@ -17,7 +17,8 @@ import pytest
 
 from helpers.scripted import digits
 from helpers.stored_runs import put_run
-from mnist_core.events import BatchCompleted, StopTraining
+from mnist_core.events import BatchCompleted, EpochCompleted, StopTraining
+from mnist_core.network.calibration import calibration
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.store import RunRecord, RunState, RunStore
 from mnist_core.store.ownership import Ownership
@@ -166,6 +167,32 @@ def test_show_tells_everything_in_lines(home: Path, ask: Callable[..., Answer]) 
     assert shlex.split(lines[-1])[:4] == ["mnist-tui", "train", "--data", "scripted"]
 
 
+def test_show_has_the_calibration_error_of_epochs_whose_answers_are_kept(
+    tmp_path: Path, ask: Callable[..., Answer]
+) -> None:
+    store, data = RunStore(tmp_path / "home"), digits()
+    recorder = store.record(data, "scripted")
+    recorder.start()
+    told = [
+        event
+        for event in recorded(train(make_hyperparameters({"epochs": 2}), data), recorder)
+        if isinstance(event, EpochCompleted)
+    ]
+    recorder.finish()
+    store.close()
+    errors = []
+    for epoch in told:
+        right = epoch.test.answers.predictions == data.test.labels
+        errors.append(calibration(epoch.test.answers.confidences, right).error)
+    _, out, _ = ask("show", "run 1", "--json")
+    figures = json.loads(out)["epoch_figures"]
+    # What is kept of each epoch has the precision of float16.
+    assert [each["calibration_error"] for each in figures] == pytest.approx(errors, abs=1e-3)
+    _, out, _ = ask("show", "run 1")
+    (heading,) = [line for line in out.splitlines() if line.startswith("epoch  step")]
+    assert heading.split("  ")[-2:] == ["calibration error", "seconds"]
+
+
 def test_show_as_json(home: Path, ask: Callable[..., Answer]) -> None:
     _, out, _ = ask("show", "wide", "--json")
     told = json.loads(out)
@@ -173,6 +200,7 @@ def test_show_as_json(home: Path, ask: Callable[..., Answer]) -> None:
     assert told["environment"]["threads"] == 2
     assert [epoch["test_accuracy"] for epoch in told["epoch_figures"]] == [0.1, 0.6]
     assert told["epoch_figures"][0]["train_loss"] is None
+    assert told["epoch_figures"][0]["calibration_error"] is None
     assert "--hidden-sizes 64 --epochs 1" in told["command"]
 
 

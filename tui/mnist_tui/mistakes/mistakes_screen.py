@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from mnist_core.network.mistakes import ConfusedPair, confused_pairs, confusion_matrix
+from mnist_tui.mistakes.calibration_dialog import CalibrationDialog
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
 from mnist_tui.mistakes.gallery import NO_TILES, Gallery, Tiles
@@ -245,7 +246,10 @@ class MistakesScreen(Screen[None]):
         """Hide the keys that would do nothing now."""
         view = self._view
         match action:
-            case "choose_kind" | "choose_order" | "reverse_order" | "show_matrix":
+            case (
+                "choose_kind" | "choose_order" | "reverse_order" | "show_matrix"
+                | "show_calibration"
+            ):  # fmt: skip
                 return view is not None and view.epoch is not None
             case "step_pair":
                 return bool(self._pairs())
@@ -331,6 +335,13 @@ class MistakesScreen(Screen[None]):
     def action_show_matrix(self) -> None:
         self.add_class("-matrix")
         self.set_focus(self.query_one(ConfusionMatrix))
+
+    def action_show_calibration(self) -> None:
+        view = self._view
+        if view is not None and view.epoch is not None:
+            self.app.push_screen(
+                CalibrationDialog(view.history, view.labelled.labels, view.run_name, view.epoch)
+            )
 
     def action_subtract_matrix(self) -> None:
         self._subtracts = not self._subtracts

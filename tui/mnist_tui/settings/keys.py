@@ -197,6 +197,9 @@ KEYS: tuple[Key, ...] = (
     Key("subtract_matrix", ("c",), "Compare", "In the matrix, how many more or fewer there are "
         "than of the pinned run or the run before; or the counts again.", Scope.MISTAKES,
         gives_way=True),
+    Key("show_calibration", ("C",), "Calibration", "See whether the model is right as often as it "
+        "is sure: a reliability diagram and the calibration error of each epoch.", Scope.MISTAKES,
+        footer=False),
     Key("choose_kind", ("w",), "What", "Choose what to show: the mistakes, all samples, those that "
         "were fixed, newly broken, always or never wrong, or that another run sees differently.",
         Scope.MISTAKES),

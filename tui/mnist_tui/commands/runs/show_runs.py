@@ -3,11 +3,12 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from mnist_core.events import json_values
+from mnist_core.network.calibration import calibration
 from mnist_core.recipe.hyperparameters import Hyperparameters, hyperparameter_fields, to_json
 from mnist_core.store import (
     EpochRecord,
@@ -109,14 +110,15 @@ def show_run(store: RunStore, run: str, *, as_json: bool) -> None:
         show_recording(store, record, as_json=as_json)
         return
     epochs = store.epochs(record.id)
+    errors = _calibration_errors(store, record)
     if as_json:
-        write(json.dumps(details_to_json(record, epochs), allow_nan=False))
+        write(json.dumps(details_to_json(record, epochs, errors), allow_nan=False))
         return
     write(visible(f"{record.name} ({record.id}): {record.state}"))
     for line in in_columns([(topic, visible(text)) for topic, text in _facts(record)]):
         write(line)
     write("")
-    for line in _epoch_lines(record, epochs):
+    for line in _epoch_lines(record, epochs, errors):
         write(line)
     write("\nThis trains it again:")
     write(visible(command_line(record)))
@@ -169,17 +171,34 @@ def _facts(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "versions", ", ".join(versions)
 
 
-def _epoch_lines(record: RunRecord, epochs: list[EpochRecord]) -> list[str]:
+def _calibration_errors(store: RunStore, record: RunRecord) -> dict[int, float]:
+    """The expected calibration error on the test samples, by epoch; none where what they really
+    are is not kept. It is that of the kept confidences, which have the precision of float16.
+    """
+    labels = store.tested_labels(record)
+    if labels is None:
+        return {}
+    return {
+        answers.epoch: calibration(answers.confidences, answers.predictions == labels.test).error
+        for answers in store.all_answers(record.id)
+        if len(answers.predictions) == len(labels.test)
+    }
+
+
+def _epoch_lines(
+    record: RunRecord, epochs: list[EpochRecord], errors: Mapping[int, float]
+) -> list[str]:
     sets = ["train", "test"]
     if record.validation_examples:
         sets.insert(1, "validation")
     names = [f"{part}_{metric}" for part in sets for metric in ("loss", "accuracy")]
-    header = ["epoch", "step", *(name.replace("_", " ") for name in names), "seconds"]
-    rows = [
-        [str(epoch.epoch), str(epoch.step), *(metric(getattr(epoch, name)) for name in names),
-         f"{epoch.seconds:.2f}"]
-        for epoch in epochs
-    ]  # fmt: skip
+    header = ["epoch", "step", *(name.replace("_", " ") for name in names)]
+    header += [*(["calibration error"] if errors else []), "seconds"]
+    rows = []
+    for epoch in epochs:
+        error = [metric(errors.get(epoch.epoch))] if errors else []
+        figures = [metric(getattr(epoch, name)) for name in names]
+        rows.append([str(epoch.epoch), str(epoch.step), *figures, *error, f"{epoch.seconds:.2f}"])
     return in_columns([header, *rows], numbers=range(len(header)))
 
 
@@ -225,7 +244,9 @@ def run_to_json(record: RunRecord) -> dict[str, Any]:
     )
 
 
-def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, Any]:
+def details_to_json(
+    record: RunRecord, epochs: list[EpochRecord], errors: Mapping[int, float]
+) -> dict[str, Any]:
     """What `mnist-tui runs show --json` writes: all that is known of a run but its batches."""
     values = to_json(record.hyperparameters)
     return run_to_json(record) | json_values(
@@ -254,6 +275,9 @@ def details_to_json(record: RunRecord, epochs: list[EpochRecord]) -> dict[str, A
             "environment": asdict(record.environment),
             "pid": record.pid,
             "host": record.host,
-            "epoch_figures": [json_values(asdict(epoch)) for epoch in epochs],
+            "epoch_figures": [
+                json_values({**asdict(epoch), "calibration_error": errors.get(epoch.epoch)})
+                for epoch in epochs
+            ],
         }
     )
