@@ -99,9 +99,11 @@ class Screens:
         return SweepsScreen(self._session, self.sweep, lambda: single(steering.recipes))
 
     def _draw(self, style: PictureStyle) -> Screen[None]:
-        from mnist_tui.draw.draw_screen import CurrentModel, DrawScreen
+        from mnist_tui.draw.draw_screen import DrawScreen
+        from mnist_tui.lab.current_model import CurrentModel
 
-        return DrawScreen(CurrentModel(self._session, self._store), style)
+        purpose = "A model has to be trained before it can read digits."
+        return DrawScreen(CurrentModel(self._session, self._store, purpose), style)
 
     def close_race(self) -> None:
         """Stop a race under way, end its processes, and keep what it measured."""
