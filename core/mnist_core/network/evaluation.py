@@ -60,12 +60,19 @@ def logits(
     `hyperparameters` and `dataset` are those that the parameters were trained with. Weights that
     are not finite give logits that are not, and no warning.
     """
-    shift, divisor = pixel_scaling(hyperparameters, dataset)
-    pixels = images.reshape(len(images), -1).astype(np.float32)
-    inputs = (pixels - np.float32(shift)) * np.float32(1 / divisor)
+    inputs = scaled_inputs(images, hyperparameters, dataset)
     with np.errstate(all="ignore"):
         sums = layer_sums(parameters, inputs, hyperparameters.activation)
     return sums[-1].astype(np.float32, copy=False)
+
+
+def scaled_inputs(
+    images: NDArray[np.uint8], hyperparameters: Hyperparameters, dataset: "PixelStatistics"
+) -> NDArray[np.float32]:
+    """(examples, pixels) of `images` (examples, height, width), as a network is given them."""
+    shift, divisor = pixel_scaling(hyperparameters, dataset)
+    pixels = images.reshape(len(images), -1).astype(np.float32)
+    return (pixels - np.float32(shift)) * np.float32(1 / divisor)
 
 
 class PixelStatistics(Protocol):

@@ -1,0 +1,182 @@
+"""What the units of a layer have learned, and what excites them. NumPy only.
+
+Layers are counted from 0; those of a network are its hidden ones, or where it has none the output,
+whose units are the classes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_core.data.dataset import Examples
+from mnist_core.network.evaluation import (
+    ACTIVATIONS,
+    PixelStatistics,
+    layer_sums,
+    scaled_inputs,
+)
+from mnist_core.recipe.hyperparameters import Activation, Hyperparameters
+
+Parameters = Sequence[NDArray[np.float32]]
+"""Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
+
+MOST_EXAMPLES = 10_000
+"""That units are asked about, as many as MNIST is tested on."""
+_MOST_SUMS = 1 << 24
+"""That are kept, 64 MiB; of a wider layer fewer examples are asked about."""
+_PART = 200_000_000
+"""Multiplications between two looks at what else is to be done: some 10 ms."""
+_BRIEF = 2 * _PART
+"""Those that a network is worth which will be another one in half a second."""
+_BRIEF_EXAMPLES = 1000
+_ERF = 7500
+"""Multiplications that take as long as one value of gelu."""
+_SAME = 1e-6
+_SWITCHING: tuple[Activation, ...] = ("relu", "leaky_relu", "gelu", "silu")
+"""Those that let a sum through where it is above 0, and little or nothing of it elsewhere."""
+
+
+def shown_layers(parameters: Parameters) -> int:
+    """How many layers there are to look into: the hidden ones, or the output where none is."""
+    return max(1, len(parameters) // 2 - 1)
+
+
+def has_hidden_units(parameters: Parameters) -> bool:
+    """Whether there is a layer before the output."""
+    return len(parameters) > 2
+
+
+def unit_pictures(parameters: Parameters, image_shape: tuple[int, int]) -> NDArray[np.float32]:
+    """(units, height, width): the weights from each pixel to each unit of the first layer."""
+    return np.ascontiguousarray(parameters[0].T).reshape(-1, *image_shape)
+
+
+def weight_norms(parameters: Parameters, layer: int) -> NDArray[np.float32]:
+    """(units,) the Euclidean norm of the weights into each unit of a layer."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt(np.square(parameters[2 * layer]).sum(axis=0)), np.float32)
+
+
+def class_weights(parameters: Parameters, layer: int) -> NDArray[np.float32]:
+    """(units, classes) how much each class uses each unit of a hidden layer.
+
+    Of the last hidden layer these are the weights to the output. Of one before, they are the sums
+    over all paths of the products of the weights on each: what activations do on the way is left
+    out.
+    """
+    *between, used = parameters[2 * (layer + 1) :: 2]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for weight in reversed(between):
+            used = weight @ used
+    return used
+
+
+class UnitActivity:
+    """What the units of one layer make of examples, which are taken in one part after the other."""
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        layer: int,
+        examples: Examples,
+        hyperparameters: Hyperparameters,
+        dataset: PixelStatistics,
+        *,
+        brief: bool = False,
+    ) -> None:
+        """Of the first `examples`: 10 000 of them, or with `brief` 1000 of a small network.
+
+        Of a large one there are fewer, so that they fit in memory, or with `brief` take some 20 ms.
+        """
+        self._parameters = parameters[: 2 * (layer + 1)]
+        self._hyperparameters, self._dataset = hyperparameters, dataset
+        self._squashes = layer + 1 < len(parameters) // 2
+        """Whether an activation follows, as after every layer but the output."""
+        units = len(self._parameters[-1])
+        cost = sum(weight.size for weight in self._parameters[::2])
+        if hyperparameters.activation == "gelu":
+            cost += _ERF * sum(len(bias) for bias in self._parameters[1::2])
+        self._part = max(1, _PART // cost)
+        most = min(MOST_EXAMPLES, max(1, _MOST_SUMS // units))
+        if brief:
+            most = min(most, _BRIEF_EXAMPLES, max(1, _BRIEF // cost))
+        self._examples = examples[:most]
+        classes = int(self._examples.labels.max(initial=0)) + 1
+        self.sums = np.empty((len(self._examples), units), np.float32)
+        """(examples, units) before the activation, of the examples taken so far."""
+        self._taken = 0
+        self._class_sums = np.zeros((classes, units))
+        self._lowest = np.full(units, np.inf, np.float32)
+        self._highest = np.full(units, -np.inf, np.float32)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all examples have been taken; the others here are to be asked only then."""
+        return self._taken == len(self._examples)
+
+    def __len__(self) -> int:
+        """Examples."""
+        return len(self._examples)
+
+    def take_part(self) -> None:
+        """Take the next examples, which takes some 10 ms."""
+        part = self._examples[self._taken : self._taken + self._part]
+        inputs = scaled_inputs(part.images, self._hyperparameters, self._dataset)
+        with np.errstate(all="ignore"):
+            sums = layer_sums(self._parameters, inputs, self._hyperparameters.activation)[-1]
+            values = sums
+            if self._squashes:
+                values = ACTIVATIONS[self._hyperparameters.activation](sums)
+            is_class = np.arange(len(self._class_sums))[:, None] == part.labels
+            self._class_sums += is_class.astype(np.float32) @ values
+        self.sums[self._taken : self._taken + len(part)] = sums
+        self._lowest = np.minimum(self._lowest, values.min(axis=0, initial=np.inf))
+        self._highest = np.maximum(self._highest, values.max(axis=0, initial=-np.inf))
+        self._taken += len(part)
+
+    @property
+    def off_shares(self) -> NDArray[np.float64] | None:
+        """(units,) the share of examples whose sum is not above 0, so that a relu gives 0.
+
+        None where units are never off: with sigmoid and tanh, and at the output.
+        """
+        if not self._squashes or self._hyperparameters.activation not in _SWITCHING:
+            return None
+        if not len(self):
+            return np.zeros(self.sums.shape[1])
+        return np.asarray((self.sums <= 0).mean(axis=0))
+
+    @property
+    def dead(self) -> NDArray[np.bool_]:
+        """(units,) whether a hidden unit says the same of every example, to within 1e-6.
+
+        A relu that is off for all, or a sigmoid at one end for all: no gradient comes through it.
+        """
+        if not self._squashes or not len(self):
+            return np.zeros(self.sums.shape[1], np.bool_)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self._highest - self._lowest <= _SAME)
+
+    def class_means(self, classes: int) -> NDArray[np.float32]:
+        """(units, classes) the mean activation over the examples of each class; NaN: it has none.
+
+        At the output, of the logits.
+        """
+        counts = np.bincount(self._examples.labels, minlength=classes)
+        means = np.full((self.sums.shape[1], classes), np.nan, np.float32)
+        present = np.flatnonzero(counts)
+        means[:, present] = (self._class_sums[present] / counts[present, None]).T
+        return means
+
+    def most_excited(self, unit: int, count: int) -> NDArray[np.intp]:
+        """Up to `count` rows of examples with the largest sums at a unit, the largest first."""
+        return self._ranked(-self.sums[:, unit], count)
+
+    def least_excited(self, unit: int, count: int) -> NDArray[np.intp]:
+        """Up to `count` rows of examples with the smallest sums at a unit, the smallest first."""
+        return self._ranked(self.sums[:, unit], count)
+
+    def _ranked(self, values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
+        # A stable order: examples that excite a unit equally stay where they are.
+        return np.argsort(values, kind="stable")[:count]
