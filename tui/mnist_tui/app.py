@@ -176,7 +176,7 @@ class MnistApp(App[None]):
             self.notify(visible(sentence), severity="warning", markup=False)
 
     def _show_style(self, style: PictureStyle) -> None:
-        for name in ("train", "mistakes", "draw"):
+        for name in ("train", "mistakes", "network", "draw"):
             screen = self._screen_called(name)
             if isinstance(screen, ShowsDigits):
                 screen.show_style(style)

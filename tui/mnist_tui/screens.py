@@ -57,6 +57,7 @@ class Screens:
             "runs": self._runs,
             "race": self._race,
             "sweeps": self._sweeps,
+            "network": lambda: self._network(style),
             "draw": lambda: self._draw(style),
         }
         return makers[name]()
@@ -97,6 +98,12 @@ class Screens:
         )
         steering = self._train_screen.steering
         return SweepsScreen(self._session, self.sweep, lambda: single(steering.recipes))
+
+    def _network(self, style: PictureStyle) -> Screen[None]:
+        from mnist_tui.network.network_screen import NetworkScreen
+        from mnist_tui.network.network_source import NetworkSource
+
+        return NetworkScreen(NetworkSource(self._session, self._store), style)
 
     def _draw(self, style: PictureStyle) -> Screen[None]:
         from mnist_tui.draw.draw_screen import DrawScreen

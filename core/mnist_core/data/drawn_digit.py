@@ -94,8 +94,8 @@ class Drawing:
         return np.rint(255 * share).astype(np.uint8)
 
 
-def resample(images: NDArray[np.uint8], height: int, width: int) -> Levels:
-    """The images (n, h, w) at another size, as float32 (n, height, width) from 0 to 255.
+def resample(images: NDArray[np.uint8] | Levels, height: int, width: int) -> Levels:
+    """The images (n, h, w) at another size, as float32 (n, height, width) in the same range.
 
     Along an axis that shrinks, each sample is the mean of the area it covers, so no ink is lost;
     along one that grows, samples are interpolated linearly.

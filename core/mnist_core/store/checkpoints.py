@@ -88,6 +88,11 @@ class Checkpoints:
         except (OSError, ValueError):
             return None
 
+    def epochs(self) -> list[int]:
+        """Those at whose end the state was kept, in their order."""
+        ends = (path.stem.split("-") for path in self._files())
+        return [int(epoch) for _, epoch, _, batch in ends if not int(batch)]
+
     def cut(self, state: TrainingState | None) -> None:
         """Drop those past `state`, since the run goes on from there; None drops all."""
         last = self._path(state.epoch, state.batch) if state else None

@@ -250,6 +250,10 @@ class RunStore:
             )
         return state
 
+    def model_epochs(self, run_id: str) -> list[int]:
+        """The epochs whose model is kept, in their order."""
+        return self._checkpoints(run_id).epochs()
+
     # -- editing ---------------------------------------------------------------------------------
 
     def rename(self, run_id: str, name: str) -> None:

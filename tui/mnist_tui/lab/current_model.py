@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_core.data.dataset import Dataset
+from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.events import TrainingState
 from mnist_core.network.evaluation import logits, probabilities
 from mnist_core.network.parameters import check_parameters, layer_sizes
@@ -29,6 +29,8 @@ class Model:
     """Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
     hyperparameters: Hyperparameters
     dataset: Dataset
+    test: Examples
+    """What it is tested on."""
     when: str
     """Of which run and epoch it is, text from outside in it."""
 
@@ -76,9 +78,7 @@ class CurrentModel:
         found = self._weights(progress)
         if isinstance(found, str):
             return found
-        parameters, when = found
-        when = f"{progress.name} · {when}" if progress.name else when
-        return Model(parameters, progress.hyperparameters, progress.dataset, when)
+        return model_of(progress, *found)
 
     def _weights(self, progress: RunProgress) -> tuple[Parameters, str] | str:
         """The weights and when they were such, or why there are none."""
@@ -108,6 +108,12 @@ class CurrentModel:
         if self._stored is None or self._stored[0] != key:
             self._stored = key, stored_model(self._store, progress)
         return self._stored[1]
+
+
+def model_of(progress: RunProgress, parameters: Parameters, when: str) -> Model:
+    """A model of a run that had these weights at a time, in words."""
+    when = f"{progress.name} · {when}" if progress.name else when
+    return Model(parameters, progress.hyperparameters, progress.dataset, progress.test, when)
 
 
 def stored_model(

@@ -21,6 +21,7 @@ class Scope(StrEnum):
     MISTAKES = "among samples"
     RACE = "among races"
     SWEEPS = "among sweeps"
+    NETWORK = "among units"
     DRAW = "while drawing"
 
 
@@ -119,6 +120,8 @@ KEYS: tuple[Key, ...] = (
         "how fast.", Scope.EVERYWHERE),
     Key("show_screen('sweeps')", ("5",), "Sweeps", "Train many runs with values that Optuna "
         "chooses, and see which are best.", Scope.EVERYWHERE, gives_way=True),
+    Key("show_screen('network')", ("6",), "Network", "See what each unit of the network has "
+        "learned.", Scope.EVERYWHERE, gives_way=True),
     Key("open_run", ("enter",), "Open", "Show the run under the cursor.", Scope.RUNS),
     Key("mark_run", ("space",), "Mark", "Lay the curves of the run over the others, or take them "
         "away again.", Scope.RUNS),
@@ -260,6 +263,25 @@ KEYS: tuple[Key, ...] = (
         "shows it again.", Scope.SWEEPS),
     Key("leave_sweep_field", ("escape",), "Trials", "Go back to the trials.", Scope.SWEEPS,
         urgent=True),
+    Key("choose_order", ("o",), "Sort", "Choose what the units are sorted by: the norm of their "
+        "weights, their index, or how much a class uses them.", Scope.NETWORK),
+    Key("reverse_order", ("O",), "Reverse", "Turn the order of the units round.", Scope.NETWORK,
+        footer=False),
+    Key("step_class(1)", ("c",), "Class", "Sort the units by how much a class uses them: the first "
+        "class, then the next one.", Scope.NETWORK, gives_way=True),
+    Key("step_class(-1)", ("C",), "Class before", "Sort the units by how much the class before "
+        "uses them.", Scope.NETWORK, footer=False, gives_way=True),
+    Key("next_layer", ("n",), "Layer", "Show the units of the next hidden layer.", Scope.NETWORK,
+        gives_way=True),
+    Key("move_epoch(-1)", ("left_square_bracket",), "Back", "See the weights of the epoch before "
+        "that is kept; the charts' cursor moves too.", Scope.NETWORK),
+    Key("move_epoch(1)", ("right_square_bracket",), "Forward", "See the weights of the next epoch "
+        "that is kept.", Scope.NETWORK),
+    Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille or, "
+        "in some terminals, pixels: on all screens, and from now on.",
+        Scope.NETWORK, footer=False),
+    Key("show_latest", ("escape",), "Latest", "Take the charts' cursor away, and see the model as "
+        "it is now.", Scope.NETWORK, urgent=True),
     Key("show_screen('draw')", ("d",), "Draw", "Draw a digit, and see what the model makes of it.",
         Scope.EVERYWHERE),
     Key("toggle_pen", ("space",), "Pen", "Put the pen down where the cursor is, or lift it. The "

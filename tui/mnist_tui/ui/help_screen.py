@@ -26,6 +26,7 @@ _TITLES: Mapping[Scope, str] = {
     Scope.RECORDING: "A recording",
     Scope.RACE: "Race",
     Scope.SWEEPS: "Sweeps",
+    Scope.NETWORK: "Network",
     Scope.DRAW: "Draw a digit",
     Scope.CHARTS: "Charts",
     Scope.ZOOM: "Closer to charts",

@@ -1,0 +1,1 @@
+"""The network screen: the units of a layer, and one of them large."""
