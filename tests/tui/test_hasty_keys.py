@@ -158,7 +158,7 @@ async def test_leaving_while_a_dialog_opens_is_no_defect(
         assert lab.app.return_code == 0
 
 
-@pytest.mark.parametrize("name", ["mistakes", "runs", "race", "sweeps", "draw"])
+@pytest.mark.parametrize("name", ["mistakes", "runs", "race", "sweeps", "network", "draw"])
 async def test_leaving_while_a_screen_opens_is_no_defect(tmp_path: Path, name: str) -> None:
     async with opened(tmp_path) as lab:
         lab.app.action_show_screen(name)

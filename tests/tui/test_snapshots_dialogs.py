@@ -66,7 +66,7 @@ def test_the_palette(snap_compare: Compare, tmp_path: Path) -> None:
         await lab.pilot.press("down")
         await lab.until(lambda: commands.highlighted == 1)
         assert isinstance(lab.app.focused, Input)
-        assert "Train with the values of the form" in lab.text()
+        assert "See what each unit of the network has learned" in lab.text()
 
     assert looks_as_before(snap_compare, open_bench(tmp_path), story)
 

@@ -158,7 +158,8 @@ async def test_the_footer_keeps_its_order(tmp_path: Path) -> None:
         await lab.until(lambda: "Palette" in lab.text())
         shown = " ".join(lab.text().splitlines()[-1].split())
         assert shown == (
-            "a Run e Edit f7 Mistakes 3 Runs 4 Race 5 Sweeps d Draw ^p Palette f5 Help q Quit"
+            "a Run e Edit f7 Mistakes 3 Runs 4 Race 5 Sweeps 6 Network d Draw ^p Palette f5 Help "
+            "q Quit"
         )
 
 

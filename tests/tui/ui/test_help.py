@@ -22,6 +22,7 @@ SCREENS = {
     "3": {Scope.RUNS, Scope.CHARTS, Scope.ZOOM},
     "4": {Scope.RACE, Scope.ZOOM},
     "5": {Scope.SWEEPS, Scope.ZOOM},
+    "6": {Scope.NETWORK},
 }
 
 
@@ -103,7 +104,7 @@ def working(lab: AppHarness) -> set[str]:
     return {active.binding.tooltip for active in lab.app.screen.active_bindings.values()}
 
 
-@pytest.mark.parametrize("key", ["1", "2", "3", "4", "5"])
+@pytest.mark.parametrize("key", ["1", "2", "3", "4", "5", "6"])
 async def test_the_palette_has_every_command_whose_key_works(tmp_path: Path, key: str) -> None:
     async with opened(tmp_path) as lab:
         await lab.pilot.press("r")

@@ -7,13 +7,14 @@ from textual.app import ComposeResult
 
 from helpers.app_harness import opened
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
+from mnist_tui.network.network_screen import NetworkScreen
 from mnist_tui.race.race_screen import RaceScreen
 from mnist_tui.runs.runs_screen import RunsScreen
 from mnist_tui.sweeps.sweep_screen import SweepsScreen
 from mnist_tui.train.train_screen import TrainScreen
 from mnist_tui.ui.sizes import width_class
 
-AnyScreen = TrainScreen | MistakesScreen | RunsScreen | RaceScreen | SweepsScreen
+AnyScreen = TrainScreen | MistakesScreen | RunsScreen | RaceScreen | SweepsScreen | NetworkScreen
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ def test_each_width_has_its_class(columns: int, name: str) -> None:
         (RunsScreen, "3"),
         (RaceScreen, "4"),
         (SweepsScreen, "5"),
+        (NetworkScreen, "6"),
     ],
 )
 async def test_a_screen_is_laid_out_for_its_width_before_it_is_drawn(

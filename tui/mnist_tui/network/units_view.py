@@ -183,7 +183,7 @@ class UnitsView:
         bias = float(self.model.parameters[2 * self.layer + 1][unit])
         facts = [f"norm {self.norms[unit]:.3g}", f"bias {bias:+.3g}"]
         if self.pictures is not None:
-            facts.append(f"full colour is ±{self.scale:.2g}")
+            facts.append(f"drawn up to ±{self.scale:.2g}")
         facts += self._activity_facts(unit)
         kind = "Unit" if self.is_hidden else "Class"
         return UnitDetail(
@@ -199,7 +199,7 @@ class UnitsView:
         activity = self.activity
         if activity is None:
             return ["samples are being counted"]
-        facts = [f"{DEAD} dead: the same for every sample"] if self.dead[unit] else []
+        facts = [f"{DEAD} dead: always the same"] if self.dead[unit] else []
         if activity.off_shares is not None:
             facts.append(f"off for {percent(float(activity.off_shares[unit]), 1)}")
         elif self.is_hidden:
