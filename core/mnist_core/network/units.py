@@ -30,8 +30,8 @@ _PART = 200_000_000
 _BRIEF = 2 * _PART
 """Those that a network is worth which will be another one in half a second."""
 _BRIEF_EXAMPLES = 1000
-_ERF = 7500
-"""Multiplications that take as long as one value of gelu."""
+_PIXEL, _ERF = 50, 7500
+"""Multiplications that take as long as scaling a pixel, and as one value of gelu."""
 _SAME = 1e-6
 _SWITCHING: tuple[Activation, ...] = ("relu", "leaky_relu", "gelu", "silu")
 """Those that let a sum through where it is above 0, and little or nothing of it elsewhere."""
@@ -47,9 +47,11 @@ def has_hidden_units(parameters: Parameters) -> bool:
     return len(parameters) > 2
 
 
-def unit_pictures(parameters: Parameters, image_shape: tuple[int, int]) -> NDArray[np.float32]:
-    """(units, height, width): the weights from each pixel to each unit of the first layer."""
-    return np.ascontiguousarray(parameters[0].T).reshape(-1, *image_shape)
+def unit_picture(
+    parameters: Parameters, unit: int, image_shape: tuple[int, int]
+) -> NDArray[np.float32]:
+    """(height, width): the weights from each pixel to a unit of the first layer."""
+    return np.asarray(parameters[0][:, unit].reshape(image_shape))
 
 
 def weight_norms(parameters: Parameters, layer: int) -> NDArray[np.float32]:
@@ -95,6 +97,7 @@ class UnitActivity:
         """Whether an activation follows, as after every layer but the output."""
         units = len(self._parameters[-1])
         cost = sum(weight.size for weight in self._parameters[::2])
+        cost += _PIXEL * len(self._parameters[0])
         if hyperparameters.activation == "gelu":
             cost += _ERF * sum(len(bias) for bias in self._parameters[1::2])
         self._part = max(1, _PART // cost)
@@ -107,6 +110,7 @@ class UnitActivity:
         """(examples, units) before the activation, of the examples taken so far."""
         self._taken = 0
         self._class_sums = np.zeros((classes, units))
+        self._off = np.zeros(units, np.int64)
         self._lowest = np.full(units, np.inf, np.float32)
         self._highest = np.full(units, -np.inf, np.float32)
 
@@ -131,6 +135,7 @@ class UnitActivity:
             is_class = np.arange(len(self._class_sums))[:, None] == part.labels
             self._class_sums += is_class.astype(np.float32) @ values
         self.sums[self._taken : self._taken + len(part)] = sums
+        self._off += (sums <= 0).sum(axis=0)
         self._lowest = np.minimum(self._lowest, values.min(axis=0, initial=np.inf))
         self._highest = np.maximum(self._highest, values.max(axis=0, initial=-np.inf))
         self._taken += len(part)
@@ -143,9 +148,7 @@ class UnitActivity:
         """
         if not self._squashes or self._hyperparameters.activation not in _SWITCHING:
             return None
-        if not len(self):
-            return np.zeros(self.sums.shape[1])
-        return np.asarray((self.sums <= 0).mean(axis=0))
+        return self._off / max(1, len(self))
 
     @property
     def dead(self) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from mnist_core.network.units import (
     class_weights,
     has_hidden_units,
     shown_layers,
-    unit_pictures,
+    unit_picture,
     weight_norms,
 )
 from mnist_core.recipe.hyperparameters import Activation, Hyperparameters, make_hyperparameters
@@ -78,7 +78,7 @@ SIZES = (30, 7, 5, 4)
 def test_activity_equals_a_recount(
     activation: str, layer: int, scaling: str, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(units, "_PART", 7 * 30 * 9)  # several parts, the last one smaller
+    monkeypatch.setattr(units, "_PART", 7 * 30 * (7 + 50))  # several parts, the last one smaller
     hyperparameters, parameters = recipe(activation, scaling), initial_parameters(SIZES, 5)
     sums = recounted(parameters, layer, tiny, hyperparameters)
     values = ACTIVATIONS[hyperparameters.activation](sums)
@@ -136,7 +136,7 @@ def test_a_network_that_changes_is_asked_about_fewer(
         return len(UnitActivity(parameters, 0, many, recipe(), tiny, brief=brief))
 
     assert asked(brief=True) == asked(brief=False) == 400
-    monkeypatch.setattr(units, "_BRIEF", 30 * 7 * 50)
+    monkeypatch.setattr(units, "_BRIEF", 30 * (7 + 50) * 50)
     assert (asked(brief=True), asked(brief=False)) == (50, 400)
     monkeypatch.setattr(units, "_MOST_SUMS", 7 * 120)
     assert (asked(brief=True), asked(brief=False)) == (50, 120)
@@ -144,12 +144,12 @@ def test_a_network_that_changes_is_asked_about_fewer(
 
 def test_pictures_are_the_weights_to_each_unit() -> None:
     parameters = initial_parameters(SIZES, 1)
-    pictures = unit_pictures(parameters, (6, 5))
-    assert pictures.shape == (7, 6, 5)
     for unit in range(7):
+        picture = unit_picture(parameters, unit, (6, 5))
+        assert picture.shape == (6, 5)
         for row in range(6):
             for column in range(5):
-                assert pictures[unit, row, column] == parameters[0][5 * row + column, unit]
+                assert picture[row, column] == parameters[0][5 * row + column, unit]
 
 
 @pytest.mark.parametrize("layer", [0, 1])

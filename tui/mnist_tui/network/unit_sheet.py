@@ -77,9 +77,9 @@ class PictureSheet:
 
     def lines(self, first: int, cursor: int) -> list[list[Segment]]:
         """The page that begins with the unit at `first`, with the one at `cursor` marked."""
-        sheet, pictures = self._sheet, self._view.pictures
+        sheet = self._sheet
         lines: list[list[Segment]] = [[] for _ in range(self._height)]
-        if sheet is None or pictures is None:
+        if sheet is None:
             return lines
         for place, unit in enumerate(self._view.order[first : first + sheet.count]):
             row, column = divmod(place, sheet.across)
@@ -95,12 +95,11 @@ class PictureSheet:
         self, sheet: Sheet, unit: int, width: int, *, with_cursor: bool
     ) -> Iterator[list[Segment]]:
         view, styles, shape = self._view, self._styles, self._view.model.dataset.image_shape
-        assert view.pictures is not None, "they are drawn"
         columns, rows = picture_size(
             shape, sheet.columns, sheet.rows, styles.picture_style, styles.palette
         )
         drawn = picture_lines(
-            view.pictures[unit], columns, rows, styles.picture_style, styles.palette, styles.base
+            view.picture(unit), columns, rows, styles.picture_style, styles.palette, styles.base
         )
         blank: list[list[Segment]] = [[Segment(" " * columns)]] * (sheet.rows - rows)
         for segments in [*drawn, *blank]:
@@ -187,5 +186,5 @@ UnitSheet = PictureSheet | MeansSheet
 
 def sheet_of(view: UnitsView, width: int, height: int, styles: UnitStyles) -> UnitSheet:
     """Pictures where the inputs are pixels, else the heat map."""
-    kind = MeansSheet if view.pictures is None else PictureSheet
+    kind = PictureSheet if view.has_pictures else MeansSheet
     return kind(view, width, height, styles)

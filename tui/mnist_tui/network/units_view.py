@@ -12,7 +12,7 @@ from mnist_core.network.units import (
     class_weights,
     has_hidden_units,
     shown_layers,
-    unit_pictures,
+    unit_picture,
     weight_norms,
 )
 from mnist_tui.lab.current_model import Model
@@ -23,6 +23,7 @@ DEAD = "∅"
 """The sign of a unit that says the same of every sample."""
 _SHARE_IN_SCALE = 0.995
 """Of the weights; the few beyond are drawn as strong as colours can be."""
+_MOST_MEASURED = 100_000
 _SAMPLES = 16
 """That excite a unit most, and least, of which those that fit are shown."""
 
@@ -108,19 +109,22 @@ class UnitsView:
         dataset = self.model.dataset
         return tuple(class_name(label, dataset.class_names) for label in range(dataset.class_count))
 
-    @cached_property
-    def pictures(self) -> NDArray[np.float32] | None:
-        """(units, height, width) from -1 to 1; None: the inputs are no pixels."""
-        if self.layer:
-            return None
-        weights = unit_pictures(self.model.parameters, self.model.dataset.image_shape)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.clip(np.nan_to_num(weights / self.scale), -1, 1))
+    @property
+    def has_pictures(self) -> bool:
+        """Whether the inputs are pixels."""
+        return self.layer == 0
+
+    def picture(self, unit: int) -> NDArray[np.float32]:
+        """(height, width) the weights of a unit of the first layer, from -1 to 1."""
+        weights = unit_picture(self.model.parameters, unit, self.model.dataset.image_shape)
+        return np.asarray(np.clip(np.nan_to_num(weights / self.scale), -1, 1))
 
     @cached_property
     def scale(self) -> float:
         """The weight that is drawn in full."""
-        sizes = np.abs(self.model.parameters[0])
+        weights = self.model.parameters[0].reshape(-1)
+        # Of very many, some tell as much. An odd step takes them from all units.
+        sizes = np.abs(weights[:: 1 + len(weights) // _MOST_MEASURED // 2 * 2])
         finite = sizes[np.isfinite(sizes)]
         largest = float(np.quantile(finite, _SHARE_IN_SCALE)) if len(finite) else 0.0
         return largest or 1.0
@@ -182,14 +186,14 @@ class UnitsView:
         """All that is told of a unit."""
         bias = float(self.model.parameters[2 * self.layer + 1][unit])
         facts = [f"norm {self.norms[unit]:.3g}", f"bias {bias:+.3g}"]
-        if self.pictures is not None:
+        if self.has_pictures:
             facts.append(f"drawn up to ±{self.scale:.2g}")
         facts += self._activity_facts(unit)
         kind = "Unit" if self.is_hidden else "Class"
         return UnitDetail(
             title=f"{kind} {self.name(unit)} · {visible(self.model.when)}",
             facts=tuple(facts),
-            picture=None if self.pictures is None else self.pictures[unit],
+            picture=self.picture(unit) if self.has_pictures else None,
             bars=tuple(self._bars(unit)),
             samples=tuple(self._samples(unit)),
             dark_on_light=self.model.dataset.dark_on_light,

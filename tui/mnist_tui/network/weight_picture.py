@@ -6,6 +6,7 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -128,5 +129,9 @@ def _half_blocks(halves: NDArray[np.int64], palette: Palette) -> list[Segment]:
 
 @lru_cache(maxsize=4096)
 def _half_block_style(upper: int, lower: int, palette: Palette) -> Style:
-    above, below = (palette.color(level / _LEVELS).rich_color for level in (upper, lower))
-    return Style(color=above, bgcolor=below)
+    return Style(color=_level_color(upper, palette), bgcolor=_level_color(lower, palette))
+
+
+@lru_cache(maxsize=256)
+def _level_color(level: int, palette: Palette) -> RichColor:
+    return palette.color(level / _LEVELS).rich_color
