@@ -252,7 +252,7 @@ class RunStore:
 
     def model_epochs(self, run_id: str) -> list[int]:
         """The epochs whose model is kept, in their order."""
-        return self._checkpoints(run_id).epochs()
+        return Checkpoints.of(self.home, run_id).epochs()
 
     # -- editing ---------------------------------------------------------------------------------
 
