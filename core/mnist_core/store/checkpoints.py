@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -90,8 +91,8 @@ class Checkpoints:
 
     def epochs(self) -> list[int]:
         """Those at whose end the state was kept, in their order."""
-        ends = (path.stem.split("-") for path in self._files())
-        return [int(epoch) for _, epoch, _, batch in ends if not int(batch)]
+        ends = (re.fullmatch(r"epoch-(\d+)-batch-0+", path.stem) for path in self._files())
+        return [int(end[1]) for end in ends if end]
 
     def cut(self, state: TrainingState | None) -> None:
         """Drop those past `state`, since the run goes on from there; None drops all."""

@@ -225,3 +225,14 @@ def test_a_file_is_synced_before_it_gets_its_name_and_its_folder_after(
     done.clear()
     write_whole(tmp_path / "a" / "b" / "x", b"new")
     assert done == ["folder", "folder", "file", "rename", "folder"]
+
+
+def test_the_epochs_that_are_kept_are_known(checkpoints: Checkpoints, tmp_path: Path) -> None:
+    assert checkpoints.epochs() == []
+    checkpoints.save(state(1, best_epoch=1))
+    checkpoints.save(state(3, best_epoch=1))
+    assert checkpoints.epochs() == [1, 3]
+    checkpoints.save(state(3, 2, best_epoch=1))
+    assert checkpoints.epochs() == [1]
+    (tmp_path / "checkpoints" / "run" / "epoch-by-hand.safetensors").touch()
+    assert checkpoints.epochs() == [1]
