@@ -29,13 +29,14 @@ from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.picture_album import PictureAlbum
 
 _GAP = 2
-_TEXT_COLUMNS = 26
-"""Cells that the text beside a picture has at least."""
+_TEXT_COLUMNS, _FEW_TEXT_COLUMNS = 26, 20
+"""Cells that the text beside a picture has at least; the fewer where the pane is narrow."""
+_NARROW = 40
 _MOST_BARS, _FEWEST_BARS = 40, 3
 _SMALLEST_DIGIT, _LARGEST_DIGIT = 4, 10
 """Lines of the samples."""
 _LEAST_TOP = 14
-"""Lines that picture and bars keep, as far as there are so many: a bar for each of ten classes."""
+"""Lines that picture and bars keep, but no more than two thirds: a bar for each of ten classes."""
 _STACKED_FROM = 30
 """Lines from which on the samples that excite it least lie below those that do most."""
 _CAPTION_CELLS = len("0 +12.34")
@@ -64,7 +65,7 @@ def lay_out(
     """Picture and text beside each other, and the samples below, in rows or beside each other."""
     stacked = height >= _STACKED_FROM
     rows = 2 if stacked else 1
-    digit = (height - _LEAST_TOP) // rows - _HEADS
+    digit = (height - min(_LEAST_TOP, height * 2 // 3)) // rows - _HEADS
     samples: tuple[Region, ...] = ()
     top = height
     if digit >= _SMALLEST_DIGIT:
@@ -80,7 +81,7 @@ def lay_out(
     picture = Region()
     if detail.picture is not None:
         down, wide = detail.picture.shape
-        room = width - _GAP - _TEXT_COLUMNS
+        room = width - _GAP - (_TEXT_COLUMNS if width >= _NARROW else _FEW_TEXT_COLUMNS)
         if room > 0 and top > 1:
             columns, lines = picture_size((down, wide), room, top - 1, style, palette)
             picture = Region(0, 0, columns, lines)
