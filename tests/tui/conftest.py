@@ -2,8 +2,10 @@
 
 import pytest
 import textual.app
+import textual.css.stylesheet
 import textual.pilot
 
+from helpers.parsed_css import parse_once, tokenize_values_once
 from helpers.settling import settled
 
 
@@ -11,3 +13,9 @@ from helpers.settling import settled
 def _wait_no_longer_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (textual.app, textual.pilot):
         monkeypatch.setattr(module, "wait_for_idle", settled)
+
+
+@pytest.fixture(autouse=True)
+def _parse_css_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(textual.css.stylesheet, "tokenize_values", tokenize_values_once)
+    monkeypatch.setattr(textual.css.stylesheet, "parse", parse_once)

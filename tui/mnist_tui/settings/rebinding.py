@@ -83,7 +83,7 @@ def rebound(wishes: Mapping[str, Sequence[str]]) -> tuple[Table, dict[str, str]]
             else key
             for key in KEYS
         )
-        clash = next(_clashes(table, granted), None)
+        clash = next(_clashes(table, granted), None) if granted else None
         if clash is None:
             return table, refused
         name, other, key = clash
