@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
@@ -55,10 +54,13 @@ def old(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ask(old: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+def ask(
+    old: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    own_hooks: None,
+) -> Ask:
     """`ask("runs", "list")` is what that command prints of the old home; it must not complain."""
-    for module in (sys, threading):
-        monkeypatch.setattr(module, "excepthook", module.excepthook)
     (command,) = entry_points(group="console_scripts", name="mnist-tui")
 
     def ask(*arguments: str | Path) -> str:

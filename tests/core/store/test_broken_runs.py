@@ -103,11 +103,12 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
     repeats: Callable[[int, int], int],
     monkeypatch: pytest.MonkeyPatch,
     uncompiled: None,
+    varied: None,
 ) -> None:
     spoil_updates(monkeypatch, lambda _step, rate: spoil if rate >= RUINOUS / 4 else None)
 
     @settings(
-        max_examples=repeats(50, 2500),
+        max_examples=repeats(40, 2500),
         deadline=None,
         derandomize=True,
         database=None,

@@ -1,13 +1,8 @@
 """The hooks of the process while `mnist-tui bench` is tested."""
 
-import sys
-import threading
-
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def _hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The command installs its own; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+def _own_hooks(own_hooks: None) -> None:
+    """Whatever a test calls, it does not leave the hooks of the command behind."""

@@ -1,7 +1,5 @@
 """What tests of the command line share."""
 
-import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,10 +14,8 @@ Answer = tuple[int, str, str]
 
 
 @pytest.fixture(autouse=True)
-def _own_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The commands install their own; these put back those of the tests.
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+def _own_hooks(own_hooks: None) -> None:
+    """Whatever a test calls, it does not leave the hooks of a command behind."""
 
 
 @pytest.fixture

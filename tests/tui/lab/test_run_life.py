@@ -496,7 +496,7 @@ class RunLifeWithProcesses(RunLife):
 
 
 @pytest.mark.parametrize(
-    ("machine", "short", "full"), [(RunLife, 190, 4900), (RunLifeWithProcesses, 10, 100)]
+    ("machine", "short", "full"), [(RunLife, 90, 4900), (RunLifeWithProcesses, 10, 100)]
 )
 def test_a_run_may_live_through_anything(
     machine: type[RunLife],
@@ -505,6 +505,8 @@ def test_a_run_may_live_through_anything(
     repeats: Callable[[int, int], int],
     monkeypatch: pytest.MonkeyPatch,
     uncompiled: None,
+    unmeasured: None,
+    varied: None,
 ) -> None:
     spoil_rates(monkeypatch, RUINOUS / 4)
     write_at_once(monkeypatch)
