@@ -1,9 +1,9 @@
 """Every command in the README and the documents, run in their order, in one home."""
 
-import json
 import os
 import re
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 
 from helpers.idx_files import write_dataset
 from helpers.imagined_machine import CHECKOUT
+from mnist_core.store import RunStore
 
 DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 PROGRAM = ".venv/bin/mnist-tui"
@@ -65,10 +66,11 @@ class Home:
         if "--resume ID" in line:
             # One that no other document has given more epochs.
             self.train()
-        latest = json.loads(
-            self.bash(f"{PROGRAM} runs list --filter kind:run --json").splitlines()[0]
-        )["id"]
-        line = re.sub(r"\bID\b", latest, line)
+        if re.search(r"\bID\b", line):
+            with closing(RunStore(self._folder / "home")) as store:
+                latest = store.latest()
+            assert latest is not None
+            line = re.sub(r"\bID\b", latest.id, line)
         # Not every machine has jq.
         line = line.replace("| jq .", f"| {CHECKOUT}/.venv/bin/python -m json.tool --json-lines")
         for trains in (f"{PROGRAM} train", f"{PROGRAM} sweep"):

@@ -10,6 +10,7 @@ import pytest
 
 from helpers.idx_folder import write_idx_folder
 from helpers.imagined_machine import CHECKOUT
+from mnist_tui.cli import run
 
 MNIST_TUI = CHECKOUT / ".venv" / "bin" / "mnist-tui"
 
@@ -25,7 +26,9 @@ def bash(line: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
 
 
 @pytest.mark.parametrize("name", [b"b\xff", b"two\nlines", b"it's a b"])
-def test_a_run_on_any_folder_is_repeated_and_resumed(tmp_path: Path, name: bytes) -> None:
+def test_a_run_on_any_folder_is_repeated_and_resumed(
+    tmp_path: Path, name: bytes, capfd: pytest.CaptureFixture[str], own_hooks: None
+) -> None:
     data = write_idx_folder(tmp_path / os.fsdecode(name))
     # It was called by a path from the folder it was called in.
     (tmp_path / "venv bin").symlink_to(MNIST_TUI.parent)
@@ -37,10 +40,10 @@ def test_a_run_on_any_folder_is_repeated_and_resumed(tmp_path: Path, name: bytes
     )  # fmt: skip
     assert trained.returncode == 0
     shown = bash(f"{program} runs show 'run 1' --json", tmp_path)
-    run = json.loads(shown.stdout)
-    assert os.fsencode(run["data"]) == os.fsencode(data)
+    told = json.loads(shown.stdout)
+    assert os.fsencode(told["data"]) == os.fsencode(data)
     line = bash(f"{program} runs show 'run 1'", tmp_path).stdout.decode().splitlines()[-1]
-    assert line == run["command"]
+    assert line == told["command"]
     assert line.startswith(f"{program} train --data ")
     again = bash(line, tmp_path)
     assert (again.returncode, b"Kept as run 2" in again.stdout + again.stderr) == (0, True)
@@ -51,9 +54,11 @@ def test_a_run_on_any_folder_is_repeated_and_resumed(tmp_path: Path, name: bytes
     assert first["test_loss"] == second["test_loss"]
     resumed = bash(f"{program} train --resume 'run 1' --epochs 2", tmp_path)
     assert (resumed.returncode, b"after 2 epochs" in resumed.stdout) == (0, True)
+    capfd.readouterr()
     for form in ("csv", "jsonl", "npz", "safetensors", "tensorboard"):
-        done = bash(f"{program} runs export 'run 1' --format {form} --output out.{form}", tmp_path)
-        assert (done.returncode, done.stderr) == (0, b"")
+        output = str(tmp_path / f"out.{form}")
+        assert run(["runs", "export", "run 1", "--format", form, "--output", output]) == 0
+        assert capfd.readouterr().err == ""
 
 
 def test_hints_lead_to_the_same_program_and_runs(tmp_path: Path) -> None:
