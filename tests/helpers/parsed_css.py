@@ -7,14 +7,14 @@ are the same in each, and what is read from one never changes.
 from functools import cache
 from typing import Any
 
-from textual.css import stylesheet
 from textual.css.model import RuleSet
-from textual.css.tokenize import Token
+from textual.css.parse import parse
+from textual.css.tokenize import tokenize_values
+from textual.css.tokenizer import Token
 from textual.css.types import CSSLocation
 
 _Tokens = dict[str, list[Token]]
 
-_parse, _tokenize_values = stylesheet.parse, stylesheet.tokenize_values
 _tokens_of_themes: dict[frozenset[tuple[str, str]], _Tokens] = {}
 
 
@@ -22,7 +22,7 @@ def tokenize_values_once(variables: dict[str, str]) -> _Tokens:
     """Takes the place of `tokenize_values`; equal variables have one and the same answer."""
     theme = frozenset(variables.items())
     if theme not in _tokens_of_themes:
-        _tokens_of_themes[theme] = _tokenize_values(variables)
+        _tokens_of_themes[theme] = tokenize_values(variables)
     return _tokens_of_themes[theme]
 
 
@@ -43,4 +43,4 @@ def _parsed(
     kind: tuple[tuple[str, Any], ...],
 ) -> tuple[RuleSet, ...]:
     tokens = _tokens_of_themes[theme]
-    return tuple(_parse(scope, css, read_from, variable_tokens=tokens, **dict(kind)))
+    return tuple(parse(scope, css, read_from, variable_tokens=tokens, **dict(kind)))

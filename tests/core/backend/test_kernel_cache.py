@@ -24,6 +24,20 @@ def evaluate():
 ANSWER = "[3.718, 3.718]"
 
 
+@pytest.fixture(scope="module")
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of caches with the kernel of `COMPILED`."""
+    cache = tmp_path_factory.mktemp("cache")
+    run_python(COMPILED + "evaluate()", XDG_CACHE_HOME=cache)
+    return cache
+
+
+@pytest.fixture
+def cache(compiled_once: Path, tmp_path: Path) -> Path:
+    """A copy of it to be spoilt."""
+    return Path(shutil.copytree(compiled_once, tmp_path / "cache"))
+
+
 @pytest.fixture
 def temporary(tmp_path: Path) -> Path:
     """Stands for /tmp."""
@@ -62,9 +76,7 @@ def test_kernels_are_kept_in_a_folder_of_the_user_alone(tmp_path: Path, temporar
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="MLX compiles with g++ alone")
-def test_the_next_process_compiles_nothing(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    run_python(COMPILED + "evaluate()", XDG_CACHE_HOME=cache)
+def test_the_next_process_compiles_nothing(cache: Path, tmp_path: Path) -> None:
 
     answer = run_python(
         COMPILED + "print(evaluate())",
@@ -148,9 +160,7 @@ def test_a_kernel_that_cannot_be_loaded_is_a_failed_compile(tmp_path: Path) -> N
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="MLX compiles with g++ alone")
 @pytest.mark.parametrize("kept", [0, 32, 1000, 8192, -100])
-def test_a_kernel_that_was_cut_short_is_made_again(kept: int, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    run_python(COMPILED + "evaluate()", XDG_CACHE_HOME=cache)
+def test_a_kernel_that_was_cut_short_is_made_again(kept: int, cache: Path) -> None:
     (kernel,) = cache.rglob("cpu/lib*.so")
     whole = kernel.read_bytes()
     kernel.write_bytes(whole[:kept])
@@ -163,9 +173,7 @@ def test_a_kernel_that_was_cut_short_is_made_again(kept: int, tmp_path: Path) ->
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="MLX compiles with g++ alone")
-def test_a_kernel_that_cannot_be_loaded_is_made_again(tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    run_python(COMPILED + "evaluate()", XDG_CACHE_HOME=cache)
+def test_a_kernel_that_cannot_be_loaded_is_made_again(cache: Path) -> None:
     (kernel,) = cache.rglob("cpu/lib*.so")
     whole = kernel.read_bytes()
     kernel.write_bytes(whole[:16] + bytes(24) + whole[40:])
