@@ -67,7 +67,8 @@ async def test_a_run_is_watched_to_its_end_and_the_next_one_after_it(tmp_path: P
         live.train_epoch(0.5)
         await lab.until(lambda: "batch 4/4" in lab.text() and "test 50.00 %" in lab.text())
         assert "● running    run 1  epoch 1/2" in lab.text()
-        await lab.until(lambda: "run 1 · epoch 1 · " in lab.text())  # the digits
+        # The digits are drawn in turn with the charts.
+        await lab.until(lambda: "run 1 · epoch 1 · " in lab.text())
         assert "Learning rate   0.25" in lab.text(), "the form"
         live.train_epoch(0.75)
         live.end()
