@@ -74,7 +74,12 @@ def test_a_recorded_run_yields_the_same_events_and_adds_one_call_each(
 
 
 def test_a_full_disk_does_not_fill_the_memory(tiny: Dataset) -> None:
-    pending = Pending()
+    def held() -> int:
+        gc.collect()
+        return sum(isinstance(thing, EpochCompleted) for thing in gc.get_objects())
+
+    # Other tests may have left some.
+    before, pending = held(), Pending()
     events = list(train(hyperparameters(epochs=30), tiny))
     for event in events:
         pending.add([event])
@@ -83,9 +88,7 @@ def test_a_full_disk_does_not_fill_the_memory(tiny: Dataset) -> None:
     assert with_logits == sorted({best, 30})
     assert [state.epoch for state in pending.states] == sorted({best, 30})
     del events, event
-    gc.collect()
-    held = [thing for thing in gc.get_objects() if isinstance(thing, EpochCompleted)]
-    assert held == []
+    assert held() <= before
     rows = pending.batch_rows()
     assert rows is not None
     assert (rows[0], len(rows[1])) == (0, 150)
