@@ -30,6 +30,7 @@ from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
 from mnist_tui.lab.state import State
 from mnist_tui.mistakes.gallery import Gallery
+from mnist_tui.network.unit_grid import UnitGrid
 from mnist_tui.race.race_screen import RaceScreen
 from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.ui.class_bars import ClassBars
@@ -58,6 +59,7 @@ class Studio:
         await self.until(lambda: self.session.data.dataset is not None)
         await self.draw_train()
         await self.draw_mistakes()
+        await self.draw_network()
         await self.draw_digit()
         await self.draw_race()
 
@@ -85,6 +87,15 @@ class Studio:
         await self.pilot.press("right", "right")
         await self.pilot.pause(0.5)
         self._save("mistakes")
+
+    async def draw_network(self) -> None:
+        """What the units of the second run have learned."""
+        await self.pilot.press("6")
+        await self.until(lambda: bool(self.app.screen.query(UnitGrid)))
+        await self.pilot.press("right", "right")
+        # Until all samples have been asked.
+        await self.pilot.pause(1.5)
+        self._save("network")
 
     async def draw_digit(self) -> None:
         """A digit drawn with the mouse."""
