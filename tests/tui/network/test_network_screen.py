@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.app_harness import AppHarness, opened
+from helpers.counting import count_calls
 from helpers.scripted import ScriptedRuns, digits, loaded
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.export.weights import layer_arrays
@@ -294,7 +295,9 @@ async def test_pictures_follow_the_network_as_it_trains(bench: OpenBench) -> Non
         assert [str(s.style) for s in screen.query_one(UnitGrid).render_line(3)] != styles
 
 
-async def test_while_it_trains_units_keep_their_places(bench: OpenBench) -> None:
+async def test_while_it_trains_units_keep_their_places(
+    bench: OpenBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with bench() as lab:
         lab.runs.gate.clear()
         lab.session.train(recipe())
@@ -303,11 +306,13 @@ async def test_while_it_trains_units_keep_their_places(bench: OpenBench) -> None
         screen = await shown(lab)
         view = await counted(lab, screen)
         assert lab.session.progress is not None
+        shows = count_calls(monkeypatch, UnitGrid, "show")
         lab.session.progress.parameters = learned(2)
         await lab.until(lambda: view_of(screen).model is not view.model)
         assert view_of(screen).order is view.order
         assert view_of(screen).activity is not None
         await lab.until(lambda: view_of(screen).activity is not view.activity)
+        assert shows.total() == 1, "drawn once, with what samples say"
         np.testing.assert_array_equal(view_of(screen).model.parameters[0], learned(2)[0])
         await lab.pilot.press("o", "n")
         norms = np.linalg.norm(learned(2)[0], axis=0)

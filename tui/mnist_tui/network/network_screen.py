@@ -115,6 +115,7 @@ class NetworkScreen(Screen[None]):
         model = self._model
         if model is None:
             return
+        falls_behind = self._counted is not None
         self._counted = UnitActivity(
             model.parameters, self._layer, model.test, model.hyperparameters, model.dataset,
             brief=self._is_live,
@@ -123,7 +124,10 @@ class NetworkScreen(Screen[None]):
         if not keeps:
             self._activity = None
             self._order = sorted_units(model, self._layer, self._sorting)
-        self._draw()
+        # Of a network that trains, pictures come with what samples say a moment later: drawn once,
+        # they take half as much from training.
+        if not keeps or falls_behind:
+            self._draw()
 
     def _count(self) -> None:
         """Ask the next samples."""
