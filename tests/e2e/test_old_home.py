@@ -299,8 +299,8 @@ def make_kernels(data: Path, home: Path, cache: Path) -> None:
             assert process.poll() is None, process.communicate()
             select.select([], [], [], 0.05)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+        told, complaints = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, f"{told[-500:]}\n{complaints}"
 
 
 @compiles
