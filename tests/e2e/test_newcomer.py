@@ -116,6 +116,14 @@ def test_a_newcomer_runs_compares_finds_the_worst_mistake_and_quits(
     assert seen is not None, screen
     assert loss is not None, screen
 
+    newcomer.press("Train")
+    newcomer.see("before: lr 0.1 · test")
+    newcomer.press("Find")
+    newcomer.see(r" 49, 4>9, conf>0\.9")
+    terminal.send("49")
+    newcomer.see("true 4 · says 9 ✗")
+    terminal.send("enter")
+
     newcomer.press("Quit")
     assert terminal.wait_exit() == 0
     assert terminal.unrestored() == []

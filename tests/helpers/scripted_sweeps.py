@@ -51,6 +51,7 @@ class Script:
     ends: dict[int, TrialEnded | None] = field(default_factory=dict)
     """Trials by number that end so in place of their first epoch; None: the worker dies."""
     at_begin: Callable[[TrialJob], None] = lambda job: None
+    at_close: Callable[[], None] = lambda: None
     begun: list[TrialJob] = field(default_factory=list)
 
     def worker(self, _place: Workplace) -> "ScriptedWorker":
@@ -107,6 +108,7 @@ class ScriptedWorker:
         self.connection.close()
 
     def close(self) -> None:
+        self._script.at_close()
         self.connection.close()
         self._own.close()
 

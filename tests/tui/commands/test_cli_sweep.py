@@ -200,6 +200,23 @@ def test_a_second_stop_ends_at_once(swept: Sweep, script: Script) -> None:
     assert (last["event"], last["completed"], last["failed"]) == ("sweep_stopped", 0, 1)
 
 
+def test_a_storm_of_stops_tears_nothing_apart(swept: Sweep, script: Script, tmp_path: Path) -> None:
+    def stop_often(times: int) -> None:
+        for _ in range(times):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    script.at_begin = lambda _job: stop_often(2)
+    script.at_close = lambda: stop_often(5)
+    code, out, err = swept(*RATES, *FEW, "--study", "one", "--json")
+    assert code == 130, err
+    assert events(out)[-1]["event"] == "sweep_stopped"
+    assert states(tmp_path / "home") == {"FAIL": 1, "WAITING": 1}, "told failed, and done again"
+    script.at_begin, script.at_close = lambda _job: None, lambda: None
+    code, out, err = swept("--resume", "one", "--json")
+    assert code == 0, err
+    assert events(out)[-1]["completed"] == 3
+
+
 def test_a_resumed_study_takes_its_own_data(
     swept: Sweep, script: Script, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

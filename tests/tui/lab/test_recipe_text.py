@@ -25,7 +25,13 @@ from mnist_core.recipe.presets import presets
 from mnist_core.store import RunRecord, RunStore
 from mnist_tui.cli import run
 from mnist_tui.commands.flags import TrainFlags
-from mnist_tui.lab.recipe_text import command_line, recipe_flags
+from mnist_tui.lab.recipe_text import (
+    command_line,
+    differences,
+    distinction,
+    recipe_flags,
+    usual_values,
+)
 from mnist_tui.runtime.startup import LaunchOptions
 from mnist_tui.text.visible_text import visible
 
@@ -255,3 +261,15 @@ def test_the_streams_of_a_wide_network_are_in_the_command(
     for run_record, streams in ((halved, 2), (kept_before, 1)):
         options, _ = read_back(command_line(run_record))
         assert options.streams == streams
+
+
+def test_what_was_changed_on_the_way_sets_a_run_apart(record: RunRecord) -> None:
+    changed = replace(record, changes=(Change(500, "learning_rate", 0.05),))
+    base = usual_values([record, record, changed])
+    assert distinction(record, base) == ""
+    assert distinction(changed, base) == "lr 0.05 from step 500"
+    assert differences(record, record) == []
+    (difference,) = differences(changed, record)
+    assert (difference.label, difference.ours, difference.theirs) == (
+        "Changes", "lr 0.05 from step 500", "none",
+    )  # fmt: skip

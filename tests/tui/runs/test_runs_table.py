@@ -78,6 +78,7 @@ async def test_sorting_by_keys_and_by_a_click_on_the_header(lab: OpenLab, three:
         await here.press("b")
         assert here.names() == ["first", "third", "second"]
         assert "by best ↓" in here.text()
+        assert here.current.name == "first", "who asks for the best one wants to look at it"
         await here.press("b")
         assert "newest first" in here.text()
 

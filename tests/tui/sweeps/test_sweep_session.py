@@ -95,6 +95,20 @@ def test_one_goes_on_at_a_time_and_none_beside_a_race(
     assert len(processes.made) == 1
 
 
+def test_an_app_that_only_reads_starts_none(
+    session: Session, processes: ScriptedSweeps, tmp_path: Path
+) -> None:
+    session.data.load()
+    session.tick()
+    sweeps = SweepSession(session, RunStore(tmp_path, only_reads=True), MACHINE, processes)
+    with pytest.raises(RefusedError, match="with --readonly, keeps none"):
+        sweeps.start([])
+    with pytest.raises(RefusedError, match="with --readonly, keeps none"):
+        sweeps.resume("one", 7)
+    assert processes.made == []
+    assert "--readonly" in sweeps.obstacle
+
+
 def test_a_process_that_cannot_be_started_is_a_refusal(
     session: Session, ready: SweepSession, processes: ScriptedSweeps
 ) -> None:

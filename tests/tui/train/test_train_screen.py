@@ -180,6 +180,15 @@ async def test_quitting_when_idle_needs_no_question(bench: OpenBench) -> None:
         assert lab.app.return_code == 0
 
 
+async def test_it_says_what_else_has_the_machine(bench: OpenBench) -> None:
+    async with bench() as lab:
+        assert "A race is under way" not in lab.text()
+        lab.session.hold = RACE
+        await lab.until(lambda: "A race is under way." in lab.text())
+        await lab.pilot.press("5")
+        await lab.until(lambda: "○ idle A race is" in " ".join(lab.text().split()))
+
+
 async def test_quitting_asks_whether_to_stop_a_race(bench: OpenBench) -> None:
     async with bench() as lab:
         lab.session.hold = RACE

@@ -20,8 +20,10 @@ from mnist_tui.lab.data_source import DataSource
 from mnist_tui.lab.session import Session
 from mnist_tui.lab.state import State
 from mnist_tui.lab.watch import WATCHES, Watch
+from mnist_tui.race.race_screen import RaceScreen
 from mnist_tui.recording.recording_screen import RecordingScreen
 from mnist_tui.runs.runs_screen import RunsScreen
+from mnist_tui.sweeps.sweep_screen import SweepsScreen
 from mnist_tui.train.train_screen import TrainScreen
 
 
@@ -102,6 +104,13 @@ async def test_keys_that_train_are_not_offered(tmp_path: Path) -> None:
                 await lab.until_state(State.COMPLETED)
         await lab.press("r", "n", "R", "full_stop", "p", "s")
         assert lab.session.run is None
+        for key, kind in (("4", RaceScreen), ("5", SweepsScreen)):
+            await lab.press(key, "r")
+            assert isinstance(lab.app.screen, kind), "nothing is asked"
+            assert "Start" not in lab.footer().split()
+            assert lab.session.hold is None
+        assert "This app only watches" in lab.text()
+        await lab.press("1")
         assert len(lab.app.screen_stack) == 1
         train_screen = lab.app.screen
         assert isinstance(train_screen, TrainScreen)

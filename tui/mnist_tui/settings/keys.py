@@ -91,7 +91,7 @@ KEYS: tuple[Key, ...] = (
     Key("leave", ("escape",), "Charts", "Leave the form and go back to the charts; there, "
         "take their cursor away."),
     Key("find_samples", ("slash",), "Find", "Go to the mistakes and type what to look for: 49 for "
-        "each 4 that was taken for a 9.", gives_way=True),
+        "each 4 that was taken for a 9.", urgent=True, gives_way=True),
     Key("train_batches", ("n",), "N batches", "Train on so many batches, then pause: of the run "
         "under way, after the end of a run, or of a new one.", footer=False),
     Key("resume_stored", ("R",), "Resume", "Go on with a run that has ended from its last "
