@@ -1,7 +1,8 @@
-# Two variables, both optional:
+# Three variables, all optional:
 #   ARGS="..."   arguments for the app (make run), for pytest (make test, make soak) or for the
 #                benchmark (make bench); the folder for screenshots (make test-web) or for pictures
 #                (make pictures)
+#   PART=name    the part of the soak to run, a folder of tests/soak
 #   EXTRA=cuda12 the MLX back end or other extras to install, separated by commas
 
 .DEFAULT_GOAL := help
@@ -26,8 +27,8 @@ endif
 test-web: setup-dev ## walk through the page of `mnist-tui serve` in headless Chromium, if it is there
 	PYTHONPATH=tests .venv/bin/python -m helpers.walk_in_chromium $(ARGS)
 
-soak: setup-dev ## run every test, repeated ones in full; this takes long
-	.venv/bin/python -m pytest --soak --timeout 3600 $(ARGS)
+soak: setup-dev ## run every test, repeated ones in full: hours; PART=faults runs one part of tests/soak
+	.venv/bin/python -m pytest --soak --timeout 3600 $(if $(PART),tests/soak/$(PART)) $(ARGS)
 
 REAL_MNIST = ../shared/mnist
 BENCH_DATA = $(if $(wildcard $(REAL_MNIST)/train-images-idx3-ubyte.gz),$(REAL_MNIST),synthetic)

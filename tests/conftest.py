@@ -52,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run the tests marked soak too, and repeat repeated tests as often as they ask",
     )
+    parser.addoption("--soak-json", metavar="FILE", help="write the table of the soak there, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
