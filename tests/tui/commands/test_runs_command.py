@@ -15,6 +15,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from helpers.recordings import points, put_recording
 from helpers.scripted import digits
 from helpers.stored_runs import put_run
 from mnist_core.events import BatchCompleted, EpochCompleted, StopTraining
@@ -330,6 +331,76 @@ def test_a_live_run_is_not_deleted(home: Path, ask: Callable[..., Answer]) -> No
     assert err == "Run bbbb0003 is being trained. Stop it before you delete it.\n"
     with closing(RunStore(home)) as store:
         assert len(store.runs()) == 3
+
+
+# -- prune ---------------------------------------------------------------------------------------
+
+
+def kept(home: Path) -> set[str]:
+    with closing(RunStore(home)) as store:
+        return {record.name for record in store.kept()}
+
+
+def test_pruning_first_lists_what_would_go_and_prints_how(
+    home: Path, ask: Callable[..., Answer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = ask("prune", "--filter", "age>30d")
+    assert [line.split()[0] for line in out.splitlines()] == ["id", "aaaa0002"]
+    assert err.splitlines()[0] == "1 run would go. This deletes for good:"
+    assert code == 0
+    assert kept(home) == {"run 1", "run 2", "wide"}
+    program, *arguments = shlex.split(err.splitlines()[1])
+    assert (program, run(arguments)) == ("mnist-tui", 0)
+    assert capsys.readouterr().out == "Deleted run 2 (aaaa0002).\n"
+    assert kept(home) == {"run 1", "wide"}
+    assert ask("prune", "--filter", "age>30d", "--delete")[:2] == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stay"),
+    [
+        (("--keep-best", "1"), {"run 1"}),
+        (("--keep-best", "9"), {"run 1", "run 2", "wide"}),
+        (("--filter", "acc<0.87"), {"run 1"}),
+        (("--filter", "acc<0.87", "--keep-best", "1"), {"run 1", "run 2"}),
+        (("--filter", "state:stopped"), {"run 1", "wide"}),
+    ],
+)
+def test_of_those_that_match_the_best_stay(
+    home: Path, ask: Callable[..., Answer], arguments: tuple[str, ...], stay: set[str]
+) -> None:
+    told = [json.loads(line) for line in ask("prune", *arguments, "--json")[1].splitlines()]
+    _, out, _ = ask("prune", *arguments, "--delete", "--json")
+    deleted = [json.loads(line) for line in out.splitlines()]
+    assert [each["would_delete"] for each in told] == [each["deleted"] for each in deleted]
+    assert kept(home) == stay
+
+
+def test_runs_without_an_accuracy_are_the_worst_and_recordings_stay(
+    home: Path, ask: Callable[..., Answer]
+) -> None:
+    put_run(home, "cccc0004", "unmeasured", accuracies=(), state="failed")
+    put_recording(home, "theirs", [points({"loss": [1.0]})])
+    ask("prune", "--keep-best", "3", "--delete")
+    assert kept(home) == {"run 1", "run 2", "wide", "theirs"}
+    ask("prune", "--filter", "kind:recording", "--delete")
+    assert kept(home) == {"run 1", "run 2", "wide"}
+
+
+def test_what_is_trained_is_not_pruned(home: Path, ask: Callable[..., Answer]) -> None:
+    put_run(home, "cccc0004", "live", state="running")
+    with trained_elsewhere(home, "cccc0004"):
+        assert ask("prune", "--filter", "age<1d", "--delete")[0] == 0
+    assert kept(home) == {"run 2", "live"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--delete",), ("--filter", "", "--delete")])
+def test_pruning_does_not_take_nothing_for_everything(
+    home: Path, ask: Callable[..., Answer], arguments: tuple[str, ...]
+) -> None:
+    code, _, err = ask("prune", *arguments)
+    assert (code, err) == (2, "prune needs --filter or --keep-best, to know what may go.\n")
+    assert len(kept(home)) == 3
 
 
 # -- export --------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The filter's language, over stored runs."""
 
+import time
+
 import pytest
 
 from mnist_tui.runs.run_filter import parse_filter
@@ -49,6 +51,9 @@ def ids(listing: RunListing) -> str:
         ("planned>=10", "abcd"),
         ("time>1m", "b"),
         ("time<=0:30", "acd"),
+        ("age>3d", "abcd"),
+        ("study:sweep", ""),
+        ("study!=sweep-1", "abcd"),
         ("speed>50k", "b"),
         ("hidden:32", "abcd"),
         ("hidden:64,32", "d"),
@@ -64,6 +69,17 @@ def test_every_term_must_hold(listing: RunListing, text: str, found: str) -> Non
     wanted = parse_filter(text)
     assert wanted.problem == ""
     listing.filter_by(wanted)
+    assert "".join(sorted(ids(listing))) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("age>2m", "ab"), ("age<=50s", "cd"), ("age>1h", ""), ("age<2w", "abcd")]
+)
+def test_an_age_is_counted_from_the_start_to_now(
+    listing: RunListing, monkeypatch: pytest.MonkeyPatch, text: str, found: str
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 350.0)
+    listing.filter_by(parse_filter(text))
     assert "".join(sorted(ids(listing))) == found
 
 

@@ -3,13 +3,14 @@
 import math
 import operator
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
-from mnist_core.store import RecordingRecord, RunRecord, RunState
+from mnist_core.store import KeptRecord, RecordingRecord, RunRecord, RunState
 from mnist_tui.runs.columns import RunRow, score_value
 
 Test = Callable[[RunRow], bool]
@@ -162,13 +163,13 @@ def _share(text: str) -> float:
 
 
 def _seconds(text: str) -> float:
-    """90, 90s, 2m, 1h, 1:30 or 1:00:00."""
+    """90, 90s, 2m, 1h, 1:30, 1:00:00, 3d or 2w."""
     if ":" in text:
         total = 0.0
         for part in text.split(":"):
             total = total * 60 + float(part)
         return total
-    factor = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower())
+    factor = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}.get(text[-1:].lower())
     return _number(text) if factor is None else float(text[:-1]) * factor
 
 
@@ -208,6 +209,8 @@ def _recorded_number(name: str) -> Callable[[RecordingRecord], float | None]:
         return lambda record: record.step
     if name in ("time", "seconds"):
         return lambda record: record.seconds
+    if name == "age":
+        return _age
 
     def configured(record: RecordingRecord) -> float | None:
         value = record.config.get(name)
@@ -233,6 +236,11 @@ _RECORDING_WORDS: Mapping[str, Callable[[RecordingRecord], Iterable[str]]] = {
 }
 
 
+def _age(record: KeptRecord) -> float:
+    """Seconds since it was started."""
+    return time.time() - record.started
+
+
 def _loss(record: RunRecord) -> float | None:
     return record.test_loss if record.validation_loss is None else record.validation_loss
 
@@ -247,12 +255,14 @@ _RUN_FIELDS: Mapping[tuple[str, ...], _Number | _Words] = {
     ("planned",): _Number(lambda record: record.epochs, _number, ">5"),
     ("steps", "step"): _Number(lambda record: record.step, _number, ">1000"),
     ("time", "seconds"): _Number(lambda record: record.seconds, _seconds, "<2m"),
+    ("age",): _Number(_age, _seconds, ">30d"),
     ("speed", "rate"): _Number(lambda record: record.examples_per_second, _number, ">10k"),
     ("parameters", "params"): _Number(lambda record: record.parameter_count, _number, "<50k"),
     ("threads",): _Number(lambda record: record.environment.threads, _number, ":2"),
     ("kind",): _Words(lambda record: ("run",), frozenset(("run", "recording"))),
     ("state",): _Words(lambda record: (record.state,), frozenset(RunState)),
     ("tag", "tags"): _Words(lambda record: record.tags),
+    ("study",): _Words(lambda record: (record.study,)),
     ("data", "dataset"): _Words(lambda record: (record.dataset,)),
     ("name",): _Words(lambda record: (record.name,)),
     ("note",): _Words(lambda record: (record.note,)),

@@ -252,6 +252,40 @@ def delete(runs: SeveralRuns, /, *, json: Json = False, home: Home = None) -> in
     return delete_runs(folder, runs, as_json=json)
 
 
+@runs.command
+def prune(
+    *,
+    filter: Annotated[  # noqa: A002 - the flag's name
+        str | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="TERMS",
+            help="Only runs that match, as in the app: 'age>30d', 'acc<0.95 state:completed', "
+            "'study:sweep-1'.",
+        ),
+    ] = None,
+    keep_best: Annotated[
+        int | None,
+        counted(OUTPUT, "Of these, let the N with the best accuracy stay, and all recordings."),
+    ] = None,
+    delete: Annotated[bool, switch("Delete them for good. Without it they are only listed.")] = (
+        False
+    ),
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """List the runs that a filter finds or that are not among the best, or delete them.
+
+    What is being trained stays.
+    """
+    if not filter and keep_best is None:
+        raise UsageError("prune needs --filter or --keep-best, to know what may go.")
+    folder = _folder(home)
+    from mnist_tui.commands.runs.prune_runs import prune_runs
+
+    return prune_runs(folder, filter or "", keep_best, delete=delete, as_json=json)
+
+
 def _folder(home: str | None) -> Path:
     log_in_home(home)
     return run_folder(home)

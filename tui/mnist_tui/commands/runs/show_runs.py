@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -50,31 +50,47 @@ def list_runs(
     Raises:
         UsageError: a term of the filter is not understood.
     """
-    run_filter = parse_filter(text)
-    if run_filter.problem:
-        raise UsageError(f"--filter: {run_filter.problem}")
-    write = line_writer(sys.stdout)
-    records = store.kept() if store.exists else []
-    usual = usual_values(records)
-    every = [RunRow.of(record, distinction(record, usual)) for record in records]
-    found = list(filter(run_filter.matches, every))
+    found = matching_rows(store, text)
     if sort is not None:
         sorting = sorting_by(sort)
         found = sort_rows(found, sorting.reversed if reverse else sorting)
     elif reverse:
         found.reverse()
+    if as_json:
+        write = line_writer(sys.stdout)
+        for row in found:
+            write(json.dumps(_to_json(row.record), allow_nan=False))
+    elif found:
+        write_table(found)
+
+
+def matching_rows(store: RunStore, text: str) -> list[RunRow]:
+    """The runs that the filter `text` asks for, the latest first; on stderr, why there are none.
+
+    Raises:
+        UsageError: a term of the filter is not understood.
+    """
+    run_filter = parse_filter(text)
+    if run_filter.problem:
+        raise UsageError(f"--filter: {run_filter.problem}")
+    records = store.kept() if store.exists else []
+    usual = usual_values(records)
+    every = [RunRow.of(record, distinction(record, usual)) for record in records]
+    found = list(filter(run_filter.matches, every))
     if not records:
         line_writer(sys.stderr)(visible(no_runs(store)))
     elif not found:
         line_writer(sys.stderr)(visible(f"None of {count(len(records), 'run')} matches {text!r}."))
-    elif as_json:
-        for row in found:
-            write(json.dumps(_to_json(row.record), allow_nan=False))
-    else:
-        rows = [_row(row.record, row.differs) for row in found]
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        for line in in_columns([_HEADER, *rows], width=width):
-            write(line)
+    return found
+
+
+def write_table(rows: Iterable[RunRow]) -> None:
+    """Print a line for each run, cut to the width of a terminal."""
+    write = line_writer(sys.stdout)
+    lines = [_row(row.record, row.differs) for row in rows]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in in_columns([_HEADER, *lines], width=width):
+        write(line)
 
 
 def _to_json(record: KeptRecord) -> dict[str, Any]:

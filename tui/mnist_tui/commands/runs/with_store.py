@@ -83,8 +83,12 @@ def no_runs(store: RunStore) -> str:
 @with_store
 def delete_runs(store: RunStore, runs: Sequence[str], *, as_json: bool) -> None:
     """Delete these runs for good, all or none, and say so."""
+    delete_for_good(store, found_runs(store, runs), as_json=as_json)
+
+
+def delete_for_good(store: RunStore, records: Sequence[KeptRecord], *, as_json: bool) -> None:
+    """Delete all of them, or where one is being trained none, and say so."""
     write = line_writer(sys.stdout)
-    records = found_runs(store, runs)
     ids = [record.id for record in records]
     store.deleter.delete(ids)
     store.deleter.purge(ids)
