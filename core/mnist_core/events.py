@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mnist_core.backend.installation import BackendMissing
 from mnist_core.distributed.errors import RanksError
+from mnist_core.network.distributions import Distributions
 from mnist_core.network.evaluation import Answers, Evaluation
 from mnist_core.recipe.changes import Change, Value
 from mnist_core.recipe.early_stopping import StopRule
@@ -223,6 +224,9 @@ class EpochMetrics:
 class EpochCompleted(EpochMetrics):
     test: Evaluation
     state: TrainingState
+    distributions: Distributions | None = None
+    """Of weights, of the gradients of the epoch's last batch at these weights, and of the activations
+    of test samples; None in the ranks that follow."""
 
 
 @dataclass(frozen=True, slots=True)

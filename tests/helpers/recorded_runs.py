@@ -116,7 +116,12 @@ def assert_stored_so_far(store: RunStore, run_id: str, unbroken: Sequence[Event]
     epochs = [event for event in unbroken if isinstance(event, EpochCompleted)]
     stored = store.epochs(run_id)
     assert record.epoch == (stored[-1].epoch if stored else 0)
+    distributions = store.distributions(run_id)
+    assert list(distributions) == [row.epoch for row in stored]
     for row, event in zip(stored, epochs, strict=False):
+        assert event.distributions is not None
+        assert distributions[row.epoch].names == event.distributions.names
+        assert distributions[row.epoch].rows.tobytes() == event.distributions.rows.tobytes()
         for name in ("epoch", "step", "train_loss", "train_accuracy", "validation_loss",
                      "validation_accuracy", "test_loss", "test_accuracy"):  # fmt: skip
             assert getattr(row, name) == getattr(event, name)
@@ -164,7 +169,7 @@ def as_version_3(home: Path) -> None:
                 (run, answers.epoch, answers.predictions.tobytes(), answers.losses.tobytes(),
                  answers.confidences.tobytes(), logits),
             )  # fmt: skip
-        for table in ("packed_answers", "pixels", *RECORDING_TABLES):
+        for table in ("distributions", "packed_answers", "pixels", *RECORDING_TABLES):
             connection.execute(f"DROP TABLE {table}")
         for column in ("until_epoch", "on_divergence", "deleted_by", "study", "trial"):
             connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")

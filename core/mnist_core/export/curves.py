@@ -5,7 +5,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from mnist_core.events import (
     event_to_json,
 )
 from mnist_core.export.escapes import csv_cell
+from mnist_core.network.distributions import Distributions
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
 from mnist_core.recipe.hyperparameters import TakesEffect
@@ -49,6 +50,8 @@ class StoredCurves:
     """In their order, epoch 0 first."""
     told: list[BatchCompleted | HyperparameterChanged]
     """In their order."""
+    distributions: Mapping[int, Distributions]
+    """Those that are kept, by epoch."""
     chance: float | None = None
     """The share of the most common class in what it was tested on; None where that is not known."""
 
@@ -69,7 +72,8 @@ def read_curves(store: RunStore, record: RunRecord) -> StoredCurves:
     epochs = store.epochs(record.id)
     labels = store.tested_labels(record)
     chance = None if labels is None else chance_accuracy(labels.test)
-    return StoredCurves(record, epochs, list(_told(store, record)), chance)
+    told = list(_told(store, record))
+    return StoredCurves(record, epochs, told, store.distributions(record.id), chance)
 
 
 def _told(store: RunStore, record: RunRecord) -> Iterator[BatchCompleted | HyperparameterChanged]:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+
 from mnist_core.export import ExportError
 from mnist_core.export.curves import StoredCurves
 from mnist_core.export.escapes import markdown_cell
+from mnist_core.network.distributions import Distributions, edges
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.shell_commands import install_command
 from mnist_core.store import RunRecord
@@ -18,8 +21,8 @@ from mnist_core.store.records import storable
 _SUFFIX = ".mnist-tui"
 """How the event files of this program end, so that no others are taken for an earlier export."""
 
-_Point = tuple[float, int, Mapping[str, float | None]]
-"""Seconds of training, update, and the metrics by tag."""
+_Point = tuple[float, int, Mapping[str, float | None], Mapping[str, np.void]]
+"""Seconds of training, update, and by tag the metrics and the histograms."""
 
 
 def write_tensorboard(curves: StoredCurves, folder: Path) -> None:
@@ -27,7 +30,8 @@ def write_tensorboard(curves: StoredCurves, folder: Path) -> None:
 
     Of each batch there are train/loss, train/accuracy and train/learning_rate, of about ten an
     epoch train/gradient_norm; of each epoch train/epoch_loss and train/epoch_accuracy, and loss
-    and accuracy under validation/ and test/.
+    and accuracy under validation/ and test/; and where they are kept histograms under weights/,
+    gradients/ and activations/, in the bins in which they are stored.
     The time of a point is when the run was started, plus the training up to there.
 
     Raises:
@@ -71,7 +75,7 @@ def _write_events(curves: StoredCurves, folder: Path) -> None:
     try:
         # Only here: it is an extra, and takes a quarter of a second.
         from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
         from tensorboard.plugins.text.summary_v2 import text_pb
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError as error:
@@ -84,12 +88,14 @@ def _write_events(curves: StoredCurves, folder: Path) -> None:
     try:
         text = text_pb("run/text_summary", _about(curves.record))
         writer.add_event(Event(wall_time=started, step=0, summary=text))
-        for seconds, step, metrics in _points(curves):
+        for seconds, step, metrics, histograms in _points(curves):
             values = [
                 Summary.Value(tag=tag, simple_value=value)
                 for tag, value in metrics.items()
                 if value is not None
             ]
+            for name, row in histograms.items():
+                values.append(Summary.Value(tag=name, histo=HistogramProto(**_histogram(row))))
             summary = Summary(value=values)
             writer.add_event(Event(wall_time=started + seconds, step=step, summary=summary))
     finally:
@@ -111,7 +117,7 @@ def _points(curves: StoredCurves) -> Iterator[_Point]:
                 "train/learning_rate": batch.learning_rate,
                 "train/gradient_norm": batch.gradient_norm,
             }
-            yield batch.seconds, step, metrics
+            yield batch.seconds, step, metrics, {}
         if step in ends:
             epoch = ends[step]
             yield (
@@ -125,7 +131,35 @@ def _points(curves: StoredCurves) -> Iterator[_Point]:
                     "test/loss": epoch.test_loss,
                     "test/accuracy": epoch.test_accuracy,
                 },
+                _shown(curves.distributions.get(epoch.epoch)),
             )
+
+
+def _shown(found: Distributions | None) -> dict[str, np.void]:
+    """The histograms of an epoch by tag, but for those without a finite value."""
+    if found is None:
+        return {}
+    rows = zip(found.names, found.rows, strict=True)
+    return {name: row for name, row in rows if row["counts"].any()}
+
+
+def _histogram(row: np.void) -> dict[str, Any]:
+    """The fields of a `HistogramProto`.
+
+    Its bins have an upper limit each; the first begins at the smallest value.
+    """
+    counts, limits = row["counts"].tolist(), edges(row)[1:].tolist()
+    if row["least"] == row["greatest"]:
+        counts, limits = counts[:1], limits[:1]
+    return {
+        "min": float(row["least"]),
+        "max": float(row["greatest"]),
+        "num": float(sum(counts)),
+        "sum": float(row["sum"]),
+        "sum_squares": float(row["squares"]),
+        "bucket_limit": limits,
+        "bucket": counts,
+    }
 
 
 def _about(record: RunRecord) -> str:

@@ -53,6 +53,9 @@ Step = Callable[[Arrays, Arrays, Batch, Settings], tuple[Arrays, Arrays, mx.arra
 """(parameters, optimizer state, batch, settings) -> (parameters, optimizer state, mean loss,
 number of right predictions); loss and predictions are those before the update."""
 
+Gradients = Callable[[Arrays, Batch], Arrays]
+"""(parameters, batch) -> the gradients of the mean loss, one of each parameter."""
+
 GradientNorm = Callable[[Arrays, Batch], mx.array]
 """(parameters, batch) -> the Euclidean norm of all gradients of the mean loss, a scalar."""
 
@@ -116,6 +119,18 @@ def make_gradient_norm(
         return mx.sqrt(mx.sum(mx.stack(squares)))
 
     return gradient_norm
+
+
+def make_plain_gradients(
+    hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False
+) -> Gradients:
+    """The gradients that the step of this recipe updates with."""
+    learn = make_gradients(hyperparameters, drops=drops, halved=halved)
+
+    def gradients(parameters: Arrays, batch: Batch) -> Arrays:
+        return tuple(gradient.value() for gradient in learn(parameters, batch, None)[2])
+
+    return gradients
 
 
 def make_gradients(
@@ -215,6 +230,7 @@ class Learner:
         self._form: CompiledForm
         self._uncompiled: Step
         self._gradient_norm: GradientNorm
+        self._gradients: Gradients
         self._step: Step
         self._take_form(CompiledForm.of(hyperparameters), hyperparameters)
         self.follow(hyperparameters)
@@ -248,6 +264,7 @@ class Learner:
         halved = self._halved
         self._uncompiled = make_step(hyperparameters, drops=form.drops, halved=halved)
         self._gradient_norm = make_gradient_norm(hyperparameters, drops=form.drops, halved=halved)
+        self._gradients = make_plain_gradients(hyperparameters, drops=form.drops, halved=halved)
 
     def run_uncompiled(self) -> None:
         """Leave the step uncompiled until `compile_step`."""
@@ -347,6 +364,11 @@ class Learner:
         """The Euclidean norm of the gradients that `update` would take of this batch now."""
         return float(self._gradient_norm(self._parameters, self._batch(rows, step)))
 
+    def gradients(self, rows: NDArray[np.int32], step: int) -> tuple[NDArray[np.float32], ...]:
+        """The gradients that `update` would take of this batch now, each like its parameter."""
+        found = self._gradients(self._parameters, self._batch(rows, step))
+        return to_numpy(found, halved=self._halved)
+
     def _batch(self, rows: NDArray[np.int32], step: int) -> Batch:
         return Batch(
             pixels=self._images[mx.array(rows)],
@@ -414,3 +436,14 @@ class Learner:
                 np.array(forward_pass(layers, inputs, self._hyperparameters.activation).logits)
             )
         return np.concatenate(parts)
+
+    def activations(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """What each layer gives (examples, units) of uint8 images (examples, height, width): after
+        its activation, and of the last one the logits.
+        """
+        pixels = mx.array(images.reshape(len(images), -1))
+        inputs = scale_pixels(pixels, self._pixel_shift, self._pixel_factor)
+        layers = layers_of(self._parameters, halved=self._halved)
+        passed = forward_pass(layers, inputs, self._hyperparameters.activation)
+        hidden = (np.concatenate([np.array(part) for part in each], 1) for each in passed.given[1:])
+        return (*hidden, np.array(passed.logits))

@@ -56,9 +56,9 @@ class Share(NamedTuple):
 
 
 class RankLearner(Learner):
-    """A learner whose `update` and `gradient_norm` are of the whole batch, as every rank's are.
+    """A learner whose `update`, `gradient_norm` and `gradients` are of the whole batch.
 
-    Both wait for the other ranks, and raise what `Rounds.sum` raises.
+    So are those of every rank. They wait for the other ranks, and raise what `Rounds.sum` raises.
     """
 
     def __init__(
@@ -108,7 +108,16 @@ class RankLearner(Learner):
             total = self._rounds.sum(part(parameters, batch, None))
             return mx.sqrt(mx.sum(mx.square(total[FIGURES:])))
 
-        self._gradient_norm = gradient_norm
+        def gradients(parameters: Arrays, batch: Batch) -> Arrays:
+            total = self._rounds.sum(part(parameters, batch, None))
+            sizes = [prod(parameter.shape) for parameter in parameters]
+            ends = np.cumsum([FIGURES, *sizes]).tolist()
+            return tuple(
+                total[start:end].reshape(parameter.shape)
+                for parameter, start, end in zip(parameters, ends, ends[1:], strict=False)
+            )
+
+        self._gradient_norm, self._gradients = gradient_norm, gradients
 
     def _compiled(self) -> Step:
         # Apart, since a sum may not be done again where one rank cannot compile.

@@ -26,6 +26,7 @@ from mnist_core.events import (
     RunStopped,
     TrainingState,
 )
+from mnist_core.network.distributions import Distributions
 from mnist_core.recipe.changes import Change
 from mnist_core.store.records import EpochRow, StoredAnswers, batch_array
 
@@ -54,6 +55,8 @@ class Pending:
         self.epochs: list[EpochRow] = []
         self.answers: list[StoredAnswers] = []
         """With logits those of the last epoch and, where they are here, of the best one."""
+        self.distributions: list[tuple[int, Distributions]] = []
+        """Each with its epoch."""
         self.gradient_norms: list[tuple[int, float]] = []
         """Each with its update, from 1."""
         self.last_batch: BatchCompleted | None = None
@@ -139,6 +142,7 @@ class Pending:
         self.gradient_norms = [each for each in self.gradient_norms if each[0] <= step]
         self.epochs = [row for row in self.epochs if row.epoch <= event.epoch]
         self.answers = [row for row in self.answers if row.epoch <= event.epoch]
+        self.distributions = [each for each in self.distributions if each[0] <= event.epoch]
         self._forget_states_after(state)
         if state.step:
             self._keep_state(state)
@@ -150,6 +154,8 @@ class Pending:
             for kept in self.answers
         ]
         self.answers.append(StoredAnswers.of(event.epoch, event.test))
+        if event.distributions is not None:
+            self.distributions.append((event.epoch, event.distributions))
         self._keep_state(event.state)
 
     def _forget_states_after(self, state: TrainingState) -> None:

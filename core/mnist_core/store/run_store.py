@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, tested
 from mnist_core.events import TrainingState
+from mnist_core.network.distributions import Distributions
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.copying import copy_run
 from mnist_core.store.database import FILE, Database
@@ -47,6 +48,7 @@ from mnist_core.store.tables import (
     select_answers,
     select_batches,
     select_changes,
+    select_distributions,
     select_epochs,
     select_gradient_norms,
     select_labels,
@@ -208,6 +210,14 @@ class RunStore:
         """What the model of each epoch said, without logits."""
         with self._database.reading() as connection:
             return select_all_answers(connection, run_id)
+
+    def distributions(self, run_id: str, after: int = -1) -> dict[int, Distributions]:
+        """The histograms of the epochs after `after`, by epoch, in their order.
+
+        An earlier version kept none.
+        """
+        with self._database.reading() as connection:
+            return select_distributions(connection, run_id, after)
 
     def labels(self, fingerprint: str) -> StoredLabels | None:
         """The test labels of a data set; None where an earlier version kept only its runs."""

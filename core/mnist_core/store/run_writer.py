@@ -15,6 +15,7 @@ from mnist_core.events import (
     RunFailed,
     RunStarted,
 )
+from mnist_core.network.distributions import pack
 from mnist_core.recipe.hyperparameters import to_json
 from mnist_core.store.packing import pack_answers
 from mnist_core.store.pending import Pending
@@ -140,6 +141,10 @@ class RunWriter:
                 (self.run_id, *(getattr(row, name) for name in EPOCH_COLUMNS))
                 for row in pending.epochs
             ],
+        )
+        connection.executemany(
+            "INSERT OR REPLACE INTO distributions VALUES (?, ?, ?)",
+            [(self.run_id, epoch, pack(found)) for epoch, found in pending.distributions],
         )
         for answers in pending.answers:
             self._write_answers(connection, answers)

@@ -198,6 +198,14 @@ MIGRATIONS = (
         PRIMARY KEY (recording, step)
     );
     """,
+    """
+    CREATE TABLE distributions (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        epoch INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (run, epoch)
+    );
+    """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.network.distributions import Distributions, unpack
 from mnist_core.recipe.changes import Change, read_change
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store.packing import unpack_answers
@@ -191,6 +192,17 @@ def select_all_answers(connection: sqlite3.Connection, run: str) -> list[StoredA
     return [found[epoch] for epoch in sorted(found)]
 
 
+def select_distributions(
+    connection: sqlite3.Connection, run: str, after: int = -1
+) -> dict[int, Distributions]:
+    """See `RunStore.distributions`."""
+    rows = connection.execute(
+        "SELECT epoch, data FROM distributions WHERE run = ? AND epoch > ? ORDER BY epoch",
+        (run, after),
+    ).fetchall()
+    return {epoch: unpack(data) for epoch, data in rows}
+
+
 def select_labels(connection: sqlite3.Connection, fingerprint: str) -> StoredLabels | None:
     """See `RunStore.labels`."""
     row = connection.execute(
@@ -231,7 +243,7 @@ def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int 
             (len(kept), kept.tobytes(), run, first),
         )
     connection.execute("DELETE FROM gradient_norms WHERE run = ? AND step > ?", (run, step))
-    for table in ("epochs", *ANSWER_TABLES):
+    for table in ("epochs", "distributions", *ANSWER_TABLES):
         connection.execute(f"DELETE FROM {table} WHERE run = ? AND epoch > ?", (run, last_epoch))
     connection.execute(
         "UPDATE runs SET step = ?, epoch = ?, "

@@ -23,6 +23,8 @@ class Alone:
     """A run of one process: there is nobody to tell."""
 
     size = 1
+    tells = True
+    """Whether anybody is told what this process finds."""
     rounds: Rounds | None = None
     """The sums in which the learner takes part."""
 
@@ -98,6 +100,8 @@ class Lead(Alone):
 
 class Follow(Alone):
     """Another rank."""
+
+    tells = False
 
     def __init__(self, scheduled: ChangeQueue, group: Group, parameters: int) -> None:
         super().__init__(scheduled)

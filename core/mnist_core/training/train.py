@@ -38,6 +38,7 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
+from mnist_core.network.distributions import EXAMPLES, Distributions, parameter_names
 from mnist_core.network.evaluation import Evaluation, answer, evaluate
 from mnist_core.network.halves import stream_count
 from mnist_core.network.parameters import (
@@ -194,7 +195,7 @@ class Trainer:
             self._compilation.start()
             yield self._started()
             if self._started_anew:
-                yield self._complete_epoch()[0]
+                yield self._complete_epoch(None)[0]
             else:
                 yield from self._judge_again()
             while True:
@@ -260,7 +261,7 @@ class Trainer:
             if time.monotonic() >= next_checkpoint:
                 yield CheckpointReached(self._state.step, self._state.epoch + 1, self._snapshot())
                 next_checkpoint = time.monotonic() + CHECKPOINT_INTERVAL
-        completed, reason = self._complete_epoch()
+        completed, reason = self._complete_epoch(order)
         yield completed
         if reason is not None:
             loss = math.nan if completed.train_loss is None else completed.train_loss
@@ -360,11 +361,16 @@ class Trainer:
             return None
         return rows, self._recipe.now.learning_rate(self._state.step + 1)
 
-    def _complete_epoch(self) -> tuple[EpochCompleted, DivergenceReason | None]:
-        """Evaluate and, after training, close the epoch under way; why the run diverged in it."""
+    def _complete_epoch(
+        self, order: NDArray[np.int32] | None
+    ) -> tuple[EpochCompleted, DivergenceReason | None]:
+        """Evaluate and, after training in this `order`, close the epoch under way; why the run
+        diverged in it.
+        """
         state = self._state
         trained = state.batch > 0
         seen = len(self._split.train)
+        gradients = () if order is None else self._last_gradients(order)
         validation = self._evaluate(self._split.validation) if self._split.validation else None
         test = self._evaluate(self._split.test)
         self._state = after_epoch(state, test, validation)
@@ -386,9 +392,42 @@ class Trainer:
             test_accuracy=test.accuracy,
             seconds=state.seconds - state.epoch_began,
             test=test,
-            state=self._snapshot(),
+            state=(snapshot := self._snapshot()),
+            distributions=self._distributions(snapshot.parameters, gradients),
         )
         return completed, reason
+
+    def _last_gradients(self, order: NDArray[np.int32]) -> tuple[NDArray[np.float32], ...]:
+        """Those of the last batch that was trained on, at the weights that it led to.
+
+        So they are the same where a run is stopped before its epoch is told, and goes on. All ranks
+        take part.
+        """
+        state, size = self._state, self._recipe.now.hyperparameters.batch_size
+        rows = order[(state.batch - 1) * size : state.batch * size]
+        while True:
+            try:
+                return self._learner.gradients(rows, state.step)
+            except Told as told:
+                self._ranks.obey(told.message)
+
+    def _distributions(
+        self,
+        parameters: tuple[NDArray[np.float32], ...],
+        gradients: tuple[NDArray[np.float32], ...],
+    ) -> Distributions | None:
+        """Those of the epoch that is completed."""
+        if not self._ranks.tells:
+            return None
+        arrays: dict[str, NDArray[np.float32]] = {}
+        for kind, found in (("weights", parameters), ("gradients", gradients)):
+            arrays |= {
+                f"{kind}/{name}": each
+                for name, each in zip(parameter_names(len(found)), found, strict=True)
+            }
+        outputs = self._learner.activations(self._split.test.images[:EXAMPLES])
+        arrays |= {f"activations/layers.{index}": each for index, each in enumerate(outputs)}
+        return Distributions.of(arrays)
 
     def _predict_samples(self, samples: NDArray[np.uint8]) -> SamplesPredicted:
         """Predict images (samples, height, width) with the model as it is now."""

@@ -217,7 +217,7 @@ def test_a_deletion_can_be_undone_until_it_is_final(tiny: Dataset, store: RunSto
     assert left == set()
     assert len(list((store.home / "checkpoints").iterdir())) == 1
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        for table in ("batches", "epochs", "packed_answers"):
+        for table in ("batches", "epochs", "packed_answers", "distributions"):
             runs = connection.execute(f"SELECT DISTINCT run FROM {table}").fetchall()
             assert runs == [(kept,)]
 

@@ -109,7 +109,7 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_made(
     ["DROP TABLE labels; DROP TABLE races; DROP TABLE changes; DROP TABLE gradient_norms; "
      "ALTER TABLE runs DROP COLUMN until_epoch; "
      "ALTER TABLE runs DROP COLUMN on_divergence; ALTER TABLE runs DROP COLUMN deleted_by; "
-     "DROP TABLE packed_answers; "
+     "DROP TABLE packed_answers; DROP TABLE distributions; "
      "PRAGMA user_version = 1",
      "ALTER TABLE labels RENAME TO old; CREATE TABLE labels (fingerprint, test, class_names, "
      "class_labels); INSERT INTO labels SELECT fingerprint, NULL, '', '' FROM old; DROP TABLE old"],
