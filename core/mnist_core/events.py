@@ -225,8 +225,8 @@ class EpochCompleted(EpochMetrics):
     test: Evaluation
     state: TrainingState
     distributions: Distributions | None = None
-    """Of weights, of the gradients of the epoch's last batch at these weights, and of the activations
-    of test samples; None in the ranks that follow."""
+    """Of weights, of the gradients of the epoch's last batch at these weights, and of the
+    activations of test samples; None in the ranks that follow."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ def edges(row: np.void) -> NDArray[np.float64]:
 def on_axis(row: np.void, low: float, high: float, cells: int) -> NDArray[np.float64]:
     """(cells,) the share of the finite values in each of so many cells from `low` to `high`.
 
-    What lies in a bin is spread evenly over its width. What lies outside of the axis is left out.
+    What lies in a bin is spread evenly over its width. What lies outside of the axis is in its
+    outer cells.
     """
     counts = row["counts"].astype(np.float64)
     total = counts.sum()
@@ -107,13 +108,12 @@ def on_axis(row: np.void, low: float, high: float, cells: int) -> NDArray[np.flo
     least, greatest = float(row["least"]), float(row["greatest"])
     if greatest <= least:
         shares = np.zeros(cells)
-        place = int((least - low) / (high - low) * cells)
-        if low <= least <= high:
-            shares[min(place, cells - 1)] = 1.0
+        place = int(np.clip((least - low) / (high - low), 0, 1) * cells)
+        shares[min(place, cells - 1)] = 1.0
         return shares
     below = np.concatenate([[0.0], np.cumsum(counts) / total])
     limits = np.linspace(low, high, cells + 1)
-    # The greatest value is in the last cell, not beyond it.
+    limits[0], limits[-1] = min(low, least), max(high, greatest)
     return np.diff(np.interp(limits, edges(row), below))
 
 

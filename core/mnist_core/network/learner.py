@@ -445,5 +445,7 @@ class Learner:
         inputs = scale_pixels(pixels, self._pixel_shift, self._pixel_factor)
         layers = layers_of(self._parameters, halved=self._halved)
         passed = forward_pass(layers, inputs, self._hyperparameters.activation)
-        hidden = (np.concatenate([np.array(part) for part in each], 1) for each in passed.given[1:])
+        hidden = (
+            np.concatenate([np.array(part) for part in each], 1) for each in passed.inputs[1:]
+        )
         return (*hidden, np.array(passed.logits))

@@ -25,6 +25,7 @@ from mnist_core.events import (
     StepsStalled,
     TrainingState,
 )
+from mnist_core.network.distributions import Distributions
 from mnist_core.network.evaluation import Answers, answer
 from mnist_core.recipe.changes import Change
 from mnist_core.recipe.effective_recipe import EffectiveRecipe, EpochSteps
@@ -179,6 +180,8 @@ class RunProgress(Curves):
         """Weight and bias of each layer of the latest model that is known; None: none is."""
         self.history = AnswerHistory()
         """What the model of each epoch said of the test samples."""
+        self.distributions: dict[int, Distributions] = {}
+        """The histograms of each epoch; an earlier version kept none."""
         self.answers_epoch = 0
         """The epoch under way, or just completed, when it said so."""
         self.slowness = ""
@@ -346,6 +349,8 @@ class RunProgress(Curves):
         if epochs:
             self.history = AnswerHistory.stored(store, record, epochs[-1].epoch)
             self._show_latest_answers()
+        known = store.distributions(record.id).items() if epochs else ()
+        self.distributions = {epoch: each for epoch, each in known if epoch <= epochs[-1].epoch}
         if record.state.is_live:
             self._take_last_batch(batches)
 
@@ -367,6 +372,7 @@ class RunProgress(Curves):
         epochs = store.epochs(record.id, self.evaluated_epoch if len(self.test_loss) else -1)
         norms = store.gradient_norms(record.id, self.step)
         answers = [store.answers(record.id, epoch.epoch) for epoch in epochs]
+        counted = store.distributions(record.id, epochs[0].epoch - 1) if epochs else {}
         before, self.step = self.step, self.step + len(new)
         self.name, self.planned_epochs = record.name, record.epochs
         self.has_diverged = record.state is RunState.DIVERGED
@@ -388,6 +394,8 @@ class RunProgress(Curves):
                 break
             self._epochs_done = epoch.epoch
             self.add_epoch(epoch, epoch.run_seconds)
+            if epoch.epoch in counted:
+                self.distributions[epoch.epoch] = counted[epoch.epoch]
             if said is not None:
                 self.history.add(said, record.best_epoch)
                 self._show_latest_answers()
@@ -441,6 +449,9 @@ class RunProgress(Curves):
         """Forget what came after the state that the run went back to."""
         self.cut_curves(event.step, event.epoch)
         self.history.cut(event.epoch)
+        self.distributions = {
+            epoch: each for epoch, each in self.distributions.items() if epoch <= event.epoch
+        }
         self.step, self._epochs_done = event.step, event.epoch
         self.batch = self.divergence = None
         self.has_diverged = False
@@ -478,6 +489,8 @@ class RunProgress(Curves):
         self.answers_epoch = event.epoch
         self.parameters = event.state.parameters or self.parameters
         self.history.add(StoredAnswers.of(event.epoch, event.test), event.state.best_epoch)
+        if event.distributions is not None:
+            self.distributions[event.epoch] = event.distributions
         self.add_epoch(event, event.state.seconds)
 
 

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from mnist_core.network.units import UnitActivity, has_hidden_units, shown_layers
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_tui.lab.current_model import Model
+from mnist_tui.network.distributions_dialog import DistributionsDialog
 from mnist_tui.network.network_source import NetworkSource
 from mnist_tui.network.unit_grid import UnitGrid
 from mnist_tui.network.unit_view import UnitView
@@ -173,13 +174,18 @@ class NetworkScreen(Screen[None]):
                 return model is not None and shown_layers(model.parameters) > 1
             case "move_epoch":
                 return len(self._source.epochs()) > 0
+            case "show_distributions":
+                return self._source.progress is not None
             case "show_latest":
                 return self._source.looks_back
             case _:
                 return True
 
     def _show_keys(self) -> None:
-        keys = ("choose_order", "step_class", "next_layer", "move_epoch", "show_latest")
+        keys = (
+            "choose_order", "step_class", "next_layer", "move_epoch", "show_distributions",
+            "show_latest",
+        )  # fmt: skip
         now = [self.check_action(key, ()) for key in keys]
         if now != self._working_keys:
             self._working_keys = now
@@ -237,6 +243,9 @@ class NetworkScreen(Screen[None]):
     def action_show_latest(self) -> None:
         self._source.show_latest()
         self._poll()
+
+    def action_show_distributions(self) -> None:
+        self.app.push_screen(DistributionsDialog(self._source), lambda _: self._poll())
 
     def action_digit_style(self) -> None:
         self.post_message(NextStyleAsked())

@@ -43,6 +43,24 @@ class NetworkSource:
         """Whether an epoch was chosen."""
         return self._session.cursor is not None
 
+    @property
+    def progress(self) -> RunProgress | None:
+        """The run on show."""
+        return self._session.progress
+
+    @property
+    def cursor_epoch(self) -> int | None:
+        """The last evaluated epoch up to the charts' cursor; None: there is no cursor."""
+        return self._epoch()
+
+    def move_cursor(self, by: int) -> None:
+        """Move the cursor, which the charts share, by epochs that were evaluated."""
+        progress, here = self._session.progress, self._epoch()
+        if progress is not None and progress.recipe is not None:
+            last = progress.evaluated_epoch
+            epoch = max(0, min(last, (last if here is None else here) + by))
+            self._session.cursor = float(progress.epoch_steps.end(epoch))
+
     def find(self) -> Model | str:
         """The model to be shown, the same one while nothing changes; or why there is none."""
         progress, epoch = self._session.progress, self._epoch()

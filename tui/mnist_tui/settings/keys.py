@@ -273,6 +273,9 @@ KEYS: tuple[Key, ...] = (
         "uses them.", Scope.NETWORK, footer=False, gives_way=True),
     Key("next_layer", ("n",), "Layer", "Show the units of the next hidden layer.", Scope.NETWORK,
         gives_way=True),
+    Key("show_distributions", ("D",), "Distributions", "See how weights, gradients and activations "
+        "are distributed in each epoch, array by array, as a heat map.", Scope.NETWORK,
+        gives_way=True),
     Key("move_epoch(-1)", ("left_square_bracket",), "Back", "See the weights of the epoch before "
         "that is kept; the charts' cursor moves too.", Scope.NETWORK),
     Key("move_epoch(1)", ("right_square_bracket",), "Forward", "See the weights of the next epoch "
