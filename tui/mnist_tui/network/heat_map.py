@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from mnist_core.network.distributions import edges, on_axis
 
 RAMP = " .:-=+*#%@"
 """From no values to the most in a column: each has more ink than the one before."""
-_WIDEST = 6
+_WIDEST = 10
 """Cells of an epoch."""
 _TAIL = 0.001
 """The share of values at either end that may lie beyond the axis."""
@@ -52,7 +53,7 @@ def heat_map(found: Mapping[int, np.void], epochs: range, width: int, height: in
     cells = max(1, min(_WIDEST, width // max(1, len(epochs))))
     count = max(1, min(len(epochs), width))
     limits = [epochs.start + len(epochs) * place // count for place in range(count + 1)]
-    columns = tuple(range(*pair) for pair in zip(limits, limits[1:], strict=False))
+    columns = tuple(range(*pair) for pair in pairwise(limits))
     amounts = np.zeros((height, count))
     for place, column in enumerate(columns):
         shares = sum(
