@@ -28,6 +28,7 @@ from mnist_core.events import (
     StopTraining,
     TrainingState,
 )
+from mnist_core.network.distributions import Distributions, parameter_names
 from mnist_core.network.evaluation import evaluate
 from mnist_core.recipe.changes import Change, ChangeQueue, Value
 from mnist_core.recipe.early_stopping import StopRule
@@ -96,6 +97,8 @@ class ScriptedRuns:
     """What a run that completes says has ended it early."""
     weights: Callable[[int], tuple[NDArray[np.float32], ...]] = lambda _epoch: ()
     """The parameters of the model after an epoch."""
+    counts: bool = True
+    """Whether it tells how they are distributed."""
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -215,7 +218,18 @@ class ScriptedRuns:
             best_epoch=epoch,
             seconds=0.01 * step,
         )
-        return EpochCompleted(epoch, step, 1.0, share, None, None, 1.0, share, 0.04, test, state)
+        return EpochCompleted(
+            epoch, step, 1.0, share, None, None, 1.0, share, 0.04, test, state,
+            self._distributions(epoch, weights) if self.counts and weights else None,
+        )  # fmt: skip
+
+    def _distributions(self, epoch: int, weights: tuple[NDArray[np.float32], ...]) -> Distributions:
+        """Of the weights, and of gradients that become smaller."""
+        names = parameter_names(len(weights))
+        arrays = {f"weights/{name}": each for name, each in zip(names, weights, strict=True)}
+        for name, each in zip(names if epoch else (), weights, strict=False):
+            arrays[f"gradients/{name}"] = each / np.float32(100 * epoch)
+        return Distributions.of(arrays)
 
     def _end(self, kind: type[_Ended], epoch: int, step: int, batch: int, run_id: str) -> _Ended:
         state = TrainingState(self.weights(epoch), None, step, epoch, batch, seconds=0.01 * step)

@@ -11,6 +11,7 @@ from helpers.scripted import ScriptedRuns
 from helpers.snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
 from mnist_core.network.parameters import initial_parameters
 from mnist_tui.lab.state import State
+from mnist_tui.network.distributions_dialog import DistributionsDialog
 from mnist_tui.network.network_screen import NetworkScreen
 from mnist_tui.network.unit_grid import UnitGrid
 
@@ -92,3 +93,32 @@ def test_the_means_of_a_later_layer(
         assert "Mean by class" in lab.text()
 
     assert looks_as_before(snap_compare, bench_of(tmp_path), story, size)
+
+
+async def distributions(lab: AppHarness) -> None:
+    await network(lab)
+    await lab.pilot.press("D")
+    await lab.until(lambda: isinstance(lab.app.screen, DistributionsDialog))
+    await lab.pilot.press("tab", "left_square_bracket")
+    await lab.until(lambda: "Gradients layers.0.weight" in lab.text())
+    assert "Epoch 2: 12 544 values" in lab.text()
+
+
+@every_size
+def test_distributions_over_the_epochs(
+    snap_compare: Compare, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    assert looks_as_before(snap_compare, bench_of(tmp_path), distributions, size)
+
+
+def test_distributions_on_light(snap_compare: Compare, tmp_path: Path) -> None:
+    bench = bench_of(tmp_path, "laboratory-light")
+    assert looks_as_before(snap_compare, bench, distributions, NORMAL)
+
+
+def test_distributions_without_colour(
+    snap_compare: Compare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    bench = open_bench(tmp_path, runs=ScriptedRuns(weights=blots), hidden_sizes="16,12")
+    assert looks_as_before(snap_compare, bench, distributions, NORMAL)

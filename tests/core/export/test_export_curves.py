@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tensorboard.backend.event_processing.directory_watcher import DirectoryWatcher
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugin_util import markdown_to_safe_html
+from tensorboard.util.tensor_util import make_ndarray
 
 from helpers.kept_runs import keep_run
 from mnist_core.data.dataset import Dataset
@@ -148,6 +150,65 @@ def test_tensorboards_watcher_meets_no_run_without_validation(
     assert not any(tag.startswith("validation/") for tag in tags)
     last = [value for step, value in values if (step, value.tag) == (10, "test/loss")]
     assert math.isnan(last[0].tensor.float_val[0])
+
+
+def histograms_in(folder: Path) -> dict[tuple[str, int], NDArray[np.float32]]:
+    """Triples (left, right, count) by tag and step, as TensorBoard itself makes them."""
+    watcher = DirectoryWatcher(str(folder), EventFileLoader)
+    return {
+        (value.tag, event.step): make_ndarray(value.tensor)
+        for event in watcher.Load()
+        for value in event.summary.value
+        if value.metadata.plugin_data.plugin_name == "histograms"
+    }
+
+
+def test_tensorboard_shows_the_distributions(tiny: Dataset, tmp_path: Path) -> None:
+    record, events = keep_run(tmp_path, tiny)
+    export_run(RunStore(tmp_path), record, "tensorboard", tmp_path / "board")
+    shown = histograms_in(tmp_path / "board")
+    told = 0
+    for epoch in epochs_of(events):
+        found = epoch.distributions
+        assert found is not None
+        for name, row in zip(found.names, found.rows, strict=True):
+            triples = shown[name, epoch.step]
+            told += 1
+            filled = np.flatnonzero(row["counts"])
+            counts = row["counts"][filled[0] : filled[-1] + 1]
+            np.testing.assert_array_equal(triples[:, 2], counts)
+            assert triples[0, 0] == pytest.approx(float(row["least"]))
+            assert triples[-1, 1] == pytest.approx(float(row["greatest"]))
+    assert told == len(shown)
+    assert ("gradients/layers.0.weight", epochs_of(events)[-1].step) in shown
+    assert ("activations/layers.1", 0) in shown
+
+
+def test_tensorboards_reader_has_the_moments_of_histograms(tiny: Dataset, tmp_path: Path) -> None:
+    record, events = keep_run(tmp_path, tiny)
+    export_run(RunStore(tmp_path), record, "tensorboard", tmp_path / "board")
+    reader = EventAccumulator(str(tmp_path / "board"), size_guidance={"histograms": 0})
+    reader.Reload()
+    points = reader.Histograms("weights/layers.0.weight")
+    for point, epoch in zip(points, epochs_of(events), strict=True):
+        weights = epoch.state.parameters[0].astype(np.float64)
+        value = point.histogram_value
+        assert (point.step, value.num) == (epoch.step, weights.size)
+        assert value.sum == pytest.approx(weights.sum())
+        assert value.sum_squares == pytest.approx(np.square(weights).sum())
+
+
+def test_tensorboard_gets_no_histogram_of_what_is_no_number(tiny: Dataset, tmp_path: Path) -> None:
+    record, events = keep_run(tmp_path, tiny, **WILD)
+    export_run(RunStore(tmp_path), record, "tensorboard", tmp_path / "board")
+    shown = histograms_in(tmp_path / "board")
+    last = epochs_of(events)[-1]
+    assert last.distributions is not None
+    row = last.distributions.get("activations/layers.1")
+    assert row is not None
+    assert not row["counts"].any()
+    assert ("activations/layers.1", last.step) not in shown
+    assert ("activations/layers.1", 0) in shown
 
 
 WRITTEN = ("=1+1", 'two\nlines, "quoted"', ("a|b", "+1"))

@@ -71,3 +71,14 @@ def test_a_step_that_cannot_be_compiled_takes_part_in_each_sum_once(
     assert other.update(rows, 1, 0.1) == plain.update(rows, 1, 0.1)
     assert rounds.count == 2
     assert other.take_compile_failure() is None
+
+
+def test_the_gradients_are_summed_over_the_ranks_and_lie_as_the_parameters(tiny: Dataset) -> None:
+    rows, rounds = np.arange(16, dtype=np.int32), Twice()
+    made = learner(tiny, rounds, compiled=False)
+    gradients = made.gradients(rows, 0)
+
+    assert rounds.count == 1
+    assert [each.shape for each in gradients] == [each.shape for each in made.parameters()]
+    norm = float(np.sqrt(sum(np.square(each).sum() for each in gradients)))
+    assert made.gradient_norm(rows, 0) == pytest.approx(norm, rel=1e-5)
