@@ -17,6 +17,7 @@ from mnist_core.events import (
     RunStarted,
     TrainingState,
 )
+from mnist_core.network.distributions import Distributions
 from mnist_core.network.evaluation import evaluate
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters, to_json
 from mnist_core.store import RunStore
@@ -203,7 +204,8 @@ class LiveRun:
         self.recorder.record(
             EpochCompleted(self.epoch, self.step, None if first else 1 - accuracy,
                            None if first else accuracy, None, None, 1 - accuracy, accuracy, 0.04,
-                           evaluate(logits, labels), state)
+                           evaluate(logits, labels), state,
+                           Distributions.of({"weights/layers.0.weight": logits}))
         )  # fmt: skip
 
 

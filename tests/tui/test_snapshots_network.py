@@ -101,7 +101,7 @@ async def distributions(lab: AppHarness) -> None:
     await lab.until(lambda: isinstance(lab.app.screen, DistributionsDialog))
     await lab.pilot.press("tab", "left_square_bracket")
     await lab.until(lambda: "Gradients layers.0.weight" in lab.text())
-    assert "Epoch 2: 12 544 values" in lab.text()
+    assert "epoch 2 · 12 544 values" in lab.text()
 
 
 @every_size

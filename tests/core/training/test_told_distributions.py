@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 
 from helpers.counting import count_calls
-from helpers.recorded_runs import assert_stored, change, hyperparameters, record, resume
+from helpers.recorded_runs import (
+    as_version_3,
+    assert_stored,
+    change,
+    hyperparameters,
+    record,
+    resume,
+)
 from mnist_core.data.dataset import Dataset
 from mnist_core.events import (
     BatchCompleted,
     EpochCompleted,
     Event,
     RunCompleted,
+    RunRewound,
     StopTraining,
     TrainingState,
 )
@@ -177,3 +185,40 @@ def test_a_run_of_an_older_version_has_those_of_its_new_epochs(
     assert store.distributions(run_id) == {}
     resume(store, run_id, tiny, until_epoch=4)
     assert list(store.distributions(run_id)) == [3, 4]
+
+
+@pytest.mark.parametrize("only_reads", [False, True])
+def test_a_database_of_an_older_version_has_none(
+    tiny: Dataset, tmp_path: Path, only_reads: bool
+) -> None:
+    store = RunStore(tmp_path)
+    run_id = record(store, tiny, list(train(hyperparameters(epochs=2), tiny)))
+    store.close()
+    as_version_3(tmp_path)
+    old = RunStore(tmp_path, only_reads=only_reads)
+    assert old.distributions(run_id) == {}
+    assert [epoch.epoch for epoch in old.epochs(run_id)] == [0, 1, 2]
+
+
+def test_a_copy_has_its_own(tiny: Dataset, tmp_path: Path) -> None:
+    store = RunStore(tmp_path)
+    unbroken = list(train(hyperparameters(epochs=2), tiny))
+    run_id = record(store, tiny, unbroken)
+    copy_id = store.copy(run_id, "")
+    store.deleter.delete([run_id])
+    store.deleter.purge([run_id])
+    assert store.distributions(run_id) == {}
+    assert list(store.distributions(copy_id)) == [0, 1, 2]
+
+
+def test_of_a_run_that_goes_back_none_is_left_of_what_never_was(
+    tiny: Dataset, tmp_path: Path
+) -> None:
+    """Whether its epochs were written before, or go with the rest."""
+    unbroken = list(train(hyperparameters(epochs=2), tiny))
+    store = RunStore(tmp_path)
+    at_first = epochs_of(unbroken)[1]
+    end = unbroken[-1]
+    back = RunRewound(at_first.step, 1, end_state(unbroken).step, at_first.state, ())
+    run_id = record(store, tiny, [*unbroken[:-1], back, end])
+    assert list(store.distributions(run_id)) == [0, 1]

@@ -99,6 +99,9 @@ def assert_as_restored(watching: Watching) -> None:
                 assert np.array_equal(read.x(axis), expected.x(axis))
     assert np.array_equal(progress.gradient_norm.y, whole.gradient_norm.y)
     assert progress.history.epochs == whole.history.epochs
+    assert list(progress.distributions) == progress.history.epochs
+    for epoch, counted in progress.distributions.items():
+        assert counted.rows.tobytes() == whole.distributions[epoch].rows.tobytes()
     assert (progress.answers is None) == (whole.answers is None)
     if progress.answers is not None and whole.answers is not None:
         assert np.array_equal(progress.answers.logits, whole.answers.logits)

@@ -101,10 +101,10 @@ def test_any_amount_has_some_ink() -> None:
 
 def test_the_figures_say_how_many_are_not_finite() -> None:
     row = histograms([np.array([1, 3, np.nan, np.inf], np.float32)])[0]
-    assert facts(4, row) == "Epoch 4: 2 values from 1 to 3, mean 2, deviation 1; 2 not finite."
-    assert facts(4, None) == "Epoch 4: not counted."
-    row = histograms([np.array([np.nan], np.float32)])[0]
-    assert facts(0, row) == "Epoch 0: 1 not finite."
+    values = ["epoch 4", "2 values from 1 to 3", "mean 2", "deviation 1", "2 not finite"]
+    assert facts(4, row) == values
+    assert facts(4, None) == ["epoch 4", "not counted"]
+    assert facts(0, histograms([np.array([np.nan], np.float32)])[0]) == ["epoch 0", "1 not finite"]
 
 
 # -- by keys -------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ async def test_keys_go_through_arrays_kinds_and_epochs(bench: OpenBench) -> None
         await lab.until_state(State.COMPLETED)
         dialog = await dialog_of(lab)
         assert shown(dialog) == "weights/layers.0.weight"
-        assert "Epoch 3: 6 272 values from" in lab.text()
+        assert "epoch 3 · 6 272 values from" in lab.text()
         await lab.pilot.press("down")
         assert shown(dialog) == "weights/layers.0.bias"
         await lab.pilot.press("up", "up")
@@ -149,11 +149,11 @@ async def test_keys_go_through_arrays_kinds_and_epochs(bench: OpenBench) -> None
         assert shown(dialog) == "gradients/layers.0.weight"
         await lab.pilot.press("left_square_bracket")
         assert lab.session.cursor == 8
-        assert "Epoch 2: " in lab.text()
+        assert "epoch 2 · " in lab.text()
         assert "^" in lab.text()
         await lab.pilot.press("left", "left", "left")
         assert lab.session.cursor == 0
-        assert "Epoch 0: not counted." in lab.text()
+        assert "epoch 0 · not counted" in lab.text()
         await lab.pilot.press("escape")
         await lab.until(lambda: isinstance(lab.app.screen, NetworkScreen))
 
@@ -168,9 +168,9 @@ async def test_a_run_under_way_grows_while_it_is_looked_at(
         await lab.until(lambda: lab.session.progress is not None)
         await lab.until(lambda: 1 in getattr(lab.session.progress, "distributions", {}))
         await dialog_of(lab)
-        assert "Epoch 1: " in lab.text()
+        assert "epoch 1 · " in lab.text()
         runs.gate.set()
-        await lab.until(lambda: "Epoch 3: " in lab.text())
+        await lab.until(lambda: "epoch 3 · " in lab.text())
 
 
 async def test_a_run_of_an_older_version_says_that_it_has_none(bench: OpenBench) -> None:

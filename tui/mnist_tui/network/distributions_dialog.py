@@ -29,7 +29,7 @@ _OTHER_LINES = 5
 """The cursor above and below, the epochs, and two lines of figures."""
 _POLL_INTERVAL = 0.5
 """Seconds between two looks at whether there is another epoch."""
-_LEVELS = 31
+_LEVELS, _FAINTEST = 31, 0.1
 NONE_KEPT = "This run has none, since it was trained by an older version of mnist-tui."
 _NOT_YET = "They appear here with the first epoch."
 _MEANT = {
@@ -40,22 +40,22 @@ _MEANT = {
 """What is counted of each kind."""
 
 
-def facts(epoch: int, row: np.void | None) -> str:
-    """The figures of an epoch in a sentence."""
+def facts(epoch: int, row: np.void | None) -> list[str]:
+    """The figures of an epoch, in their order."""
+    found = [f"epoch {epoch}"]
     if row is None:
-        return f"Epoch {epoch}: not counted."
+        return [*found, "not counted"]
     number = int(row["counts"].sum())
-    parts = []
     if number:
         mean = float(row["sum"]) / number
         deviation = math.sqrt(max(0.0, float(row["squares"]) / number - mean * mean))
-        parts.append(
-            f"{count(number)} values from {float(row['least']):.4g} to "
-            f"{float(row['greatest']):.4g}, mean {mean:.4g}, deviation {deviation:.4g}"
-        )
+        ends = f"from {float(row['least']):.4g} to {float(row['greatest']):.4g}"
+        found += [
+            f"{count(number, 'value')} {ends}", f"mean {mean:.4g}", f"deviation {deviation:.4g}"
+        ]  # fmt: skip
     if row["not_finite"]:
-        parts.append(f"{count(int(row['not_finite']))} not finite")
-    return f"Epoch {epoch}: {'; '.join(parts)}."
+        found.append(f"{count(int(row['not_finite']))} not finite")
+    return found
 
 
 class DistributionsMap(DrawnWidget):
@@ -121,8 +121,8 @@ class DistributionsMap(DrawnWidget):
         lines.append([Segment(_marked("^", drawn, column))])
         lines.append([Segment(_epochs_line(drawn, cursor, room), quiet)])
         shown = progress.evaluated_epoch if cursor is None else cursor
-        text = flow([(facts(shown, found.get(shown)), Tone.PLAIN)], width)
-        lines += [[Segment(part) for part, _ in line] for line in text[:2]]
+        figures = flow([(part, Tone.PLAIN) for part in facts(shown, found.get(shown))], width)
+        lines += [[Segment(part) for part, _ in line] for line in figures[:2]]
         return lines[:height]
 
     def _labels(self, drawn: HeatMap) -> dict[int, str]:
@@ -139,13 +139,17 @@ def _cells(amounts: list[float], cells: int, palette: Palette | None) -> list[Se
     """A row: colours from what is behind to the palette's positive end, or characters."""
     if palette is None:
         return [Segment("".join(character(amount) * cells for amount in amounts))]
-    runs = groupby(round(amount * _LEVELS) for amount in amounts)
+    runs = groupby(math.ceil(amount * _LEVELS - 1e-9) for amount in amounts)
+    lengths = [(_strength(level), cells * len(list(run))) for level, run in runs]
     return [
-        Segment(
-            " " * (cells * len(list(run))), Style(bgcolor=palette.color(level / _LEVELS).rich_color)
-        )
-        for level, run in runs
+        Segment(" " * length, Style(bgcolor=palette.color(strength).rich_color))
+        for strength, length in lengths
     ]
+
+
+def _strength(level: int) -> float:
+    """Of a colour: nothing at 0, and from the next level on what can be told from that."""
+    return _FAINTEST + (1 - _FAINTEST) * level / _LEVELS if level else 0.0
 
 
 def _marked(mark: str, drawn: HeatMap, column: int | None) -> str:
