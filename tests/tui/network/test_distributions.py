@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +17,14 @@ from mnist_core.network.distributions import histograms
 from mnist_core.network.parameters import initial_parameters
 from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_tui.lab.state import State
+from mnist_tui.network import distributions_dialog
 from mnist_tui.network.distributions_dialog import (
     NONE_KEPT,
     DistributionsDialog,
     DistributionsMap,
     facts,
 )
-from mnist_tui.network.heat_map import RAMP, character, heat_map
+from mnist_tui.network.heat_map import RAMP, HeatMap, character, heat_map
 from mnist_tui.network.network_screen import NetworkScreen
 
 OpenBench = Callable[..., AbstractAsyncContextManager[AppHarness]]
@@ -156,6 +158,27 @@ async def test_keys_go_through_arrays_kinds_and_epochs(bench: OpenBench) -> None
         assert "epoch 0 · not counted" in lab.text()
         await lab.pilot.press("escape")
         await lab.until(lambda: isinstance(lab.app.screen, NetworkScreen))
+
+
+async def test_the_map_is_made_once_for_each_array_and_not_for_the_cursor(
+    bench: OpenBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench() as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await dialog_of(lab)
+        made: list[int] = []
+
+        def counted_map(*arguments: Any) -> HeatMap:
+            made.append(1)
+            return heat_map(*arguments)
+
+        monkeypatch.setattr(distributions_dialog, "heat_map", counted_map)
+        await lab.pilot.press("left", "left", "right")
+        assert lab.session.cursor == 8
+        assert not made
+        await lab.pilot.press("down")
+        assert len(made) == 1
 
 
 async def test_a_run_under_way_grows_while_it_is_looked_at(

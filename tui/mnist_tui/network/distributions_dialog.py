@@ -75,6 +75,8 @@ class DistributionsMap(DrawnWidget):
         self._source = source
         self.name_shown = ""
         """Which array; empty: the first."""
+        self._made: tuple[object, HeatMap] | None = None
+        """The map that was drawn last, and what it is of."""
 
     @property
     def names(self) -> list[str]:
@@ -109,7 +111,7 @@ class DistributionsMap(DrawnWidget):
         }
         epochs = range(min(progress.distributions), progress.evaluated_epoch + 1)
         room = max(1, width - _LABEL_CELLS - 1)
-        drawn = heat_map(found, epochs, room, max(1, height - _OTHER_LINES))
+        drawn = self._map(progress, found, epochs, room, max(1, height - _OTHER_LINES))
         cursor = self._source.cursor_epoch
         column = drawn.column_of(cursor)
         palette = None if self.app.no_color else palette_on(self.background_colors[1])
@@ -124,6 +126,17 @@ class DistributionsMap(DrawnWidget):
         figures = flow([(part, Tone.PLAIN) for part in facts(shown, found.get(shown))], width)
         lines += [[Segment(part) for part, _ in line] for line in figures[:2]]
         return lines[:height]
+
+    def _map(
+        self, progress: RunProgress, found: dict[int, np.void], epochs: range, *size: int
+    ) -> HeatMap:
+        """The map, which is made anew where there is another: of a thousand epochs in 80 ms."""
+        # A run that went back, and has come as far again, has another last epoch.
+        last = progress.distributions[max(progress.distributions)]
+        key = (progress, self.name_shown, epochs, last, size)
+        if self._made is None or self._made[0] != key:
+            self._made = key, heat_map(found, epochs, *size)
+        return self._made[1]
 
     def _labels(self, drawn: HeatMap) -> dict[int, str]:
         """By row: the ends of the axis, and 0 where it is between them."""
