@@ -333,6 +333,8 @@ def test_changes_and_norms_are_copied_out_of_a_damaged_database(
     found = salvaged(store.home, tmp_path / "new")
     assert found.run(run_id).changes == MADE
     np.testing.assert_array_equal(found.gradient_norms(run_id), store.gradient_norms(run_id))
+    epochs = [epoch.epoch for epoch in found.epochs(run_id)]
+    assert list(found.distributions(run_id)) == epochs
 
 
 def without_changes(home: Path) -> None:

@@ -77,6 +77,11 @@ def test_what_diverged_does_not_make_a_line_of_the_others() -> None:
     assert drawn.amounts[0, 3] > 0
 
 
+def test_the_axis_is_that_of_what_has_not_diverged_and_is_not_dead() -> None:
+    drawn = heat_map(counted([0.0, 0.0], [-1.0, 1.0], [-1e20, 1e20]), range(3), 40, 10)
+    assert (drawn.low, drawn.high) == (-1, 1)
+
+
 def test_without_a_number_nothing_is_drawn() -> None:
     drawn = heat_map(counted([np.nan], [np.inf]), range(2), 40, 10)
     assert not drawn.amounts.any()

@@ -15,7 +15,7 @@ _WIDEST = 10
 """Cells of an epoch."""
 _TAIL = 0.001
 """The share of values at either end that may lie beyond the axis."""
-_MOST_REACH = 4.0
+_MOST_REACH = 10.0
 """Times the median reach of all epochs, beyond which one has no say in the axis: else all others
 would be a line beside what diverged."""
 
@@ -71,7 +71,10 @@ def _axis(rows: Sequence[np.void]) -> tuple[float, float]:
     if not len(ends):
         return -1.0, 1.0
     reach = np.abs(ends).max(axis=1)
-    usual = ends[reach <= _MOST_REACH * np.median(reach)]
+    some = np.sort(reach[reach > 0])
+    # The lower median: of two epochs, the one that has not diverged.
+    most = _MOST_REACH * some[(len(some) - 1) // 2] if len(some) else 0.0
+    usual = ends[reach <= most]
     low, high = float(usual[:, 0].min()), float(usual[:, 1].max())
     if low == high:
         around = abs(low) or 1.0
