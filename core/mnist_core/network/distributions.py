@@ -31,8 +31,8 @@ Where all are equal the bins have no width, and the first has them all."""
 EXAMPLES = 500
 """Test samples whose activations are counted, the first ones. They go forward once an epoch, which
 is half a percent of the arithmetic of an epoch of MNIST."""
-_PART = 1 << 18
-"""Values that are counted together, so that large layers take little memory."""
+_PART = 1 << 14
+"""Values that are counted together: they stay in a core's cache, which is six times as fast."""
 KINDS = ("weights", "gradients", "activations")
 
 
@@ -74,8 +74,9 @@ def histograms(arrays: Iterable[NDArray[np.float32]]) -> NDArray[np.void]:
 
 
 def _count(row: np.void, values: NDArray[np.float32]) -> None:
-    finite = values[np.isfinite(values)]
-    row["not_finite"] = len(values) - len(finite)
+    is_finite = np.isfinite(values)
+    row["not_finite"] = len(values) - np.count_nonzero(is_finite)
+    finite = values[is_finite] if row["not_finite"] else values
     if not len(finite):
         return
     row["least"], row["greatest"] = finite.min(), finite.max()
@@ -84,9 +85,10 @@ def _count(row: np.void, values: NDArray[np.float32]) -> None:
         # In float64 no difference or square of float32 is too large.
         part = finite[start : start + _PART].astype(np.float64)
         row["sum"] += part.sum()
-        row["squares"] += np.square(part).sum()
-        places = (part - least) / width * BINS if width else np.zeros(len(part))
-        bins = np.minimum(places.astype(np.intp), BINS - 1)
+        row["squares"] += part @ part
+        part -= least
+        part *= BINS / width if width else 0.0
+        bins = np.minimum(part.astype(np.int32), BINS - 1)
         row["counts"] += np.bincount(bins, minlength=BINS).astype(np.uint32)
 
 
