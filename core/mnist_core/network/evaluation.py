@@ -67,7 +67,9 @@ def logits(
 
 
 def scaled_inputs(
-    images: NDArray[np.uint8], hyperparameters: Hyperparameters, dataset: "PixelStatistics"
+    images: NDArray[np.uint8] | NDArray[np.float32],
+    hyperparameters: Hyperparameters,
+    dataset: "PixelStatistics",
 ) -> NDArray[np.float32]:
     """(examples, pixels) of `images` (examples, height, width), as a network is given them."""
     shift, divisor = pixel_scaling(hyperparameters, dataset)

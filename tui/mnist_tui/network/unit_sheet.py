@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mnist_tui.network.units_view import UnitsView
-from mnist_tui.network.weight_picture import (
+from mnist_tui.ui.weight_picture import (
     Palette,
     character,
     picture_lines,

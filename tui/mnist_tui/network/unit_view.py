@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from mnist_tui.network.signed_bars import Line, Part, signed_bars
 from mnist_tui.network.units_view import Exciting, UnitDetail
-from mnist_tui.network.weight_picture import (
+from mnist_tui.ui.weight_picture import (
     Palette,
     palette_on,
     picture_lines,

@@ -9,7 +9,7 @@ from textual.color import Color
 
 from mnist_tui.network.signed_bars import Part, signed_bars
 from mnist_tui.network.units_view import Bars
-from mnist_tui.network.weight_picture import (
+from mnist_tui.ui.weight_picture import (
     Palette,
     character,
     palette_on,
