@@ -65,9 +65,10 @@ class Screens:
     def _mistakes(self, style: PictureStyle) -> Screen[None]:
         from mnist_tui.mistakes.mistakes_screen import MistakesScreen
         from mnist_tui.mistakes.mistakes_view import MistakesSource
+        from mnist_tui.mistakes.why_source import WhySource
 
         source = MistakesSource(self._session, self._store, self._session.marks)
-        return MistakesScreen(source, style)
+        return MistakesScreen(source, WhySource(self._session, self._store), style)
 
     def _runs(self) -> Screen[None]:
         from mnist_tui.runs.runs_screen import RunsScreen

@@ -196,7 +196,7 @@ def test_the_flip_changes_the_answer_and_a_smaller_step_does_not(
         for share in (0.1, 0.5, 0.9, 0.99, 0.9999):
             less = changed(image, gradient, share * flip.step)
             assert int(function.logits(less[None])[0].argmax()) == contrast.predicted
-    assert flipped > 15
+    assert flipped > 5
 
 
 def test_a_model_that_sees_nothing_flips_never(tiny: Dataset) -> None:

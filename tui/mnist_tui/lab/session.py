@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mnist_core.data.dataset import Dataset, Examples, shown_samples
 from mnist_core.data.loader import DatasetFailed, DatasetLoaded
 from mnist_core.events import DivergenceDetected, RunFailed, TrainingState
+from mnist_core.network.neighbours import NeighbourSearch
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.recipe.plan import RunPlan
 from mnist_core.store import ResumePoint, RunRecord, RunState, RunStore, StoreError
@@ -68,6 +69,8 @@ class Session:
         """Why runs are not kept as they should be, in sentences; empty: they are."""
         self.log_note = ""
         """Where the traceback of the last failure is, as a sentence."""
+        self.neighbours = NeighbourSearch()
+        """Of the samples on show; it has no thread before it is asked."""
         self.run: TrainingRun | None = None
         """The one under way, to be steered and changed; its events are taken with `tick`."""
         self.queue = RunQueue(self.marks)
@@ -390,6 +393,7 @@ class Session:
         with ExitStack() as endings:
             endings.callback(self._store.close)
             endings.callback(self._end_run)
+            endings.callback(self.neighbours.close)
             endings.callback(self.data.close)
 
     def _end_run(self) -> None:

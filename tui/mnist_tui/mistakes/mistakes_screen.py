@@ -18,6 +18,7 @@ from mnist_core.network.mistakes import ConfusedPair, confused_pairs, confusion_
 from mnist_tui.mistakes.calibration_dialog import CalibrationDialog
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
+from mnist_tui.mistakes.explanation import Why
 from mnist_tui.mistakes.gallery import NO_TILES, Gallery, Tiles
 from mnist_tui.mistakes.mistakes_view import (
     MistakesSource,
@@ -37,6 +38,7 @@ from mnist_tui.mistakes.sample_query import (
     rows,
 )
 from mnist_tui.mistakes.sample_view import SampleView
+from mnist_tui.mistakes.why_source import WhySource
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 from mnist_tui.text.visible_text import visible
@@ -48,6 +50,8 @@ from mnist_tui.ui.sizes import WIDTHS
 
 POLL_INTERVAL = 0.25
 """Seconds between two looks at whether a run has completed another epoch."""
+_SEARCH_INTERVAL = 0.05
+"""Seconds between two looks at whether the nearest training samples have been found."""
 _MOST_PAIRS = 100
 _NO_DATA = "Samples appear here once there is data."
 
@@ -60,10 +64,16 @@ class MistakesScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = WIDTHS
 
     def __init__(
-        self, source: MistakesSource, picture_style: PictureStyle = PICTURE_STYLES[0]
+        self,
+        source: MistakesSource,
+        why_source: WhySource,
+        picture_style: PictureStyle = PICTURE_STYLES[0],
     ) -> None:
         super().__init__()
         self._source = source
+        self._why_source = why_source
+        self._why = Why.DIGIT
+        """What is shown of the sample under the cursor."""
         self._view: MistakesView | None = None
         self._query = SampleQuery()
         self._for_one: SampleQuery | None = None
@@ -93,6 +103,7 @@ class MistakesScreen(Screen[None]):
         self.query_one("#filter-line").display = False
         self.show_style(self._picture_style)
         self.set_interval(POLL_INTERVAL, self._poll)
+        self._searching = self.set_interval(_SEARCH_INTERVAL, self._draw_sample, pause=True)
         self._draw()
 
     def on_screen_resume(self) -> None:
@@ -185,9 +196,14 @@ class MistakesScreen(Screen[None]):
             sample.border_title = Content("Sample")
             sample.show(None)
             return
-        name = f" · {visible(self._view.run_name)}" if self._view.run_name else ""
-        sample.border_title = Content(f"Sample {index}{name}")
-        sample.show(self._view.detail(index))
+        explanation = self._why_source.explain(self._view, index, self._why)
+        parts = [f"Sample {index}", visible(self._view.run_name), explanation and explanation.why]
+        sample.border_title = Content(" · ".join(filter(None, parts)))
+        sample.show(self._view.detail(index), explanation)
+        if self._why_source.is_searching:
+            self._searching.resume()
+        else:
+            self._searching.pause()
 
     # -- choosing --------------------------------------------------------------------------------
 
@@ -218,7 +234,9 @@ class MistakesScreen(Screen[None]):
         self.call_after_refresh(self._go_to, index)
 
     def on_screen_suspend(self) -> None:
-        """What was chosen to show one sample ends with the visit."""
+        """What was chosen to show one sample ends with the visit, and so does a search."""
+        self._why_source.forget()
+        self._searching.pause()
         if self._query == self._for_one:
             self._query = SampleQuery(since=self._query.since)
 
@@ -251,6 +269,9 @@ class MistakesScreen(Screen[None]):
                 | "show_calibration"
             ):  # fmt: skip
                 return view is not None and view.epoch is not None
+            case "cycle_why":
+                answered = view is not None and view.epoch is not None
+                return answered and self.query_one(Gallery).current is not None
             case "step_pair":
                 return bool(self._pairs())
             case "subtract_matrix":
@@ -270,7 +291,8 @@ class MistakesScreen(Screen[None]):
                 return True
 
     def _show_keys(self) -> None:
-        now = [self.check_action(key, ()) for key in ("choose_kind", "move_epoch", "clear_samples")]
+        keys = ("choose_kind", "move_epoch", "clear_samples", "cycle_why")
+        now = [self.check_action(key, ()) for key in keys]
         if now != self._working_keys:
             self._working_keys = now
             self.refresh_bindings()
@@ -314,6 +336,11 @@ class MistakesScreen(Screen[None]):
     def action_switch_samples(self) -> None:
         self._train = not self._train
         self._poll()
+
+    def action_cycle_why(self) -> None:
+        """Show the next of the ways to ask why the model said what it did."""
+        self._why = self._why.following
+        self._draw_sample()
 
     def action_digit_style(self) -> None:
         self.post_message(NextStyleAsked())

@@ -56,6 +56,8 @@ class SampleDetail:
     epoch: int | None = None
     note: str = ""
     """A sentence about what cannot be shown."""
+    why: str = ""
+    """Why the model says what it does, in sentences; they take the place of the measures."""
     samples_name: str = "test"
     """The set that the sample is of."""
 
@@ -195,7 +197,7 @@ def sample_text(detail: SampleDetail, width: int, height: int) -> SampleText:
     The words come first; then the history and the bars share the room: where there is too little
     for both, the bars fold, and before they say nothing any more the history goes.
     """
-    words = _words(detail, width)
+    words = sample_words(detail, width)
     notes = _notes(detail, width)
     room = height - len(words)
     if len(notes) > room:
@@ -224,13 +226,13 @@ def sample_text(detail: SampleDetail, width: int, height: int) -> SampleText:
 
 def wanted_height(detail: SampleDetail, width: int) -> int:
     """Lines in which everything stands, of many classes the foremost."""
-    height = len(_words(detail, width)) + len(_notes(detail, width))
+    height = len(sample_words(detail, width)) + len(_notes(detail, width))
     bars = len(probability_bars(detail, width, _MANY_BARS))
     height += 1 + bars if bars else 0
     return height + (1 + STRIP_HEIGHT if detail.history else 0)
 
 
-def _words(detail: SampleDetail, width: int) -> list[StyledLine]:
+def sample_words(detail: SampleDetail, width: int) -> list[StyledLine]:
     """The labels, how sure the model is, and the measures, the most important first."""
     parts: list[Span] = [
         (f"{visible(detail.samples_name)} {detail.index}", Tone.QUIET),
@@ -241,6 +243,8 @@ def _words(detail: SampleDetail, width: int) -> list[StyledLine]:
         if detail.confidence is not None:
             says += f" {numbers.percent(detail.confidence, 1)}"
         parts.append((says, Tone.WRONG if detail.wrong else Tone.RIGHT))
+    if detail.why:
+        return [*flow(parts, width), *_wrapped(detail.why, width, Tone.PLAIN)]
     measures: list[Span] = []
     if detail.loss is not None:
         measures.append((f"loss {metric(detail.loss)}", Tone.PLAIN))
@@ -258,8 +262,8 @@ def _notes(detail: SampleDetail, width: int) -> list[StyledLine]:
     sentences = [visible(detail.note)] if detail.note else []
     if detail.predicted is not None and detail.probabilities is None:
         sentences.append(NOT_KEPT)
-    return [
-        [(line, Tone.QUIET)]
-        for sentence in sentences
-        for line in textwrap.wrap(sentence, max(1, width))
-    ]
+    return [line for sentence in sentences for line in _wrapped(sentence, width, Tone.QUIET)]
+
+
+def _wrapped(sentence: str, width: int, tone: Tone) -> list[StyledLine]:
+    return [[(line, tone)] for line in textwrap.wrap(sentence, max(1, width))]

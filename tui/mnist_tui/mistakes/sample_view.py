@@ -1,8 +1,10 @@
 """One sample, large: the digit, and all that is known of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -10,14 +12,24 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from mnist_tui.mistakes.sample_text import SampleDetail, sample_text, wanted_height
-from mnist_tui.text.digits import drawn_size, ink
+from mnist_tui.mistakes.explanation import Explanation, Map, Nearby
+from mnist_tui.mistakes.map_drawing import legend, map_lines
+from mnist_tui.mistakes.neighbour_sheet import neighbour_lines
+from mnist_tui.mistakes.sample_text import (
+    SampleDetail,
+    sample_text,
+    sample_words,
+    wanted_height,
+)
+from mnist_tui.text.digits import Pictures, drawn_size, ink
 from mnist_tui.text.picture_style import PictureStyle
-from mnist_tui.text.styled_text import Tone
+from mnist_tui.text.styled_text import StyledLine, Tone
+from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.picture_album import PictureAlbum
 from mnist_tui.ui.sample_sheet import picture_lines
 from mnist_tui.ui.sixel_overlay import SixelOverlay
+from mnist_tui.ui.weight_picture import Palette, in_half_blocks, palette_on
 
 EMPTY_TEXT = "No sample."
 _GAP = 2
@@ -31,6 +43,8 @@ _SMALLEST_DIGIT = 3
 """Lines below which a digit says nothing."""
 _SMALL_DIGIT = 8
 """Lines that a digit gets before the text gets more than `_FEWEST_LINES`."""
+_MOST_PICTURES = 16
+"""The digit, and its neighbours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +122,13 @@ class SampleView(DrawnWidget):
         super().__init__(id=id)
         self._detail: SampleDetail | None = None
         self._picture_style: PictureStyle = "ascii"
-        self._album = PictureAlbum(self)
+        self._explanation: Explanation | None = None
+        self._album = PictureAlbum(self, limit=_MOST_PICTURES)
         self._overlay = SixelOverlay(self)
 
-    def show(self, detail: SampleDetail | None) -> None:
-        """Show a sample, or that none is chosen."""
-        self._detail = detail
+    def show(self, detail: SampleDetail | None, explanation: Explanation | None = None) -> None:
+        """Show a sample, or that none is chosen; and why the model says what it does of it."""
+        self._detail, self._explanation = detail, explanation
         self.redraw()
 
     def show_style(self, style: PictureStyle) -> None:
@@ -125,40 +140,104 @@ class SampleView(DrawnWidget):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is None or self._detail is None:
+        detail = self._worded()
+        if offset is None or detail is None or isinstance(self._shown, Nearby):
             return
-        place = lay_out(self._detail, *self.size, self._picture_style)
-        text = sample_text(self._detail, *place.text.size)
+        place = lay_out(detail, *self.size, self._laid_out_style)
+        text = sample_text(detail, *place.text.size)
         epoch = text.epoch_at(*(offset - place.text.offset))
         if epoch is not None:
             self.post_message(self.EpochChosen(epoch))
 
+    @property
+    def _shown(self) -> Map | Nearby | None:
+        return self._explanation.shown if self._explanation is not None else None
+
+    @property
+    def _palette(self) -> Palette | None:
+        return None if self.app.no_color else palette_on(self.background_colors[1])
+
+    @property
+    def _laid_out_style(self) -> PictureStyle:
+        """The style that has the size of what is drawn: a map is in half-blocks or characters."""
+        if not isinstance(self._shown, Map):
+            return self._picture_style
+        return "half-block" if in_half_blocks(self._picture_style, self._palette) else "ascii"
+
+    def _worded(self) -> SampleDetail | None:
+        """The sample with what the explanation says."""
+        if self._detail is None or self._explanation is None:
+            return self._detail
+        words, shown = visible(self._explanation.text), self._shown
+        if isinstance(shown, Map):
+            words += f" {legend(shown.signs, self._palette, self._picture_style)}"
+        return replace(self._detail, why=words)
+
     def draw(self) -> list[Strip]:
         width, height = self.size
         lines: list[list[Segment]] = [[] for _ in range(height)]
-        if self._detail is None or width < 1:
+        detail = self._worded()
+        if detail is None or width < 1:
             self._overlay.hide()
             lines[height // 2] = [Segment(EMPTY_TEXT.center(width), self._style(Tone.QUIET))]
         else:
-            self._draw_sample(self._detail, lines)
+            self._draw_sample(detail, lines)
         return [Strip(line).adjust_cell_length(width, self.rich_style) for line in lines]
 
     def _draw_sample(self, detail: SampleDetail, lines: list[list[Segment]]) -> None:
         """Write the digit and what is said of it into empty lines."""
-        base = self.rich_style
-        place = lay_out(detail, *self.size, self._picture_style)
-        image, colours = ink(detail.image, detail.dark_on_light), self._style("ink")
-        self._overlay.show(image, place.digit, self._picture_style, colours, colours)
-        if place.digit:
-            pictures = self._album.render(image[None], *place.digit.size, self._picture_style)
-            drawn = picture_lines(pictures, 0, colours, colours)
-            for line, picture in zip(lines, drawn, strict=False):
-                line += [Segment(" " * place.digit.x, base), *picture]
-        text = sample_text(detail, *place.text.size)
-        for line, spans in zip(lines[place.text.y :], text.lines, strict=False):
+        place = lay_out(detail, *self.size, self._laid_out_style)
+        self._draw_digit(detail, place.digit, lines)
+        text = lines[place.text.y :]
+        for line in text:
             blanks = place.text.x - sum(segment.cell_length for segment in line)
-            line.append(Segment(" " * max(0, blanks), base))
-            line += [Segment(words, self._style(tone)) for words, tone in spans]
+            line.append(Segment(" " * max(0, blanks), self.rich_style))
+        width, height = place.text.size
+        if isinstance(self._shown, Nearby):
+            words = sample_words(detail, width)[:height]
+            self._write(words, text)
+            top = len(words) + (len(words) < height)
+            self._draw_neighbours(self._shown, detail, width, text[top:height])
+        else:
+            self._write(sample_text(detail, width, height).lines, text)
+
+    def _write(self, spans: list[StyledLine], lines: list[list[Segment]]) -> None:
+        for line, styled in zip(lines, spans, strict=False):
+            line += [Segment(words, self._style(tone)) for words, tone in styled]
+
+    def _draw_digit(self, detail: SampleDetail, region: Region, lines: list[list[Segment]]) -> None:
+        """The digit, or the map over it, where there is room."""
+        base, colours = self.rich_style, self._style("ink")
+        shown, style = self._shown, self._picture_style
+        if isinstance(shown, Map):
+            self._overlay.hide()
+            drawn = iter(
+                map_lines(
+                    shown, *region.size, style, self._palette, colours,
+                    dark_on_light=detail.dark_on_light,
+                ) if region else ()
+            )  # fmt: skip
+        else:
+            image = ink(detail.image, detail.dark_on_light)
+            self._overlay.show(image, region, style, colours, colours)
+            if not region:
+                return
+            pictures = self._album.render(image[None], *region.size, style)
+            drawn = picture_lines(pictures, 0, colours, colours)
+        for line, picture in zip(lines, drawn, strict=False):
+            line += [Segment(" " * region.x, base), *picture]
+
+    def _draw_neighbours(
+        self, nearby: Nearby, detail: SampleDetail, width: int, lines: list[list[Segment]]
+    ) -> None:
+        def render(images: NDArray[np.uint8], columns: int, rows: int) -> Pictures:
+            return self._album.render(images, columns, rows, self._picture_style)
+
+        drawn = neighbour_lines(
+            nearby, detail, width, len(lines), render, self._style("ink"), self._style
+        )
+        for line, segments in zip(lines, drawn, strict=True):
+            line += Segment.apply_style(segments, self.rich_style)
 
     def _style(self, part: str) -> Style:
         color = self.get_component_rich_style(f"sample-view--{part}").color

@@ -2,16 +2,12 @@
 
 import math
 
-from mnist_core.events import TrainingState
 from mnist_core.store import RunStore
-from mnist_tui.lab.current_model import CurrentModel, Model, after_text, model_of, stored_model
-from mnist_tui.lab.run_progress import RunProgress
+from mnist_tui.lab.current_model import CurrentModel, Model
+from mnist_tui.lab.epoch_models import EpochModels
 from mnist_tui.lab.session import Session
 from mnist_tui.lab.state import State
-from mnist_tui.settings.keys import key_hint, sentence_key
-
-_MOST_STATES = 4
-"""Of a run, that are kept in memory so that going back and forth reads none twice."""
+from mnist_tui.settings.keys import sentence_key
 
 
 class NetworkSource:
@@ -19,14 +15,10 @@ class NetworkSource:
 
     def __init__(self, session: Session, store: RunStore) -> None:
         self._session = session
-        self._store = store
         purpose = "What a network has learned stands here once one is trained."
         self._current = CurrentModel(session, store, purpose)
         self._found: tuple[object, Model | str] = (None, "")
-        self._states: dict[int, TrainingState] = {}
-        """Those looked at last, by epoch."""
-        self._states_of: object = None
-        """Curves, which are others where the run is another one or has gone back."""
+        self._models = EpochModels(store)
 
     def forget(self) -> None:
         """Look again at what the store says, since it may have changed."""
@@ -68,7 +60,11 @@ class NetworkSource:
             return self._latest()
         key = (id(progress), progress.name, epoch, len(progress.test_loss))
         if key != self._found[0]:
-            self._found = key, self._of_epoch(progress, epoch)
+            found = self._models.at(progress, epoch)
+            if isinstance(found, str):
+                latest = f"{sentence_key('show_latest')} shows the model as it is now."
+                found = f"{found} {latest}"
+            self._found = key, found
         return self._found[1]
 
     def _latest(self) -> Model | str:
@@ -87,41 +83,12 @@ class NetworkSource:
         at = math.floor(progress.epoch_steps.epochs(cursor) + 1e-9)
         return min(at, progress.evaluated_epoch)
 
-    def _of_epoch(self, progress: RunProgress, epoch: int) -> Model | str:
-        if self._states_of is not progress.test_loss:
-            self._states_of, self._states = progress.test_loss, {}
-        # What has been found stays, though a run that goes on keeps its file no longer.
-        state: TrainingState | str | None = self._states.get(epoch)
-        state = state or self._in_memory(progress).get(epoch)
-        if state is None:
-            kept = self.epochs()
-            if epoch not in kept:
-                return _not_kept(epoch, kept)
-            state = stored_model(self._store, progress, epoch)
-        if isinstance(state, str):
-            return state
-        if epoch not in self._states and len(self._states) >= _MOST_STATES:
-            self._states.pop(next(iter(self._states)))
-        self._states[epoch] = state
-        return model_of(progress, state.parameters, after_text(state))
-
-    def _in_memory(self, progress: RunProgress) -> dict[int, TrainingState]:
-        """The states at the end of an epoch that the run has told of, by epoch."""
-        states = (progress.epoch.state if progress.epoch is not None else None, progress.state)
-        return {
-            state.epoch: state
-            for state in states
-            if state is not None and state.parameters and not state.batch
-        }
-
     def epochs(self) -> list[int]:
         """Those of the run on show whose weights can be shown, in their order."""
         progress = self._session.progress
         if progress is None:
             return []
-        kept = self._store.model_epochs(progress.run_id) if progress.run_id else []
-        known = {epoch for epoch in kept if epoch <= progress.evaluated_epoch}
-        return sorted(known.union(self._in_memory(progress)))
+        return self._models.epochs(progress)
 
     def move_epoch(self, by: int) -> None:
         """Move the cursor, which the charts share, to the next epoch that is kept, or the one
@@ -143,16 +110,3 @@ class NetworkSource:
     def show_latest(self) -> None:
         """Take the cursor away."""
         self._session.cursor = None
-
-
-def _not_kept(epoch: int, kept: list[int]) -> str:
-    latest = f"{sentence_key('show_latest')} shows the model as it is now."
-    if not kept:
-        return f"The weights of epoch {epoch} are not kept, nor are any others. {latest}"
-    named = ", ".join(map(str, kept))
-    which = f"epoch {named} are" if len(kept) == 1 else f"epochs {named} are"
-    back, forward = key_hint("move_epoch_back"), key_hint("move_epoch_forward")
-    return (
-        f"The weights of epoch {epoch} are not kept. Those of {which}, since of a run the best "
-        f"epoch and the last one stay: {back} and {forward} go there. {latest}"
-    )

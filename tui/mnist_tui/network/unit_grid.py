@@ -12,10 +12,10 @@ from textual.strip import Strip
 
 from mnist_tui.network.unit_sheet import UnitSheet, UnitStyles, sheet_of
 from mnist_tui.network.units_view import UnitsView
-from mnist_tui.ui.weight_picture import palette_on
 from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.visible_text import in_middle, visible
 from mnist_tui.ui.drawn_widget import DrawnWidget
+from mnist_tui.ui.weight_picture import palette_on
 
 _TOO_SMALL = "Too small here to show a unit."
 

@@ -14,15 +14,15 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mnist_tui.network.units_view import UnitsView
+from mnist_tui.text.picture_style import PictureStyle
+from mnist_tui.text.visible_text import fitting, padded, shorten
+from mnist_tui.ui.sample_sheet import Sheet, Trade, arrange, centred
 from mnist_tui.ui.weight_picture import (
     Palette,
     character,
     picture_lines,
     picture_size,
 )
-from mnist_tui.text.picture_style import PictureStyle
-from mnist_tui.text.visible_text import fitting, padded, shorten
-from mnist_tui.ui.sample_sheet import Sheet, Trade, arrange, centred
 
 _TRADE: Trade = ((4, 2), (5, 6), (7, 12), (14, 10_000))
 """(lines, units), as for digits; larger, since weights have no outline."""

@@ -13,13 +13,6 @@ from textual.strip import Strip
 
 from mnist_tui.network.signed_bars import Line, Part, signed_bars
 from mnist_tui.network.units_view import Exciting, UnitDetail
-from mnist_tui.ui.weight_picture import (
-    Palette,
-    palette_on,
-    picture_lines,
-    picture_size,
-    sign_style,
-)
 from mnist_tui.text.digits import fit, ink
 from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.styled_text import Tone, flow
@@ -27,6 +20,13 @@ from mnist_tui.text.visible_text import shorten
 from mnist_tui.ui import sample_sheet
 from mnist_tui.ui.drawn_widget import DrawnWidget
 from mnist_tui.ui.picture_album import PictureAlbum
+from mnist_tui.ui.weight_picture import (
+    Palette,
+    palette_on,
+    picture_lines,
+    picture_size,
+    sign_style,
+)
 
 _GAP = 2
 _TEXT_COLUMNS, _FEW_TEXT_COLUMNS = 26, 20

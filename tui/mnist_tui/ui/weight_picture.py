@@ -15,11 +15,14 @@ from mnist_core.data.drawn_digit import resample
 from mnist_tui.text.digits import drawn_size
 from mnist_tui.text.picture_style import PictureStyle
 
-_LEVELS = 15
-"""To either side of 0."""
+LEVELS = 15
+"""To either side of 0, that colours are told apart in."""
 CHARACTERS = "=~- +*#"
 """From the most negative to the most positive: lines below 0, crosses above."""
 _STEPS = len(CHARACTERS) // 2
+
+Amounts = NDArray[np.float32]
+"""(height, width) from -1 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def picture_size(
 
 
 def picture_lines(
-    amounts: NDArray[np.float32],
+    amounts: Amounts,
     columns: int,
     rows: int,
     style: PictureStyle,
@@ -75,18 +78,22 @@ def picture_lines(
 ) -> list[list[Segment]]:
     """A picture (height, width) of amounts from -1 to 1, as large as so many cells."""
     if palette is not None and in_half_blocks(style, palette):
-        return [_half_blocks(halves, palette) for halves in _halved(amounts, columns, rows)]
-    cells = resample(amounts[None], rows, columns)[0]
-    # What is averaged is weaker; the strongest stay as strong as they were.
-    peaks = np.abs(amounts).max(initial=0), np.abs(cells).max(initial=0)
-    cells *= peaks[0] / peaks[1] if peaks[1] else 1
+        return [_half_blocks(halves, palette) for halves in halved(amounts, columns, rows)]
     return [
         [
             Segment("".join(run), base + sign_style(sign, palette))
-            for sign, run in groupby(map(character, line), _sign_of)
+            for sign, run in groupby(line, sign_of)
         ]
-        for line in cells.tolist()
+        for line in characters(amounts, columns, rows)
     ]
+
+
+def characters(amounts: Amounts, columns: int, rows: int) -> list[list[str]]:
+    """A character for each cell of a picture; the strongest stay as strong as they were."""
+    cells = resample(amounts[None], rows, columns)[0]
+    peaks = np.abs(amounts).max(initial=0), np.abs(cells).max(initial=0)
+    cells *= peaks[0] / peaks[1] if peaks[1] else 1
+    return [list(map(character, line)) for line in cells.tolist()]
 
 
 def character(amount: float) -> str:
@@ -94,7 +101,8 @@ def character(amount: float) -> str:
     return CHARACTERS[_STEPS + round(_STEPS * amount)]
 
 
-def _sign_of(shown: str) -> int:
+def sign_of(shown: str) -> int:
+    """Whether a character of `CHARACTERS` stands for what is below 0 (-1), above (1), or is 0."""
     place = CHARACTERS.index(shown) - _STEPS
     return (place > 0) - (place < 0)
 
@@ -106,8 +114,8 @@ def sign_style(sign: float, palette: Palette | None) -> Style:
     return Style(color=(palette.negative if sign < 0 else palette.positive).rich_color)
 
 
-def _halved(amounts: NDArray[np.float32], columns: int, rows: int) -> NDArray[np.int64]:
-    """(rows, columns, 2) levels of the upper and the lower half of each cell."""
+def halved(amounts: Amounts, columns: int, rows: int) -> NDArray[np.int64]:
+    """(rows, columns, 2) of `LEVELS` of the upper and the lower half of each cell."""
     height, width = amounts.shape
     zoom = min(columns // width, 2 * rows // height)
     if zoom:
@@ -116,7 +124,7 @@ def _halved(amounts: NDArray[np.float32], columns: int, rows: int) -> NDArray[np
         fine = np.pad(fine, ((0, below), (0, beside)))
     else:
         fine = resample(amounts[None], 2 * rows, columns)[0]
-    levels = np.rint(_LEVELS * fine).astype(np.int64)
+    levels = np.rint(LEVELS * fine).astype(np.int64)
     return levels.reshape(rows, 2, columns).swapaxes(1, 2)
 
 
@@ -134,4 +142,4 @@ def _half_block_style(upper: int, lower: int, palette: Palette) -> Style:
 
 @lru_cache(maxsize=256)
 def _level_color(level: int, palette: Palette) -> RichColor:
-    return palette.color(level / _LEVELS).rich_color
+    return palette.color(level / LEVELS).rich_color
