@@ -53,7 +53,8 @@ def map_lines(
     dark_on_light: bool,
 ) -> list[list[Segment]]:
     """The map and the digit below it, as large as so many cells."""
-    digit: Amounts = ink(shown.image, dark_on_light) / np.float32(255)
+    digit = ink(shown.image, dark_on_light).astype(np.float32)
+    digit /= 255
     if palette is not None and in_half_blocks(style, palette):
         full = Color.from_rich_color(ink_style.color)
         return _half_blocks(digit, shown.amounts, columns, rows, palette, full)

@@ -197,7 +197,8 @@ class MistakesScreen(Screen[None]):
             sample.show(None)
             return
         explanation = self._why_source.explain(self._view, index, self._why)
-        parts = [f"Sample {index}", visible(self._view.run_name), explanation and explanation.why]
+        way = explanation.why if explanation is not None else ""
+        parts = f"Sample {index}", visible(self._view.run_name), way
         sample.border_title = Content(" · ".join(filter(None, parts)))
         sample.show(self._view.detail(index), explanation)
         if self._why_source.is_searching:

@@ -203,8 +203,8 @@ KEYS: tuple[Key, ...] = (
     Key("show_calibration", ("C",), "Calibration", "See whether the model is right as often as it "
         "is sure: a reliability diagram and the calibration error of each epoch.", Scope.MISTAKES,
         footer=False),
-    Key("cycle_why", ("W",), "Why", "See why a sample was taken for its class: what speaks for it by "
-        "gradient, then by covering parts, the smallest change that makes it another, the nearest "
+    Key("cycle_why", ("W",), "Why", "See why the model says so: what speaks for it by gradient, "
+        "then by covering parts, the smallest change that makes it say another class, the nearest "
         "training samples, and the digit again.", Scope.MISTAKES, gives_way=True),
     Key("choose_kind", ("w",), "What", "Choose what to show: the mistakes, all samples, those that "
         "were fixed, newly broken, always or never wrong, or that another run sees differently.",
