@@ -9,6 +9,8 @@ from textual.color import Color
 
 from mnist_tui.network.signed_bars import Part, signed_bars
 from mnist_tui.network.units_view import Bars
+from mnist_tui.settings.themes import OWN_THEMES
+from mnist_tui.text.contrast import CURVE, contrast
 from mnist_tui.ui.weight_picture import (
     Palette,
     character,
@@ -16,8 +18,6 @@ from mnist_tui.ui.weight_picture import (
     picture_lines,
     picture_size,
 )
-from mnist_tui.settings.themes import OWN_THEMES
-from mnist_tui.text.contrast import CURVE, contrast
 
 DARK = palette_on(Color.parse("#14171c"))
 assert DARK is not None

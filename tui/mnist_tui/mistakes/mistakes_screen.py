@@ -195,6 +195,7 @@ class MistakesScreen(Screen[None]):
         if self._view is None or index is None:
             sample.border_title = Content("Sample")
             sample.show(None)
+            self._searching.pause()
             return
         explanation = self._why_source.explain(self._view, index, self._why)
         way = explanation.why if explanation is not None else ""

@@ -34,12 +34,8 @@ class WhySource:
         """The curve and the epoch that it is of; another curve is another run, or one gone back."""
         self._last: tuple[object, Explanation | None] = (None, None)
         self._question: Question | None = None
-
-    @property
-    def is_searching(self) -> bool:
-        """Whether the answer to the last question is still to come."""
-        search, question = self._session.neighbours, self._question
-        return question is not None and search.answer(question) is None
+        self.is_searching = False
+        """Whether the explanation given last says that there will be another one."""
 
     def forget(self) -> None:
         """Look again at what the store says, and keep nothing of the training samples."""
@@ -49,15 +45,15 @@ class WhySource:
     def explain(self, view: MistakesView, index: int, why: Why) -> Explanation | None:
         """What is to be said of a sample of the view; None: the digit is to be shown alone."""
         progress = self._session.progress
-        if why is not Why.NEAREST:
+        asked: _Asked | str | None = None
+        if why is not Why.DIGIT and progress is not None and view.history is progress.history:
+            asked = self._model(view, progress)
+        if why is not Why.NEAREST or not isinstance(asked, _Asked):
             self._leave_search()
-        if why is Why.DIGIT or progress is None or view.history is not progress.history:
-            return None
-        asked = self._model(view, progress)
-        if isinstance(asked, str):
-            return Explanation(why, asked)
+        if not isinstance(asked, _Asked):
+            return None if asked is None else Explanation(why, asked)
         key = (asked, index, why)
-        if key == self._last[0] and not self._waits():
+        if key == self._last[0] and not self.is_searching:
             return self._last[1]
         examples = view.labelled.examples
         sample = Sample(
@@ -73,22 +69,18 @@ class WhySource:
         self._last = key, explanation
         return explanation
 
-    def _waits(self) -> bool:
-        """Whether the explanation given last said that the search goes on."""
-        last = self._last[1]
-        return last is not None and last.why is Why.NEAREST and last.shown is None
-
     def _search(self, asked: _Asked, sample: Sample, *, is_new: bool) -> Explanation:
         search = self._session.neighbours
         if is_new or self._question is None:
             self._question = Question(asked.function, asked.train, sample.image, _MOST_NEIGHBOURS)
             search.ask(self._question)
         found = search.answer(self._question)
+        self.is_searching = found is None
         return nearby(asked.function, sample, asked.train, found)
 
     def _leave_search(self) -> None:
         if self._question is not None:
-            self._question, self._last = None, (None, None)
+            self._question, self.is_searching, self._last = None, False, (None, None)
             self._session.neighbours.forget()
 
     def _model(self, view: MistakesView, progress: RunProgress) -> _Asked | str:
