@@ -69,7 +69,7 @@ def test_the_change_is_drawn_on_what_it_makes_of_the_digit() -> None:
     np.testing.assert_array_equal(found.shown.image, np.rint(flip.image))
     change = flip.image - DATA.test.images[3]
     np.testing.assert_allclose(found.shown.amounts, change / np.abs(change).max(), atol=1e-6)
-    assert found.text.startswith(f"It would be {flip.predicted} and not {contrast.predicted} with")
+    assert found.text.startswith(f"It would say {flip.predicted} and not {contrast.predicted} with")
 
 
 def test_signs_are_those_of_ink() -> None:
@@ -165,7 +165,7 @@ def test_with_colours_the_digit_is_dim_below_them() -> None:
     grey = lower_left.style.color
     assert grey is not None
     assert grey not in (BLACK.rich_color, WHITE.rich_color)
-    assert legend(SIGNS, palette, "half-block") == "orange: above; blue: below."
+    assert legend(SIGNS, palette, "half-block") == "Orange: above; blue: below."
     assert legend(SIGNS, palette, "braille").startswith("+*#")
 
 

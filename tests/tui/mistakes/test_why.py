@@ -88,8 +88,8 @@ async def test_the_key_goes_round(tmp_path: Path, size: tuple[int, int]) -> None
             assert found.text.split()[0] in lab.text()
         await lab.pilot.press("W")
         assert title(screen).endswith("nearest")
-        found = await nearest(lab, screen)
-        np.testing.assert_allclose(found.distances, recounted(lab, index), atol=1e-6)
+        near = await nearest(lab, screen)
+        np.testing.assert_allclose(near.distances, recounted(lab, index), atol=1e-6)
         await lab.until(lambda: "The nearest of" in lab.text())
         assert "(12 units)" in explained(screen).text
         await lab.pilot.press("W")

@@ -137,11 +137,11 @@ def _change(function: PixelFunction, sample: Sample, contrast: Contrast) -> Expl
     flip = smallest_flip(function, sample.image, contrast)
     said = sample.name(contrast.predicted)
     if flip is None:
-        return Explanation(Why.CHANGE, f"No step along the gradient makes it other than {said}.")
+        return Explanation(Why.CHANGE, f"No step along the gradient makes it say other than {said}.")
     change = flip.image - sample.image
     largest, mean = _levels(np.abs(change).max()), _levels(np.abs(change).mean())
     text = (
-        f"It would be {sample.name(flip.predicted)} and not {said} with this change: at most "
+        f"It would say {sample.name(flip.predicted)} and not {said} with this change: at most "
         f"{largest} of 255 in a pixel, {mean} on average."
     )
     by_ink = change * (-1 if sample.dark_on_light else 1)

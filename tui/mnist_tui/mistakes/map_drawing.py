@@ -38,7 +38,7 @@ _ABOVE, _BELOW = CHARACTERS[-3:], CHARACTERS[:3]
 
 def legend(signs: Signs, palette: Palette | None, style: PictureStyle) -> str:
     """What the colours or the characters mean, as a sentence."""
-    above, below = ("orange", "blue") if in_half_blocks(style, palette) else (_ABOVE, _BELOW)
+    above, below = ("Orange", "blue") if in_half_blocks(style, palette) else (_ABOVE, _BELOW)
     return f"{above}: {signs.above}; {below}: {signs.below}."
 
 
