@@ -137,7 +137,9 @@ def _change(function: PixelFunction, sample: Sample, contrast: Contrast) -> Expl
     flip = smallest_flip(function, sample.image, contrast)
     said = sample.name(contrast.predicted)
     if flip is None:
-        return Explanation(Why.CHANGE, f"No step along the gradient makes it say other than {said}.")
+        return Explanation(
+            Why.CHANGE, f"No step along the gradient makes it say other than {said}."
+        )
     change = flip.image - sample.image
     largest, mean = _levels(np.abs(change).max()), _levels(np.abs(change).mean())
     text = (
