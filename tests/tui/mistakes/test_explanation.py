@@ -138,7 +138,7 @@ def test_without_colours_characters_tell_signs_from_ink(style: PictureStyle) -> 
     lines = plain(map_lines(quarters(), 8, 4, style, None, INK, dark_on_light=False))
     assert lines == ["####    "] * 2 + ["::::===="] * 2
     assert not set(".:") & set(CHARACTERS)
-    assert legend(SIGNS, None, style) == "+*#: above; =~-: below."
+    assert legend(SIGNS, None, style) == "+ * #: above; = ~ -: below."
 
 
 def test_paper_is_paper() -> None:
@@ -166,7 +166,7 @@ def test_with_colours_the_digit_is_dim_below_them() -> None:
     assert grey is not None
     assert grey not in (BLACK.rich_color, WHITE.rich_color)
     assert legend(SIGNS, palette, "half-block") == "Orange: above; blue: below."
-    assert legend(SIGNS, palette, "braille").startswith("+*#")
+    assert legend(SIGNS, palette, "braille").startswith("+ * #")
 
 
 def test_a_map_fills_the_cells_it_is_given() -> None:

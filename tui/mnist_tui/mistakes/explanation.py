@@ -176,5 +176,5 @@ def nearby(
         return Explanation(Why.NEAREST, "There are no training samples here to look through.")
     if not np.isfinite(found.distances).all():
         return Explanation(Why.NEAREST, NOT_TWO)
-    text = f"The nearest of {count(len(train))} training samples in {where}, with their distance."
+    text = f"The nearest of {count(len(train))} training samples in {where}."
     return Explanation(Why.NEAREST, text, Nearby(train[found.rows], found.distances))

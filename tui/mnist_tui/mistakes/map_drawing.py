@@ -33,7 +33,7 @@ _DIMMED = 0.45
 _INK, _FAINT_INK = ":", "."
 """Of the digit, where no sign stands over it: no character that is a sign."""
 _INK_FROM, _FAINT_FROM = 0.5, 0.15
-_ABOVE, _BELOW = CHARACTERS[-3:], CHARACTERS[:3]
+_ABOVE, _BELOW = " ".join(CHARACTERS[-3:]), " ".join(CHARACTERS[:3])
 
 
 def legend(signs: Signs, palette: Palette | None, style: PictureStyle) -> str:

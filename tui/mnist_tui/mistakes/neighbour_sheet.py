@@ -10,7 +10,8 @@ from rich.style import Style
 
 from mnist_tui.mistakes.explanation import Nearby
 from mnist_tui.mistakes.sample_text import SampleDetail
-from mnist_tui.text.digits import Pictures, ink
+from mnist_tui.text.cropping import cropped, cropped_shape
+from mnist_tui.text.digits import Pictures
 from mnist_tui.text.styled_text import Tone
 from mnist_tui.text.visible_text import shorten
 from mnist_tui.ui.sample_sheet import Sheet, Trade, arrange, centred, label_lines, picture_lines
@@ -28,22 +29,20 @@ def neighbour_lines(
     ink_style: Style,
     tone_style: Callable[[Tone], Style],
 ) -> list[list[Segment]]:
-    """As many as have room in width x height cells, the nearest first.
+    """As many as have room in width x height cells, without their margins, the nearest first.
 
     `render` draws images (n, height, width), full ink = 255, in so many columns and rows. A label
     has the colour of right where it is the sample's, and of wrong where it is what the model said.
     """
     examples = nearby.examples
-    down, across = examples.images.shape[1:]
+    shape = cropped_shape(examples.images, detail.dark_on_light)
     names = [detail.name(int(label)) for label in examples.labels]
     longest = max(map(cell_len, names), default=1)
-    sheet = arrange(
-        width, height, (down, across), len(examples), longest, confidences=True, trade=_TRADE
-    )
+    sheet = arrange(width, height, shape, len(examples), longest, confidences=True, trade=_TRADE)
     lines: list[list[Segment]] = [[] for _ in range(height)]
     if sheet is None:
         return lines
-    images = ink(examples.images[: sheet.count], detail.dark_on_light)
+    images = cropped(examples.images[: sheet.count], shape, detail.dark_on_light)
     pictures = render(images, sheet.columns, sheet.rows)
     for place, label in enumerate(examples.labels[: sheet.count].tolist()):
         row, column = divmod(place, sheet.across)
