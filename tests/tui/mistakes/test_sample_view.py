@@ -1,6 +1,8 @@
 """One sample large: its words, bars and history as text, and the view at several sizes."""
 
 from dataclasses import replace
+from itertools import product
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from textual.app import App, ComposeResult
 from textual.strip import Strip
 
 from helpers.graphics import CELL, PLACEHOLDER
+from mnist_core.data.dataset import Examples
 from mnist_core.store.answers import SampleAnswer
+from mnist_tui.mistakes.explanation import Explanation, Map, Nearby, Signs, Why
 from mnist_tui.mistakes.sample_text import (
     NOT_KEPT,
     SampleDetail,
@@ -367,6 +371,74 @@ async def test_every_size_is_filled_exactly() -> None:
                     assert {cell_len(line) for line in app.lines} == {size[0]}
 
 
+def reasons(shape: tuple[int, int] = (28, 28)) -> list[Explanation]:
+    """One of each kind, of a digit of this shape."""
+    random = np.random.default_rng(4)
+    amounts = random.uniform(-1, 1, shape).astype(np.float32)
+    image = random.integers(0, 255, shape, np.uint8)
+    images = random.integers(0, 255, (12, *shape), np.uint8)
+    nearest = Nearby(
+        Examples(images, np.arange(12, dtype=np.uint16) % 9), np.geomspace(0.1, 1e5, 12)
+    )
+    return [
+        Explanation(Why.GRADIENT, "Why.", Map(image, amounts, Signs("above", "below"))),
+        Explanation(Why.NEAREST, "The nearest.", nearest),
+        Explanation(Why.NEAREST, "Looking [/] through " + "all of them " * 20),
+    ]
+
+
+@pytest.mark.parametrize("protocol", [None, "kitty"])
+async def test_every_size_is_filled_exactly_with_a_reason(
+    protocol: Literal["kitty"] | None,
+) -> None:
+    app = ViewApp(Pixels(protocol, CELL, lambda _: None) if protocol else None)
+    tall = replace(detail(), image=np.full((40, 3), 200, np.uint8), dark_on_light=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for size in [(120, 40), (72, 17), (78, 9), (30, 10), (9, 3), (1, 1)]:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            for sample, why in product((detail(), many(), tall), range(3)):
+                for style in PICTURE_STYLES:
+                    app.view.show_style(style)
+                    app.view.show(sample, reasons(sample.image.shape)[why])
+                    assert len(app.lines) == size[1]
+                    assert {cell_len(line) for line in app.lines} == {size[0]}
+
+
+async def test_the_words_of_a_reason_take_the_place_of_the_measures() -> None:
+    app = ViewApp()
+    async with app.run_test(size=(72, 20)):
+        slopes, nearest, waits = reasons()
+        app.view.show(detail(), slopes)
+        assert "Why. + * #: above; = ~ -: below." in app.text
+        assert "loss" not in app.text
+        assert "9 ✗" in app.text
+        app.view.show_style("half-block")
+        assert "Why. Orange: above; blue: below." in app.text
+        app.view.show(detail(), nearest)
+        assert "The nearest." in app.text
+        assert "0 · 0.10" in app.text
+        assert "epochs" not in app.text
+        app.view.show(detail(), waits)
+        assert "Looking [/] through" in app.text
+        app.view.show(detail())
+        assert "loss 3.9608" in app.text
+
+
+async def test_a_click_on_the_history_goes_to_the_epoch_below_a_map_too() -> None:
+    app = ViewApp()
+    async with app.run_test(size=(72, 20)) as pilot:
+        slopes, nearest, _ = reasons()
+        app.view.show(detail(), slopes)
+        line = next(y for y, text in enumerate(app.lines) if "epochs 0-10" in text)
+        column = app.lines[line].index("epochs 0-10")
+        await pilot.click(SampleView, offset=(column + 4, line + 1))
+        assert app.epochs == [2]
+        app.view.show(detail(), nearest)
+        await pilot.click(SampleView, offset=(column + 4, line + 1))
+        assert app.epochs == [2]
+
+
 async def test_half_blocks_are_the_exact_pixels_beside_the_text() -> None:
     app = ViewApp()
     async with app.run_test(size=(80, 17)):
@@ -416,6 +488,15 @@ async def test_a_sixel_image_lies_over_the_digit() -> None:
         await pilot.pause()
         await pilot.pause()
         assert not image.display
+        app.view.show(detail())
+        await pilot.pause()
+        await pilot.pause()
+        assert image.display
+        app.view.show(detail(), reasons()[0])
+        await pilot.pause()
+        await pilot.pause()
+        assert not image.display  # a map is drawn in half-blocks
+        assert "▀" in app.text
         app.view.show(detail())
         await pilot.pause()
         await pilot.pause()
