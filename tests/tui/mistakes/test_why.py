@@ -128,6 +128,30 @@ async def test_without_weights_it_says_so(
         assert lab.session.neighbours._thread is None
 
 
+async def test_while_a_run_trains_its_last_epoch_is_asked(tmp_path: Path) -> None:
+    async with open_lab(tmp_path) as lab:
+        lab.runs.gate.clear()
+        lab.session.train(RECIPE)
+        await lab.until(lambda: lab.session.progress is not None)
+        progress = lab.session.progress
+        assert progress is not None
+        await lab.until(lambda: 1 in progress.history.epochs)
+        await lab.pilot.press("2")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        await lab.pilot.pause()
+        screen = lab.app.screen
+        assert isinstance(screen, MistakesScreen)
+        await lab.pilot.press("W")
+        first = explained(screen)
+        assert isinstance(first.shown, Map)
+        lab.runs.gate.set()
+        await lab.until_state(State.COMPLETED)
+        await lab.until(lambda: explained(screen) is not first)
+        latest = explained(screen).shown
+        assert isinstance(latest, Map)
+        assert not np.array_equal(latest.amounts, first.shown.amounts)
+
+
 async def test_without_a_hidden_layer_the_logits_are_compared(tmp_path: Path) -> None:
     recipe = make_hyperparameters({"epochs": 3, "hidden_sizes": ""})
     async with open_lab(tmp_path, recipe=recipe) as lab:
