@@ -17,12 +17,12 @@ from mnist_core.network.distributions import EXAMPLES, KINDS
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.network.heat_map import HeatMap, character, heat_map
 from mnist_tui.network.network_source import NetworkSource
-from mnist_tui.network.weight_picture import Palette, palette_on
 from mnist_tui.text.numbers import count
 from mnist_tui.text.styled_text import Tone, flow
 from mnist_tui.text.visible_text import in_middle, padded, shorten, visible
 from mnist_tui.ui.dialogs import Dialog
 from mnist_tui.ui.drawn_widget import DrawnWidget
+from mnist_tui.ui.weight_picture import Palette, palette_on
 
 _LABEL_CELLS = 10
 _OTHER_LINES = 5

@@ -5,6 +5,7 @@ import math
 from mnist_core.store import RunStore
 from mnist_tui.lab.current_model import CurrentModel, Model
 from mnist_tui.lab.epoch_models import EpochModels
+from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
 from mnist_tui.lab.state import State
 from mnist_tui.settings.keys import sentence_key
