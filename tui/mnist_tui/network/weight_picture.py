@@ -1,5 +1,6 @@
 """Numbers with a sign as pictures: blue below 0, orange above, or a character for each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -65,27 +66,44 @@ def picture_size(
     return drawn_size(*shape, columns, rows, kind)
 
 
-def picture_lines(
+def picture_levels(
     amounts: NDArray[np.float32],
     columns: int,
     rows: int,
     style: PictureStyle,
     palette: Palette | None,
-    base: Style,
-) -> list[list[Segment]]:
-    """A picture (height, width) of amounts from -1 to 1, as large as so many cells."""
-    if palette is not None and in_half_blocks(style, palette):
-        return [_half_blocks(halves, palette) for halves in _halved(amounts, columns, rows)]
-    cells = resample(amounts[None], rows, columns)[0]
+) -> NDArray[np.int8]:
+    """What is drawn of pictures (n, height, width) of amounts from -1 to 1, in so many cells each.
+
+    (n, rows, columns, 2), the levels of the upper and the lower half of each cell, or for
+    characters (n, rows, columns).
+    """
+    if in_half_blocks(style, palette):
+        halves = np.rint(_LEVELS * _halved(amounts, columns, rows)).astype(np.int8)
+        return halves.reshape(-1, rows, 2, columns).swapaxes(2, 3)
+    cells = resample(amounts, rows, columns)
     # What is averaged is weaker; the strongest stay as strong as they were.
-    peaks = np.abs(amounts).max(initial=0), np.abs(cells).max(initial=0)
-    cells *= peaks[0] / peaks[1] if peaks[1] else 1
+    before, after = (
+        np.abs(each).max((1, 2), initial=0)[:, None, None] for each in (amounts, cells)
+    )
+    cells *= np.divide(before, after, out=np.ones_like(before), where=after > 0)
+    return np.rint(_STEPS * cells).astype(np.int8)
+
+
+def picture_lines(
+    levels: NDArray[np.int8], palette: Palette | None, base: Style
+) -> list[Sequence[Segment]]:
+    """The lines of a picture, from its levels."""
+    if levels.ndim == 3:
+        assert palette is not None, "half-blocks are colours alone"
+        return [_half_blocks(line.tobytes(), palette) for line in levels]
     return [
         [
-            Segment("".join(run), base + sign_style(sign, palette))
-            for sign, run in groupby(map(character, line), _sign_of)
+            Segment("".join(CHARACTERS[_STEPS + level] for level in run), base + style)
+            for sign, run in groupby(line, _sign_of)
+            for style in (sign_style(sign, palette),)
         ]
-        for line in cells.tolist()
+        for line in levels.tolist()
     ]
 
 
@@ -94,9 +112,8 @@ def character(amount: float) -> str:
     return CHARACTERS[_STEPS + round(_STEPS * amount)]
 
 
-def _sign_of(shown: str) -> int:
-    place = CHARACTERS.index(shown) - _STEPS
-    return (place > 0) - (place < 0)
+def _sign_of(level: int) -> int:
+    return (level > 0) - (level < 0)
 
 
 def sign_style(sign: float, palette: Palette | None) -> Style:
@@ -106,25 +123,28 @@ def sign_style(sign: float, palette: Palette | None) -> Style:
     return Style(color=(palette.negative if sign < 0 else palette.positive).rich_color)
 
 
-def _halved(amounts: NDArray[np.float32], columns: int, rows: int) -> NDArray[np.int64]:
-    """(rows, columns, 2) levels of the upper and the lower half of each cell."""
-    height, width = amounts.shape
+def _halved(amounts: NDArray[np.float32], columns: int, rows: int) -> NDArray[np.float32]:
+    """(n, 2 * rows, columns) amounts, of pixels that are repeated where there is room for it."""
+    _, height, width = amounts.shape
     zoom = min(columns // width, 2 * rows // height)
-    if zoom:
-        fine = amounts.repeat(zoom, axis=0).repeat(zoom, axis=1)
-        below, beside = 2 * rows - len(fine), columns - fine.shape[1]
-        fine = np.pad(fine, ((0, below), (0, beside)))
-    else:
-        fine = resample(amounts[None], 2 * rows, columns)[0]
-    levels = np.rint(_LEVELS * fine).astype(np.int64)
-    return levels.reshape(rows, 2, columns).swapaxes(1, 2)
+    if not zoom:
+        return resample(amounts, 2 * rows, columns)
+    fine = amounts.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    below, beside = 2 * rows - fine.shape[1], columns - fine.shape[2]
+    return np.pad(fine, ((0, 0), (0, below), (0, beside)))
 
 
-def _half_blocks(halves: NDArray[np.int64], palette: Palette) -> list[Segment]:
-    return [
+@lru_cache(maxsize=4096)
+def _half_blocks(levels: bytes, palette: Palette) -> tuple[Segment, ...]:
+    """A line from its levels, an upper and a lower one a cell, as int8.
+
+    Cached, since of a network that trains most lines look as they did half a second ago.
+    """
+    halves = np.frombuffer(levels, np.int8).reshape(-1, 2).tolist()
+    return tuple(
         Segment("▀" * len(list(run)), _half_block_style(upper, lower, palette))
-        for (upper, lower), run in groupby(halves.tolist())
-    ]
+        for (upper, lower), run in groupby(halves)
+    )
 
 
 @lru_cache(maxsize=4096)

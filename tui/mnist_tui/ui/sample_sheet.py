@@ -1,6 +1,6 @@
 """A sheet of labelled digits as lines of text: pure functions of the samples and the size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -263,7 +263,7 @@ def _joined(label: str, gap: str, confidence: str, width: int) -> str:
     return whole if cell_len(whole) <= width else shorten(label, width)
 
 
-def centred(segments: list[Segment], columns: int, width: int) -> list[Segment]:
+def centred(segments: Sequence[Segment], columns: int, width: int) -> list[Segment]:
     """`segments`, `columns` cells wide together, with blanks on both sides up to `width`."""
     left = max(0, (width - columns) // 2)
     right = max(0, width - columns - left)
