@@ -1,5 +1,6 @@
 """The application: its screens, its theme, and what concerns them all."""
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -120,6 +121,8 @@ class MnistApp(App[None]):
         self._style_file = log_file.with_name(FILE_NAME)
         self._picture_style = self._first_style()
         self._marks = session.marks
+        self._owns_collector = False
+        """Whether the garbage collector waited for the first frame: this process is the app's."""
         self._unheard: tuple[str, int] | None = None
         """Of which key it was said last that it does nothing, and about when."""
         self._recording_screen: RecordingScreen | None = None
@@ -215,7 +218,7 @@ class MnistApp(App[None]):
 
     def on_ready(self) -> None:
         """The first frame is drawn."""
-        release_collector()
+        self._owns_collector = release_collector()
         for character in filter(str.isalnum, self._typed_before):
             self.simulate_key(character)
         # The database is opened once that frame is on the terminal.
@@ -311,10 +314,16 @@ class MnistApp(App[None]):
             made = self.screens.make(name, self._picture_style)
             self._set_up(made)
             self.install_screen(made, name)
+            made.call_after_refresh(self._keep_screen)
         if self.screen is self._train_screen or name == "draw":
             self.push_screen(name)
         else:
             self.switch_screen(name)
+
+    def _keep_screen(self) -> None:
+        """A screen and all that was imported for it stay: never look for garbage among them."""
+        if self._owns_collector:
+            gc.freeze()
 
     def on_draw_screen_left(self, event: "DrawScreen.Left") -> None:
         event.stop()

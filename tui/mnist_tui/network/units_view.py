@@ -243,8 +243,8 @@ class UnitsView:
     ) -> Exciting:
         test, sums = self.model.test, activity.sums[rows, unit]
         captions = tuple(
-            f"{class_name(int(label), self.model.dataset.class_names)} {signed(value)}"
-            for label, value in zip(test.labels[rows], sums, strict=True)
+            f"{self.class_names[label]} {signed(value)}"
+            for label, value in zip(test.labels[rows].tolist(), sums.tolist(), strict=True)
         )
         return Exciting(title, test.images[rows], captions)
 

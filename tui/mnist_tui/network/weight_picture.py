@@ -7,7 +7,6 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -134,24 +133,30 @@ def _halved(amounts: NDArray[np.float32], columns: int, rows: int) -> NDArray[np
     return np.pad(fine, ((0, 0), (0, below), (0, beside)))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _half_blocks(levels: bytes, palette: Palette) -> tuple[Segment, ...]:
     """A line from its levels, an upper and a lower one a cell, as int8.
 
     Cached, since of a network that trains most lines look as they did half a second ago.
     """
-    halves = np.frombuffer(levels, np.int8).reshape(-1, 2).tolist()
-    return tuple(
-        Segment("▀" * len(list(run)), _half_block_style(upper, lower, palette))
-        for (upper, lower), run in groupby(halves)
-    )
+    signed = np.frombuffer(levels, np.int8).tolist()
+    cells, styles = zip(signed[::2], signed[1::2], strict=True), _half_block_styles(palette)
+    return tuple(Segment("▀" * len(list(run)), styles[cell]) for cell, run in groupby(cells))
 
 
-@lru_cache(maxsize=4096)
-def _half_block_style(upper: int, lower: int, palette: Palette) -> Style:
-    return Style(color=_level_color(upper, palette), bgcolor=_level_color(lower, palette))
+class _HalfBlockStyles(dict[tuple[int, int], Style]):
+    """The style of a cell by the levels of its halves; to look it up must not hash a palette."""
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
+        steps = range(-_LEVELS, _LEVELS + 1)
+        self._colors = {level: palette.color(level / _LEVELS).rich_color for level in steps}
+
+    def __missing__(self, cell: tuple[int, int]) -> Style:
+        upper, lower = cell
+        self[cell] = made = Style(color=self._colors[upper], bgcolor=self._colors[lower])
+        return made
 
 
-@lru_cache(maxsize=256)
-def _level_color(level: int, palette: Palette) -> RichColor:
-    return palette.color(level / _LEVELS).rich_color
+_half_block_styles = lru_cache(maxsize=4)(_HalfBlockStyles)
+"""One of each palette."""

@@ -40,8 +40,12 @@ class DrawnWidget(Widget):
             if y < len(before) and before[y][0] == parts:
                 strips.append(before[y][1])
                 continue
-            styled = (part if part.style else Segment(part.text, base) for part in parts)
-            strips.append(Strip(styled).adjust_cell_length(width, base))
+            styled = [part if part.style else Segment(part.text, base) for part in parts]
+            room = width - sum(part.cell_length for part in styled)
+            if room > 0:
+                styled.append(Segment(" " * room, base))
+            strip = Strip(styled, width - min(0, room))
+            strips.append(strip if room >= 0 else strip.crop(0, width))
         self._parts = lines
         return strips
 
