@@ -145,7 +145,7 @@ def test_a_move_is_over_once_another_unit_is_told_of() -> None:
     with play(first, others[0], others[1], others[2]) as terminal:
         terminal.send("\r")
         terminal.wait_for(first, timeout=300)
-        # Each arrow is followed by the line that the player waits for: twice the same unit, first.
+        # Each key is followed by the line that the player waits for.
         sent = terminal.send
 
         def send(keys: str) -> float:
