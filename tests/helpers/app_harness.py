@@ -6,6 +6,7 @@ from pathlib import Path
 
 from helpers.lab import Lab
 from helpers.scripted import ScriptedLoader, ScriptedRuns, loaded
+from helpers.scripted_machine import ScriptedMachine
 from helpers.scripted_sweep_process import ScriptedSweeps
 from helpers.settling import settled
 from mnist_core.backend.backend import Backend
@@ -42,6 +43,7 @@ class AppHarness(Lab[MnistApp]):
         self.loader = loader
         self.sweeps = sweeps or ScriptedSweeps()
         self.runs = runs or ScriptedRuns()
+        self.machine = ScriptedMachine()
         self.store = RunStore(log.parent / "home")
         self.session = Session(
             self.runs, DataSource(lambda: self.loader), lambda text: "It is logged.", self.store
@@ -58,6 +60,7 @@ class AppHarness(Lab[MnistApp]):
             config=config,
             graphics=graphics,
             first_launch=first_launch,
+            read_machine=self.machine,
         )
 
     def state(self) -> State:

@@ -47,6 +47,20 @@ def test_after_two_runs(snap_compare: Compare, tmp_path: Path, size: tuple[int, 
     assert looks_as_before(snap_compare, open_bench(tmp_path), two_runs, size)
 
 
+@pytest.mark.parametrize("size", [(80, 24), NORMAL], ids=["80x24", "120x40"])
+def test_with_the_line_on_the_machine(
+    snap_compare: Compare, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async def story(lab: AppHarness) -> None:
+        lab.machine.own, lab.machine.others = 1.04, 0.62
+        await lab.pilot.press("m")
+        lab.app._train_screen._look_at_machine()
+        await lab.pilot.pause()
+        assert " CPU 83 % of 2 cores: 52 % " in lab.text()
+
+    assert looks_as_before(snap_compare, open_bench(tmp_path), story, size)
+
+
 @pytest.mark.parametrize("theme", ["laboratory-light", "okabe-ito-dark"])
 def test_after_two_runs_in_a_theme(snap_compare: Compare, tmp_path: Path, theme: str) -> None:
     async def story(lab: AppHarness) -> None:

@@ -1,5 +1,6 @@
 """The application: its screens, its theme, and what concerns them all."""
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -25,6 +26,8 @@ from textual.widget import Widget
 from mnist_core.backend.backend import Backend
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RecordingRecord, RunRecord, RunStore, StoreError
+from mnist_tui.lab.machine_load import Reading
+from mnist_tui.lab.machine_reader import machine_watch
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.session import Session
 from mnist_tui.runtime.done_signal import done_signal
@@ -36,12 +39,12 @@ from mnist_tui.screens import Screens
 from mnist_tui.settings.config import AUTO, ConfigFile
 from mnist_tui.settings.digit_style import (
     FILE_NAME,
-    remember_style,
     remembered_style,
     usual_style,
 )
 from mnist_tui.settings.keys import Key, Scope, bindings, set_active_keys, shown_key
 from mnist_tui.settings.rebinding import rebound, scopes_of, use_table
+from mnist_tui.settings.remembered import remember, remembered
 from mnist_tui.settings.themes import OWN_THEMES
 from mnist_tui.text.picture_style import (
     PictureStyle,
@@ -73,6 +76,8 @@ _QUIET = ("leave", "clear_", "command_palette")
 """Commands that lead back: where there is nothing to leave, nothing is missed."""
 _SAID_FOR = 4.0
 """Seconds."""
+_MACHINE_FILE, _SHOWN = "machine-line", "shown"
+"""The file, beside the log, that says whether the line on the machine is shown."""
 
 
 class MnistApp(App[None]):
@@ -96,9 +101,11 @@ class MnistApp(App[None]):
         config: ConfigFile | None = None,
         graphics: Graphics | None = None,
         first_launch: bool = False,
+        read_machine: Callable[[], Reading] | None = None,
     ) -> None:
         """`make_race` makes the races of the benchmark, and `make_sweep` the sweeps; without them,
-        they run in real processes.
+        they run in real processes. `read_machine` says how busy the machine is; without it, the
+        system does.
 
         `config` is what the user has set, `graphics` what the terminal said of images where it was
         asked; on the first launch there are three lines of guidance.
@@ -118,8 +125,11 @@ class MnistApp(App[None]):
         self._typed_before = graphics.typed if graphics else ""
         self.pixels = pixels_by(graphics, self.console.color_system, self._write_to_terminal)
         self._style_file = log_file.with_name(FILE_NAME)
+        self._machine_file = log_file.with_name(_MACHINE_FILE)
         self._picture_style = self._first_style()
         self._marks = session.marks
+        self._owns_collector = False
+        """Whether the garbage collector waited for the first frame: this process is the app's."""
         self._unheard: tuple[str, int] | None = None
         """Of which key it was said last that it does nothing, and about when."""
         self._recording_screen: RecordingScreen | None = None
@@ -131,6 +141,8 @@ class MnistApp(App[None]):
             hyperparameters,
             preset,
             MarkedCurves(store, self._marks),
+            machine_watch(backend, read_machine),
+            shows_machine=remembered(self._machine_file) == _SHOWN,
             picture_style=self._picture_style,
             first_launch=first_launch,
             notice=" ".join([*found.problems, *missing_pixels(self._config.digits, self.pixels)]),
@@ -167,12 +179,19 @@ class MnistApp(App[None]):
         event.stop()
         self._picture_style = style_after(self._picture_style, self._styles)
         self._show_style(self._picture_style)
+        self._remember(self._style_file, self._picture_style)
+
+    def on_train_screen_machine_turned(self, event: TrainScreen.MachineTurned) -> None:
+        event.stop()
+        self._remember(self._machine_file, _SHOWN if event.shown else "hidden")
+
+    def _remember(self, path: Path, choice: str) -> None:
         if self._store.only_reads:
             return
         try:
-            remember_style(self._style_file, self._picture_style)
+            remember(path, choice)
         except OSError as error:
-            sentence = f"The style cannot be kept in {self._style_file}: {error.strerror}."
+            sentence = f"The choice cannot be kept in {path}: {error.strerror}."
             self.notify(visible(sentence), severity="warning", markup=False)
 
     def _show_style(self, style: PictureStyle) -> None:
@@ -215,7 +234,7 @@ class MnistApp(App[None]):
 
     def on_ready(self) -> None:
         """The first frame is drawn."""
-        release_collector()
+        self._owns_collector = release_collector()
         for character in filter(str.isalnum, self._typed_before):
             self.simulate_key(character)
         # The database is opened once that frame is on the terminal.
@@ -311,10 +330,16 @@ class MnistApp(App[None]):
             made = self.screens.make(name, self._picture_style)
             self._set_up(made)
             self.install_screen(made, name)
+            made.call_after_refresh(self._keep_screen)
         if self.screen is self._train_screen or name == "draw":
             self.push_screen(name)
         else:
             self.switch_screen(name)
+
+    def _keep_screen(self) -> None:
+        """A screen and all that was imported for it stay: never look for garbage among them."""
+        if self._owns_collector:
+            gc.freeze()
 
     def on_draw_screen_left(self, event: "DrawScreen.Left") -> None:
         event.stop()

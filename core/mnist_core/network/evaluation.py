@@ -74,7 +74,9 @@ def scaled_inputs(
     """(examples, pixels) of `images` (examples, height, width), as a network is given them."""
     shift, divisor = pixel_scaling(hyperparameters, dataset)
     pixels = images.reshape(len(images), -1).astype(np.float32)
-    return (pixels - np.float32(shift)) * np.float32(1 / divisor)
+    pixels -= np.float32(shift)
+    pixels *= np.float32(1 / divisor)
+    return pixels
 
 
 class PixelStatistics(Protocol):

@@ -47,11 +47,11 @@ def has_hidden_units(parameters: Parameters) -> bool:
     return len(parameters) > 2
 
 
-def unit_picture(
-    parameters: Parameters, unit: int, image_shape: tuple[int, int]
+def unit_pictures(
+    parameters: Parameters, units: NDArray[np.intp], image_shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """(height, width): the weights from each pixel to a unit of the first layer."""
-    return np.asarray(parameters[0][:, unit].reshape(image_shape))
+    """(units, height, width): the weights from each pixel to units of the first layer."""
+    return np.asarray(parameters[0][:, units].T.reshape(-1, *image_shape))
 
 
 def weight_norms(parameters: Parameters, layer: int) -> NDArray[np.float32]:

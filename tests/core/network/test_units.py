@@ -18,7 +18,7 @@ from mnist_core.network.units import (
     class_weights,
     has_hidden_units,
     shown_layers,
-    unit_picture,
+    unit_pictures,
     weight_norms,
 )
 from mnist_core.recipe.hyperparameters import Activation, Hyperparameters, make_hyperparameters
@@ -145,7 +145,7 @@ def test_a_network_that_changes_is_asked_about_fewer(
 def test_pictures_are_the_weights_to_each_unit() -> None:
     parameters = initial_parameters(SIZES, 1)
     for unit in range(7):
-        picture = unit_picture(parameters, unit, (6, 5))
+        (picture,) = unit_pictures(parameters, np.array([unit]), (6, 5))
         assert picture.shape == (6, 5)
         for row in range(6):
             for column in range(5):

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from helpers.app_harness import opened
+from helpers.scripted import ScriptedRuns
+from mnist_core.network.parameters import initial_parameters
 from mnist_core.store import RunStore
 from mnist_tui.bench import app_processes, monitor_report
 from mnist_tui.bench.app_processes import AppOnTerminal
@@ -21,6 +23,7 @@ from mnist_tui.bench.monitor import (
     event_seconds,
     record_seconds,
     redraw_seconds,
+    training_speed,
 )
 from mnist_tui.bench.monitor_report import METRICS, summarize, table_lines
 from mnist_tui.bench.pseudo_terminal import NotShownError, PseudoTerminal, TerminalText
@@ -106,6 +109,75 @@ async def test_what_is_looked_for_is_what_the_app_shows(tmp_path: Path) -> None:
         lab.runs.gate.set()
         await lab.until_state(State.COMPLETED)
         await lab.until(lambda: re.search(app_processes._ENDED, lab.text()) is not None)
+
+
+async def test_what_is_looked_for_on_the_network_screen_is_what_it_shows(tmp_path: Path) -> None:
+    runs = ScriptedRuns(weights=lambda epoch: initial_parameters((784, 32, 32, 10), epoch))
+    async with opened(tmp_path, size=(140, 40), runs=runs) as lab:
+        lab.runs.gate.clear()
+        await lab.pilot.press("r")
+        await lab.until(lambda: lab.session.progress is not None
+                        and lab.session.progress.epoch is not None
+                        and lab.session.progress.epoch.epoch == 1)  # fmt: skip
+        await lab.pilot.press("6")
+        await lab.until(lambda: re.search(app_processes._PICTURES, lab.text()) is not None)
+        first = re.search(app_processes._UNIT, lab.text())
+        assert first is not None
+        assert not re.search(app_processes._WATCHED, lab.text())
+        await lab.pilot.press("right")
+        second = re.search(app_processes._UNIT, lab.text())
+        assert second is not None
+        assert first["unit"] != second["unit"]
+        lab.runs.gate.set()
+        await lab.until_state(State.COMPLETED)
+        await lab.until(lambda: "· after epoch 2" in lab.text())
+        found = re.search(app_processes._WATCHED, lab.text())
+        assert found is not None
+        assert found[0].startswith("· after")
+
+
+def played_network(*units: int) -> list[str]:
+    return [f"╭─ Unit {unit} · run 1 · epoch 3, training" for unit in units]
+
+
+def test_a_move_is_over_once_another_unit_is_told_of() -> None:
+    first, *others = played_network(5, 5, 31, 7)
+    with play(first, others[0], others[1], others[2]) as terminal:
+        terminal.send("\r")
+        terminal.wait_for(first, timeout=300)
+        # Each key is followed by the line that the player waits for.
+        sent = terminal.send
+
+        def send(keys: str) -> float:
+            return sent(keys + "\r")
+
+        terminal.send = send  # type: ignore[method-assign]
+        terminal.send("")
+        latencies = AppOnTerminal(terminal).move_in_network(2)
+    assert len(latencies) == 2
+    assert min(latencies) > 0
+
+
+def test_a_run_that_does_not_complete_under_the_network_screen_is_a_sentence() -> None:
+    with play("Unit 5 · run 1 · epoch 3, paused") as terminal:
+        terminal.send("\r")
+        with pytest.raises(NotShownError, match="did not complete"):
+            AppOnTerminal(terminal).watch_network_to_the_end()
+
+
+async def test_the_speed_of_the_last_run_is_that_of_its_epochs_after_the_first(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(NotShownError, match="no two epochs"):
+        training_speed(tmp_path / "home")
+    async with opened(tmp_path) as lab:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        run = lab.store.latest()
+        assert run is not None
+        first, last = lab.store.epochs(run.id, after=0)
+    expected = (last.step - first.step) / (last.run_seconds - first.run_seconds)
+    assert training_speed(tmp_path / "home") == pytest.approx(expected)
 
 
 def play(*frames: str) -> PseudoTerminal:

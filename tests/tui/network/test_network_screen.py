@@ -20,9 +20,11 @@ from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparamet
 from mnist_tui.lab.state import State
 from mnist_tui.network.network_screen import NetworkScreen
 from mnist_tui.network.unit_grid import UnitGrid
+from mnist_tui.network.unit_sheet import PictureSheet
 from mnist_tui.network.unit_view import UnitView
 from mnist_tui.network.units_view import UnitsView
 from mnist_tui.settings.config import Config, ConfigFile
+from mnist_tui.ui.drawn_widget import DrawnWidget
 
 OpenBench = Callable[..., AbstractAsyncContextManager[AppHarness]]
 Weights = tuple[NDArray[np.float32], ...]
@@ -317,6 +319,44 @@ async def test_while_it_trains_units_keep_their_places(
         await lab.pilot.press("o", "n")
         norms = np.linalg.norm(learned(2)[0], axis=0)
         assert view_of(screen).order.tolist() == np.argsort(-norms).tolist()
+
+
+async def test_only_what_looks_different_is_painted_as_it_trains(
+    bench: OpenBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench() as lab:
+        lab.runs.gate.clear()
+        lab.session.train(recipe())
+        await lab.until(lambda: lab.session.progress is not None and bool(lab.session.progress.epoch
+                        and lab.session.progress.epoch.epoch == 1))  # fmt: skip
+        screen = await shown(lab)
+        view = await counted(lab, screen)
+        await lab.pilot.pause()
+        grid, one = screen.query_one(UnitGrid), screen.query_one(UnitView)
+        lines = count_calls(monkeypatch, DrawnWidget, "render_line")
+        arranged = count_calls(monkeypatch, PictureSheet, "__init__")
+        assert lab.session.progress is not None
+
+        async def tell(parameters: Weights) -> tuple[int, int]:
+            """How many lines of the page and of the unit are painted for these weights."""
+            before = view_of(screen).activity
+            lines.clear()
+            assert lab.session.progress is not None
+            lab.session.progress.parameters = parameters
+            await lab.until(lambda: view_of(screen).activity is not before)
+            await lab.pilot.pause()
+            return lines[grid], lines[one]
+
+        assert await tell(tuple(each.copy() for each in learned(1))) == (0, 0)
+        turned = learned(1)
+        last = int(view.order[-1])
+        # The same weights in another order: neither their scale nor a norm is another.
+        turned[0][:, last] = turned[0][::-1, last]
+        page, large = await tell(turned)
+        assert 4 <= page <= grid.size.height // 2
+        assert large == 0
+        assert (await tell(learned(2)))[0] > page
+        assert arranged.total() == 0, "the page is as it was, and so are the places"
 
 
 # -- the epoch cursor ----------------------------------------------------------------------------

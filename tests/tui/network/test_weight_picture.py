@@ -1,5 +1,7 @@
 """Numbers with a sign as pictures and bars, as text and colours."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,10 +13,12 @@ from mnist_tui.network.signed_bars import Part, signed_bars
 from mnist_tui.network.units_view import Bars
 from mnist_tui.settings.themes import OWN_THEMES
 from mnist_tui.text.contrast import CURVE, contrast
+from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.ui.weight_picture import (
     Palette,
     character,
     palette_on,
+    picture_levels,
     picture_lines,
     picture_size,
 )
@@ -23,7 +27,18 @@ DARK = palette_on(Color.parse("#14171c"))
 assert DARK is not None
 
 
-def cells(lines: list[list[Segment]]) -> list[list[tuple[str, Style | None]]]:
+def lines_of(
+    amounts: NDArray[np.float32],
+    columns: int,
+    rows: int,
+    style: PictureStyle,
+    palette: Palette | None,
+) -> list[Sequence[Segment]]:
+    (levels,) = picture_levels(amounts[None], columns, rows, style, palette)
+    return picture_lines(levels, palette, Style())
+
+
+def cells(lines: list[Sequence[Segment]]) -> list[list[tuple[str, Style | None]]]:
     return [[(sign, part.style) for part in line for sign in part.text] for line in lines]
 
 
@@ -40,7 +55,7 @@ def test_each_pixel_has_the_colour_of_its_weight(zoom: int) -> None:
     assert DARK is not None
     columns, rows = picture_size((4, 6), 6 * zoom, 2 * zoom, "half-block", DARK)
     assert (columns, rows) == (6 * zoom, 2 * zoom)
-    found = cells(picture_lines(amounts, columns, rows, "half-block", DARK, Style()))
+    found = cells(lines_of(amounts, columns, rows, "half-block", DARK))
     for y in range(rows):
         for x in range(columns):
             sign, style = found[y][x]
@@ -57,14 +72,14 @@ def test_each_pixel_has_the_colour_of_its_weight(zoom: int) -> None:
 def test_characters_tell_the_sign(style: str) -> None:
     amounts = np.zeros((8, 12), np.float32)
     amounts[:4, :6], amounts[4:, 6:] = -1, 1
-    lines = picture_lines(amounts, 12, 4, style, DARK, Style())  # type: ignore[arg-type]
+    lines = lines_of(amounts, 12, 4, style, DARK)  # type: ignore[arg-type]
     text = ["".join(part.text for part in line) for line in lines]
     assert text == ["======      "] * 2 + ["      ######"] * 2
 
 
 def test_without_colours_half_blocks_are_characters_too() -> None:
     amounts = np.full((4, 4), -0.5, np.float32)
-    lines = picture_lines(amounts, 4, 2, "half-block", None, Style())
+    lines = lines_of(amounts, 4, 2, "half-block", None)
     assert [segment.text for line in lines for segment in line] == ["~~~~", "~~~~"]
     assert all(segment.style == Style() for line in lines for segment in line)
 
@@ -81,7 +96,7 @@ def test_a_picture_fills_the_cells_it_says(shape: tuple[int, int], style: str) -
     columns, rows = picture_size(shape, 20, 9, style, DARK)  # type: ignore[arg-type]
     assert 1 <= columns <= 20
     assert 1 <= rows <= 9
-    lines = picture_lines(amounts, columns, rows, style, DARK, Style())  # type: ignore[arg-type]
+    lines = lines_of(amounts, columns, rows, style, DARK)  # type: ignore[arg-type]
     assert [sum(part.cell_length for part in line) for line in lines] == [columns] * rows
 
 

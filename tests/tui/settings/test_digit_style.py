@@ -9,10 +9,10 @@ from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.settings.config import Config, ConfigFile
 from mnist_tui.settings.digit_style import (
     FILE_NAME,
-    remember_style,
     remembered_style,
     usual_style,
 )
+from mnist_tui.settings.remembered import remember
 from mnist_tui.text.picture_style import offered_style, offered_styles, style_after
 
 
@@ -36,7 +36,7 @@ def test_half_blocks_are_usual_where_they_can_be_seen(
 def test_a_style_is_remembered_and_anything_else_in_its_place_is_not(tmp_path: Path) -> None:
     path = tmp_path / "new" / FILE_NAME
     assert remembered_style(path) is None
-    remember_style(path, "braille")
+    remember(path, "braille")
     assert remembered_style(path) == "braille"
     for content in (b"", b"dots\n", b"\xff\xfe"):
         path.write_bytes(content)
@@ -71,7 +71,7 @@ async def test_a_style_that_cannot_be_kept_is_shown_all_the_same(tmp_path: Path)
         await lab.pilot.press("v")
         await lab.until(lambda: "▀" in lab.text())
         (told,) = lab.app._notifications
-        assert told.message.startswith("The style cannot be kept in ")
+        assert told.message.startswith("The choice cannot be kept in ")
 
 
 def test_the_key_goes_through_what_is_offered_and_around_the_end() -> None:
@@ -110,7 +110,7 @@ async def test_elsewhere_remembered_pixels_are_the_usual_style_and_stay_remember
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
-    remember_style(tmp_path / FILE_NAME, "pixels")
+    remember(tmp_path / FILE_NAME, "pixels")
     async with opened(tmp_path) as lab:
         assert "▀" in lab.text()
         assert "pixels" not in lab.text()

@@ -21,6 +21,10 @@ _STEP = re.compile(r"running\b.* epoch (?P<epoch>\d+)/.* batch +(?P<batch>\d+)/(
 _FIRST_BATCH = r"running\b.* epoch [1-9]"
 _ENDED = r"(?:completed|stopped|diverged|failed|paused)\b.* epoch "
 """Nobody pauses the run but the guard, when it diverges."""
+_PICTURES = r"Layer \d+/\d+ · [\d ]+ units?"
+_UNIT = r"Unit (?P<unit>\d+) · "
+_WATCHED = r"· (?:after|in) epoch |, paused"
+"""What the title of a unit says once its weights change no more."""
 
 _PATIENCE = 60.0
 """Seconds for what takes one or two, on a slow machine."""
@@ -28,6 +32,9 @@ _RUN_PATIENCE = 3600.0
 _QUITTING_PATIENCE = 10.0
 
 _UP, _CTRL_Q, _CTRL_U, _ENTER = "\x1b[A", "\x11", "\x15", "\r"
+_RIGHT, _LEFT = "\x1b[C", "\x1b[D"
+_MOVES_ASIDE = 8
+"""Units that the cursor goes on before it comes back; the layers of all presets have more."""
 _LETTERS = [chr(code) for code in range(ord("а"), ord("я") + 1)]  # noqa: RUF001 - Cyrillic
 """Letters that stand nowhere in the app, so that one on the screen is the one just typed."""
 _LETTERS_IN_FIELD = 6
@@ -110,6 +117,43 @@ class AppOnTerminal:
                 return latencies[:-_LETTERS_IN_FIELD]
         return latencies[:keys]
 
+    def open_network(self) -> float:
+        """Seconds from the key for the network screen until its pictures are there."""
+        begun = len(self._terminal.output.text)
+        pressed = self._terminal.send("6")
+        match = self._terminal.wait_for(_PICTURES, _PATIENCE, begun)
+        shown = self._terminal.time_of(match)
+        self._terminal.wait_for(_UNIT, _PATIENCE, begun)
+        return shown - pressed
+
+    def leave_network(self) -> None:
+        """Back to where runs are begun."""
+        self._terminal.send("1")
+
+    def move_in_network(self, moves: int) -> list[float]:
+        """Seconds from a key that moves to another unit until that one is told of, for each."""
+        terminal = self._terminal
+        latencies: list[float] = []
+        *_, shown = re.finditer(_UNIT, terminal.output.text)
+        for turn in range(moves):
+            before = len(terminal.output.text)
+            moved = terminal.send(_LEFT if turn // _MOVES_ASIDE % 2 else _RIGHT)
+            other = rf"Unit (?!{shown['unit']} )(?P<unit>\d+) · "
+            shown = terminal.wait_for(other, _PATIENCE, before)
+            latencies.append(terminal.time_of(shown) - moved)
+            terminal.read_for(random.uniform(*_BETWEEN_KEYS))
+        return latencies
+
+    def watch_network_to_the_end(self) -> None:
+        """Look at the network screen until the run has ended.
+
+        Raises:
+            NotShownError: the run did not complete.
+        """
+        end = self._terminal.wait_for(_WATCHED, _RUN_PATIENCE, self._run_begins)
+        if not end[0].startswith("· after"):
+            raise NotShownError("The run whose network was watched did not complete.")
+
     def peak_memory(self) -> int:
         """Bytes of memory that the app has occupied at most; where only `ps` tells, that of now."""
         status = Path(f"/proc/{self._terminal.pid}/status")
@@ -127,7 +171,13 @@ class AppOnTerminal:
         terminal.send(_CTRL_Q)
         if terminal.ends_within(1.0):
             return
-        terminal.wait_for("Stop and quit", _PATIENCE, before)
+        try:
+            terminal.wait_for("Stop and quit", _PATIENCE, before)
+        except NotShownError:
+            # A slow machine may take longer than that where nothing is asked.
+            if not terminal.ends_within(_QUITTING_PATIENCE):
+                raise
+            return
         terminal.send(_ENTER)
         terminal.ends_within(_QUITTING_PATIENCE)
 

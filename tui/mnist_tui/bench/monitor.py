@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -16,6 +17,7 @@ from textual.geometry import Region
 
 from mnist_core.events import BatchCompleted, Event
 from mnist_core.recording.recording import record
+from mnist_core.store import RunStore
 from mnist_core.training.training_run import TrainingRun
 from mnist_core.training.training_thread import TrainingThread
 from mnist_core.user_folders import user_folder
@@ -91,15 +93,18 @@ def _epochs(flags: list[str]) -> int:
 
 def _round(flags: list[str], folder: Path, *, app_first: bool) -> Mapping[str, float]:
     """Every metric once. Who trains first alternates, since machines slow down and recover."""
+    home = folder / "home"
     if app_first:
-        metrics = _app(flags)
-        headless = train_headless(flags).steps_per_second
+        metrics, network = _app(flags), _network(flags, home)
+        headless, alone = train_headless(flags).steps_per_second, training_speed(home)
     else:
-        headless = train_headless(flags).steps_per_second
-        metrics = _app(flags)
-    rows = record_seconds(folder / "home", _ROWS)
+        headless, alone = train_headless(flags).steps_per_second, training_speed(home)
+        metrics, network = _app(flags), _network(flags, home)
+    rows = record_seconds(home, _ROWS)
     return {
         **metrics,
+        **network,
+        "network_speed": network["network_steps_per_second"] / alone,
         "record_p50": median(rows),
         "record_p99": quantiles(rows, n=100, method="inclusive")[-1],
         "headless_steps_per_second": headless,
@@ -125,6 +130,45 @@ def _app(flags: list[str]) -> dict[str, float]:
     metrics["key_p50"] = median(latencies)
     metrics["key_p99"] = quantiles(latencies, n=100, method="inclusive")[-1]
     return metrics
+
+
+def _network(flags: list[str], home: Path) -> dict[str, float]:
+    """One start of the app: keys on the network screen during a run, and a second one watched there
+    to its end.
+    """
+    with open_app(flags) as app:
+        app.first_frame()
+        app.load()
+        app.press_run()
+        opened = app.open_network()
+        moves = app.move_in_network(_KEYS)
+        app.watch_network_to_the_end()
+        app.leave_network()
+        app.press_run()
+        app.open_network()
+        app.watch_network_to_the_end()
+    return {
+        "network_open": opened,
+        "network_move_p50": median(moves),
+        "network_move_p99": quantiles(moves, n=100, method="inclusive")[-1],
+        "network_steps_per_second": training_speed(home),
+    }
+
+
+def training_speed(home: Path) -> float:
+    """Steps per second of the last run in a home, after its epoch 1 and without evaluation, as it
+    was recorded: the network screen does not tell of steps.
+
+    Raises:
+        NotShownError: it has no two epochs.
+    """
+    with closing(RunStore(home)) as store:
+        run = store.latest()
+        epochs = store.epochs(run.id, after=0) if run is not None else []
+    if len(epochs) < 2:
+        raise NotShownError("The run whose speed is asked for has no two epochs.")
+    first, last = epochs[0], epochs[-1]
+    return (last.step - first.step) / (last.run_seconds - first.run_seconds)
 
 
 def _cold_press(flags: list[str], folder: Path) -> float:

@@ -16,7 +16,7 @@ from mnist_tui.text.numbers import count
 from mnist_tui.text.visible_text import in_columns, visible
 
 ROUNDS = 5
-"""Rounds when none are asked for; one takes about 40 seconds."""
+"""Rounds when none are asked for; one takes about a minute."""
 
 
 def report_monitor(options: BenchOptions, write: WriteLine, write_error: WriteLine) -> None:
@@ -97,6 +97,11 @@ METRICS = (
     Metric("headless_steps_per_second", "  without it", MetricUnit.STEPS),
     Metric("key_p50", "key to screen while training, median", MetricUnit.MILLISECONDS),
     Metric("key_p99", "  99 of 100 keys", MetricUnit.MILLISECONDS, at_most=0.05),
+    Metric("network_speed", "training under the network screen", MetricUnit.RATIO, at_least=0.95),
+    Metric("network_steps_per_second", "  its steps, evaluation apart", MetricUnit.STEPS),
+    Metric("network_open", "network screen, opened first", MetricUnit.MILLISECONDS, at_most=0.15),
+    Metric("network_move_p50", "  to another unit, median", MetricUnit.MILLISECONDS, at_most=0.03),
+    Metric("network_move_p99", "  99 of 100 keys", MetricUnit.MILLISECONDS),
     Metric("first_frame", "start to first frame", MetricUnit.SECONDS, at_most=0.8),
     Metric("press_first", "run to first batch, first time", MetricUnit.SECONDS, at_most=0.3),
     Metric("press_again", "  second time", MetricUnit.SECONDS, at_most=0.3),

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
@@ -25,6 +25,7 @@ from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.text.visible_text import class_name, in_middle, visible
 from mnist_tui.ui.picture_album import PictureAlbum
 from mnist_tui.ui.sample_sheet import centred, label_lines, picture_lines
+from mnist_tui.ui.tile_cursor import TILE_KEYS, TileCursor
 
 _TOO_SMALL = "Too small here to show a digit."
 _LEFT_EDGE, _RIGHT_EDGE = "▌", "▐"
@@ -85,20 +86,11 @@ def draw_tile(
     return framed + [blank] * (layout.tile_height - len(framed))
 
 
-class Gallery(ScrollView, can_focus=True):
+class Gallery(TileCursor, ScrollView, can_focus=True):
     """Pictures with their labels. The cursor stays on its sample when rows come and go."""
 
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1)", "Left", show=False),
-        Binding("right,l", "move(1)", "Right", show=False),
-        Binding("up,k", "move_row(-1)", "Up", show=False),
-        Binding("down,j", "move_row(1)", "Down", show=False),
-        Binding("pageup", "move_page(-1)", "Page up", show=False),
-        Binding("pagedown", "move_page(1)", "Page down", show=False),
-        Binding("home,g", "move_to_end(-1)", "First", show=False),
-        Binding("end,G", "move_to_end(1)", "Last", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = TILE_KEYS
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"gallery--{part}" for part in ("ink", "label", "wrong", "cursor", "empty")
     }
@@ -132,8 +124,6 @@ class Gallery(ScrollView, can_focus=True):
         self._tiles = NO_TILES
         self._cropped_shape = (1, 1)
         """(height, width) in pixels that the images have without their margins."""
-        self.cursor = 0
-        """The position among the rows, 0 when there are none."""
         self._sample: int | None = None
         """Where the cursor was last; an empty gallery does not make it forget."""
         self._announced: int | None = None
@@ -148,11 +138,7 @@ class Gallery(ScrollView, can_focus=True):
     @property
     def current(self) -> int | None:
         """The index of the sample under the cursor among all samples."""
-        return int(self._tiles.rows[self.cursor]) if self._count else None
-
-    @property
-    def _count(self) -> int:
-        return len(self._tiles.rows)
+        return int(self._tiles.rows[self.cursor]) if self.tile_count else None
 
     def show(self, tiles: Tiles) -> None:
         """Show other samples, or the same with other answers.
@@ -171,7 +157,7 @@ class Gallery(ScrollView, can_focus=True):
         if len(places):
             self.cursor = int(places[0])
         else:
-            self.cursor = min(self.cursor, max(0, self._count - 1))
+            self.cursor = min(self.cursor, max(0, self.tile_count - 1))
         self._lay_out()
         if in_view and not at_top:
             self.scroll_to(y=self._cursor_top - offset, animate=False, force=True)
@@ -182,7 +168,7 @@ class Gallery(ScrollView, can_focus=True):
     def go_to(self, index: int) -> None:
         """Put the cursor on the sample `index`, if it is among the rows."""
         for position in np.flatnonzero(self._tiles.rows == index)[:1]:
-            self._move_to(int(position))
+            self.move_to(int(position))
 
     def show_style(self, style: PictureStyle) -> None:
         """Draw the digits in another style from now on."""
@@ -193,36 +179,22 @@ class Gallery(ScrollView, can_focus=True):
 
     # -- moving ----------------------------------------------------------------------------------
 
-    def action_move(self, by: int) -> None:
-        self._move_to(self.cursor + by)
+    @property
+    def tile_count(self) -> int:
+        return len(self._tiles.rows)
 
-    def action_move_row(self, by: int) -> None:
-        """To the tile above or below; from the last row but one never past the last sample."""
-        if self._grid is None:
-            return
-        across = self._grid.across
-        last_row = (self._count - 1) // across
-        if 0 <= self.cursor // across + by <= last_row:
-            self._move_to(self.cursor + by * across)
+    @property
+    def tiles_across(self) -> int:
+        return self._grid.across if self._grid is not None else 0
 
-    def action_move_page(self, pages: int) -> None:
-        if self._grid is None:
-            return
-        across = self._grid.across
-        row, column = divmod(self.cursor, across)
-        last_row = max(0, self._count - 1) // across
-        row = min(max(0, row + self._grid.down * pages), last_row)
-        self._move_to(row * across + column)
+    @property
+    def tiles_down(self) -> int:
+        return self._grid.down if self._grid is not None else 0
 
-    def action_move_to_end(self, end: int) -> None:
-        self._move_to(0 if end < 0 else self._count - 1)
-
-    def _move_to(self, position: int) -> None:
-        before, after = self.cursor, max(0, min(position, self._count - 1))
-        self.cursor = after
+    def cursor_moved(self, before: int) -> None:
         self._scroll_to_cursor()
-        if self._grid is not None and before != after:
-            for changed in (before, after):
+        if self._grid is not None and before != self.cursor:
+            for changed in (before, self.cursor):
                 self._drawn.discard(changed)
                 self.refresh(self._grid.region(changed).translate(-self.scroll_offset))
         self._announce()
@@ -248,8 +220,8 @@ class Gallery(ScrollView, can_focus=True):
         if offset is None or self._grid is None:
             return
         position = self._grid.position(offset.x, offset.y + self.scroll_offset.y)
-        if position < self._count:
-            self._move_to(position)
+        if position < self.tile_count:
+            self.move_to(position)
 
     # -- drawing ---------------------------------------------------------------------------------
 
@@ -270,7 +242,7 @@ class Gallery(ScrollView, can_focus=True):
         """Find the measures of the grid, and forget what was drawn."""
         longest = max((cell_len(visible(n)) for n in self._tiles.labelled.class_names), default=1)
         self._grid = grid = lay_out(*self._view, self._cropped_shape, longest)
-        self.virtual_size = Size(self._view.width, grid.height(self._count) if grid else 0)
+        self.virtual_size = Size(self._view.width, grid.height(self.tile_count) if grid else 0)
         if grid is not None:
             # Scrolling through all samples must not keep them all.
             in_view = (grid.down + 2) * grid.across
@@ -290,11 +262,11 @@ class Gallery(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         base = self.rich_style
-        if self._grid is None or not self._count:
+        if self._grid is None or not self.tile_count:
             return self._words_line(y)
         row, line = divmod(y + self.scroll_offset.y, self._grid.tile_height)
         first = row * self._grid.across
-        last = min(first + self._grid.across, self._count)
+        last = min(first + self._grid.across, self.tile_count)
         if first >= last:
             return Strip.blank(width, base)
         self._draw_tiles(self._grid, range(first, last))
@@ -303,7 +275,7 @@ class Gallery(ScrollView, can_focus=True):
 
     def _words_line(self, y: int) -> Strip:
         width = self.size.width
-        words = _TOO_SMALL if self._count else visible(self._tiles.empty)
+        words = _TOO_SMALL if self.tile_count else visible(self._tiles.empty)
         text = in_middle(words, min(width - 4, 70), *self.size, y)
         style = self._color("empty") + Style(bgcolor=self.rich_style.bgcolor)
         return Strip([Segment(text, style)]).adjust_cell_length(width, style)

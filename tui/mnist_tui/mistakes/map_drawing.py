@@ -19,12 +19,12 @@ from mnist_tui.text.picture_style import PictureStyle
 from mnist_tui.ui.weight_picture import (
     CHARACTERS,
     LEVELS,
+    STEPS,
     Amounts,
     Palette,
-    characters,
-    halved,
+    character_levels,
+    half_levels,
     in_half_blocks,
-    sign_of,
     sign_style,
 )
 
@@ -71,10 +71,11 @@ def _characters(
 ) -> list[list[Segment]]:
     strokes = resample(digit[None], rows, columns)[0].tolist()
     lines = []
-    for signs, inks in zip(characters(amounts, columns, rows), strokes, strict=True):
+    levels = character_levels(amounts[None], columns, rows)[0].tolist()
+    for of_line, inks in zip(levels, strokes, strict=True):
         cells = [
-            (sign_of(sign), sign if sign_of(sign) else _stroke(share))
-            for sign, share in zip(signs, inks, strict=True)
+            ((level > 0) - (level < 0), CHARACTERS[STEPS + level] if level else _stroke(share))
+            for level, share in zip(of_line, inks, strict=True)
         ]
         lines.append(
             [
@@ -95,7 +96,8 @@ def _stroke(share: float) -> str:
 def _half_blocks(
     digit: Amounts, amounts: Amounts, columns: int, rows: int, palette: Palette, full: Color
 ) -> list[list[Segment]]:
-    levels = np.concatenate([halved(digit, columns, rows), halved(amounts, columns, rows)], axis=2)
+    both = half_levels(np.stack([digit, amounts]), columns, rows)
+    levels = np.concatenate([*both], axis=2)
     return [
         [
             Segment("▀" * len(list(run)), _style(*cell, palette, full))

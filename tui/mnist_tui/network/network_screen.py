@@ -139,6 +139,7 @@ class NetworkScreen(Screen[None]):
         if not counted.is_whole:
             counted.take_part()
         if counted.is_whole:
+            self._counting.pause()
             self._activity, self._counted = counted, None
             self._draw()
 

@@ -20,6 +20,7 @@ from mnist_tui.ui.sample_sheet import Sheet, Trade, arrange, centred
 from mnist_tui.ui.weight_picture import (
     Palette,
     character,
+    picture_levels,
     picture_lines,
     picture_size,
 )
@@ -42,6 +43,7 @@ class UnitStyles:
     """How the parts are drawn."""
 
     base: Style
+    """What the others but `cursor` have in them."""
     label: Style
     dead: Style
     cursor: Style
@@ -54,68 +56,72 @@ class PictureSheet:
     """A page of pictures with a caption under each."""
 
     def __init__(self, view: UnitsView, width: int, height: int, styles: UnitStyles) -> None:
-        self._view, self._styles = view, styles
-        self._width, self._height = width, height
-        shape = view.model.dataset.image_shape
+        self._styles, self._height = styles, height
+        self._count, self._shape = view.count, view.model.dataset.image_shape
         self._sheet: Sheet | None = arrange(
-            width, height, shape, view.count, _NAME_CELLS, trade=_TRADE
+            width, height, self._shape, view.count, _NAME_CELLS, trade=_TRADE
         )
+
+    def fits(self, view: UnitsView) -> bool:
+        """Whether another view lies in the same places."""
+        shape = view.model.dataset.image_shape
+        return view.has_pictures and (self._count, self._shape) == (view.count, shape)
 
     @property
     def across(self) -> int:
-        """Units beside each other."""
-        return self._sheet.across if self._sheet else 1
+        """Units beside each other; 0: not one has room."""
+        return self._sheet.across if self._sheet else 0
 
     @property
-    def per_page(self) -> int:
-        """Units on a page; 0: not one has room."""
-        return self._sheet.count if self._sheet else 0
+    def down(self) -> int:
+        """Units above each other."""
+        return self._sheet.down if self._sheet else 0
 
     def place_at(self, x: int, y: int) -> int:
         """Which place of the page is nearest to the cell (x, y)."""
         return self._sheet.position(x, y) if self._sheet else 0
 
-    def lines(self, first: int, cursor: int) -> list[list[Segment]]:
+    def lines(self, view: UnitsView, first: int, cursor: int) -> list[list[Segment]]:
         """The page that begins with the unit at `first`, with the one at `cursor` marked."""
-        sheet = self._sheet
+        sheet, styles = self._sheet, self._styles
         lines: list[list[Segment]] = [[] for _ in range(self._height)]
         if sheet is None:
             return lines
-        for place, unit in enumerate(self._view.order[first : first + sheet.count]):
+        units = view.order[first : first + sheet.count]
+        size = picture_size(
+            self._shape, sheet.columns, sheet.rows, styles.picture_style, styles.palette
+        )
+        levels = picture_levels(view.pictures(units), *size, styles.picture_style, styles.palette)
+        for place, unit in enumerate(units.tolist()):
             row, column = divmod(place, sheet.across)
             top, bottom = sheet.top(row), sheet.top(row + 1)
             top += (bottom - top - sheet.rows - 1) // 2
             width = sheet.left(column + 1) - sheet.left(column)
-            tile = self._tile(sheet, int(unit), width, with_cursor=first + place == cursor)
-            for line, segments in zip(lines[top:], tile, strict=False):
-                line += segments
+            drawn = picture_lines(levels[place], styles.palette, styles.base)
+            for line, segments in zip(lines[top:], drawn, strict=False):
+                line += centred(segments, size[0], width)
+            for line in lines[top + size[1] : top + sheet.rows]:
+                line.append(Segment(" " * width))
+            caption = self._caption(view, unit, width, with_cursor=first + place == cursor)
+            lines[top + sheet.rows] += caption
         return lines
 
-    def _tile(
-        self, sheet: Sheet, unit: int, width: int, *, with_cursor: bool
-    ) -> Iterator[list[Segment]]:
-        view, styles, shape = self._view, self._styles, self._view.model.dataset.image_shape
-        columns, rows = picture_size(
-            shape, sheet.columns, sheet.rows, styles.picture_style, styles.palette
-        )
-        drawn = picture_lines(
-            view.picture(unit), columns, rows, styles.picture_style, styles.palette, styles.base
-        )
-        blank: list[list[Segment]] = [[Segment(" " * columns)]] * (sheet.rows - rows)
-        for segments in [*drawn, *blank]:
-            yield centred(segments, columns, width)
+    def _caption(
+        self, view: UnitsView, unit: int, width: int, *, with_cursor: bool
+    ) -> list[Segment]:
+        styles = self._styles
         style = styles.dead if view.dead[unit] else styles.label
         mark = _CURSOR if with_cursor else ""
         text = shorten(mark + view.caption(unit), max(1, width - 1))
         style += styles.cursor if with_cursor else Style.null()
-        yield centred([Segment(text, style)], cell_len(text), width)
+        return centred([Segment(text, style)], cell_len(text), width)
 
 
 class MeansSheet:
     """A page of units, one a line: its mean activation over the samples of each class."""
 
     def __init__(self, view: UnitsView, width: int, height: int, styles: UnitStyles) -> None:
-        self._view, self._styles = view, styles
+        self._styles = styles
         self._width, self._height = width, height
         captions = [view.caption(int(unit)) for unit in view.order]
         self._caption_cells = min(1 + max(map(cell_len, captions)), max(1, width // 3))
@@ -123,13 +129,17 @@ class MeansSheet:
         self._cells = max(1, min(_MOST_CELLS, room // max(1, len(view.class_names))))
         self._classes = min(len(view.class_names), max(0, room // self._cells))
 
-    @property
-    def across(self) -> int:
-        """One: each has a line."""
-        return 1
+    def fits(self, _view: UnitsView) -> bool:
+        """Never: the columns are as wide as what stands in them."""
+        return False
 
     @property
-    def per_page(self) -> int:
+    def across(self) -> int:
+        """One, since each has a line; 0: not one has room."""
+        return min(1, self.down)
+
+    @property
+    def down(self) -> int:
         """Units on a page."""
         return max(0, self._height - _HEAD_LINES)
 
@@ -137,9 +147,9 @@ class MeansSheet:
         """Which place of the page is on line y."""
         return max(0, y - _HEAD_LINES)
 
-    def lines(self, first: int, cursor: int) -> list[list[Segment]]:
+    def lines(self, view: UnitsView, first: int, cursor: int) -> list[list[Segment]]:
         """The page that begins with the unit at `first`, with the one at `cursor` marked."""
-        view, styles = self._view, self._styles
+        styles = self._styles
         names = view.class_names[: self._classes]
         gap = " " * (self._caption_cells + 1)
         heads = "".join(padded(name, self._cells, right=True) for name in names)
@@ -151,7 +161,7 @@ class MeansSheet:
         strongest = 1.0
         if means is not None and np.isfinite(means).any():
             strongest = float(np.abs(means[np.isfinite(means)]).max()) or 1.0
-        for place, unit in enumerate(view.order[first : first + self.per_page]):
+        for place, unit in enumerate(view.order[first : first + self.down]):
             marked = first + place == cursor
             style = styles.dead if view.dead[unit] else styles.label
             style += styles.cursor if marked else Style.null()

@@ -23,6 +23,7 @@ from mnist_tui.ui.picture_album import PictureAlbum
 from mnist_tui.ui.weight_picture import (
     Palette,
     palette_on,
+    picture_levels,
     picture_lines,
     picture_size,
     sign_style,
@@ -133,7 +134,7 @@ class UnitView(DrawnWidget):
     def show(self, detail: UnitDetail | None) -> None:
         """Show a unit, or none."""
         self._detail = detail
-        self.border_title = Content(detail.title if detail is not None else "Unit")
+        self.show_titles(Content(detail.title if detail is not None else "Unit"), Content(""))
         self.redraw()
 
     def show_style(self, style: PictureStyle) -> None:
@@ -144,7 +145,7 @@ class UnitView(DrawnWidget):
 
     def draw(self) -> list[Strip]:
         width, height = self.size
-        base, detail = self.rich_style, self._detail
+        detail = self._detail
         lines: list[list[Segment]] = [[] for _ in range(height)]
         if detail is not None and width > 0:
             palette = None if self.app.no_color else palette_on(self.background_colors[1])
@@ -153,7 +154,7 @@ class UnitView(DrawnWidget):
             self._draw_text(detail, place.text, palette, lines)
             for samples, region in zip(detail.samples, place.samples, strict=False):
                 self._draw_samples(samples, detail.dark_on_light, region, lines)
-        return [Strip(line).apply_style(base).adjust_cell_length(width, base) for line in lines]
+        return self.strips_of(lines)
 
     def _draw_picture(
         self,
@@ -164,9 +165,8 @@ class UnitView(DrawnWidget):
     ) -> None:
         if detail.picture is None or not region:
             return
-        drawn = picture_lines(
-            detail.picture, *region.size, self._picture_style, palette, self.rich_style
-        )
+        (levels,) = picture_levels(detail.picture[None], *region.size, self._picture_style, palette)
+        drawn = picture_lines(levels, palette, self.rich_style)
         for line, segments in zip(lines, drawn, strict=False):
             line += segments
 

@@ -12,7 +12,7 @@ from mnist_core.network.units import (
     class_weights,
     has_hidden_units,
     shown_layers,
-    unit_picture,
+    unit_pictures,
     weight_norms,
 )
 from mnist_tui.lab.current_model import Model
@@ -114,10 +114,14 @@ class UnitsView:
         """Whether the inputs are pixels."""
         return self.layer == 0
 
-    def picture(self, unit: int) -> NDArray[np.float32]:
-        """(height, width) the weights of a unit of the first layer, from -1 to 1."""
-        weights = unit_picture(self.model.parameters, unit, self.model.dataset.image_shape)
+    def pictures(self, units: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(units, height, width) the weights of units of the first layer, from -1 to 1."""
+        weights = unit_pictures(self.model.parameters, units, self.model.dataset.image_shape)
         return np.asarray(np.clip(np.nan_to_num(weights / self.scale), -1, 1))
+
+    def picture(self, unit: int) -> NDArray[np.float32]:
+        """(height, width) that of one."""
+        return np.asarray(self.pictures(np.array([unit]))[0])
 
     @cached_property
     def scale(self) -> float:
@@ -239,8 +243,8 @@ class UnitsView:
     ) -> Exciting:
         test, sums = self.model.test, activity.sums[rows, unit]
         captions = tuple(
-            f"{class_name(int(label), self.model.dataset.class_names)} {signed(value)}"
-            for label, value in zip(test.labels[rows], sums, strict=True)
+            f"{self.class_names[label]} {signed(value)}"
+            for label, value in zip(test.labels[rows].tolist(), sums.tolist(), strict=True)
         )
         return Exciting(title, test.images[rows], captions)
 

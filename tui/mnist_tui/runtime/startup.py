@@ -57,8 +57,17 @@ def hold_collector() -> None:
     gc.disable()
 
 
-def release_collector() -> None:
-    """If it was held, collect again, but never look through what is there now."""
-    if not gc.isenabled():
+_YOUNG_OBJECTS = 10_000
+"""Made and not freed, at which the collector looks through them. Live screens make thousands twice
+a second that replace those of before: at Python's 700 or 2000 they are looked through for nothing,
+which took as long as drawing a tenth of them."""
+
+
+def release_collector() -> bool:
+    """If it was held, collect again, but never look through what is there now; whether it was."""
+    was_held = not gc.isenabled()
+    if was_held:
         gc.freeze()
+        gc.set_threshold(_YOUNG_OBJECTS, *gc.get_threshold()[1:])
         gc.enable()
+    return was_held

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from mnist_tui.settings.remembered import remembered
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 
 FILE_NAME = "digit-style"
@@ -27,19 +28,5 @@ def usual_style(color_system: str | None, environ: Mapping[str, str]) -> Picture
 
 def remembered_style(path: Path) -> PictureStyle | None:
     """The style in the file at `path`; None where there is none that can be used."""
-    try:
-        name = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        # It is a convenience: without it digits are drawn as on the first day.
-        return None
+    name = remembered(path)
     return next((style for style in PICTURE_STYLES if style == name), None)
-
-
-def remember_style(path: Path, style: PictureStyle) -> None:
-    """Write the style into the file at `path`, which need not exist.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{style}\n", encoding="utf-8")

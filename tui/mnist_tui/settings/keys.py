@@ -107,6 +107,8 @@ KEYS: tuple[Key, ...] = (
         footer=False),
     Key("show_gradients", ("g",), "Gradients", "Show the norm of the gradient and the learning "
         "rate, or not.", footer=False),
+    Key("show_machine", ("m",), "Machine", "Show what this process and others use of the cores and "
+        "of the memory, or not: from now on.", footer=False, gives_way=True),
     Key("epoch_cursor(-1)", ("left_square_bracket",), "Back", "Move the charts' cursor back by an "
         "epoch. A click on a chart sets it.", footer=False),
     Key("epoch_cursor(1)", ("right_square_bracket",), "Forward", "Move the charts' cursor forward "

@@ -45,6 +45,13 @@ def percent_of(part: int, whole: int, cells: int) -> str:
     return f"{min(100 * part / whole, 99.9 if digits else 99):.{digits}f}"
 
 
+def gigabytes(size: int) -> str:
+    """Bytes: 412000000 as "412 MB", 7800000000 as "7.8 GB"."""
+    if size < 999.5e6:
+        return f"{size / 1e6:.0f} MB"
+    return f"{size / 1e9:.{1 if size < 99.95e9 else 0}f} GB"
+
+
 def rate(examples_per_second: float) -> str:
     """462000.0 as "462k ex/s"."""
     for limit, letter in ((1e6, "M"), (1e3, "k")):

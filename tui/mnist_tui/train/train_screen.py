@@ -19,6 +19,7 @@ from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import KeptRecord
 from mnist_tui.charts.chart import Chart
 from mnist_tui.charts.view import View, Window
+from mnist_tui.lab.machine_load import MachineWatch
 from mnist_tui.lab.overlay import MarkedCurves
 from mnist_tui.lab.run_plots import place_of_step, step_at
 from mnist_tui.lab.run_progress import RunProgress
@@ -47,6 +48,8 @@ TICKS_PER_CHARTS, TICKS_PER_DIGITS = 2, 6
 """While a run goes on, ticks that draw the charts take turns with those that draw the status line,
 and some of these the digits: Textual composes every widget between what changed, so that all of it
 ten times a second would hold training up, and keys."""
+_MACHINE_INTERVAL = 1.0
+"""Seconds between two looks at how busy the machine is."""
 _EDITING = "-editing"
 """The class of the screen while the form has the focus."""
 
@@ -89,6 +92,12 @@ class TrainScreen(ChartScreen):
         words: str
 
     @dataclass
+    class MachineTurned(Message):
+        """The line on the machine was opened or closed."""
+
+        shown: bool
+
+    @dataclass
     class Watched(Message):
         """Another run or recording is watched from now on."""
 
@@ -101,12 +110,15 @@ class TrainScreen(ChartScreen):
         hyperparameters: Hyperparameters,
         preset: str,
         marked: MarkedCurves,
+        machine: MachineWatch,
         *,
+        shows_machine: bool = False,
         picture_style: PictureStyle = PICTURE_STYLES[0],
         first_launch: bool = False,
         notice: str = "",
     ) -> None:
-        """`marked` are the runs to draw beside the one that is trained.
+        """`marked` are the runs to draw beside the one that is trained; of `machine` there is a
+        line with `shows_machine`, until a key closes it.
 
         On the first launch guidance is shown until a key is pressed; `notice`, until there is a
         run.
@@ -114,6 +126,8 @@ class TrainScreen(ChartScreen):
         super().__init__(View())
         self._session = session
         self._marked = marked
+        self._machine = machine
+        self._shows_machine = shows_machine
         self.steering = Steering(self, session, self.redraw)
         # Textual looks on the screen for what its keys do.
         self.action_run = self.steering.run
@@ -148,7 +162,9 @@ class TrainScreen(ChartScreen):
         """Whether something has come since they were drawn."""
 
     def compose(self) -> ComposeResult:
-        yield StatusLine(self._session, self._backend)
+        status = StatusLine(self._session, self._backend, self._machine)
+        status.show_machine(self._shows_machine)
+        yield status
         if self._guidance is not None:
             yield self._guidance
         yield Static(id="notice", markup=False)
@@ -167,6 +183,7 @@ class TrainScreen(ChartScreen):
 
     def on_mount(self) -> None:
         self.set_interval(1 / TICKS_PER_SECOND, self._tick)
+        self.set_interval(_MACHINE_INTERVAL, self._look_at_machine)
         if self._session.watch is None:
             self._session.data.load()
         self.redraw()
@@ -205,6 +222,15 @@ class TrainScreen(ChartScreen):
         self.steering.look_at_divergence()
         if self._leaving and self._session.run is None:
             self.app.exit()
+
+    def _look_at_machine(self) -> None:
+        """Where somebody sees it, or it may hold a run up; else nothing is asked of the system."""
+        if not (self._shows_machine or self._session.run is not None):
+            self._machine.forget()
+            return
+        self._machine.look()
+        if not self.steering.is_covered:
+            self.query_one(StatusLine).refresh()
 
     def _look_at_watch(self, watch: Watch, shown: RunProgress | None) -> None:
         """Say that something else is watched; the form has the values of a run that was not
@@ -430,6 +456,13 @@ class TrainScreen(ChartScreen):
         shown = not self.query_one(RunCharts).shows_gradients
         self.show_view(replace(self.view, gradients=shown))
         self.bring_to_front("gradients" if shown else self.TURNS[0])
+
+    def action_show_machine(self) -> None:
+        self._shows_machine = not self._shows_machine
+        self.query_one(StatusLine).show_machine(self._shows_machine)
+        if self._machine.load is None:
+            self._look_at_machine()
+        self.post_message(self.MachineTurned(self._shows_machine))
 
     def action_epoch_cursor(self, by: int) -> None:
         """Move the cursor to the end of the next epoch or the one before; at first, the last."""

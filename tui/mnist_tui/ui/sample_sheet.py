@@ -1,6 +1,6 @@
 """A sheet of labelled digits as lines of text: pure functions of the samples and the size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -239,7 +239,8 @@ def picture_lines(
         if pictures.shades is None:
             yield [Segment(text, ink)]
         else:
-            yield _half_blocks(pictures.shades[index, row], ink, paper)
+            coarse = (pictures.shades[index, row] >> 3).tobytes()
+            yield list(_half_blocks(coarse, ink.color, paper.bgcolor))
 
 
 def label_lines(
@@ -263,20 +264,25 @@ def _joined(label: str, gap: str, confidence: str, width: int) -> str:
     return whole if cell_len(whole) <= width else shorten(label, width)
 
 
-def centred(segments: list[Segment], columns: int, width: int) -> list[Segment]:
+def centred(segments: Sequence[Segment], columns: int, width: int) -> list[Segment]:
     """`segments`, `columns` cells wide together, with blanks on both sides up to `width`."""
     left = max(0, (width - columns) // 2)
     right = max(0, width - columns - left)
     return [Segment(" " * left), *segments, Segment(" " * right)]
 
 
-def _half_blocks(shades: NDArray[np.uint8], ink: Style, paper: Style) -> list[Segment]:
-    """One row of cells from their shades (columns, 2), runs of equal cells joined."""
-    coarse = (shades >> 3).tolist()
-    return [
-        Segment("▀" * len(list(run)), _half_block_style(ink.color, paper.bgcolor, upper, lower))
-        for (upper, lower), run in groupby(coarse)
-    ]
+@lru_cache(maxsize=1024)
+def _half_blocks(coarse: bytes, ink: Color | None, paper: Color | None) -> tuple[Segment, ...]:
+    """One row of cells, runs of equal ones joined, from an upper and a lower byte for each: parts
+    of ink out of 31.
+
+    Cached, since live screens draw the same digits again.
+    """
+    cells = zip(coarse[::2], coarse[1::2], strict=True)
+    return tuple(
+        Segment("▀" * len(list(run)), _half_block_style(ink, paper, upper, lower))
+        for (upper, lower), run in groupby(cells)
+    )
 
 
 @lru_cache(maxsize=4096)

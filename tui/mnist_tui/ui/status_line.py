@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from mnist_core.backend.backend import Backend
 from mnist_core.data.loader import DatasetProgressed
+from mnist_tui.lab.machine_load import MachineWatch
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
 from mnist_tui.lab.state import State
@@ -15,6 +16,7 @@ from mnist_tui.text.numbers import count, duration, percent, rate
 from mnist_tui.text.styled_text import STATE_SIGNS
 from mnist_tui.text.visible_text import shorten, visible
 from mnist_tui.ui.bars import bar
+from mnist_tui.ui.machine_line import machine_line
 
 _BAR_WIDTH = 12
 _NAME_WIDTH = 16
@@ -57,8 +59,10 @@ def _loading(progress: DatasetProgressed) -> str:
     return f"{progress.message}  {done}{total} MB"
 
 
-def run_line(session: Session, width: int) -> Content:
+def run_line(session: Session, width: int, *, crowded: bool = False) -> Content:
     """The second line: state, epoch, progress, speed, time left, latest metrics.
+
+    `crowded`: others hold training up, which stands beside the speed that it explains.
 
     Parts are left out, the least important first, where `width` is short; the state and the epoch
     always stay.
@@ -78,13 +82,13 @@ def run_line(session: Session, width: int) -> Content:
         line += _muted(f" {queue.asked - len(queue.waiting)} of {queue.asked}")
     planned = progress.planned_epochs
     line += Content.styled(f"  epoch {progress.epoch_under_way}/{planned}", "bold")
-    parts = _parts(progress, state)
+    parts = _parts(progress, state, crowded=crowded)
     kept = _most_important([(rank, part.cell_length) for rank, part in parts],
                            width - line.cell_length)  # fmt: skip
     return Content("").join([line, *(parts[index][1] for index in kept)])
 
 
-def _parts(progress: RunProgress, state: State) -> list[tuple[int, Content]]:
+def _parts(progress: RunProgress, state: State, *, crowded: bool) -> list[tuple[int, Content]]:
     """(importance, words) in the order in which they stand on the line."""
     share = progress.step / progress.planned_steps if progress.planned_steps else 0.0
     done = Content.styled(f"  {bar(share, _BAR_WIDTH)}", "$primary")
@@ -97,6 +101,8 @@ def _parts(progress: RunProgress, state: State) -> list[tuple[int, Content]]:
     speed = progress.examples_per_second if state.is_active else progress.mean_examples_per_second
     if speed is not None:
         parts.append((2, _muted(f"  {rate(speed):>9}")))
+        if crowded and state is State.RUNNING:
+            parts.append((2, Content.styled("  machine busy", "$text-warning")))
     if state.is_active and left is not None:
         parts.append((3, _muted(f"  ETA {duration(left)}")))
     elif not state.is_active and len(progress.train_loss):
@@ -138,18 +144,31 @@ def _most_important(parts: list[tuple[int, int]], room: int) -> list[int]:
 
 
 class StatusLine(Widget):
-    """Draws :func:`heading` and :func:`run_line`; the screen refreshes it."""
+    """Draws :func:`heading` and :func:`run_line`, and where it is wanted :func:`machine_line`; the
+    screen refreshes it.
+    """
 
     DEFAULT_CSS = """
     StatusLine { height: 2; background: $surface; }
+    StatusLine.-machine { height: 3; }
     """
 
-    def __init__(self, session: Session, backend: Backend | None) -> None:
+    def __init__(self, session: Session, backend: Backend | None, machine: MachineWatch) -> None:
         super().__init__()
         self._session = session
         self._backend = backend
+        self._machine = machine
+
+    def show_machine(self, shown: bool) -> None:
+        """Show the line on the machine from now on, or not."""
+        self.set_class(shown, "-machine")
 
     def render(self) -> Content:
-        width = self.size.width
-        lines = (heading(self._session, self._backend, width), run_line(self._session, width))
+        width, crowded = self.size.width, self._machine.is_crowded
+        lines = [
+            heading(self._session, self._backend, width),
+            run_line(self._session, width, crowded=crowded),
+        ]
+        if self.has_class("-machine"):
+            lines.append(machine_line(self._machine, width))
         return Content("\n").join(lines)

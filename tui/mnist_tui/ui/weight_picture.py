@@ -1,12 +1,12 @@
 """Numbers with a sign as pictures: blue below 0, orange above, or a character for each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -19,10 +19,10 @@ LEVELS = 15
 """To either side of 0, that colours are told apart in."""
 CHARACTERS = "=~- +*#"
 """From the most negative to the most positive: lines below 0, crosses above."""
-_STEPS = len(CHARACTERS) // 2
+STEPS = len(CHARACTERS) // 2
 
 Amounts = NDArray[np.float32]
-"""(height, width) from -1 to 1."""
+"""(height, width), or several (n, height, width), from -1 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +68,64 @@ def picture_size(
     return drawn_size(*shape, columns, rows, kind)
 
 
-def picture_lines(
+def picture_levels(
     amounts: Amounts,
     columns: int,
     rows: int,
     style: PictureStyle,
     palette: Palette | None,
-    base: Style,
-) -> list[list[Segment]]:
-    """A picture (height, width) of amounts from -1 to 1, as large as so many cells."""
-    if palette is not None and in_half_blocks(style, palette):
-        return [_half_blocks(halves, palette) for halves in halved(amounts, columns, rows)]
+) -> NDArray[np.int8]:
+    """What is drawn of pictures (n, height, width) of amounts from -1 to 1, in so many cells each.
+
+    (n, rows, columns, 2), the levels of the upper and the lower half of each cell, or for
+    characters (n, rows, columns).
+    """
+    if in_half_blocks(style, palette):
+        return half_levels(amounts, columns, rows)
+    return character_levels(amounts, columns, rows)
+
+
+def half_levels(amounts: Amounts, columns: int, rows: int) -> NDArray[np.int8]:
+    """(n, rows, columns, 2) from -`LEVELS` to `LEVELS` of pictures (n, height, width)."""
+    halves = np.rint(LEVELS * _halved(amounts, columns, rows)).astype(np.int8)
+    return halves.reshape(-1, rows, 2, columns).swapaxes(2, 3)
+
+
+def character_levels(amounts: Amounts, columns: int, rows: int) -> NDArray[np.int8]:
+    """(n, rows, columns) from -`STEPS` to `STEPS` of pictures (n, height, width)."""
+    cells = resample(amounts, rows, columns)
+    # What is averaged is weaker; the strongest stay as strong as they were.
+    before, after = (
+        np.abs(each).max((1, 2), initial=0)[:, None, None] for each in (amounts, cells)
+    )
+    cells *= np.divide(before, after, out=np.ones_like(before), where=after > 0)
+    return np.rint(STEPS * cells).astype(np.int8)
+
+
+def picture_lines(
+    levels: NDArray[np.int8], palette: Palette | None, base: Style
+) -> list[Sequence[Segment]]:
+    """The lines of a picture, from its levels."""
+    if levels.ndim == 3:
+        assert palette is not None, "half-blocks are colours alone"
+        return [_half_blocks(line.tobytes(), palette) for line in levels]
     return [
         [
-            Segment("".join(run), base + sign_style(sign, palette))
-            for sign, run in groupby(line, sign_of)
+            Segment("".join(CHARACTERS[STEPS + level] for level in run), base + style)
+            for sign, run in groupby(line, _sign_of)
+            for style in (sign_style(sign, palette),)
         ]
-        for line in characters(amounts, columns, rows)
+        for line in levels.tolist()
     ]
-
-
-def characters(amounts: Amounts, columns: int, rows: int) -> list[list[str]]:
-    """A character for each cell of a picture; the strongest stay as strong as they were."""
-    cells = resample(amounts[None], rows, columns)[0]
-    peaks = np.abs(amounts).max(initial=0), np.abs(cells).max(initial=0)
-    cells *= peaks[0] / peaks[1] if peaks[1] else 1
-    return [list(map(character, line)) for line in cells.tolist()]
 
 
 def character(amount: float) -> str:
     """The character of an amount from -1 to 1."""
-    return CHARACTERS[_STEPS + round(_STEPS * amount)]
+    return CHARACTERS[STEPS + round(STEPS * amount)]
 
 
-def sign_of(shown: str) -> int:
-    """Whether a character of `CHARACTERS` stands for what is below 0 (-1), above (1), or is 0."""
-    place = CHARACTERS.index(shown) - _STEPS
-    return (place > 0) - (place < 0)
+def _sign_of(level: int) -> int:
+    return (level > 0) - (level < 0)
 
 
 def sign_style(sign: float, palette: Palette | None) -> Style:
@@ -114,32 +135,41 @@ def sign_style(sign: float, palette: Palette | None) -> Style:
     return Style(color=(palette.negative if sign < 0 else palette.positive).rich_color)
 
 
-def halved(amounts: Amounts, columns: int, rows: int) -> NDArray[np.int64]:
-    """(rows, columns, 2) of `LEVELS` of the upper and the lower half of each cell."""
-    height, width = amounts.shape
+def _halved(amounts: NDArray[np.float32], columns: int, rows: int) -> NDArray[np.float32]:
+    """(n, 2 * rows, columns) amounts, of pixels that are repeated where there is room for it."""
+    _, height, width = amounts.shape
     zoom = min(columns // width, 2 * rows // height)
-    if zoom:
-        fine = amounts.repeat(zoom, axis=0).repeat(zoom, axis=1)
-        below, beside = 2 * rows - len(fine), columns - fine.shape[1]
-        fine = np.pad(fine, ((0, below), (0, beside)))
-    else:
-        fine = resample(amounts[None], 2 * rows, columns)[0]
-    levels = np.rint(LEVELS * fine).astype(np.int64)
-    return levels.reshape(rows, 2, columns).swapaxes(1, 2)
+    if not zoom:
+        return resample(amounts, 2 * rows, columns)
+    fine = amounts.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    below, beside = 2 * rows - fine.shape[1], columns - fine.shape[2]
+    return np.pad(fine, ((0, 0), (0, below), (0, beside)))
 
 
-def _half_blocks(halves: NDArray[np.int64], palette: Palette) -> list[Segment]:
-    return [
-        Segment("▀" * len(list(run)), _half_block_style(upper, lower, palette))
-        for (upper, lower), run in groupby(halves.tolist())
-    ]
+@lru_cache(maxsize=1024)
+def _half_blocks(levels: bytes, palette: Palette) -> tuple[Segment, ...]:
+    """A line from its levels, an upper and a lower one a cell, as int8.
+
+    Cached, since of a network that trains most lines look as they did half a second ago.
+    """
+    signed = np.frombuffer(levels, np.int8).tolist()
+    cells, styles = zip(signed[::2], signed[1::2], strict=True), _half_block_styles(palette)
+    return tuple(Segment("▀" * len(list(run)), styles[cell]) for cell, run in groupby(cells))
 
 
-@lru_cache(maxsize=4096)
-def _half_block_style(upper: int, lower: int, palette: Palette) -> Style:
-    return Style(color=_level_color(upper, palette), bgcolor=_level_color(lower, palette))
+class _HalfBlockStyles(dict[tuple[int, int], Style]):
+    """The style of a cell by the levels of its halves; to look it up must not hash a palette."""
+
+    def __init__(self, palette: Palette) -> None:
+        super().__init__()
+        steps = range(-LEVELS, LEVELS + 1)
+        self._colors = {level: palette.color(level / LEVELS).rich_color for level in steps}
+
+    def __missing__(self, cell: tuple[int, int]) -> Style:
+        upper, lower = cell
+        self[cell] = made = Style(color=self._colors[upper], bgcolor=self._colors[lower])
+        return made
 
 
-@lru_cache(maxsize=256)
-def _level_color(level: int, palette: Palette) -> RichColor:
-    return palette.color(level / LEVELS).rich_color
+_half_block_styles = lru_cache(maxsize=4)(_HalfBlockStyles)
+"""One of each palette."""

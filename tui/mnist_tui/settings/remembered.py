@@ -1,0 +1,22 @@
+"""What was chosen last, each in a small file beside the log."""
+
+from pathlib import Path
+
+
+def remembered(path: Path) -> str:
+    """The word in the file at `path`; empty where there is none that can be read."""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        # It is a convenience: without it all is as on the first day.
+        return ""
+
+
+def remember(path: Path, word: str) -> None:
+    """Write a word into the file at `path`, which need not exist.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{word}\n", encoding="utf-8")
