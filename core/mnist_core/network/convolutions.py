@@ -6,12 +6,11 @@ Processing", 2006), so that a convolution is one matrix product. The four places
 before the examples in those columns: what is pooled lies side by side, and the largest of four is a
 maximum along one axis.
 
-On a CPU, `mx.conv2d` took 20 to 25 ms for a step of 64 examples with LeNet's two convolutions on
-one thread, this 10 to 15. On a GPU neither was measured; this is used there too.
+On a CPU, `mx.conv2d` took 20 to 25 ms for a step of LeNet with 64 examples on one thread, where
+columns took 10 to 15. On a GPU neither was measured, so this is used there too.
 """
 
 from collections.abc import Sequence
-from math import prod
 from typing import NamedTuple
 
 from mnist_core.backend.mlx import mx

@@ -69,8 +69,8 @@ class NetworkShape:
         if min(image_shape) < least:
             height, width = image_shape
             raise ValueError(
-                f"The model {hyperparameters.model} needs images of {least}x{least} pixels or more, "
-                f"but these have {height}x{width}. Choose the model mlp, or other data."
+                f"The model {hyperparameters.model} needs images of {least}x{least} pixels or "
+                f"more, but these have {height}x{width}. Choose the model mlp, or other data."
             )
         convolutions = convolution_shapes(hyperparameters, image_shape)
         features = prod(image_shape)

@@ -33,7 +33,7 @@ except ImportError:
 
 def about_in(path: Path) -> dict[str, Any]:
     """The metadata of a safetensors file, as docs/exports.md says they are to be read."""
-    texts = {"run", "name", "note", "dataset", "activation", "pixel_scaling"}
+    texts = {"run", "name", "note", "dataset", "model", "activation", "pixel_scaling"}
     with safe_open(path, framework="numpy") as file:
         about: dict[str, str] = file.metadata()
     return {key: each if key in texts else json.loads(each) for key, each in about.items()}
@@ -240,6 +240,7 @@ def test_weights_say_what_they_are_to_be_given(tiny: Dataset, tmp_path: Path) ->
         "note": "good",
         "tags": ["fast", "two words"],
         "dataset": "a|b",
+        "model": "mlp",
         "layer_sizes": [30, 8, 4],
         "activation": "silu",
         "image_size": [6, 5],

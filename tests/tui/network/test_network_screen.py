@@ -99,7 +99,9 @@ async def test_pictures_are_the_weights_that_are_exported(bench: OpenBench) -> N
     async with bench() as lab:
         view = view_of(await trained(lab))
         record = lab.store.runs()[0]
-        exported = layer_arrays(lab.store.model(record.id))["layers.0.weight"]
+        exported = layer_arrays(lab.store.model(record.id), record.hyperparameters)[
+            "layers.0.weight"
+        ]
         pictures = np.stack([view.picture(unit) for unit in range(8)]).reshape(8, 784)
         within = np.abs(exported) <= view.scale
         assert within.mean() > 0.99

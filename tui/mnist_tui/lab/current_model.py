@@ -124,9 +124,7 @@ def stored_model(
     dataset = progress.dataset
     try:
         state = store.model(progress.run_id, epoch)
-        shape = NetworkShape.of(
-            progress.hyperparameters, dataset.image_shape, dataset.class_count
-        )
+        shape = NetworkShape.of(progress.hyperparameters, dataset.image_shape, dataset.class_count)
         check_parameters(state.parameters, shape)
     except (StoreError, ValueError) as error:
         return str(error)

@@ -56,7 +56,7 @@ class PictureSheet:
     def __init__(self, view: UnitsView, width: int, height: int, styles: UnitStyles) -> None:
         self._view, self._styles = view, styles
         self._width, self._height = width, height
-        shape = view.model.dataset.image_shape
+        shape = view.picture_shape
         self._sheet: Sheet | None = arrange(
             width, height, shape, view.count, _NAME_CELLS, trade=_TRADE
         )
@@ -94,7 +94,7 @@ class PictureSheet:
     def _tile(
         self, sheet: Sheet, unit: int, width: int, *, with_cursor: bool
     ) -> Iterator[list[Segment]]:
-        view, styles, shape = self._view, self._styles, self._view.model.dataset.image_shape
+        view, styles, shape = self._view, self._styles, self._view.picture_shape
         columns, rows = picture_size(
             shape, sheet.columns, sheet.rows, styles.picture_style, styles.palette
         )
