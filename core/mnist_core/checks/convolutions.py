@@ -32,6 +32,7 @@ _SAMPLES = 12
 """Entries of each parameter array that are moved."""
 _KINK_MARGIN = 1e-4
 """Far more than a central difference or rounding can move the sum of a unit."""
+_EQUAL = 1e-12
 _ROUNDING = 1e-5
 _RECIPE = presets()["lenet"].hyperparameters.model_copy(update={"hidden_sizes": (12,)})
 
@@ -54,8 +55,8 @@ class _Network:
     def distances(self, images: NDArray[np.uint8]) -> Doubles:
         """(examples,) how close any relu comes to 0, or the two largest of a pool to each other.
 
-        There, the last digit of a sum decides on the gradient. Where all of a pool are equal they
-        move together.
+        There, the last digit of a sum decides on the gradient. Those that are equal, as on blank
+        paper, move together.
         """
         return self._pass(doubles(self.parameters), images)[1]
 
@@ -71,11 +72,12 @@ class _Network:
             four = np.stack(
                 [sums[:, :, y : 2 * rows : 2, x : 2 * columns : 2] for y in (0, 1) for x in (0, 1)]
             )
-            four.sort(axis=0)
-            gaps = np.where(four[3] - four[0] < 1e-12, np.inf, four[3] - four[2])
-            for each in (gaps, np.abs(four[3])):
+            largest = four.max(axis=0)
+            behind = largest - four
+            behind[behind < _EQUAL] = np.inf
+            for each in (behind.min(axis=0), np.abs(largest)):
                 nearest = np.minimum(nearest, each.reshape(len(images), -1).min(axis=1))
-            values = np.maximum(four[3], 0)
+            values = np.maximum(largest, 0)
         values = values.reshape(len(images), -1)
         *hidden, (weight, bias) = layers[len(self.convolutions) :]
         for hidden_weight, hidden_bias in hidden:
