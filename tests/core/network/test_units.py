@@ -230,7 +230,8 @@ def test_a_filter_is_asked_for_the_largest_sum_of_its_map() -> None:
     assert activity.off_shares is not None
     assert activity.off_shares[5] == 1
     maps = feature_maps(parameters, 1, 2, images.images, kept, dataset)
-    np.testing.assert_allclose(maps, np.maximum(sums[:, 2], 0), atol=1e-5)
+    largest = sums[:, 2].max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(maps, np.maximum(largest, 0), atol=1e-5)
 
 
 def test_the_weights_of_a_filter_are_added_over_its_places() -> None:
