@@ -72,10 +72,13 @@ def _pooled_sums(shape: ConvolutionShape, weight: Floats, bias: Floats, inputs: 
     maps = np.pad(maps, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     # (examples, inputs, height, width, kernel, kernel)
     windows = np.lib.stride_tricks.sliding_window_view(maps, (kernel, kernel), axis=(2, 3))
-    windows = windows[:, :, : 2 * rows, : 2 * columns].transpose(0, 2, 3, 1, 4, 5)
-    sums = windows.reshape(-1, len(weight)) @ weight + bias
-    pools = sums.reshape(len(inputs), rows, 2, columns, 2, -1).max(axis=(2, 4))
-    return np.asarray(pools.transpose(0, 3, 1, 2))
+    windows = windows[:, :, : 2 * rows, : 2 * columns].transpose(1, 4, 5, 0, 2, 3)
+    sums = (weight.T @ windows.reshape(len(weight), -1)).reshape(
+        -1, len(inputs), 2 * rows, 2 * columns
+    )
+    in_rows = np.maximum(sums[..., ::2], sums[..., 1::2])
+    pools = np.maximum(in_rows[:, :, ::2], in_rows[:, :, 1::2])
+    return np.asarray(pools.swapaxes(0, 1) + bias[:, None, None])
 
 
 def logits(

@@ -32,7 +32,7 @@ _PART = 200_000_000
 _BRIEF = 2 * _PART
 """Those that a network is worth which will be another one in half a second."""
 _BRIEF_EXAMPLES = 1000
-_PIXEL, _ERF, _UNDER_FILTER = 50, 7500, 20
+_PIXEL, _ERF, _UNDER_FILTER = 50, 7500, 60
 """Multiplications that take as long as scaling a pixel, as one value of gelu, and as laying out one
 pixel under a filter."""
 _SAME = 1e-6
