@@ -171,16 +171,19 @@ class UnitActivity:
             sums = layer_sums(
                 self._parameters, inputs, self._hyperparameters.activation, self._convolutions
             )[-1]
+            lows = sums
             if sums.ndim > 2:
-                sums = sums.max(axis=(2, 3))
-            values = sums
+                lows, sums = sums.min(axis=(2, 3)), sums.max(axis=(2, 3))
+            values, low_values = sums, lows
             if self._squashes:
-                values = ACTIVATIONS[self._hyperparameters.activation](sums)
+                function = ACTIVATIONS[self._hyperparameters.activation]
+                values = function(sums)
+                low_values = values if lows is sums else function(lows)
             is_class = np.arange(len(self._class_sums))[:, None] == part.labels
             self._class_sums += is_class.astype(np.float32) @ values
         self.sums[self._taken : self._taken + len(part)] = sums
         self._off += (sums <= 0).sum(axis=0)
-        self._lowest = np.minimum(self._lowest, values.min(axis=0, initial=np.inf))
+        self._lowest = np.minimum(self._lowest, low_values.min(axis=0, initial=np.inf))
         self._highest = np.maximum(self._highest, values.max(axis=0, initial=-np.inf))
         self._taken += len(part)
 
@@ -199,6 +202,7 @@ class UnitActivity:
         """(units,) whether a hidden unit says the same of every example, to within 1e-6.
 
         A relu that is off for all, or a sigmoid at one end for all: no gradient comes through it.
+        Of a filter this holds for every place of its map.
         """
         if not self._squashes or not len(self):
             return np.zeros(self.sums.shape[1], np.bool_)

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -229,6 +230,14 @@ def test_a_filter_is_asked_for_the_largest_sum_of_its_map() -> None:
     assert np.flatnonzero(activity.dead).tolist() == [5]
     assert activity.off_shares is not None
     assert activity.off_shares[5] == 1
+    # The largest sum of a filter may be the same in all images, and the places around it are not.
+    spots = np.zeros((9, *shape), np.uint8)
+    for index in range(9):
+        spots[index, 5 + index // 3, 5 + index % 3] = 255
+    spotted = replace(dataset, test=Examples(spots, np.zeros(9, np.uint16)))
+    alike = whole(parameters, 0, spotted, kept)
+    assert np.ptp(alike.sums, axis=0).max() < 1e-6
+    assert not alike.dead.any()
     maps = feature_maps(parameters, 1, 2, images.images, kept, dataset)
     largest = sums[:, 2].max(axis=(1, 2), keepdims=True)
     np.testing.assert_allclose(maps, np.maximum(largest, 0), atol=1e-5)
