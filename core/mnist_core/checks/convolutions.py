@@ -19,7 +19,7 @@ from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.learner import Batch, Learner, make_gradients
 from mnist_core.network.parameters import initial_parameters
 from mnist_core.network.shape import ConvolutionShape, NetworkShape
-from mnist_core.recipe.presets import presets
+from mnist_core.recipe.hyperparameters import Hyperparameters
 
 _SIDES = (13, 12)
 """Of the images: small, and one row has no partner in its pool."""
@@ -34,7 +34,7 @@ _KINK_MARGIN = 1e-4
 """Far more than a central difference or rounding can move the sum of a unit."""
 _EQUAL = 1e-12
 _ROUNDING = 1e-5
-_RECIPE = presets()["lenet"].hyperparameters.model_copy(update={"hidden_sizes": (12,)})
+_RECIPE = Hyperparameters(model="lenet", hidden_sizes=(12,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from mnist_core.network.units import (
     weights_onward,
 )
 from mnist_core.recipe.hyperparameters import Activation, Hyperparameters, make_hyperparameters
-from mnist_core.recipe.presets import presets
 
 EVERY_ACTIVATION = get_args(Activation)
 
@@ -210,7 +209,7 @@ def test_of_no_examples_nothing_is_dead(tiny: Dataset) -> None:
 
 
 def test_a_filter_is_asked_for_the_largest_sum_of_its_map() -> None:
-    shape, kept = (13, 12), presets()["lenet"].hyperparameters
+    shape, kept = (13, 12), Hyperparameters(model="lenet", hidden_sizes=(120, 84))
     images = blobs(40, 10, shape, 3)
     dataset = Dataset("blobs", images, images, tuple("0123456789"), tuple(range(10)))
     network = NetworkShape.of(kept, shape, 10)
@@ -244,7 +243,7 @@ def test_a_filter_is_asked_for_the_largest_sum_of_its_map() -> None:
 
 
 def test_the_weights_of_a_filter_are_added_over_its_places() -> None:
-    kept = presets()["lenet"].hyperparameters
+    kept = Hyperparameters(model="lenet", hidden_sizes=(120, 84))
     parameters = initial_parameters(NetworkShape.of(kept, (28, 28), 10), 5)
     onward = weights_onward(parameters, 1)
     assert onward.shape == (16, 120)
