@@ -11,6 +11,7 @@ from mnist_core.data.dataset import Dataset, Split, split
 from mnist_core.network.evaluation import pixel_scaling
 from mnist_core.network.parameters import batch_order, initial_parameters
 from mnist_core.network.shape import NetworkShape
+from mnist_core.recipe.effective_recipe import learning_rate_at, steps_per_epoch
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 
@@ -27,7 +28,6 @@ class Problem:
         known = {
             "activation": ("relu", "sigmoid"),
             "optimizer": ("sgd",),
-            "schedule": ("constant",),
             "warmup_steps": (0,),
             "dropout": (0,),
             "label_smoothing": (0,),
@@ -59,6 +59,12 @@ class Problem:
     def initial_parameters(self) -> tuple[NDArray[np.float32], ...]:
         """Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
         return initial_parameters(self.shape, self.hyperparameters.seed)
+
+    def learning_rate(self, epoch: int, batch: int) -> float:
+        """That of batch `batch`, from 0, of epoch `epoch`, from 1; after the plan it stays."""
+        recipe = self.hyperparameters
+        steps = steps_per_epoch(len(self.split.train), recipe.batch_size)
+        return learning_rate_at(recipe, (epoch - 1) * steps + batch, recipe.epochs * steps)
 
     def order(self, epoch: int) -> NDArray[np.int32]:
         """The order (examples,) in which epoch `epoch`, from 1, visits the training examples."""

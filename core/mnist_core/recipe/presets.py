@@ -52,7 +52,14 @@ def presets() -> Mapping[str, Preset]:
             "lenet",
             "LeNet-5's shape (LeCun et al. 1998) with relu and max pooling",
             mlx_docs.model_copy(
-                update={"model": "lenet", "hidden_sizes": (120, 84), "batch_size": 64, "epochs": 5}
+                update={
+                    "model": "lenet",
+                    "hidden_sizes": (120, 84),
+                    "batch_size": 64,
+                    "epochs": 5,
+                    "schedule": "cosine",
+                    "pixel_scaling": "standard",
+                }
             ),
         ),
     )

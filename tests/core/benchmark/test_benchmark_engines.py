@@ -243,7 +243,9 @@ def test_engines_of_dense_layers_refuse_lenet_in_a_sentence(engine: EngineName) 
 
 @pytest.mark.parametrize("engine", [needs("torch")])
 def test_pytorch_trains_lenet_to_the_same_figures(engine: EngineName) -> None:
-    recipe = make_hyperparameters({"model": "lenet", "hidden_sizes": "8", "batch_size": 16})
+    recipe = make_hyperparameters(
+        {"model": "lenet", "hidden_sizes": "8", "batch_size": 16, "schedule": "cosine", "epochs": 2}
+    )
     problem = Problem(recipe, LARGER)
     ours, theirs = (
         NetworkJob(each, problem, 1, None).begin().measure() for each in ("mlx", engine)

@@ -72,8 +72,8 @@ _LIBRARIES: Mapping[EngineName, str] = {
     "torch-gpu": "torch",
 }
 
-_DENSE_ONLY: frozenset[EngineName] = frozenset({"mlx-stock", "numpy"})
-"""The published loop, and the gradients that are written by hand for dense layers."""
+_PLAIN: frozenset[EngineName] = frozenset({"mlx-stock", "numpy"})
+"""The published loop, and gradients by hand: for dense layers with a constant learning rate."""
 
 
 def published_seconds(recipe: str, examples: int) -> Mapping[str, float]:
@@ -105,8 +105,14 @@ def why_unavailable(engine: EngineName) -> str | None:
 
 def why_unsuited(engine: EngineName, recipe: Hyperparameters) -> str | None:
     """Why it cannot train a recipe that others can, as a sentence; None where it can."""
-    if engine in _DENSE_ONLY and MODELS[recipe.model].convolutions:
+    if engine not in _PLAIN:
+        return None
+    if MODELS[recipe.model].convolutions:
         return f"The engine {engine} knows dense layers only, and {recipe.model} has convolutions."
+    if recipe.schedule != "constant":
+        return (
+            f"The engine {engine} knows a constant learning rate only, not a {recipe.schedule} one."
+        )
     return None
 
 

@@ -80,7 +80,10 @@ class TorchEngine(LoopEngine):
     def _batches(self, epoch: int) -> Iterator[tuple[int, float, int]]:
         criterion = nn.CrossEntropyLoss()
         order = torch.from_numpy(self._problem.order(epoch)).to(self._device)
-        for rows in order.split(self._problem.hyperparameters.batch_size):
+        batches = order.split(self._problem.hyperparameters.batch_size)
+        for batch, rows in enumerate(batches):
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._problem.learning_rate(epoch, batch)
             images, labels = self._images[rows], self._labels[rows]
             self._optimizer.zero_grad()
             logits = self._model(images)
