@@ -241,6 +241,12 @@ def test_engines_of_dense_layers_refuse_lenet_in_a_sentence(engine: EngineName) 
     assert task.race(("mlx", "torch"), 1).sizes == (16, 120, 84, 4)
 
 
+def test_plain_engines_refuse_a_schedule_in_a_sentence(tiny: Dataset) -> None:
+    task = NetworkTask("own", Problem(make_hyperparameters({"schedule": "cosine"}), tiny), 1)
+    with pytest.raises(ValueError, match=r"numpy knows a constant learning rate only, not a cos"):
+        task.race(("mlx", "numpy"), 1)
+
+
 @pytest.mark.parametrize("engine", [needs("torch")])
 def test_pytorch_trains_lenet_to_the_same_figures(engine: EngineName) -> None:
     recipe = make_hyperparameters(
