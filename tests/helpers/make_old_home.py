@@ -352,7 +352,7 @@ def exported(home: Path, run: str, form: str, path: Path, *more: str) -> Any:
 
 
 ABOUT_RUN = ("name", "note", "tags")
-ABOUT_MODEL = (
+ABOUT_MODEL = ("model",
     "image_size", "pixel_mean", "pixel_deviation", "pixel_shift", "pixel_divisor", "class_labels",
     "class_names",
 )  # fmt: skip
@@ -373,7 +373,7 @@ def content_of(path: Path, form: str) -> Any:
         # end.
         since = (
             r', "(streams|ranks)": 1|, "(patience|target_accuracy)": 0(\.0)?|, "stopped_by": null'
-            r'|, "best_validation_accuracy": [^,}]+'
+            r'|, "best_validation_accuracy": [^,}]+|"model": "mlp", '
         )
         first, *others = re.sub(since, "", path.read_text()).splitlines()
         started = {key: each for key, each in json.loads(first).items() if key not in ABOUT_RUN}

@@ -28,7 +28,7 @@ from mnist_core.recipe.hyperparameters import make_hyperparameters
 from mnist_core.recipe.plan import OnDivergence
 
 NAMES = tuple("0123456789")
-DIGITS = Dataset("digits", blobs(1003, 10, (12, 10), 1), blobs(50, 10, (12, 10), 2), NAMES,
+DIGITS = Dataset("digits", blobs(1003, 10, (12, 12), 1), blobs(50, 10, (12, 12), 2), NAMES,
                  tuple(range(10)))  # fmt: skip
 
 
@@ -58,6 +58,7 @@ CASES = {
     "muon": Case({**_SMALL, "optimizer": "muon", "learning_rate": 0.02}),
     "one unit": Case({**_SMALL, "hidden_sizes": "1,4", "optimizer": "adam"}),
     "halves": Case({**_SMALL, "hidden_sizes": "8,8,6", "dropout": 0.2}, streams=2),
+    "lenet": Case({**_SMALL, "model": "lenet"}),
     "batches of one": Case({**_SMALL, "batch_size": 1}, stop_after=12),
     "changed": Case(
         {**_SMALL, "epochs": 6},

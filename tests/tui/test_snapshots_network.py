@@ -10,10 +10,14 @@ from helpers.app_harness import AppHarness
 from helpers.scripted import ScriptedRuns
 from helpers.snapshots import NORMAL, Compare, every_size, looks_as_before, open_bench
 from mnist_core.network.parameters import initial_parameters
+from mnist_core.network.shape import NetworkShape
+from mnist_core.recipe.presets import presets
 from mnist_tui.lab.state import State
 from mnist_tui.network.distributions_dialog import DistributionsDialog
 from mnist_tui.network.network_screen import NetworkScreen
 from mnist_tui.network.unit_grid import UnitGrid
+
+_LENET = presets()["lenet"].hyperparameters
 
 
 def blots(epoch: int) -> tuple[NDArray[np.float32], ...]:
@@ -122,3 +126,36 @@ def test_distributions_without_colour(
     monkeypatch.setenv("NO_COLOR", "1")
     bench = open_bench(tmp_path, runs=ScriptedRuns(weights=blots), hidden_sizes="16,12")
     assert looks_as_before(snap_compare, bench, distributions, NORMAL)
+
+
+def edges(epoch: int) -> tuple[NDArray[np.float32], ...]:
+    """A LeNet whose first filters each look for an edge of another direction."""
+    parameters = initial_parameters(NetworkShape.of(_LENET, (28, 28), 10), epoch)
+    rows, columns = np.indices((5, 5)) - 2
+    for unit in range(6):
+        angle = unit * np.pi / 6
+        slope = rows * np.sin(angle) + columns * np.cos(angle)
+        parameters[0][:, unit] = (0.2 + unit / 50) * slope.reshape(25)
+    return parameters
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120x40", "80x24"])
+def test_filters_and_their_maps(
+    snap_compare: Compare, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async def story(lab: AppHarness) -> None:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await lab.pilot.press("6")
+        await lab.until(lambda: isinstance(lab.app.screen, NetworkScreen))
+        grid = lab.app.screen.query_one(UnitGrid)
+        await lab.until(lambda: " dead" in str(grid.border_title))
+        assert str(grid.border_title).startswith("Layer 1/4 · 6 filters")
+        await lab.pilot.press("right")
+        assert "Filter 4 · run 1 · after epoch 3" in lab.text()
+
+    made = open_bench(
+        tmp_path, runs=ScriptedRuns(weights=edges), model="lenet", hidden_sizes="120,84"
+    )
+    made.app._picture_style = "half-block"
+    assert looks_as_before(snap_compare, made, story, size)

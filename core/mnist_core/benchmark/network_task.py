@@ -5,6 +5,7 @@ import re
 import resource
 import sys
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,13 +15,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 import numpy as np
 
 from mnist_core.benchmark.engines.engine import EpochTrained, mlx_description
-from mnist_core.benchmark.engines.engine_registry import Contestant, EngineName, make_engine
-from mnist_core.benchmark.engines.numpy_engine import NumpyNetwork
+from mnist_core.benchmark.engines.engine_registry import (
+    Contestant,
+    EngineName,
+    make_engine,
+    why_unsuited,
+)
 from mnist_core.benchmark.problem import Problem
 from mnist_core.benchmark.race import CurveReached, Lap, Race, TaskName
 from mnist_core.benchmark.runner import Task
 from mnist_core.benchmark.worker import Begun
-from mnist_core.network.evaluation import evaluate
+from mnist_core.network.evaluation import evaluate, logits
 
 if TYPE_CHECKING:
     from mnist_core.benchmark.engines.stock_engine import StockEngine
@@ -37,8 +42,21 @@ class _RecipeTask(Task):
     problem: Problem
     threads: int
 
+    @abstractmethod
+    def engine_of(self, entrant: str) -> EngineName:
+        """What an entrant trains with."""
+
     def race(self, entrants: tuple[str, ...], rounds: int) -> Race:
-        """The first of the entrants is what the others are compared with."""
+        """The first of the entrants is what the others are compared with.
+
+        Raises:
+            ValueError: one of them cannot train the recipe, or the images are too small for it, as
+                a sentence.
+        """
+        for entrant in entrants:
+            reason = why_unsuited(self.engine_of(entrant), self.problem.hyperparameters)
+            if reason is not None:
+                raise ValueError(f"{reason} Leave it out, or choose another recipe.")
         split, dataset = self.problem.split, self.problem.dataset
         return Race(
             self.name, entrants, entrants[0], rounds, self.threads, len(split.train),
@@ -78,6 +96,9 @@ class NetworkTask(_RecipeTask):
     busy: int = 0
     """Busy loops beside the contestants that say so."""
 
+    def engine_of(self, entrant: str) -> EngineName:
+        return Contestant.of(entrant).engine
+
     def job(self, entrant: str) -> NetworkJob:
         contestant = Contestant.of(entrant)
         threads = contestant.threads or self.threads
@@ -104,12 +125,18 @@ class NetworkTask(_RecipeTask):
     @cached_property
     def _untrained_accuracy(self) -> float:
         """On the test examples, of the parameters that every engine starts from."""
-        activation = self.problem.hyperparameters.activation
-        assert activation in ("relu", "sigmoid"), "a Problem allows no other"
-        network = NumpyNetwork(self.problem.initial_parameters(), activation, batch_size=1)
-        test = self.problem.split.test
-        logits = network.logits(self.problem.inputs(test.images))
-        return evaluate(logits.astype(np.float32), test.labels).accuracy
+        problem = self.problem
+        test, together = problem.split.test, 1000
+        parts = [
+            logits(
+                problem.initial_parameters(),
+                test.images[start : start + together],
+                problem.hyperparameters,
+                problem.dataset,
+            )
+            for start in range(0, len(test), together)
+        ]
+        return evaluate(np.concatenate(parts), test.labels).accuracy
 
 
 EvaluationTime = Literal["batch", "epoch", "end"]
@@ -182,6 +209,9 @@ class EvaluationTask(_RecipeTask):
 
     epochs: int
     """Of each training; from 2 on, `epoch` and `end` differ."""
+
+    def engine_of(self, entrant: str) -> EngineName:
+        return "mlx-stock"
 
     def job(self, entrant: str) -> EvaluationJob:
         when = cast(EvaluationTime, entrant)

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, Split, split
 from mnist_core.network.evaluation import pixel_scaling
-from mnist_core.network.parameters import batch_order, initial_parameters, layer_sizes
+from mnist_core.network.parameters import batch_order, initial_parameters
+from mnist_core.network.shape import NetworkShape
+from mnist_core.recipe.effective_recipe import learning_rate_at, steps_per_epoch
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 
@@ -26,7 +28,6 @@ class Problem:
         known = {
             "activation": ("relu", "sigmoid"),
             "optimizer": ("sgd",),
-            "schedule": ("constant",),
             "warmup_steps": (0,),
             "dropout": (0,),
             "label_smoothing": (0,),
@@ -44,15 +45,26 @@ class Problem:
         """The examples to train on and those to test with."""
         return split(self.dataset, self.hyperparameters.validation)
 
+    @cached_property
+    def shape(self) -> NetworkShape:
+        """Of the network; raises ValueError, as a sentence, where the images are too small."""
+        dataset = self.dataset
+        return NetworkShape.of(self.hyperparameters, dataset.image_shape, dataset.class_count)
+
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Units of each layer, input and output included."""
-        hidden = self.hyperparameters.hidden_sizes
-        return layer_sizes(self.dataset.input_size, hidden, self.dataset.class_count)
+        """Units of each dense layer, what the first is given and the output included."""
+        return self.shape.sizes
 
     def initial_parameters(self) -> tuple[NDArray[np.float32], ...]:
         """Weight (inputs, outputs) and bias (outputs,) of each layer in turn."""
-        return initial_parameters(self.sizes, self.hyperparameters.seed)
+        return initial_parameters(self.shape, self.hyperparameters.seed)
+
+    def learning_rate(self, epoch: int, batch: int) -> float:
+        """That of batch `batch`, from 0, of epoch `epoch`, from 1; after the plan it stays."""
+        recipe = self.hyperparameters
+        steps = steps_per_epoch(len(self.split.train), recipe.batch_size)
+        return learning_rate_at(recipe, (epoch - 1) * steps + batch, recipe.epochs * steps)
 
     def order(self, epoch: int) -> NDArray[np.int32]:
         """The order (examples,) in which epoch `epoch`, from 1, visits the training examples."""

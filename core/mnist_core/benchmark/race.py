@@ -34,7 +34,8 @@ class Race:
     train_examples: int
     test_examples: int
     sizes: tuple[int, ...]
-    """Units of each layer with the input first; a regression has its features and 1."""
+    """Units of each dense layer, before them what the first is given; a regression has its features
+    and 1."""
     recipe: str = ""
     """The preset of the network; empty for regressions."""
     dataset: str = ""

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mnist_core.backend.backend import Backend
-from mnist_core.checks import batches, gradients, training_step, whole_runs
+from mnist_core.checks import batches, convolutions, gradients, training_step, whole_runs
 from mnist_core.checks.check import Check, CheckContext, CheckResult, run_check
 from mnist_core.data.dataset import Dataset
 
 CHECKS: tuple[Check, ...] = (
     *gradients.CHECKS,
+    *convolutions.CHECKS,
     *training_step.CHECKS,
     *batches.CHECKS,
     *whole_runs.CHECKS,

@@ -72,7 +72,7 @@ def _export_weights(
     store: RunStore, record: RunRecord, form: WeightFormat, output: Path, *, best: bool
 ) -> Exported:
     state, notice = _read_weights(store, record, best=best)
-    arrays = layer_arrays(state)
+    arrays = layer_arrays(state, record.hyperparameters)
     about = about_model(store, record, state)
     notices = [notice]
     if not all(np.isfinite(array).all() for array in arrays.values()):

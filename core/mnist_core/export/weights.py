@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from mnist_core.events import TrainingState
 from mnist_core.network.evaluation import pixel_scaling
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.recipe.models.table import MODELS
 from mnist_core.store import RunRecord, RunStore, StoredPixels
 from mnist_core.store.records import storable
 
@@ -22,16 +24,22 @@ About = Mapping[str, Any]
 """By name a text, a number, or a list of texts or numbers."""
 
 
-def layer_arrays(state: TrainingState) -> Arrays:
+def layer_arrays(state: TrainingState, hyperparameters: Hyperparameters) -> Arrays:
     """`layers.N.weight` (outputs, inputs) and `layers.N.bias` (outputs,) of each layer N from 0.
 
-    This is the layout of `torch.nn.Linear`.
+    This is the layout of `torch.nn.Linear`; that of a convolution, (outputs, inputs, height,
+    width), the one of `torch.nn.Conv2d`.
     """
+    convolutions = MODELS[hyperparameters.model].convolutions
     arrays: dict[str, NDArray[np.float32]] = {}
     layers = zip(state.parameters[::2], state.parameters[1::2], strict=True)
     for index, (weight, bias) in enumerate(layers):
         # safetensors takes the memory as it lies, whatever the strides say.
-        arrays[f"layers.{index}.weight"] = np.ascontiguousarray(weight.T)
+        outputs_first = np.ascontiguousarray(weight.T)
+        if index < len(convolutions):
+            kernel = convolutions[index].kernel
+            outputs_first = outputs_first.reshape(len(bias), -1, kernel, kernel)
+        arrays[f"layers.{index}.weight"] = outputs_first
         arrays[f"layers.{index}.bias"] = np.ascontiguousarray(bias)
     return arrays
 
@@ -40,22 +48,27 @@ def about_model(store: RunStore, record: RunRecord, state: TrainingState) -> Abo
     """What is to be known to use the weights of `state`, and where they come from.
 
     The inputs are (pixels - pixel_shift) / pixel_divisor, output k is the class with the label
-    class_labels[k] and the name class_names[k]. What the store does not know of a run of an earlier
-    version is left out, and so are accuracies in the middle of an epoch.
+    class_labels[k] and the name class_names[k]. `layer_sizes` are those of the dense layers, and
+    `convolutions` before them have (channels, kernel, padding) each. What the store does not know
+    of a run of an earlier version is left out, and so are accuracies in the middle of an epoch.
     """
-    sizes = [weight.shape[0] for weight in state.parameters[::2]]
+    convolutions = MODELS[record.hyperparameters.model].convolutions
+    sizes = [weight.shape[0] for weight in state.parameters[2 * len(convolutions) :: 2]]
     about: dict[str, Any] = {
         "run": record.id,
         "name": record.name,
         "note": record.note,
         "tags": list(record.tags),
         "dataset": storable(record.dataset),
+        "model": record.hyperparameters.model,
         "layer_sizes": [*sizes, *state.parameters[-1].shape],
         "activation": record.hyperparameters.activation,
         "pixel_scaling": record.hyperparameters.pixel_scaling,
         "epoch": state.epoch,
         "step": state.step,
     }
+    if convolutions:
+        about["convolutions"] = [list(each) for each in convolutions]
     pixels = store.pixels(record.fingerprint)
     if pixels is not None:
         about |= {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset
+from mnist_core.network.shape import ConvolutionShape, convolution_shapes
 from mnist_core.recipe.hyperparameters import Activation, Hyperparameters
 
 Floats = NDArray[np.floating[Any]]
@@ -32,21 +33,62 @@ ACTIVATIONS: Mapping[Activation, Callable[[Floats], Floats]] = {
 
 
 def layer_sums(
-    parameters: Sequence[Floats], inputs: Floats, activation: Activation
+    parameters: Sequence[Floats],
+    inputs: Floats,
+    activation: Activation,
+    convolutions: Sequence[ConvolutionShape] = (),
 ) -> list[Floats]:
-    """(examples, outputs) of each layer before its activation; the last are the logits.
+    """What each layer makes before its activation; the last are the logits.
+
+    Of a dense layer (examples, outputs), of a convolution (examples, channels, rows, columns) after
+    its pooling.
 
     Args:
-        parameters: weight (inputs, outputs) and bias (outputs,) of each layer in turn.
+        parameters: weight (inputs, outputs) and bias (outputs,) of each layer in turn, perhaps of
+            the first layers alone.
         inputs: (examples, pixels), scaled, in the dtype of the parameters.
         activation: applied after every layer but the last.
+        convolutions: those of the network, its first layers.
     """
     sums: list[Floats] = []
     values = inputs
-    for weight, bias in zip(parameters[::2], parameters[1::2], strict=True):
+    layers = list(zip(parameters[::2], parameters[1::2], strict=True))
+    filters, dense = layers[: len(convolutions)], layers[len(convolutions) :]
+    for (weight, bias), shape in zip(filters, convolutions, strict=False):
+        sums.append(_pooled_sums(shape, weight, bias, values))
+        values = ACTIVATIONS[activation](sums[-1])
+    values = values.reshape(len(values), -1)
+    for weight, bias in dense:
         sums.append(values @ weight + bias)
         values = ACTIVATIONS[activation](sums[-1])
     return sums
+
+
+def _pooled_sums(shape: ConvolutionShape, weight: Floats, bias: Floats, inputs: Floats) -> Floats:
+    """(examples, channels, rows, columns): the largest sums of a filter in each 2x2 places."""
+    sums = place_sums(shape, weight, inputs)
+    in_rows = np.maximum(sums[..., ::2], sums[..., 1::2])
+    pools = np.maximum(in_rows[:, :, ::2], in_rows[:, :, 1::2])
+    return np.asarray(pools.swapaxes(0, 1) + bias[:, None, None])
+
+
+def place_sums(shape: ConvolutionShape, weight: Floats, inputs: Floats) -> Floats:
+    """(channels, examples, 2 rows, 2 columns): what a filter sums in each place that is pooled.
+
+    Inputs are (examples, pixels), or (examples, maps, height, width).
+    """
+    kernel, padding = shape.convolution.kernel, shape.convolution.padding
+    rows, columns = shape.pooled
+    maps = inputs.reshape(len(inputs), shape.inputs, shape.height, shape.width)
+    maps = np.pad(maps, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    # (examples, inputs, height, width, kernel, kernel)
+    windows = np.lib.stride_tricks.sliding_window_view(maps, (kernel, kernel), axis=(2, 3))
+    windows = windows[:, :, : 2 * rows, : 2 * columns].transpose(1, 4, 5, 0, 2, 3)
+    return np.asarray(
+        (weight.T @ windows.reshape(len(weight), -1)).reshape(
+            -1, len(inputs), 2 * rows, 2 * columns
+        )
+    )
 
 
 def logits(
@@ -61,8 +103,10 @@ def logits(
     are not finite give logits that are not, and no warning.
     """
     inputs = scaled_inputs(images, hyperparameters, dataset)
+    height, width = images.shape[1:]
+    convolutions = convolution_shapes(hyperparameters, (height, width))
     with np.errstate(all="ignore"):
-        sums = layer_sums(parameters, inputs, hyperparameters.activation)
+        sums = layer_sums(parameters, inputs, hyperparameters.activation, convolutions)
     return sums[-1].astype(np.float32, copy=False)
 
 

@@ -20,20 +20,25 @@ from numpy.typing import NDArray
 
 from mnist_core.backend.backend import Backend, available_cores
 from mnist_core.backend.mlx import mx
-from mnist_core.network.parameters import is_wide, parameter_count
+from mnist_core.network.parameters import Sizes, is_wide, parameter_count
+from mnist_core.network.shape import NetworkShape
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 Arrays = tuple[mx.array, ...]
 
 
 def stream_count(
-    hyperparameters: Hyperparameters, sizes: Sequence[int], examples: int, backend: Backend
+    hyperparameters: Hyperparameters, sizes: Sizes, examples: int, backend: Backend
 ) -> int:
     """In how many MLX streams a run is to be computed, from its recipe and the machine alone.
 
     `sizes` are those of the layers, `examples` those trained on. Muon makes each matrix orthogonal,
-    which cannot be done by halves.
+    which cannot be done by halves; neither can convolutions.
     """
+    if isinstance(sizes, NetworkShape):
+        if sizes.convolutions:
+            return 1
+        sizes = sizes.sizes
     if backend.device != "cpu" or len(sizes) <= 2 or hyperparameters.optimizer == "muon":
         return 1
     if backend.streams is not None:

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from mnist_core.backend.kernel_cache import compile_failure, healed
 from mnist_core.backend.mlx import mx
 from mnist_core.data.dataset import Dataset, Examples
+from mnist_core.network.convolutions import convolve, gradients_of_convolutions
 from mnist_core.network.evaluation import pixel_scaling
 from mnist_core.network.halves import Arrays, layers_of, to_mlx, to_numpy
 from mnist_core.network.models import (
+    AnyGradient,
     Dropout,
-    Gradient,
     backward_pass,
     cross_entropy,
     forward_pass,
 )
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
+from mnist_core.network.shape import ConvolutionShape, convolution_shapes
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 
@@ -55,6 +57,8 @@ number of right predictions); loss and predictions are those before the update."
 
 Gradients = Callable[[Arrays, Batch], Arrays]
 """(parameters, batch) -> the gradients of the mean loss, one of each parameter."""
+Learn = Callable[[Arrays, Batch, mx.array | None], tuple[mx.array, mx.array, list[AnyGradient]]]
+"""What `make_gradients` makes."""
 
 GradientNorm = Callable[[Arrays, Batch], mx.array]
 """(parameters, batch) -> the Euclidean norm of all gradients of the mean loss, a scalar."""
@@ -80,13 +84,26 @@ class CompiledForm(NamedTuple):
 EVALUATION_BATCH = 1000
 """Examples in one forward pass: fast on a CPU, and small beside the weights in memory."""
 
+CONVOLVED_TOGETHER = 200
+"""The same with convolutions, whose columns take 25 times the memory of the pixels and more."""
+
 
 def scale_pixels(pixels: mx.array, shift: mx.array, factor: mx.array) -> mx.array:
     """float32 inputs of the network, from uint8 pixels."""
     return (pixels.astype(mx.float32) - shift) * factor
 
 
-def make_step(hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False) -> Step:
+Convolutions = tuple[ConvolutionShape, ...]
+"""Those of a network, before its dense layers; empty: it has none."""
+
+
+def make_step(
+    hyperparameters: Hyperparameters,
+    convolutions: Convolutions = (),
+    *,
+    drops: bool,
+    halved: bool = False,
+) -> Step:
     """The step of this recipe; only one that `drops` units spends time on choosing them.
 
     Of a network that is `halved`, it takes and gives the arrays by halves.
@@ -95,7 +112,7 @@ def make_step(hyperparameters: Hyperparameters, *, drops: bool, halved: bool = F
     and the label smoothing.
     """
     optimizer = OPTIMIZERS[hyperparameters.optimizer]
-    learn = make_gradients(hyperparameters, drops=drops, halved=halved)
+    learn = make_gradients(hyperparameters, convolutions, drops=drops, halved=halved)
 
     def step(
         parameters: Arrays, state: Arrays, batch: Batch, settings: Settings
@@ -108,10 +125,14 @@ def make_step(hyperparameters: Hyperparameters, *, drops: bool, halved: bool = F
 
 
 def make_gradient_norm(
-    hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False
+    hyperparameters: Hyperparameters,
+    convolutions: Convolutions = (),
+    *,
+    drops: bool,
+    halved: bool = False,
 ) -> GradientNorm:
     """The norm of the gradients that the step of this recipe updates with."""
-    learn = make_gradients(hyperparameters, drops=drops, halved=halved)
+    learn = make_gradients(hyperparameters, convolutions, drops=drops, halved=halved)
 
     def gradient_norm(parameters: Arrays, batch: Batch) -> mx.array:
         _, _, gradients = learn(parameters, batch, None)
@@ -122,10 +143,14 @@ def make_gradient_norm(
 
 
 def make_plain_gradients(
-    hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False
+    hyperparameters: Hyperparameters,
+    convolutions: Convolutions = (),
+    *,
+    drops: bool,
+    halved: bool = False,
 ) -> Gradients:
     """The gradients that the step of this recipe updates with."""
-    learn = make_gradients(hyperparameters, drops=drops, halved=halved)
+    learn = make_gradients(hyperparameters, convolutions, drops=drops, halved=halved)
 
     def gradients(parameters: Arrays, batch: Batch) -> Arrays:
         return tuple(gradient.value() for gradient in learn(parameters, batch, None)[2])
@@ -134,20 +159,29 @@ def make_plain_gradients(
 
 
 def make_gradients(
-    hyperparameters: Hyperparameters, *, drops: bool, halved: bool = False
-) -> Callable[[Arrays, Batch, mx.array | None], tuple[mx.array, mx.array, list[Gradient]]]:
+    hyperparameters: Hyperparameters,
+    convolutions: Convolutions = (),
+    *,
+    drops: bool,
+    halved: bool = False,
+) -> Learn:
     """(parameters, batch, factor) -> mean loss, number of right predictions, gradients.
 
     The gradients are those of the loss times the factor, which enters once, at the top.
     """
+    of_filters = 2 * len(convolutions)
+    activation = hyperparameters.activation
 
     def learn(
         parameters: Arrays, batch: Batch, factor: mx.array | None
-    ) -> tuple[mx.array, mx.array, list[Gradient]]:
-        layers = layers_of(parameters, halved=halved)
+    ) -> tuple[mx.array, mx.array, list[AnyGradient]]:
+        filters, layers = parameters[:of_filters], layers_of(parameters[of_filters:], halved=halved)
         inputs = scale_pixels(batch.pixels, batch.pixel_shift, batch.pixel_factor)
         dropout = Dropout(batch.dropout, batch.key, batch.within) if drops else None
-        passed = forward_pass(layers, inputs, hyperparameters.activation, dropout)
+        convolved = convolve(convolutions, filters, inputs, activation) if convolutions else None
+        if convolved is not None:
+            inputs = convolved.features
+        passed = forward_pass(layers, inputs, activation, dropout)
         is_right = mx.argmax(passed.logits, axis=1, keepdims=True) == batch.labels
         loss, change = cross_entropy(
             passed.logits,
@@ -157,7 +191,11 @@ def make_gradients(
             hyperparameters.label_smoothing,
         )
         scale = batch.weight if factor is None else batch.weight * factor
-        gradients = backward_pass(layers, passed, change * scale, batch.ones)
+        of_dense = backward_pass(layers, passed, change * scale, batch.ones)
+        gradients: list[AnyGradient] = [*of_dense]
+        if convolved is not None:
+            by_features = of_dense[0].delta @ layers[0].weights[0].T
+            gradients[:0] = gradients_of_convolutions(convolutions, filters, convolved, by_features)
         return loss, mx.sum(is_right, keepdims=True), gradients
 
     return learn
@@ -212,6 +250,7 @@ class Learner:
         A network that is `halved` has other last digits.
         """
         self._halved = halved
+        self._convolutions = convolution_shapes(hyperparameters, dataset.image_shape)
         self._optimizer = OPTIMIZERS[hyperparameters.optimizer]
         self._parameters: Arrays = ()
         self._state: Arrays = ()
@@ -261,10 +300,14 @@ class Learner:
         self._step = self._uncompiled
 
     def _make_functions(self, form: CompiledForm, hyperparameters: Hyperparameters) -> None:
-        halved = self._halved
-        self._uncompiled = make_step(hyperparameters, drops=form.drops, halved=halved)
-        self._gradient_norm = make_gradient_norm(hyperparameters, drops=form.drops, halved=halved)
-        self._gradients = make_plain_gradients(hyperparameters, drops=form.drops, halved=halved)
+        halved, convolutions = self._halved, self._convolutions
+        self._uncompiled = make_step(hyperparameters, convolutions, drops=form.drops, halved=halved)
+        self._gradient_norm = make_gradient_norm(
+            hyperparameters, convolutions, drops=form.drops, halved=halved
+        )
+        self._gradients = make_plain_gradients(
+            hyperparameters, convolutions, drops=form.drops, halved=halved
+        )
 
     def run_uncompiled(self) -> None:
         """Leave the step uncompiled until `compile_step`."""
@@ -427,25 +470,34 @@ class Learner:
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Logits (examples, classes) of uint8 images (examples, height, width)."""
         flat = images.reshape(len(images), -1)
-        layers = layers_of(self._parameters, halved=self._halved)
+        activation, convolutions = self._hyperparameters.activation, self._convolutions
+        filters = self._parameters[: 2 * len(convolutions)]
+        layers = layers_of(self._parameters[len(filters) :], halved=self._halved)
+        together = CONVOLVED_TOGETHER if convolutions else EVALUATION_BATCH
         parts = []
-        for start in range(0, len(flat), EVALUATION_BATCH):
-            pixels = mx.array(flat[start : start + EVALUATION_BATCH])
+        for start in range(0, len(flat), together):
+            pixels = mx.array(flat[start : start + together])
             inputs = scale_pixels(pixels, self._pixel_shift, self._pixel_factor)
-            parts.append(
-                np.array(forward_pass(layers, inputs, self._hyperparameters.activation).logits)
-            )
+            if convolutions:
+                inputs = convolve(convolutions, filters, inputs, activation).features
+            parts.append(np.array(forward_pass(layers, inputs, activation).logits))
         return np.concatenate(parts)
 
     def activations(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         """What each layer gives (examples, units) of uint8 images (examples, height, width): after
-        its activation, and of the last one the logits.
+        its activation, and of the last one the logits. Of a convolution (maps, examples * places).
         """
         pixels = mx.array(images.reshape(len(images), -1))
         inputs = scale_pixels(pixels, self._pixel_shift, self._pixel_factor)
-        layers = layers_of(self._parameters, halved=self._halved)
-        passed = forward_pass(layers, inputs, self._hyperparameters.activation)
+        activation, convolutions = self._hyperparameters.activation, self._convolutions
+        filters = self._parameters[: 2 * len(convolutions)]
+        maps: list[NDArray[np.float32]] = []
+        if convolutions:
+            convolved = convolve(convolutions, filters, inputs, activation)
+            maps, inputs = [np.array(each) for each in convolved.maps], convolved.features
+        layers = layers_of(self._parameters[len(filters) :], halved=self._halved)
+        passed = forward_pass(layers, inputs, activation)
         hidden = (
             np.concatenate([np.array(part) for part in each], 1) for each in passed.inputs[1:]
         )
-        return (*hidden, np.array(passed.logits))
+        return (*maps, *hidden, np.array(passed.logits))

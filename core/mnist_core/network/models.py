@@ -243,7 +243,7 @@ class Gradient(NamedTuple):
 
 
 class SummedGradient(NamedTuple):
-    """A gradient as an array: the sum of those of several ranks."""
+    """A gradient as an array: the sum of those of several ranks, or over the places of a filter."""
 
     array: mx.array
     is_of_bias: bool
@@ -256,6 +256,9 @@ class SummedGradient(NamedTuple):
     def added_to(self, array: mx.array) -> mx.array:
         """The sum of both."""
         return array + self.array
+
+
+AnyGradient = Gradient | SummedGradient
 
 
 def backward_pass(

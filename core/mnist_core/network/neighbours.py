@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from mnist_core.data.dataset import Examples
 from mnist_core.network.pixel_function import PixelFunction
 
-_PART = 1 << 21
-"""Pixels that go through the network at once: few enough for the cache, and a few ms."""
 _MOST_KEPT = 1 << 25
 """Activations that are kept, 128 MiB: 559 units of 60 000 images."""
 
@@ -135,7 +133,7 @@ class _Activations:
         self._function, self._train = question.function, question.train
         self._kept: list[NDArray[np.float32]] = []
         self._keeps = len(self._train) * self._function.last_units <= _MOST_KEPT
-        length = max(1, _PART // max(1, question.image.size))
+        length = self._function.together(question.image.size)
         self.parts = [
             slice(start, min(start + length, len(self._train)))
             for start in range(0, len(self._train), length)

@@ -10,10 +10,8 @@ from typing import NamedTuple
 
 from mnist_core.backend.mlx import mx
 from mnist_core.network.halves import Arrays, stream_of
-from mnist_core.network.models import Gradient, SummedGradient
+from mnist_core.network.models import AnyGradient
 from mnist_core.recipe.hyperparameters import OptimizerName
-
-AnyGradient = Gradient | SummedGradient
 
 
 class Settings(NamedTuple):

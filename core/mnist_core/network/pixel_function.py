@@ -16,16 +16,19 @@ from mnist_core.network.evaluation import (
     PixelStatistics,
     layer_sums,
     pixel_scaling,
+    place_sums,
     scaled_inputs,
 )
+from mnist_core.network.shape import ConvolutionShape, convolution_shapes
 from mnist_core.recipe.hyperparameters import Activation, Hyperparameters
+from mnist_core.recipe.models.table import MODELS
 
 Images = NDArray[np.uint8] | NDArray[np.float32]
 """(examples, height, width), pixels from 0 to 255, whole numbers or not."""
 
-NOT_FOR_THIS_MODEL = (
-    "Why a model answers as it does can be asked of dense layers only, and this one has others."
-)
+_PART = 1 << 21
+"""Pixels, or copies of them for filters, that go through a network at once: few enough for the
+cache, and a few ms."""
 
 
 def _sigmoid_slope(x: Floats) -> Floats:
@@ -56,7 +59,7 @@ SLOPES: Mapping[Activation, Callable[[Floats], Floats]] = {
 
 
 class PixelFunction:
-    """The logits of a multilayer perceptron as a function of the pixels."""
+    """The logits of a network as a function of the pixels."""
 
     def __init__(
         self,
@@ -82,7 +85,13 @@ class PixelFunction:
     @property
     def last_units(self) -> int:
         """Units of the last hidden layer, or where there is none, of the output."""
-        return len(self._parameters[-3 if self.has_hidden_layer else -1])
+        return len(self._parameters[-2]) if self.has_hidden_layer else self.classes
+
+    def together(self, pixels: int) -> int:
+        """How many images of so many pixels are best asked about at once."""
+        filters = MODELS[self._hyperparameters.model].convolutions
+        copies = filters[0].kernel ** 2 if filters else 1
+        return max(1, _PART // (copies * max(1, pixels)))
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """(examples, classes)."""
@@ -96,13 +105,22 @@ class PixelFunction:
         """
         doubles = [array.astype(np.float64) for array in self._parameters]
         activation = self._hyperparameters.activation
-        slopes = weights
+        slopes: Floats = weights
+        convolutions = self._convolutions(image)
+        inputs = scaled_inputs(image[None], self._hyperparameters, self._dataset)
         with np.errstate(all="ignore"):
-            sums = self._sums(doubles, image[None])
+            sums = layer_sums(doubles, inputs.astype(np.float64), activation, convolutions)
             for layer in reversed(range(len(sums))):
-                slopes = doubles[2 * layer] @ slopes
+                if layer < len(convolutions):
+                    given = ACTIVATIONS[activation](sums[layer - 1]) if layer else inputs
+                    slopes = _slopes_of_inputs(
+                        convolutions[layer], doubles[2 * layer], given, slopes
+                    )
+                else:
+                    slopes = doubles[2 * layer] @ slopes
                 if layer:
-                    slopes = slopes * SLOPES[activation](sums[layer - 1][0])
+                    before = sums[layer - 1][0]
+                    slopes = slopes.reshape(before.shape) * SLOPES[activation](before)
             _, divisor = pixel_scaling(self._hyperparameters, self._dataset)
             return np.asarray(slopes.reshape(image.shape) / divisor)
 
@@ -117,20 +135,37 @@ class PixelFunction:
         sums = self._sums(self._parameters[:-2], images)[-1]
         with np.errstate(all="ignore"):
             values = ACTIVATIONS[self._hyperparameters.activation](sums)
-        return values.astype(np.float32, copy=False)
+        return values.reshape(len(values), -1).astype(np.float32, copy=False)
+
+    def _convolutions(self, images: Images) -> tuple[ConvolutionShape, ...]:
+        height, width = images.shape[-2:]
+        return convolution_shapes(self._hyperparameters, (height, width))
 
     def _sums(self, parameters: Sequence[Floats], images: Images) -> list[Floats]:
         inputs = scaled_inputs(images, self._hyperparameters, self._dataset)
         with np.errstate(all="ignore"):
-            return layer_sums(parameters, inputs, self._hyperparameters.activation)
+            return layer_sums(
+                parameters, inputs, self._hyperparameters.activation, self._convolutions(images)
+            )
 
 
-def pixel_function(
-    parameters: Sequence[NDArray[np.float32]],
-    hyperparameters: Hyperparameters,
-    dataset: PixelStatistics,
-) -> PixelFunction | str:
-    """The model of these parameters; or why it cannot be asked, as a sentence."""
-    if any(weight.ndim != 2 for weight in parameters[::2]):
-        return NOT_FOR_THIS_MODEL
-    return PixelFunction(parameters, hyperparameters, dataset)
+def _slopes_of_inputs(
+    shape: ConvolutionShape, weight: Floats, inputs: Floats, slopes: Floats
+) -> Floats:
+    """(maps, height, width) by what a convolution is given, of one example, from those by what its
+    pools make (channels, rows, columns). Places of a pool that are equally large share its slope.
+    """
+    sums = place_sums(shape, weight, inputs)[:, 0]
+    channels, height, width = sums.shape
+    fours = sums.reshape(channels, height // 2, 2, width // 2, 2)
+    is_largest = fours == fours.max(axis=(2, 4), keepdims=True)
+    shares = is_largest / is_largest.sum(axis=(2, 4), keepdims=True)
+    by_sums = (shares * slopes[:, :, None, :, None]).reshape(sums.shape)
+    kernel, padding = shape.convolution.kernel, shape.convolution.padding
+    filters = weight.reshape(shape.inputs, kernel, kernel, channels)
+    padded = np.zeros((shape.inputs, *shape.padded))
+    for down in range(kernel):
+        for right in range(kernel):
+            place = padded[:, down : down + height, right : right + width]
+            place += np.tensordot(filters[:, down, right], by_sums, 1)
+    return padded[:, padding : padding + shape.height, padding : padding + shape.width]

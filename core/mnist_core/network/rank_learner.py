@@ -17,7 +17,14 @@ from mnist_core.backend.kernel_cache import compile_failure, healed
 from mnist_core.backend.mlx import mx
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.halves import Arrays, places_of
-from mnist_core.network.learner import Batch, CompiledForm, Learner, Step, make_gradients
+from mnist_core.network.learner import (
+    Batch,
+    CompiledForm,
+    Learn,
+    Learner,
+    Step,
+    make_gradients,
+)
 from mnist_core.network.models import SummedGradient
 from mnist_core.network.optimizers import OPTIMIZERS, Settings
 from mnist_core.recipe.hyperparameters import Hyperparameters
@@ -99,7 +106,10 @@ class RankLearner(Learner):
         )
 
     def _make_functions(self, form: CompiledForm, hyperparameters: Hyperparameters) -> None:
-        part = _make_part(hyperparameters, drops=form.drops, halved=self._halved)
+        learn = make_gradients(
+            hyperparameters, self._convolutions, drops=form.drops, halved=self._halved
+        )
+        part = _make_part(hyperparameters, learn)
         apply = _make_apply(hyperparameters, halved=self._halved)
         self._functions = part, apply
         self._uncompiled = self._step_of(_evaluated(part), _evaluated(apply))
@@ -182,12 +192,11 @@ def _evaluated(function: Function) -> Function:
     return cast(Function, work)
 
 
-def _make_part(hyperparameters: Hyperparameters, *, drops: bool, halved: bool) -> Part:
+def _make_part(hyperparameters: Hyperparameters, learn: Learn) -> Part:
     """What a rank adds: (`FIGURES` + parameters,), the gradients in the order of the parameters.
 
     Settings are those of an update that takes the sum; None: the gradients are as they are.
     """
-    learn = make_gradients(hyperparameters, drops=drops, halved=halved)
     optimizer = OPTIMIZERS[hyperparameters.optimizer]
 
     def part(parameters: Arrays, batch: Batch, settings: Settings | None) -> mx.array:

@@ -1,7 +1,8 @@
 """What the units of a layer have learned, and what excites them. NumPy only.
 
 Layers are counted from 0; those of a network are its hidden ones, or where it has none the output,
-whose units are the classes.
+whose units are the classes. The units of a convolution are its filters, and what a filter makes of
+an example is the largest sum in its map: a filter is off where it is off at every place.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from mnist_core.network.evaluation import (
     layer_sums,
     scaled_inputs,
 )
+from mnist_core.network.shape import convolution_shapes
 from mnist_core.recipe.hyperparameters import Activation, Hyperparameters
 
 Parameters = Sequence[NDArray[np.float32]]
@@ -30,8 +32,9 @@ _PART = 200_000_000
 _BRIEF = 2 * _PART
 """Those that a network is worth which will be another one in half a second."""
 _BRIEF_EXAMPLES = 1000
-_PIXEL, _ERF = 50, 7500
-"""Multiplications that take as long as scaling a pixel, and as one value of gelu."""
+_PIXEL, _ERF, _UNDER_FILTER = 50, 7500, 60
+"""Multiplications that take as long as scaling a pixel, as one value of gelu, and as laying out one
+pixel under a filter."""
 _SAME = 1e-6
 _SWITCHING: tuple[Activation, ...] = ("relu", "leaky_relu", "gelu", "silu")
 """Those that let a sum through where it is above 0, and little or nothing of it elsewhere."""
@@ -48,10 +51,13 @@ def has_hidden_units(parameters: Parameters) -> bool:
 
 
 def unit_pictures(
-    parameters: Parameters, units: NDArray[np.intp], image_shape: tuple[int, int]
+    parameters: Parameters, units: NDArray[np.intp], shape: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """(units, height, width): the weights from each pixel to units of the first layer."""
-    return np.asarray(parameters[0][:, units].T.reshape(-1, *image_shape))
+    """(units, height, width): the weights from each pixel to units of the first layer.
+
+    `shape` is that of the images, or of a filter where the first layer is a convolution.
+    """
+    return np.asarray(parameters[0][:, units].T.reshape(-1, *shape))
 
 
 def weight_norms(parameters: Parameters, layer: int) -> NDArray[np.float32]:
@@ -65,13 +71,45 @@ def class_weights(parameters: Parameters, layer: int) -> NDArray[np.float32]:
 
     Of the last hidden layer these are the weights to the output. Of one before, they are the sums
     over all paths of the products of the weights on each: what activations do on the way is left
-    out.
+    out. Of a filter, the weights from all places of its map are added.
     """
-    *between, used = parameters[2 * (layer + 1) :: 2]
+    last = len(parameters) // 2 - 1
+    used = weights_onward(parameters, last - 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        for weight in reversed(between):
-            used = weight @ used
+        for each in reversed(range(layer, last - 1)):
+            used = weights_onward(parameters, each) @ used
     return used
+
+
+def weights_onward(parameters: Parameters, layer: int) -> NDArray[np.float32]:
+    """(units, units of the next layer): the weights from a hidden layer.
+
+    Those from the places of a filter's map, or to the places of a filter, are added.
+    """
+    weight, units = parameters[2 * (layer + 1)], len(parameters[2 * layer + 1])
+    if len(weight) == units:
+        return weight
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(weight.reshape(units, -1, weight.shape[1]).sum(axis=1))
+
+
+def feature_maps(
+    parameters: Parameters,
+    layer: int,
+    unit: int,
+    images: NDArray[np.uint8],
+    hyperparameters: Hyperparameters,
+    dataset: PixelStatistics,
+) -> NDArray[np.float32]:
+    """(examples, rows, columns): what a filter hands on of `images` (examples, height, width)."""
+    height, width = images.shape[1:]
+    shapes = convolution_shapes(hyperparameters, (height, width))
+    inputs = scaled_inputs(images, hyperparameters, dataset)
+    with np.errstate(all="ignore"):
+        *_, sums = layer_sums(
+            parameters[: 2 * (layer + 1)], inputs, hyperparameters.activation, shapes
+        )
+        return np.asarray(ACTIVATIONS[hyperparameters.activation](sums[:, unit]), np.float32)
 
 
 class UnitActivity:
@@ -96,8 +134,12 @@ class UnitActivity:
         self._squashes = layer + 1 < len(parameters) // 2
         """Whether an activation follows, as after every layer but the output."""
         units = len(self._parameters[-1])
-        cost = sum(weight.size for weight in self._parameters[::2])
-        cost += _PIXEL * len(self._parameters[0])
+        height, width = examples.images.shape[1:]
+        self._convolutions = convolution_shapes(hyperparameters, (height, width))[: layer + 1]
+        cost = sum(weight.size for weight in self._parameters[2 * len(self._convolutions) :: 2])
+        cost += _PIXEL * height * width
+        for shape in self._convolutions:
+            cost += shape.products + _UNDER_FILTER * shape.products // shape.convolution.channels
         if hyperparameters.activation == "gelu":
             cost += _ERF * sum(len(bias) for bias in self._parameters[1::2])
         self._part = max(1, _PART // cost)
@@ -128,15 +170,22 @@ class UnitActivity:
         part = self._examples[self._taken : self._taken + self._part]
         inputs = scaled_inputs(part.images, self._hyperparameters, self._dataset)
         with np.errstate(all="ignore"):
-            sums = layer_sums(self._parameters, inputs, self._hyperparameters.activation)[-1]
-            values = sums
+            sums = layer_sums(
+                self._parameters, inputs, self._hyperparameters.activation, self._convolutions
+            )[-1]
+            lows = sums
+            if sums.ndim > 2:
+                lows, sums = sums.min(axis=(2, 3)), sums.max(axis=(2, 3))
+            values, low_values = sums, lows
             if self._squashes:
-                values = ACTIVATIONS[self._hyperparameters.activation](sums)
+                function = ACTIVATIONS[self._hyperparameters.activation]
+                values = function(sums)
+                low_values = values if lows is sums else function(lows)
             is_class = np.arange(len(self._class_sums))[:, None] == part.labels
             self._class_sums += is_class.astype(np.float32) @ values
         self.sums[self._taken : self._taken + len(part)] = sums
         self._off += (sums <= 0).sum(axis=0)
-        self._lowest = np.minimum(self._lowest, values.min(axis=0, initial=np.inf))
+        self._lowest = np.minimum(self._lowest, low_values.min(axis=0, initial=np.inf))
         self._highest = np.maximum(self._highest, values.max(axis=0, initial=-np.inf))
         self._taken += len(part)
 
@@ -155,6 +204,7 @@ class UnitActivity:
         """(units,) whether a hidden unit says the same of every example, to within 1e-6.
 
         A relu that is off for all, or a sigmoid at one end for all: no gradient comes through it.
+        Of a filter this holds for every place of its map.
         """
         if not self._squashes or not len(self):
             return np.zeros(self.sums.shape[1], np.bool_)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticUndefined
 
 from mnist_core.recipe.float32 import in_float32
+from mnist_core.recipe.models.table import MODELS, ModelName
 
 
 class TakesEffect(StrEnum):
@@ -65,6 +66,16 @@ class Hyperparameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    model: Annotated[
+        ModelName,
+        FieldDescription(
+            "Model",
+            "What comes before the hidden layers. mlp has nothing there and is the fastest; lenet "
+            "has two layers of filters that are moved over the image: it misreads a third as many "
+            "digits, takes many times as long, and needs images of 12x12 pixels or more.",
+            TakesEffect.NEXT_RUN,
+        ),
+    ] = "mlp"
     hidden_sizes: Annotated[
         tuple[Annotated[int, Field(ge=1, le=4096)], ...],
         Field(max_length=8),
@@ -73,7 +84,7 @@ class Hyperparameters(BaseModel):
             "Hidden layers",
             "Units in each hidden layer, such as 32, 32. More units or layers learn finer shapes, "
             "but train slower and overfit sooner; fewer are faster and coarser. Empty: no hidden "
-            "layer, which is softmax regression.",
+            "layer, which with the model mlp is softmax regression.",
             TakesEffect.NEXT_RUN,
             expects="up to 8 whole numbers from 1 to 4096, separated by commas, or nothing",
             short_name="hidden",
@@ -446,8 +457,10 @@ def unused_fields(hyperparameters: Hyperparameters) -> dict[str, str]:
     if optimizer not in _USES_WEIGHT_DECAY:
         unused["weight_decay"] = f"{optimizer} has no weight decay."
     if not hyperparameters.hidden_sizes:
-        for name in ("activation", "dropout"):
-            unused[name] = "Without hidden layers there is nothing to apply it to."
+        reason = "Without hidden layers there is nothing to apply it to."
+        unused["dropout"] = reason
+        if not MODELS[hyperparameters.model].convolutions:
+            unused["activation"] = reason
     return unused
 
 

@@ -48,6 +48,20 @@ def presets() -> Mapping[str, Preset]:
             "“MLX-project NN model with mnist”, with a learning rate of 1",
             mlx_docs.model_copy(update={"learning_rate": 1.0}),
         ),
+        Preset(
+            "lenet",
+            "LeNet-5's shape (LeCun et al. 1998) with relu and max pooling",
+            mlx_docs.model_copy(
+                update={
+                    "model": "lenet",
+                    "hidden_sizes": (120, 84),
+                    "batch_size": 64,
+                    "epochs": 5,
+                    "schedule": "cosine",
+                    "pixel_scaling": "standard",
+                }
+            ),
+        ),
     )
     return {preset.name: preset for preset in every}
 

@@ -222,7 +222,7 @@ def _deciding(ranges: Mapping[str, Range], base: Hyperparameters) -> Iterator[Hy
     """`base` with every combination of the choices that decide what others do."""
     deciding = [
         each
-        for name in ("optimizer", "hidden_sizes")
+        for name in ("model", "optimizer", "hidden_sizes")
         if isinstance(each := ranges.get(name), Choices)
     ]
     for chosen in itertools.product(*(each.values for each in deciding)):

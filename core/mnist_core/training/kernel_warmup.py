@@ -24,8 +24,9 @@ from mnist_core.backend.mlx import mx
 from mnist_core.backend.python_process import python_command
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network.learner import COMPILED_AS_ZERO_OR_NOT, CompiledForm
-from mnist_core.network.parameters import initial_parameters, layer_sizes
+from mnist_core.network.parameters import initial_parameters
 from mnist_core.network.rank_learner import Rounds, make_learner
+from mnist_core.network.shape import NetworkShape
 from mnist_core.recipe.hyperparameters import Hyperparameters
 
 _NOT_COMPILED = {"learning_rate", "epochs", "patience", "target_accuracy", "seed", "schedule",
@@ -213,7 +214,7 @@ def main(arguments: list[str]) -> None:
     train = Examples(images, np.zeros(batch_size, np.uint16))
     names = tuple(str(label) for label in range(int(classes)))
     dataset = Dataset("blank", train, train, names, tuple(range(int(classes))))
-    sizes = layer_sizes(dataset.input_size, hyperparameters.hidden_sizes, dataset.class_count)
+    sizes = NetworkShape.of(hyperparameters, dataset.image_shape, dataset.class_count)
     rounds = None if ranks == "1" else _Rehearsal(int(ranks))
     learner = make_learner(
         hyperparameters, dataset, train, rounds, compiled=True, halved=halved == "1"

@@ -45,9 +45,9 @@ from mnist_core.network.parameters import (
     batch_order,
     check_parameters,
     initial_parameters,
-    layer_sizes,
     parameter_count,
 )
+from mnist_core.network.shape import NetworkShape
 from mnist_core.recipe.changes import ChangeQueue
 from mnist_core.recipe.hyperparameters import Hyperparameters, TakesEffect
 from mnist_core.recipe.plan import OnDivergence
@@ -162,7 +162,7 @@ class Trainer:
         self._next_prediction = 0.0
         self._started_anew = state is None
         self._split = split(dataset, hyperparameters.validation)
-        sizes = layer_sizes(dataset.input_size, hyperparameters.hidden_sizes, dataset.class_count)
+        sizes = NetworkShape.of(hyperparameters, dataset.image_shape, dataset.class_count)
         self._parameter_count = parameter_count(sizes)
         if state is not None:
             check_parameters(state.parameters, sizes)

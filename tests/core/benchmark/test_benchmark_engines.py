@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.blobs import blobs
 from helpers.python_process import run_python
 from mnist_core.backend.openblas import bundled_libraries
 from mnist_core.benchmark.engines.engine import EpochTrained
@@ -40,6 +41,9 @@ RECIPES: dict[str, dict[str, Any]] = {
         "pixel_scaling": "standard",
     },
 }
+
+LARGER = Dataset("larger", blobs(70, 4, (14, 13), 1), blobs(30, 4, (14, 13), 2), tuple("abcd"),
+                 (0, 1, 2, 3))  # fmt: skip
 
 
 def needs(engine: EngineName) -> Any:
@@ -226,3 +230,31 @@ def test_what_was_published_goes_with_its_recipe_and_engine() -> None:
 def test_what_was_published_is_of_presets_and_engines() -> None:
     assert PUBLISHED_SECONDS.keys() <= presets().keys()
     assert {name for of_recipe in PUBLISHED_SECONDS.values() for name in of_recipe} <= set(ENGINES)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "mlx-stock"])
+def test_engines_of_dense_layers_refuse_lenet_in_a_sentence(engine: EngineName) -> None:
+    problem = Problem(presets()["lenet"].hyperparameters, LARGER)
+    task = NetworkTask("lenet", problem, 1)
+    with pytest.raises(ValueError, match="knows dense layers only, and lenet has convolutions"):
+        task.race((engine,), 1)
+    assert task.race(("mlx", "torch"), 1).sizes == (16, 120, 84, 4)
+
+
+def test_plain_engines_refuse_a_schedule_in_a_sentence(tiny: Dataset) -> None:
+    task = NetworkTask("own", Problem(make_hyperparameters({"schedule": "cosine"}), tiny), 1)
+    with pytest.raises(ValueError, match=r"numpy knows a constant learning rate only, not a cos"):
+        task.race(("mlx", "numpy"), 1)
+
+
+@pytest.mark.parametrize("engine", [needs("torch")])
+def test_pytorch_trains_lenet_to_the_same_figures(engine: EngineName) -> None:
+    recipe = make_hyperparameters(
+        {"model": "lenet", "hidden_sizes": "8", "batch_size": 16, "schedule": "cosine", "epochs": 2}
+    )
+    problem = Problem(recipe, LARGER)
+    ours, theirs = (
+        NetworkJob(each, problem, 1, None).begin().measure() for each in ("mlx", engine)
+    )
+    assert ours.train_loss == pytest.approx(theirs.train_loss, rel=1e-3)
+    assert ours.test_loss == pytest.approx(theirs.test_loss, rel=1e-3)

@@ -140,7 +140,6 @@ def test_pixels_are_scaled_as_the_problem_says(tiny: Dataset, scaling: str) -> N
     [
         {"activation": "tanh"},
         {"optimizer": "adam"},
-        {"schedule": "cosine"},
         {"warmup_steps": 5},
         {"dropout": 0.5},
         {"label_smoothing": 0.1},

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from helpers.blobs import blobs
 from helpers.imagined_machine import CHECKOUT
 from helpers.kept_runs import keep_run
 from helpers.recorded_runs import change
@@ -33,7 +34,7 @@ except ImportError:
 
 def about_in(path: Path) -> dict[str, Any]:
     """The metadata of a safetensors file, as docs/exports.md says they are to be read."""
-    texts = {"run", "name", "note", "dataset", "activation", "pixel_scaling"}
+    texts = {"run", "name", "note", "dataset", "model", "activation", "pixel_scaling"}
     with safe_open(path, framework="numpy") as file:
         about: dict[str, str] = file.metadata()
     return {key: each if key in texts else json.loads(each) for key, each in about.items()}
@@ -92,6 +93,53 @@ def test_npz_holds_the_same_arrays(tiny: Dataset, tmp_path: Path) -> None:
         assert found[name].tolist() == value
     for name, array in expected.items():
         np.testing.assert_array_equal(found[name], array)
+
+
+def larger() -> Dataset:
+    """Images that are large enough for lenet, with an odd side."""
+    images = blobs(70, 4, (14, 13), 1), blobs(30, 4, (14, 13), 2)
+    return Dataset("larger", *images, tuple("abcd"), (0, 1, 2, 3))
+
+
+def test_filters_are_laid_out_as_conv2d_has_them(tmp_path: Path) -> None:
+    record, _ = keep_run(tmp_path, larger(), model="lenet")
+    export_run(RunStore(tmp_path), record, "safetensors", tmp_path / "model")
+    weights, about = load_file(tmp_path / "model"), about_in(tmp_path / "model")
+    state = RunStore(tmp_path).model(record.id)
+    assert [weights[f"layers.{n}.weight"].shape for n in range(4)] == [
+        (6, 1, 5, 5), (16, 6, 5, 5), (8, 16), (4, 8),
+    ]  # fmt: skip
+    # Filter 7, map 3, row 1, column 4.
+    kept = state.parameters[2][3 * 25 + 1 * 5 + 4, 7]
+    assert weights["layers.1.weight"][7, 3, 1, 4] == kept
+    assert (about["model"], about["layer_sizes"]) == ("lenet", [16, 8, 4])
+    assert about["convolutions"] == [[6, 5, 2], [16, 5, 0]]
+
+
+@pytest.mark.skipif(torch is None, reason="PyTorch is not installed")
+def test_pytorch_gives_the_answers_of_lenet(tmp_path: Path) -> None:
+    assert torch is not None
+    data = larger()
+    record, events = keep_run(tmp_path, data, model="lenet")
+    export_run(RunStore(tmp_path), record, "safetensors", tmp_path / "model")
+    model = torch.nn.Module()
+    model.layers = torch.nn.ModuleList(
+        [
+            torch.nn.Conv2d(1, 6, 5, padding=2),
+            torch.nn.Conv2d(6, 16, 5),
+            torch.nn.Linear(16, 8),
+            torch.nn.Linear(8, 4),
+        ]
+    )
+    weights = load_file(tmp_path / "model")
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    values = torch.from_numpy(data.test.images[:, None].astype(np.float32) / 255)
+    with torch.no_grad():
+        for convolution in model.layers[:2]:
+            values = torch.nn.functional.max_pool2d(torch.relu(convolution(values)), 2)
+        values = model.layers[3](torch.relu(model.layers[2](values.flatten(1))))
+    last = [event for event in events if isinstance(event, EpochCompleted)][-1]
+    np.testing.assert_allclose(values.numpy(), last.test.answers.logits, atol=1e-5)
 
 
 def test_softmax_regression_is_one_layer(tiny: Dataset, tmp_path: Path) -> None:
@@ -240,6 +288,7 @@ def test_weights_say_what_they_are_to_be_given(tiny: Dataset, tmp_path: Path) ->
         "note": "good",
         "tags": ["fast", "two words"],
         "dataset": "a|b",
+        "model": "mlp",
         "layer_sizes": [30, 8, 4],
         "activation": "silu",
         "image_size": [6, 5],

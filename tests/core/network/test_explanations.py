@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.blobs import blobs
 from mnist_core.data.dataset import Dataset
-from mnist_core.network.evaluation import ACTIVATIONS, Floats, logits, pixel_scaling
+from mnist_core.network.evaluation import (
+    ACTIVATIONS,
+    Floats,
+    layer_sums,
+    logits,
+    pixel_scaling,
+)
 from mnist_core.network.explanations import (
     Contrast,
     contrast_of,
@@ -21,11 +28,10 @@ from mnist_core.network.explanations import (
 )
 from mnist_core.network.parameters import initial_parameters
 from mnist_core.network.pixel_function import (
-    NOT_FOR_THIS_MODEL,
     SLOPES,
     PixelFunction,
-    pixel_function,
 )
+from mnist_core.network.shape import NetworkShape, convolution_shapes
 from mnist_core.recipe.hyperparameters import Activation, make_hyperparameters
 
 EVERY_ACTIVATION = get_args(Activation)
@@ -39,9 +45,7 @@ def function_of(
         {"hidden_sizes": hidden, "activation": activation, "pixel_scaling": scaling}
     )
     sizes = (dataset.input_size, *hyperparameters.hidden_sizes, dataset.class_count)
-    made = pixel_function(initial_parameters(sizes, seed=5), hyperparameters, dataset)
-    assert isinstance(made, PixelFunction)
-    return made
+    return PixelFunction(initial_parameters(sizes, seed=5), hyperparameters, dataset)
 
 
 def difference(function: PixelFunction, image: NDArray[np.float64]) -> float:
@@ -109,10 +113,43 @@ def test_without_a_hidden_layer_the_last_one_is_the_logits(tiny: Dataset) -> Non
     )
 
 
-def test_other_layers_than_dense_ones_are_refused_in_a_sentence(tiny: Dataset) -> None:
-    kernel = np.zeros((6, 5, 5, 1), np.float32)
-    said = pixel_function([kernel, np.zeros(6, np.float32)], make_hyperparameters({}), tiny)
-    assert said == NOT_FOR_THIS_MODEL
+@pytest.mark.parametrize("hidden", ["", "9"])
+@pytest.mark.parametrize(("activation", "shape"), [("tanh", (13, 14)), ("relu", (20, 12))])
+def test_lenet_is_asked_through_its_convolutions(
+    activation: str, shape: tuple[int, int], hidden: str
+) -> None:
+    images = blobs(20, 4, shape, 1)
+    dataset = Dataset("squares", images, images, ("a", "b", "c", "d"), (0, 1, 2, 3))
+    recipe = make_hyperparameters(
+        {"model": "lenet", "hidden_sizes": hidden, "activation": activation}
+    )
+    parameters = initial_parameters(NetworkShape.of(recipe, shape, 4), seed=5)
+    function = PixelFunction(parameters, recipe, dataset)
+    weight, bias = parameters[-2:]
+    last = function.last_hidden(images.images)
+    assert last.shape == (20, function.last_units)
+    np.testing.assert_allclose(last @ weight + bias, function.logits(images.images), atol=1e-5)
+    image, convolutions = images.images[3], convolution_shapes(recipe, shape)
+    found = saliency(function, image, CONTRAST)
+    doubles = [array.astype(np.float64) for array in parameters]
+
+    def contrast(pixels: NDArray[np.float64]) -> float:
+        inputs = pixels.reshape(1, -1) / 255
+        sums = layer_sums(doubles, inputs, recipe.activation, convolutions)[-1][0]
+        return float(sums[CONTRAST.predicted] - sums[CONTRAST.against])
+
+    for place in np.ndindex(image.shape):
+        there, back = image.astype(np.float64), image.astype(np.float64)
+        there[place] += 1e-4
+        back[place] -= 1e-4
+        slope = (contrast(there) - contrast(back)) / 2e-4
+        assert found[place] == pytest.approx(slope, abs=1e-4 * np.abs(found).max())
+
+
+def test_fewer_images_are_asked_about_at_once_where_filters_copy_them(tiny: Dataset) -> None:
+    dense = PixelFunction((), make_hyperparameters({}), tiny)
+    filters = PixelFunction((), make_hyperparameters({"model": "lenet"}), tiny)
+    assert dense.together(784) // 25 == filters.together(784) > 50
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,7 @@ def test_wide_networks_are_halved_on_several_cores_of_a_cpu(
     found = {name: streams(preset.hyperparameters) for name, preset in presets().items()}
     assert found == {
         "mlx-docs": 1, "mlx-wide": 2, "mlx-raw-pixels": 2, "torch-sigmoid": 1, "mlx-unit-rate": 1,
+        "lenet": 1,
     }  # fmt: skip
     wide = presets()["mlx-wide"].hyperparameters
     assert streams(wide, examples=100) == 1

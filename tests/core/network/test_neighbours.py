@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from helpers.blobs import blobs
 from mnist_core.data.dataset import Dataset, Examples
-from mnist_core.network import neighbours
+from mnist_core.network import neighbours, pixel_function
 from mnist_core.network.neighbours import Neighbours, NeighbourSearch, Question
 from mnist_core.network.parameters import initial_parameters
 from mnist_core.network.pixel_function import Images, PixelFunction
@@ -68,7 +68,7 @@ class Slow(PixelFunction):
 def test_the_neighbours_of_ten_mistakes_equal_a_recount(
     hidden: str, part: int, search: NeighbourSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "_PART", part)
+    monkeypatch.setattr(pixel_function, "_PART", part)
     function, dataset = made(hidden)
     wrong = function.logits(dataset.test.images).argmax(axis=1) != dataset.test.labels
     mistakes = np.flatnonzero(wrong)[:10]
@@ -144,7 +144,7 @@ def test_where_there_is_no_room_nothing_is_kept(
 def test_an_answer_that_is_no_longer_wanted_is_dropped(
     search: NeighbourSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "_PART", 30 * 50)
+    monkeypatch.setattr(pixel_function, "_PART", 30 * 50)
     function, dataset = made()
     slow, (other, _) = Slow(function), made(seed=2)
     first = Question(slow, dataset.train, dataset.test.images[0], COUNT)
@@ -162,7 +162,7 @@ def test_an_answer_that_is_no_longer_wanted_is_dropped(
 def test_another_sample_of_the_same_epoch_goes_on_with_what_was_computed(
     search: NeighbourSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(neighbours, "_PART", 30 * 50)
+    monkeypatch.setattr(pixel_function, "_PART", 30 * 50)
     function, dataset = made()
     slow = Slow(function)
     search.ask(Question(slow, dataset.train, dataset.test.images[0], COUNT))
@@ -197,7 +197,7 @@ def alone(question: Question) -> Neighbours:
 
 
 def test_close_gives_up_and_joins_the_only_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "_PART", 30 * 50)
+    monkeypatch.setattr(pixel_function, "_PART", 30 * 50)
     before = set(threading.enumerate())
     search = NeighbourSearch()
     assert set(threading.enumerate()) == before  # none without a question

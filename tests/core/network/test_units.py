@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -9,17 +10,22 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.blobs import blobs
+from mnist_core.checks.convolutions import convolution
+from mnist_core.checks.reference_network import doubles
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.network import units
 from mnist_core.network.evaluation import ACTIVATIONS, pixel_scaling
 from mnist_core.network.parameters import initial_parameters
+from mnist_core.network.shape import NetworkShape
 from mnist_core.network.units import (
     UnitActivity,
     class_weights,
+    feature_maps,
     has_hidden_units,
     shown_layers,
     unit_pictures,
     weight_norms,
+    weights_onward,
 )
 from mnist_core.recipe.hyperparameters import Activation, Hyperparameters, make_hyperparameters
 
@@ -200,3 +206,51 @@ def test_of_no_examples_nothing_is_dead(tiny: Dataset) -> None:
     assert found.off_shares is not None
     assert found.off_shares.tolist() == [0] * 7
     assert np.isnan(found.class_means(2)).all()
+
+
+def test_a_filter_is_asked_for_the_largest_sum_of_its_map() -> None:
+    shape, kept = (13, 12), Hyperparameters(model="lenet", hidden_sizes=(120, 84))
+    images = blobs(40, 10, shape, 3)
+    dataset = Dataset("blobs", images, images, tuple("0123456789"), tuple(range(10)))
+    network = NetworkShape.of(kept, shape, 10)
+    parameters = initial_parameters(network, 4)
+    parameters[3][:] = 1
+    parameters[3][5] = -50
+    assert shown_layers(parameters) == 4
+
+    activity = whole(parameters, 1, dataset, kept)
+
+    inputs = images.images[:, None].astype(np.float64) / 255
+    exact = doubles(parameters)
+    sums = convolution(inputs, exact[0], exact[1], network.convolutions[0].convolution.padding)
+    pooled = np.maximum(sums[:, :, :12].reshape(40, 6, 6, 2, 6, 2).max(axis=(3, 5)), 0)
+    sums = convolution(pooled, exact[2], exact[3], 0)
+    np.testing.assert_allclose(activity.sums, sums.max(axis=(2, 3)), atol=1e-5)
+    assert np.flatnonzero(activity.dead).tolist() == [5]
+    assert activity.off_shares is not None
+    assert activity.off_shares[5] == 1
+    # The largest sum of a filter may be the same in all images, and the places around it are not.
+    spots = np.zeros((9, *shape), np.uint8)
+    for index in range(9):
+        spots[index, 5 + index // 3, 5 + index % 3] = 255
+    spotted = replace(dataset, test=Examples(spots, np.zeros(9, np.uint16)))
+    alike = whole(parameters, 0, spotted, kept)
+    assert np.ptp(alike.sums, axis=0).max() < 1e-6
+    assert not alike.dead.any()
+    maps = feature_maps(parameters, 1, 2, images.images, kept, dataset)
+    largest = sums[:, 2].max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(maps, np.maximum(largest, 0), atol=1e-5)
+
+
+def test_the_weights_of_a_filter_are_added_over_its_places() -> None:
+    kept = Hyperparameters(model="lenet", hidden_sizes=(120, 84))
+    parameters = initial_parameters(NetworkShape.of(kept, (28, 28), 10), 5)
+    onward = weights_onward(parameters, 1)
+    assert onward.shape == (16, 120)
+    # A map of 5x5 follows another one in what the first dense layer is given.
+    np.testing.assert_allclose(onward[3], parameters[4][75:100].sum(axis=0), rtol=1e-5)
+    used = onward @ parameters[6] @ parameters[8]
+    np.testing.assert_allclose(class_weights(parameters, 1), used, atol=1e-5)
+    assert class_weights(parameters, 0).shape == (6, 10)
+    filter_ = parameters[0][:, 3].reshape(5, 5)
+    np.testing.assert_array_equal(unit_pictures(parameters, np.array([3]), (5, 5))[0], filter_)

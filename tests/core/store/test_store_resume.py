@@ -64,6 +64,16 @@ def test_a_stopped_run_goes_on_to_the_bit(
         assert store.runs()[0].id == run_id
 
 
+def test_a_stopped_run_of_lenet_goes_on_to_the_bit(store: RunStore) -> None:
+    images = blobs(70, 4, (12, 13), 1), blobs(30, 4, (12, 13), 2)
+    dataset = Dataset("larger", *images, tuple("abcd"), (0, 1, 2, 3))
+    chosen = hyperparameters(model="lenet", momentum=0.9, dropout=0.2)
+    unbroken = list(train(chosen, dataset))
+    run_id = record_until(store, dataset, train(chosen, dataset), 8)
+    assert resume(store, run_id, dataset).problem == ""
+    assert_stored(store, run_id, unbroken)
+
+
 def test_metrics_past_the_checkpoint_are_cut(tiny: Dataset, store: RunStore) -> None:
     chosen = hyperparameters()
     unbroken = list(train(chosen, tiny))

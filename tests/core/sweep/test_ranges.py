@@ -44,7 +44,7 @@ def test_a_range_is_read(text: str, canonical: str) -> None:
     ("text", "reason"),
     [
         ("learning_rate", "is no range: write FIELD=LOW:HIGH"),
-        ("speed=1:2", "There is no hyperparameter 'speed'. A sweep can choose hidden_sizes,"),
+        ("speed=1:2", "There is no hyperparameter 'speed'. A sweep can choose model, "),
         ("seed=1:9", "seed cannot be swept. A lucky seed is no better recipe"),
         ("epochs=1|2", "epochs cannot be swept. All trials train the same number"),
         ("validation=1|2", "validation cannot be swept. All trials are ranked by the same"),
@@ -113,6 +113,9 @@ def test_ranges_that_do_not_go_together_are_refused(
 def test_a_field_that_some_choice_uses_may_be_swept() -> None:
     texts = ["optimizer=adam|sgd", "momentum=0:0.9", "hidden_sizes=|8", "dropout=0:0.1"]
     assert [str(each) for each in parse_ranges(texts, BASE)] == texts
+    without_layers = BASE.model_copy(update={"hidden_sizes": ()})
+    texts = ["model=mlp|lenet", "activation=relu|tanh"]
+    assert [str(each) for each in parse_ranges(texts, without_layers)] == texts
 
 
 def test_a_grid_has_every_combination() -> None:

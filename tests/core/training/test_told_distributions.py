@@ -59,7 +59,7 @@ def test_each_epoch_tells_of_all_arrays(tiny: Dataset, hidden: str) -> None:
     weights = [f"weights/{name}" for name in parameters]
     activations = [f"activations/layers.{layer}" for layer in layers]
     assert list(counted(first).names) == weights + activations
-    assert list(layer_arrays(first.state)) == parameters
+    assert list(layer_arrays(first.state, values)) == parameters
     for event in others:
         gradients = [f"gradients/{name}" for name in parameters]
         assert list(counted(event).names) == weights + gradients + activations
@@ -69,7 +69,7 @@ def test_weights_and_activations_are_those_of_the_state(tiny: Dataset) -> None:
     values = hyperparameters(hidden_sizes="8,6")
     event = epochs_of(list(train(values, tiny)))[-1]
     found, state = counted(event), event.state
-    for name, array in zip(layer_arrays(state), state.parameters, strict=True):
+    for name, array in zip(layer_arrays(state, values), state.parameters, strict=True):
         row = found.get(f"weights/{name}")
         assert row is not None
         assert row.tobytes() == histograms([array])[0].tobytes()
@@ -97,7 +97,7 @@ def test_gradients_are_those_of_the_last_batch(tiny: Dataset, values: dict[str, 
     learner.load(last.state.parameters, last.state.optimizer_state)
     gradients = learner.gradients(rows, last.step)
     assert [each.shape for each in gradients] == [each.shape for each in last.state.parameters]
-    for name, gradient in zip(layer_arrays(last.state), gradients, strict=True):
+    for name, gradient in zip(layer_arrays(last.state, recipe), gradients, strict=True):
         row = counted(last).get(f"gradients/{name}")
         assert row is not None
         assert row.tobytes() == histograms([gradient])[0].tobytes()

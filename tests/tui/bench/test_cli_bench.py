@@ -431,6 +431,17 @@ def test_without_a_choice_all_engines_that_are_there_race(
     assert [str(each) for each in alone] == list(expected)
 
 
+def test_engines_that_cannot_train_a_preset_stay_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist_tui.bench.bench_flags.why_unavailable", unavailable())
+    options = bench_options(BenchFlags(preset=["mlx-docs,lenet"], threads=1))
+    assert [str(each) for each in options.contestants] == ["mlx", "torch", "torch-gpu"]
+    for arguments in (["--engine", "mlx,numpy"], ["--task", "evaluations"]):
+        assert run(["bench", "--preset", "lenet", *arguments]) == EXIT_USAGE
+        assert "knows dense layers only, and lenet has convolutions. " in capsys.readouterr().err
+
+
 def test_an_engine_may_take_part_with_several_numbers_of_threads() -> None:
     options = bench_options(BenchFlags(engine=["mlx,mlx/2", "numpy/3"], busy=1))
     assert [str(each) for each in options.contestants] == [

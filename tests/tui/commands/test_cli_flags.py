@@ -19,6 +19,7 @@ def hyperparameters(launched: list[LaunchOptions], *arguments: str) -> Hyperpara
 
 
 OTHER_VALUES = {
+    "model": "lenet",
     "hidden_sizes": "128,64",
     "activation": "gelu",
     "dropout": "0.25",

@@ -13,7 +13,7 @@ from helpers.app_harness import AppHarness, opened
 from helpers.asked_network import blocks
 from helpers.lab import SIZES
 from helpers.scripted import ScriptedRuns
-from mnist_core.network.pixel_function import Images, PixelFunction, pixel_function
+from mnist_core.network.pixel_function import Images, PixelFunction
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
 from mnist_tui.lab.state import State
 from mnist_tui.mistakes.explanation import Explanation, Map, Nearby, Why
@@ -64,8 +64,7 @@ def recounted(lab: AppHarness, index: int, epoch: int = 3) -> NDArray[np.float64
     """Distances of the training examples to a test sample, the nearest first."""
     dataset = lab.session.data.dataset
     assert dataset is not None
-    function = pixel_function(blocks(epoch), RECIPE, dataset)
-    assert isinstance(function, PixelFunction)
+    function = PixelFunction(blocks(epoch), RECIPE, dataset)
     own = function.last_hidden(dataset.test.images[index : index + 1])
     away = function.last_hidden(dataset.train.images).astype(np.float64) - own
     return np.sort(np.sqrt((away**2).sum(axis=1)))[:12]

@@ -16,7 +16,9 @@ from helpers.scripted import ScriptedRuns, digits, loaded
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.export.weights import layer_arrays
 from mnist_core.network.parameters import initial_parameters
+from mnist_core.network.shape import NetworkShape
 from mnist_core.recipe.hyperparameters import Hyperparameters, make_hyperparameters
+from mnist_core.recipe.presets import presets
 from mnist_tui.lab.state import State
 from mnist_tui.network.network_screen import NetworkScreen
 from mnist_tui.network.unit_grid import UnitGrid
@@ -101,7 +103,9 @@ async def test_pictures_are_the_weights_that_are_exported(bench: OpenBench) -> N
     async with bench() as lab:
         view = view_of(await trained(lab))
         record = lab.store.runs()[0]
-        exported = layer_arrays(lab.store.model(record.id))["layers.0.weight"]
+        exported = layer_arrays(lab.store.model(record.id), record.hyperparameters)[
+            "layers.0.weight"
+        ]
         pictures = np.stack([view.picture(unit) for unit in range(8)]).reshape(8, 784)
         within = np.abs(exported) <= view.scale
         assert within.mean() > 0.99
@@ -490,3 +494,40 @@ async def test_images_of_any_size_and_classes_of_any_name(
             await counted(lab, screen)
         if classes > 10:
             assert titles(screen)[1] == "by weight to class [/] 0"
+
+
+# -- filters -------------------------------------------------------------------------------------
+
+
+def learned_filters(epoch: int) -> Weights:
+    lenet = presets()["lenet"].hyperparameters
+    return initial_parameters(NetworkShape.of(lenet, (28, 28), 10), 10 + epoch)
+
+
+async def test_filters_are_pictures_with_the_maps_that_they_make(tmp_path: Path) -> None:
+    config = ConfigFile(tmp_path / "config.toml", Config(digits="half-block"))
+    recipe_ = presets()["lenet"].hyperparameters.model_copy(update={"epochs": 2})
+    runs = ScriptedRuns(weights=learned_filters)
+    async with opened(
+        tmp_path, config=config, hyperparameters=recipe_, runs=runs, size=(160, 50)
+    ) as lab:
+        screen = await trained(lab, recipe_)
+        view = view_of(screen)
+        assert view.title.startswith("Layer 1/4 · 6 filters")
+        assert view.picture_shape == (5, 5)
+        exciting, maps = view.detail(2).samples
+        assert maps.title == "Its map of each"
+        assert maps.images.shape[1:] == (14, 14)
+        assert len(maps.images) == len(exciting.images)
+        assert "Its map of each" in drawn(screen, UnitView)
+
+        await lab.pilot.press("n")
+        view = await counted(lab, screen)
+        assert view.title.startswith("Layer 2/4 · 16 filters")
+        assert not view.has_pictures
+        assert view.detail(3).samples[1].images.shape[1:] == (5, 5)
+
+        await lab.pilot.press("n")
+        view = await counted(lab, screen)
+        assert view.title.startswith("Layer 3/4 · 120 units")
+        assert [each.title for each in view.detail(3).samples][1] == "Excite it least"

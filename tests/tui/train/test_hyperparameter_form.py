@@ -80,9 +80,9 @@ async def test_the_learning_rate_is_on_the_first_frame_of_a_low_form() -> None:
         assert app.form.query_one(".fields").region.contains_region(row.region)
 
 
-async def test_every_row_is_visible_at_once_where_there_are_23_lines() -> None:
+async def test_every_row_is_visible_at_once_where_there_are_24_lines() -> None:
     app = FormApp()
-    async with app.run_test(size=(28, 23)) as pilot:
+    async with app.run_test(size=(28, 24)) as pilot:
         await pilot.pause()
         room = app.form.query_one(".fields").region
         assert all(room.contains_region(row.region) for row in app.query(FieldRow))
@@ -257,7 +257,7 @@ async def test_up_and_down_move_between_rows_and_stop_at_the_ends() -> None:
         app.form.focus_field("preset")
         await pilot.press("up")
         assert app.focused_row == "preset"
-        await pilot.press("down", "down")
+        await pilot.press("down", "down", "down")
         assert app.focused_row == "activation"
         await focus(pilot, app, "seed")
         await pilot.press("down")

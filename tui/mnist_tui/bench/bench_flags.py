@@ -14,6 +14,7 @@ from mnist_core.benchmark.engines.engine_registry import (
     Contestant,
     EngineName,
     why_unavailable,
+    why_unsuited,
 )
 from mnist_core.recipe.presets import DEFAULT_PRESET, presets
 from mnist_tui.commands.flags import (
@@ -147,7 +148,8 @@ def bench_options(flags: BenchFlags) -> BenchOptions:
             the task would ignore, as a sentence.
     """
     _refuse_ignored(flags)
-    recipes, contestants = _presets(flags.preset), _contestants(flags)
+    recipes = _presets(flags.preset)
+    contestants = _contestants(flags, recipes)
     data_source(flags.data)
     if flags.task == "monitor" and len(recipes) > 1:
         raise UsageError("--task monitor watches one recipe; give one --preset.")
@@ -179,8 +181,10 @@ def _presets(names: list[str] | None) -> tuple[str, ...]:
     return chosen
 
 
-def _contestants(flags: BenchFlags) -> tuple[Contestant, ...]:
+def _contestants(flags: BenchFlags, recipes: tuple[str, ...]) -> tuple[Contestant, ...]:
     """The engines of `--engine`, in the order given; without it, those that can be used here.
+
+    All of them can train all `recipes`, which are presets.
 
     In mlp a rival also runs with a thread for each core, unless a number of threads is given, and
     all also beside busy loops, if any are asked for.
@@ -189,11 +193,14 @@ def _contestants(flags: BenchFlags) -> tuple[Contestant, ...]:
         UsageError: there is no such engine, the task knows none, or it cannot be used here.
     """
     task, cores = flags.task, available_cores()
+    if task == "evaluations":
+        # It evaluates the published loop more and less often.
+        _refuse_unsuited("mlx-stock", recipes)
     if "engine" not in _TAKEN[task]:
         return ()
     several = task == "mlp" and flags.threads is None and cores > 1
     chosen: list[Contestant] = []
-    for name, threads in _engines(flags.engine, task):
+    for name, threads in _engines(flags.engine, task, recipes):
         chosen.append(Contestant(name, threads))
         if several and threads is None and name in ("numpy", "torch"):
             chosen.append(Contestant(name, cores))
@@ -203,10 +210,25 @@ def _contestants(flags: BenchFlags) -> tuple[Contestant, ...]:
     return (*chosen, *busy)
 
 
-def _engines(names: list[str] | None, task: Task) -> list[tuple[EngineName, int | None]]:
+def _unsuited(engine: EngineName, recipes: tuple[str, ...]) -> str | None:
+    """Why it cannot train one of these presets, as a sentence; None where it can train all."""
+    reasons = (why_unsuited(engine, presets()[name].hyperparameters) for name in recipes)
+    return next(filter(None, reasons), None)
+
+
+def _refuse_unsuited(engine: EngineName, recipes: tuple[str, ...]) -> None:
+    reason = _unsuited(engine, recipes)
+    if reason is not None:
+        raise UsageError(f"{reason} Leave it out, or choose another --preset.")
+
+
+def _engines(
+    names: list[str] | None, task: Task, recipes: tuple[str, ...]
+) -> list[tuple[EngineName, int | None]]:
     """Engines, each with the number of its threads where that is given."""
     known = tuple(engine for engine in ENGINES if task == "mlp" or engine not in _MLP_ONLY)
     if names is None:
+        known = tuple(engine for engine in known if _unsuited(engine, recipes) is None)
         return [(engine, None) for engine in known if why_unavailable(engine) is None]
     chosen: list[tuple[EngineName, int | None]] = []
     for text in _parts(names):
@@ -223,6 +245,8 @@ def _engines(names: list[str] | None, task: Task) -> list[tuple[EngineName, int 
         reason = why_unavailable(engine)
         if reason is not None:
             raise UsageError(f"{reason} Leave it out; docs/installing.md says how to have it here.")
+        if task == "mlp":
+            _refuse_unsuited(engine, recipes)
         chosen.append((engine, int(threads) if slash else None))
     return chosen
 

@@ -372,7 +372,7 @@ def _recipe(race: Race, problem: Problem) -> str:
     recipe = problem.hyperparameters
     momentum = f", momentum {recipe.momentum:g}" if recipe.momentum else ""
     return (
-        f"{race.recipe}: {'-'.join(map(str, race.sizes))} {recipe.activation}, "
+        f"{race.recipe}: {problem.shape} {recipe.activation}, "
         f"{recipe.optimizer} {recipe.learning_rate:g}{momentum}, batch {recipe.batch_size}"
     )
 

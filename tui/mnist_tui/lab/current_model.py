@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.events import TrainingState
 from mnist_core.network.evaluation import logits, probabilities
-from mnist_core.network.parameters import check_parameters, layer_sizes
+from mnist_core.network.parameters import check_parameters
+from mnist_core.network.shape import NetworkShape
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.store import RunStore, StoreError
 from mnist_tui.lab.run_progress import RunProgress
@@ -120,11 +121,11 @@ def stored_model(
     store: RunStore, progress: RunProgress, epoch: int | None = None
 ) -> TrainingState | str:
     """The checkpoint of an epoch of a run, the last one if None; or why it cannot be used."""
-    dataset, hidden = progress.dataset, progress.hyperparameters.hidden_sizes
+    dataset = progress.dataset
     try:
         state = store.model(progress.run_id, epoch)
-        sizes = layer_sizes(dataset.input_size, hidden, dataset.class_count)
-        check_parameters(state.parameters, sizes)
+        shape = NetworkShape.of(progress.hyperparameters, dataset.image_shape, dataset.class_count)
+        check_parameters(state.parameters, shape)
     except (StoreError, ValueError) as error:
         return str(error)
     return state

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mnist_core.data.dataset import Examples, split
 from mnist_core.network.neighbours import Question
-from mnist_core.network.pixel_function import PixelFunction, pixel_function
+from mnist_core.network.pixel_function import PixelFunction
 from mnist_core.store import RunStore
 from mnist_tui.lab.epoch_models import EpochModels
 from mnist_tui.lab.run_progress import RunProgress
@@ -98,7 +98,5 @@ class WhySource:
         if isinstance(model, str):
             return model
         recipe, dataset = model.hyperparameters, model.dataset
-        function = pixel_function(model.parameters, recipe, dataset)
-        if isinstance(function, str):
-            return function
+        function = PixelFunction(model.parameters, recipe, dataset)
         return _Asked(function, split(dataset, recipe.validation).train)

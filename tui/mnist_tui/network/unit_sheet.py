@@ -57,15 +57,15 @@ class PictureSheet:
 
     def __init__(self, view: UnitsView, width: int, height: int, styles: UnitStyles) -> None:
         self._styles, self._height = styles, height
-        self._count, self._shape = view.count, view.model.dataset.image_shape
+        self._count, self._shape = view.count, view.picture_shape
         self._sheet: Sheet | None = arrange(
             width, height, self._shape, view.count, _NAME_CELLS, trade=_TRADE
         )
 
     def fits(self, view: UnitsView) -> bool:
         """Whether another view lies in the same places."""
-        shape = view.model.dataset.image_shape
-        return view.has_pictures and (self._count, self._shape) == (view.count, shape)
+        same = (self._count, self._shape) == (view.count, view.picture_shape)
+        return view.has_pictures and same
 
     @property
     def across(self) -> int:

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from mnist_core.network.units import (
     UnitActivity,
     class_weights,
+    feature_maps,
     has_hidden_units,
     shown_layers,
     unit_pictures,
     weight_norms,
+    weights_onward,
 )
+from mnist_core.recipe.models.table import MODELS
 from mnist_tui.lab.current_model import Model
 from mnist_tui.text.numbers import count, percent
 from mnist_tui.text.visible_text import class_name, visible
@@ -114,9 +117,20 @@ class UnitsView:
         """Whether the inputs are pixels."""
         return self.layer == 0
 
+    @property
+    def picture_shape(self) -> tuple[int, int]:
+        """(height, width) of the picture of a unit: as the images, or as a filter."""
+        filters = MODELS[self.model.hyperparameters.model].convolutions
+        return (filters[0].kernel,) * 2 if filters else self.model.dataset.image_shape
+
+    @property
+    def are_filters(self) -> bool:
+        """Whether each is moved over the whole image and makes a map of it."""
+        return self.layer < len(MODELS[self.model.hyperparameters.model].convolutions)
+
     def pictures(self, units: NDArray[np.intp]) -> NDArray[np.float32]:
         """(units, height, width) the weights of units of the first layer, from -1 to 1."""
-        weights = unit_pictures(self.model.parameters, units, self.model.dataset.image_shape)
+        weights = unit_pictures(self.model.parameters, units, self.picture_shape)
         return np.asarray(np.clip(np.nan_to_num(weights / self.scale), -1, 1))
 
     def picture(self, unit: int) -> NDArray[np.float32]:
@@ -171,7 +185,8 @@ class UnitsView:
         if not self.is_hidden:
             return f"Templates · {count(self.count, 'class', 'classes')}"
         layers = shown_layers(self.model.parameters)
-        parts = [f"Layer {self.layer + 1}/{layers}", count(self.count, "unit")]
+        kind = "filter" if self.are_filters else "unit"
+        parts = [f"Layer {self.layer + 1}/{layers}", count(self.count, kind)]
         if self.activity is not None:
             parts.append(f"{int(self.dead.sum())} dead")
         return " · ".join(parts)
@@ -193,7 +208,7 @@ class UnitsView:
         if self.has_pictures:
             facts.append(f"drawn up to ±{self.scale:.2g}")
         facts += self._activity_facts(unit)
-        kind = "Unit" if self.is_hidden else "Class"
+        kind = "Filter" if self.are_filters else "Unit" if self.is_hidden else "Class"
         return UnitDetail(
             title=f"{kind} {self.name(unit)} · {visible(self.model.when)}",
             facts=tuple(facts),
@@ -209,7 +224,8 @@ class UnitsView:
             return ["samples are being counted"]
         facts = [f"{DEAD} dead: always the same"] if self.dead[unit] else []
         if activity.off_shares is not None:
-            facts.append(f"off for {percent(float(activity.off_shares[unit]), 1)}")
+            share = percent(float(activity.off_shares[unit]), 1)
+            facts.append(f"off everywhere in {share}" if self.are_filters else f"off for {share}")
         elif self.is_hidden:
             facts.append(f"{self.model.hyperparameters.activation} is never off")
         return [*facts, count(len(activity), "test sample")]
@@ -219,7 +235,7 @@ class UnitsView:
         if self.layer and self.means is not None:
             bars.append(Bars("Mean by class", self.class_names, self.means[unit]))
         if self.is_hidden:
-            outgoing = self.model.parameters[2 * (self.layer + 1)][unit]
+            outgoing = weights_onward(self.model.parameters, self.layer)[unit]
             last = self.layer + 1 == shown_layers(self.model.parameters)
             title = "Weights to classes" if last else f"Weights to layer {self.layer + 2}"
             names = self.class_names if last else tuple(map(str, range(len(outgoing))))
@@ -230,13 +246,26 @@ class UnitsView:
         activity = self.activity
         if activity is None:
             return []
-        return [
-            self._exciting(title, activity, unit, rows)
-            for title, rows in (
-                ("Excite it most", activity.most_excited(unit, _SAMPLES)),
-                ("Excite it least", activity.least_excited(unit, _SAMPLES)),
-            )
-        ]
+        most = activity.most_excited(unit, _SAMPLES)
+        exciting = self._exciting("Excite it most", activity, unit, most)
+        if self.are_filters:
+            return [exciting, self._maps(unit, most)]
+        least = activity.least_excited(unit, _SAMPLES)
+        return [exciting, self._exciting("Excite it least", activity, unit, least)]
+
+    def _maps(self, unit: int, rows: NDArray[np.intp]) -> Exciting:
+        """What a filter makes of samples, each as dark as its largest value allows."""
+        model = self.model
+        maps = feature_maps(
+            model.parameters, self.layer, unit, model.test.images[rows],
+            model.hyperparameters, model.dataset,
+        )  # fmt: skip
+        maps = np.nan_to_num(np.maximum(maps, 0), posinf=0)
+        peaks = maps.max(axis=(1, 2), initial=0)
+        levels = np.rint(255 * maps / np.where(peaks > 0, peaks, 1)[:, None, None]).astype(np.uint8)
+        images = 255 - levels if model.dataset.dark_on_light else levels
+        captions = tuple(f"up to {peak:.3g}" for peak in peaks)
+        return Exciting("Its map of each", images, captions)
 
     def _exciting(
         self, title: str, activity: UnitActivity, unit: int, rows: NDArray[np.intp]

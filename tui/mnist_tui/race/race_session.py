@@ -118,9 +118,9 @@ class RaceSession:
             )
         try:
             task = _task(name, recipe, session.data.dataset)
+            race = task.race(entrants, rounds)
         except ValueError as error:
             raise RefusedError(str(error)) from error
-        race = task.race(entrants, rounds)
         self._show(RaceScore(race), None, None)
         self._started = time.time()
         self._heard = time.monotonic()

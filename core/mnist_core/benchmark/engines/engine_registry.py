@@ -10,6 +10,8 @@ from mnist_core.benchmark.engines.torch_accelerator import (
     accelerator_found,
     accelerator_in_sight,
 )
+from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.recipe.models.table import MODELS
 
 if TYPE_CHECKING:
     from mnist_core.benchmark.engines.engine import Engine
@@ -70,6 +72,9 @@ _LIBRARIES: Mapping[EngineName, str] = {
     "torch-gpu": "torch",
 }
 
+_PLAIN: frozenset[EngineName] = frozenset({"mlx-stock", "numpy"})
+"""The published loop, and gradients by hand: for dense layers with a constant learning rate."""
+
 
 def published_seconds(recipe: str, examples: int) -> Mapping[str, float]:
     """What `PUBLISHED_SECONDS` has for `recipe`; nothing where an epoch has other `examples`."""
@@ -95,6 +100,19 @@ def why_unavailable(engine: EngineName) -> str | None:
         return f"The engine {engine} is not installed."
     if engine == "torch-gpu" and not accelerator_found():
         return f"The engine torch-gpu cannot be used. {NO_ACCELERATOR}"
+    return None
+
+
+def why_unsuited(engine: EngineName, recipe: Hyperparameters) -> str | None:
+    """Why it cannot train a recipe that others can, as a sentence; None where it can."""
+    if engine not in _PLAIN:
+        return None
+    if MODELS[recipe.model].convolutions:
+        return f"The engine {engine} knows dense layers only, and {recipe.model} has convolutions."
+    if recipe.schedule != "constant":
+        return (
+            f"The engine {engine} knows a constant learning rate only, not a {recipe.schedule} one."
+        )
     return None
 
 

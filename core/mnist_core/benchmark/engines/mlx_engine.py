@@ -8,7 +8,6 @@ from mnist_core.benchmark.engines.engine import EpochTrained, mlx_description
 from mnist_core.benchmark.problem import Problem
 from mnist_core.events import BatchCompleted, EpochCompleted, Event
 from mnist_core.network.halves import stream_count
-from mnist_core.network.parameters import layer_sizes
 from mnist_core.training.kernel_warmup import KernelWarmUp
 from mnist_core.training.train import train
 
@@ -32,8 +31,7 @@ class MlxEngine:
         """Train one epoch, and wait for the kernels that its run compiles on the side."""
         train_examples = len(self._problem.split.train)
         recipe, dataset = self._problem.hyperparameters, self._problem.dataset
-        sizes = layer_sizes(dataset.input_size, recipe.hidden_sizes, dataset.class_count)
-        streams = stream_count(recipe, sizes, train_examples, self._backend)
+        streams = stream_count(recipe, self._problem.shape, train_examples, self._backend)
         kernels = KernelWarmUp(recipe, dataset, train_examples, halved=streams == 2)
         if kernels.missing:
             kernels.start()

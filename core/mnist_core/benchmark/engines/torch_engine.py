@@ -35,18 +35,32 @@ class TorchEngine(LoopEngine):
 
     @property
     def parameters(self) -> list[NDArray[np.float32]]:
-        return [array.detach().cpu().numpy().T for array in self._model.parameters()]
+        arrays = [array.detach().cpu().numpy() for array in self._model.parameters()]
+        return [array.reshape(len(array), -1).T if array.ndim > 1 else array for array in arrays]
 
     def _start(self) -> None:
         recipe = self._problem.hyperparameters
         activation = nn.ReLU if recipe.activation == "relu" else nn.Sigmoid
-        dense = [nn.Linear(inputs, outputs) for inputs, outputs in pairwise(self._problem.sizes)]
+        shape = self._problem.shape
+        filters = [
+            nn.Conv2d(each.inputs, *each.convolution[:2], padding=each.convolution.padding)
+            for each in shape.convolutions
+        ]
+        dense = [nn.Linear(inputs, outputs) for inputs, outputs in pairwise(shape.sizes)]
         parameters = self._problem.initial_parameters()
         with torch.no_grad():
-            for layer, weight, bias in zip(dense, parameters[::2], parameters[1::2], strict=True):
-                layer.weight.copy_(torch.from_numpy(weight.T))
+            layers = [*filters, *dense]
+            for layer, weight, bias in zip(layers, parameters[::2], parameters[1::2], strict=True):
+                layer.weight.copy_(torch.from_numpy(weight.T).reshape(layer.weight.shape))
                 layer.bias.copy_(torch.from_numpy(bias))
-        hidden = [layer for linear in dense[:-1] for layer in (linear, activation())]
+        hidden: list[nn.Module] = []
+        if filters:
+            first = shape.convolutions[0]
+            hidden.append(nn.Unflatten(1, (first.inputs, first.height, first.width)))
+            for convolution in filters:
+                hidden += [convolution, nn.MaxPool2d(2), activation()]
+            hidden.append(nn.Flatten())
+        hidden += [layer for linear in dense[:-1] for layer in (linear, activation())]
         self._model = nn.Sequential(*hidden, dense[-1]).to(self._device)
         self._optimizer = torch.optim.SGD(
             self._model.parameters(),
@@ -66,7 +80,10 @@ class TorchEngine(LoopEngine):
     def _batches(self, epoch: int) -> Iterator[tuple[int, float, int]]:
         criterion = nn.CrossEntropyLoss()
         order = torch.from_numpy(self._problem.order(epoch)).to(self._device)
-        for rows in order.split(self._problem.hyperparameters.batch_size):
+        batches = order.split(self._problem.hyperparameters.batch_size)
+        for batch, rows in enumerate(batches):
+            for group in self._optimizer.param_groups:
+                group["lr"] = self._problem.learning_rate(epoch, batch)
             images, labels = self._images[rows], self._labels[rows]
             self._optimizer.zero_grad()
             logits = self._model(images)
