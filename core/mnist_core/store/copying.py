@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from mnist_core.store.tables import next_name
 
-_OF_A_RUN = ("batches", "epochs", "answers", "packed_answers", "changes", "gradient_norms")
+_OF_A_RUN = (
+    "batches", "epochs", "answers", "packed_answers", "changes", "gradient_norms", "sample_marks",
+)  # fmt: skip
 
 
 def copy_run(

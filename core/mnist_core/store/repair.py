@@ -16,6 +16,7 @@ _TABLES = {
     "packed_answers": "run",
     "changes": "run",
     "gradient_norms": "run",
+    "sample_marks": "run",
 }
 """Each table with the column that names the run; first the one that lists them."""
 _RECORDING_TABLES = {
@@ -26,7 +27,7 @@ _RECORDING_TABLES = {
     "recorded_predictions": "recording",
 }
 """The same of recordings."""
-_LATER_TABLES = {"changes", "gradient_norms", "packed_answers"}
+_LATER_TABLES = {"changes", "gradient_norms", "packed_answers", "sample_marks"}
 """Those that a database of an earlier version does not have."""
 _LATER_COLUMNS = {
     "until_epoch": "epochs",
