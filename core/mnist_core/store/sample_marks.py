@@ -39,8 +39,8 @@ class SampleMarks:
         """Those of a run, test samples first, each set by index."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT samples, number, label, guess, note FROM sample_marks WHERE run = ? "
-                "ORDER BY samples, number",
+                "SELECT samples, sample, label, guess, note FROM sample_marks WHERE run = ? "
+                "ORDER BY samples, sample",
                 (run_id,),
             ).fetchall()
         return [SampleMark(*row) for row in rows]
@@ -49,7 +49,7 @@ class SampleMarks:
         """Keep a mark, in the place of one of the same sample."""
         with self._database.writing() as connection:
             kept = connection.execute(
-                "INSERT OR REPLACE INTO sample_marks (run, samples, number, label, guess, note) "
+                "INSERT OR REPLACE INTO sample_marks (run, samples, sample, label, guess, note) "
                 "SELECT id, ?, ?, ?, ?, ? FROM runs WHERE id = ? AND deleted IS NULL",
                 (mark.samples, mark.index, storable(mark.label), storable(mark.guess),
                  storable(mark.note), run_id),
@@ -64,6 +64,6 @@ class SampleMarks:
         """Take the mark of a sample away, if there is one."""
         with self._database.writing() as connection:
             connection.execute(
-                "DELETE FROM sample_marks WHERE run = ? AND samples = ? AND number = ?",
+                "DELETE FROM sample_marks WHERE run = ? AND samples = ? AND sample = ?",
                 (run_id, samples, index),
             )

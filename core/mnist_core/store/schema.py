@@ -202,11 +202,11 @@ MIGRATIONS = (
     CREATE TABLE sample_marks (
         run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
         samples TEXT NOT NULL,
-        number INTEGER NOT NULL,
+        sample INTEGER NOT NULL,
         label TEXT NOT NULL,
         guess TEXT NOT NULL,
         note TEXT NOT NULL,
-        PRIMARY KEY (run, samples, number)
+        PRIMARY KEY (run, samples, sample)
     );
     """,
 )

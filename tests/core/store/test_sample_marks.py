@@ -95,7 +95,7 @@ def test_where_only_is_read_they_are_seen_and_not_changed(marked: RunStore) -> N
 def test_a_run_is_marked_while_it_trains_and_its_marks_stay_when_it_goes_back(
     store: RunStore, tiny: Dataset, events: list[Event], live: Live
 ) -> None:
-    live.go_to(10)
+    live.train_to(10)
     run_id = live.run_id
     store.sample_marks.put(run_id, FOUR)
     live.recorder.finish()
@@ -121,7 +121,7 @@ def test_they_come_out_of_a_damaged_database(marked: RunStore, tmp_path: Path) -
     ):
         migrate(target)
         assert salvage(damaged, target) == (1, 1)
-        assert target.execute("SELECT number, note FROM sample_marks ORDER BY number").fetchall() \
+        assert target.execute("SELECT sample, note FROM sample_marks ORDER BY sample").fetchall() \
             == [(2, ""), (7, FOUR.note)]  # fmt: skip
 
 

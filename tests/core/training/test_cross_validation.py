@@ -65,7 +65,7 @@ def test_folds_that_cannot_be_are_refused(folds: int, words: str) -> None:
 
 
 def test_flipped_labels_are_found(flipped: Dataset, backend: Backend) -> None:
-    logits = logits_of(CrossValidation(PLAN, flipped, 5, 6, backend))
+    logits = logits_of(CrossValidation(PLAN, flipped, 5, 15, backend))
     shares, labels = probabilities(logits), flipped.train.labels
     worst = np.argsort(normalised_margins(shares, labels), kind="stable")[: len(FLIPPED)]
     assert sorted(worst.tolist()) == FLIPPED
