@@ -1,6 +1,6 @@
 """What models say of training examples that they were not trained on."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 
 import numpy as np
@@ -73,7 +73,7 @@ class CrossValidation:
         self.logits = np.full((len(dataset.train), dataset.class_count), np.nan, np.float32)
         """(training examples, classes), once all the events have been told; before NaN."""
 
-    def events(self) -> Iterator[tuple[int, Event]]:
+    def events(self) -> Generator[tuple[int, Event], None, None]:
         """What each training tells, with the number of its fold, which counts from 0.
 
         Raises:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Literal, TextIO
 
@@ -169,8 +169,11 @@ def _cross_validate(
         raise StoreError(str(error)) from error
     try:
         validation = CrossValidation(record.plan, dataset, folds, record.epoch, backend)
-        with _progress_on(sys.stderr, folds, record.epoch) as told:
-            for fold, event in validation.events():
+        with (
+            _progress_on(sys.stderr, folds, record.epoch) as told,
+            closing(validation.events()) as events,
+        ):
+            for fold, event in events:
                 told(fold, event)
     except CrossValidationError as error:
         raise StoreError(str(error)) from error
