@@ -54,8 +54,8 @@ class SampleDetail:
     history: Sequence[SampleAnswer] = ()
     """In the order of their epochs."""
     epoch: int | None = None
-    note: str = ""
-    """A sentence about what cannot be shown."""
+    notes: Sequence[str] = ()
+    """Sentences with what else is known of it."""
     samples_name: str = "test"
     """The set that the sample is of."""
 
@@ -255,7 +255,7 @@ def _words(detail: SampleDetail, width: int) -> list[StyledLine]:
 
 
 def _notes(detail: SampleDetail, width: int) -> list[StyledLine]:
-    sentences = [visible(detail.note)] if detail.note else []
+    sentences = [visible(note) for note in detail.notes]
     if detail.predicted is not None and detail.probabilities is None:
         sentences.append(NOT_KEPT)
     return [
