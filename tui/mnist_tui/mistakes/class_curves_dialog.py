@@ -13,7 +13,7 @@ from mnist_core.store.answers import AnswerHistory
 from mnist_tui.mistakes.epoch_dialog import EpochDialog
 from mnist_tui.text.visible_text import class_name, padded, shorten
 
-_NAME, _CURVE, _SHARE = 9, 15, 7
+_NAME, _CURVE, _SHARE = 9, 14, 7
 """Cells of a class's name, of a curve, and of the figure beside it."""
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 
@@ -80,7 +80,7 @@ class ClassCurves:
             gap = " " * (_CURVE + _SHARE + 2 - len(mark))
             lines.append(f"{' ' * _NAME}{mark}{gap}{mark}")
         span = f"epochs {shown[0]} to {shown[-1]}" if len(shown) > 1 else f"epoch {shown[0]}"
-        lines.append(f"Curves of {span}, from {_share(lowest)} to 100 %; figures of epoch {epoch}")
+        lines.append(f"Curves of {span}, from {_share(lowest)} to 100 %")
         return lines
 
 

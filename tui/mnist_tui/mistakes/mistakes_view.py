@@ -91,13 +91,9 @@ class MistakesView:
         if answers is not None and self.other is not None:
             said = labelled.class_names[int(self.other.predictions[index])]
             notes.append(f"{self.other.name} says {said} in epoch {self.other.epoch}.")
-        believed = _value(labelled.self_confidences, index)
         margin = _value(labelled.normalised_margins, index)
-        if labelled.suspect[index] and believed is not None and margin is not None:
-            notes.append(
-                f"The label is disbelieved: self-confidence {metric(believed)}, normalised margin "
-                f"{metric(margin)}."
-            )
+        if labelled.suspect[index] and margin is not None:
+            notes.append(f"Suspect label: normalised margin {metric(margin)}.")
         return SampleDetail(
             image=labelled.examples.images[index],
             dark_on_light=self.dark_on_light,

@@ -210,6 +210,8 @@ KEYS: tuple[Key, ...] = (
         "another run sees differently.", Scope.MISTAKES),
     Key("choose_order", ("o",), "Sort", "Choose what the samples are sorted by: loss, confidence, "
         "margin, self-confidence, normalised margin or index.", Scope.MISTAKES),
+    Key("mark_sample", ("space",), "Mark", "Mark the sample under the cursor, to come back to it; "
+        "or take its mark away. Marks are kept with the run.", Scope.MISTAKES, gives_way=True),
     Key("reverse_order", ("O",), "Reverse", "Turn the order of the samples round.",
         Scope.MISTAKES, footer=False),
     Key("move_epoch(-1)", ("left_square_bracket",), "Back", "See what the model said an epoch "
@@ -220,8 +222,6 @@ KEYS: tuple[Key, ...] = (
         Scope.MISTAKES, footer=False),
     Key("switch_samples", ("T",), "Train/test", "Look at the training samples, or at the test "
         "samples again.", Scope.MISTAKES, footer=False),
-    Key("mark_sample", ("space",), "Mark", "Mark the sample under the cursor, to come back to it; "
-        "or take its mark away. Marks are kept with the run.", Scope.MISTAKES, gives_way=True),
     Key("note_sample", ("e",), "Note", "Mark the sample under the cursor, and write down why.",
         Scope.MISTAKES, footer=False, gives_way=True),
     Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille or, "
