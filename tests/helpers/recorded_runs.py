@@ -173,7 +173,8 @@ def as_version_3(home: Path) -> None:
                 (run, answers.epoch, answers.predictions.tobytes(), answers.losses.tobytes(),
                  answers.confidences.tobytes(), logits),
             )  # fmt: skip
-        for table in ("distributions", "packed_answers", "pixels", *RECORDING_TABLES):
+        later = ("distributions", "packed_answers", "pixels", "sample_marks", *RECORDING_TABLES)
+        for table in later:
             connection.execute(f"DROP TABLE {table}")
         for column in ("until_epoch", "on_divergence", "deleted_by", "study", "trial"):
             connection.execute(f"ALTER TABLE runs DROP COLUMN {column}")

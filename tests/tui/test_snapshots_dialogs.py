@@ -12,6 +12,7 @@ from helpers.stored_runs import put_run
 from mnist_tui.charts.chart import Chart
 from mnist_tui.lab.state import State
 from mnist_tui.mistakes.calibration_dialog import CalibrationDialog
+from mnist_tui.mistakes.class_curves_dialog import ClassCurvesDialog
 from mnist_tui.mistakes.mistakes_screen import MistakesScreen
 from mnist_tui.train.divergence_dialog import DivergenceDialog
 from mnist_tui.ui.dialogs import CommandScreen, LineInput, Palette, Question
@@ -51,6 +52,18 @@ def test_the_calibration_of_a_run(snap_compare: Compare, tmp_path: Path) -> None
         await lab.pilot.press("C")
         await lab.until(lambda: isinstance(lab.app.screen, CalibrationDialog))
         assert "calibration error 0.1918" in lab.text()
+
+    assert looks_as_before(snap_compare, open_bench(tmp_path), story)
+
+
+def test_the_classes_over_the_epochs(snap_compare: Compare, tmp_path: Path) -> None:
+    async def story(lab: AppHarness) -> None:
+        await trained(lab)
+        await lab.pilot.press("2")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        await lab.pilot.press("t")
+        await lab.until(lambda: isinstance(lab.app.screen, ClassCurvesDialog))
+        assert "Curves of epoch" in lab.text()
 
     assert looks_as_before(snap_compare, open_bench(tmp_path), story)
 

@@ -54,6 +54,28 @@ def test_mistakes_and_one_of_them(
     assert looks_as_before(snap_compare, open_bench(tmp_path), story, size)
 
 
+@every_size
+def test_suspect_labels_of_which_one_is_marked(
+    snap_compare: Compare, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async def story(lab: AppHarness) -> None:
+        await lab.pilot.press("r")
+        await lab.until_state(State.COMPLETED)
+        await lab.until(lambda: lab.session.run is None)
+        await lab.pilot.press("2")
+        await lab.until(lambda: isinstance(lab.app.screen, MistakesScreen))
+        gallery = lab.app.screen.query_one(Gallery)
+        await lab.pilot.press("w", "s")
+        await lab.until(lambda: str(gallery.border_title).startswith("Suspect · 10 of 30 test"))
+        await lab.pilot.press("e", *"torn", "enter")
+        await lab.pilot.press("right")
+        await lab.until(lambda: gallery.current == 3)
+        assert [mark.note for mark in lab.store.sample_marks.of(lab.store.runs()[0].id)] == ["torn"]
+        assert lab.app.focused is gallery
+
+    assert looks_as_before(snap_compare, open_bench(tmp_path), story, size)
+
+
 @pytest.fixture(autouse=True)
 def _time_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ages stay the same words, however long a test takes."""

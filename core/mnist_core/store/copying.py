@@ -8,6 +8,7 @@ from mnist_core.store.tables import next_name
 
 _OF_A_RUN = (
     "batches", "epochs", "answers", "packed_answers", "changes", "gradient_norms", "distributions",
+    "sample_marks",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ _TABLES = {
     "changes": "run",
     "gradient_norms": "run",
     "distributions": "run",
+    "sample_marks": "run",
 }
 """Each table with the column that names the run; first the one that lists them."""
 _RECORDING_TABLES = {
@@ -27,7 +28,9 @@ _RECORDING_TABLES = {
     "recorded_predictions": "recording",
 }
 """The same of recordings."""
-_LATER_TABLES = {"changes", "gradient_norms", "packed_answers", "distributions"}
+_LATER_TABLES = {
+    "changes", "gradient_norms", "packed_answers", "distributions", "sample_marks",
+}  # fmt: skip
 """Those that a database of an earlier version does not have."""
 _LATER_COLUMNS = {
     "until_epoch": "epochs",

@@ -1,7 +1,7 @@
 """The runs of a home folder: listed, read, renamed, copied, resumed, and recorded.
 
-`RunStore.deleter` deletes them. What is kept besides is in `RunStore.races`, and of the loops of
-others in `RunStore.recordings`.
+`RunStore.deleter` deletes them, and `RunStore.sample_marks` has what was marked in them. What is
+kept besides is in `RunStore.races`, and of the loops of others in `RunStore.recordings`.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ from mnist_core.store.records import (
 )
 from mnist_core.store.resume_point import ResumePoint
 from mnist_core.store.run_writer import RunWriter
+from mnist_core.store.sample_marks import SampleMarks
 from mnist_core.store.tables import (
     Row,
     read_run,
@@ -78,6 +79,7 @@ class RunStore:
         self.recordings = RecordingStore(home, self._database, self._lives)
         self.deleter = Deleter(home, self._database)
         self.races = RaceStore(self._database)
+        self.sample_marks = SampleMarks(self._database)
         self._live_ids: tuple[object, list[str]] = (None, [])
 
     # -- reading ---------------------------------------------------------------------------------

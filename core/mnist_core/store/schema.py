@@ -206,6 +206,17 @@ MIGRATIONS = (
         PRIMARY KEY (run, epoch)
     );
     """,
+    """
+    CREATE TABLE sample_marks (
+        run TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        samples TEXT NOT NULL,
+        sample INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        guess TEXT NOT NULL,
+        note TEXT NOT NULL,
+        PRIMARY KEY (run, samples, sample)
+    );
+    """,
 )
 """Script k leads from version k to version k + 1. Never change one that was released.
 

@@ -36,7 +36,7 @@ def test_a_new_database_has_the_present_version(store: RunStore) -> None:
     assert store.runs() == []
     assert store.exists
     with closing(sqlite3.connect(store.home / FILE)) as connection:
-        assert schema.version_of(connection) == schema.VERSION == 8
+        assert schema.version_of(connection) == schema.VERSION == 9
     assert check_integrity(store.home) == "ok"
 
 

@@ -101,7 +101,7 @@ def test_the_words_say_what_is_known() -> None:
 
 
 def test_before_any_run_there_is_the_label_and_the_note() -> None:
-    fresh = SampleDetail(detail().image, False, 3, 4, None, DIGITS, note="No run yet.")
+    fresh = SampleDetail(detail().image, False, 3, 4, None, DIGITS, notes=["No run yet."])
     assert plain(sample_text(fresh, 60, 30).lines) == ["test 3 · true 4", "No run yet."]
 
 
@@ -536,7 +536,7 @@ async def test_a_click_on_the_history_chooses_the_epoch() -> None:
 async def test_names_and_notes_from_outside_are_drawn_as_plain_text() -> None:
     names = ("[/]", "[red]x", "\x1b[31m")
     hostile = replace(
-        detail(), class_names=names, true=0, predicted=1, second=2, note="[b]note[/] \x1b",
+        detail(), class_names=names, true=0, predicted=1, second=2, notes=["[b]note[/] \x1b"],
         probabilities=np.array([0.2, 0.7, 0.1], np.float32),
         history=[said(1, 1, 0.7), said(2, 2, 0.7)], epoch=1,
     )  # fmt: skip

@@ -78,6 +78,41 @@ def dataset_bars(stream: TextIO) -> Iterator[Callable[[DatasetProgressed], None]
         yield show
 
 
+@contextmanager
+def fold_bar(stream: TextIO, folds: int, epochs: int) -> Iterator[Callable[[int, Event], None]]:
+    """One bar for a cross-validation, each of whose models is trained for `epochs`; gives the
+    function that draws what the model of a fold tells.
+    """
+    progress = ProgressBars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+        console=Console(file=stream),
+        auto_refresh=False,
+    )
+    task = progress.add_task("", total=folds * epochs)
+    next_refresh = 0.0
+    steps_per_epoch = 1
+
+    def show(fold: int, event: Event) -> None:
+        nonlocal next_refresh, steps_per_epoch
+        if isinstance(event, RunStarted):
+            steps_per_epoch = event.steps_per_epoch
+        if not isinstance(event, BatchCompleted) or time.monotonic() < next_refresh:
+            return
+        next_refresh = time.monotonic() + REFRESH_INTERVAL
+        progress.update(
+            task,
+            completed=fold * epochs + event.epoch - 1 + min(1.0, event.batch / steps_per_epoch),
+            description=f"fold {fold + 1}/{folds} · epoch {event.epoch}/{epochs}",
+            refresh=True,
+        )
+
+    with progress:
+        yield show
+
+
 class TerminalLines(PlainLines):
     """The plain lines, scrolling above a progress bar."""
 

@@ -6,18 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
-from textual.widgets import Static
 
 from mnist_core.network.calibration import Calibration, calibration
 from mnist_core.store.answers import AnswerHistory, measured
+from mnist_tui.mistakes.epoch_dialog import EpochDialog
 from mnist_tui.text.numbers import count
-from mnist_tui.text.visible_text import visible
 from mnist_tui.ui.bars import bar
-from mnist_tui.ui.dialogs import Dialog
 
 _BAR = 20
 _MEAN = "│"
@@ -65,71 +60,33 @@ def _error_text(error: float) -> str:
     return f"{error:.4f}" if math.isfinite(error) else "nan"
 
 
-class CalibrationDialog(Dialog[None]):
+class CalibrationDialog(EpochDialog):
     """Shows one epoch of a run, and leads to the others."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,C,q", "dismiss(None)", "Close"),
-        Binding("left_square_bracket,left", "move(-1)", "Epoch before"),
-        Binding("right_square_bracket,right", "move(1)", "Epoch after"),
-    ]
-    DEFAULT_CSS = """
-    CalibrationDialog {
-        align: center middle;
-        & > Vertical {
-            width: 58; height: auto; max-height: 100%; padding: 0 1;
-            border: round $primary; background: $surface;
-        }
-    }
-    """
+    TITLE_WORD = "Calibration"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("C", "dismiss(None)", "Close")]
 
     def __init__(
         self, history: AnswerHistory, labels: NDArray[np.uint16], name: str, epoch: int
     ) -> None:
-        """`labels` (samples,) are the true classes of what `history` answers; `epoch` is one of
-        its own. The run is called `name`.
-        """
-        super().__init__()
-        self._name = name
-        self._labels = labels
-        # As they are now: while it is shown, a run may go on, or back.
-        self._answers = {each: history.at(each) for each in history.epochs}
+        """See `EpochDialog`."""
+        super().__init__(history, labels, name, epoch)
         self._found: dict[int, Calibration] = {}
-        self._epoch = epoch
-
-    def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_subtitle = Content("[ ] other epochs, esc closes")
-            yield Static(markup=False)
-
-    def on_mount(self) -> None:
-        self._draw()
-
-    def action_move(self, by: int) -> None:
-        epochs = list(self._answers)
-        place = epochs.index(self._epoch) + by
-        if 0 <= place < len(epochs):
-            self._epoch = epochs[place]
-            self._draw()
 
     def _at(self, epoch: int) -> Calibration:
         """What the model of `epoch` is like, looked at once."""
         if epoch not in self._found:
             answers = self._answers[epoch]
-            assert answers is not None
             _, confidences = measured(answers, self._labels)
             self._found[epoch] = calibration(confidences, answers.predictions == self._labels)
         return self._found[epoch]
 
-    def _draw(self) -> None:
-        found = self._at(self._epoch)
-        title = " · ".join(filter(None, ("Calibration", self._name, f"epoch {self._epoch}")))
-        self.query_one(Vertical).border_title = Content(visible(title))
-        up_to = [epoch for epoch in self._answers if epoch <= self._epoch][-_MOST_EPOCHS:]
-        errors = [(epoch, self._at(epoch).error) for epoch in up_to]
-        lines = [
+    def lines(self, epoch: int) -> Sequence[str]:
+        found = self._at(epoch)
+        up_to = [each for each in self._answers if each <= epoch][-_MOST_EPOCHS:]
+        errors = [(each, self._at(each).error) for each in up_to]
+        return [
             *reliability_lines(found),
             f"Expected calibration error {_error_text(found.error)}; {_MEAN} mean confidence",
             f"By epoch  {epochs_text(errors, 44)}",
         ]
-        self.query_one(Static).update("\n".join(lines))

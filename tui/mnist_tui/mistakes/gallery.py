@@ -30,6 +30,8 @@ from mnist_tui.ui.tile_cursor import TILE_KEYS, TileCursor
 _TOO_SMALL = "Too small here to show a digit."
 _LEFT_EDGE, _RIGHT_EDGE = "▌", "▐"
 """They mark the cursor's tile, also where there are no colours."""
+_MARK = "*"
+"""On the right edge of a tile that somebody has marked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,7 @@ class TileStyles:
 
     label: Style
     edge: Style
+    mark: Style
     paper: Style
     """What is behind the picture, the labels and the edges."""
     ground: Style
@@ -68,6 +71,7 @@ def draw_tile(
     styles: TileStyles,
     *,
     with_cursor: bool,
+    marked: bool = False,
 ) -> list[list[Segment]]:
     """The lines of one tile: the picture, its labels, and blanks up to the next tile."""
     inner = layout.label_width
@@ -78,9 +82,9 @@ def draw_tile(
         [
             Segment(left, styles.edge),
             *Segment.apply_style(segments, styles.paper),
-            Segment(right, styles.edge),
+            Segment(_MARK, styles.mark) if marked and line == 0 else Segment(right, styles.edge),
         ]
-        for segments in lines
+        for line, segments in enumerate(lines)
     ]
     blank = [Segment(" " * layout.tile_width, styles.ground)]
     return framed + [blank] * (layout.tile_height - len(framed))
@@ -92,7 +96,7 @@ class Gallery(TileCursor, ScrollView, can_focus=True):
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = TILE_KEYS
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        f"gallery--{part}" for part in ("ink", "label", "wrong", "cursor", "empty")
+        f"gallery--{part}" for part in ("ink", "label", "wrong", "cursor", "mark", "empty")
     }
     DEFAULT_CSS = """
     Gallery {
@@ -106,6 +110,7 @@ class Gallery(TileCursor, ScrollView, can_focus=True):
         & > .gallery--label { color: $text-muted; }
         & > .gallery--wrong { color: $text-error; }
         & > .gallery--cursor { color: $foreground 60%; background: $foreground 8%; }
+        & > .gallery--mark { color: $accent; }
         & > .gallery--empty { color: $text-muted; }
     }
     Gallery:focus > .gallery--cursor { color: $primary; background: $primary 20%; }
@@ -299,6 +304,7 @@ class Gallery(TileCursor, ScrollView, can_focus=True):
             styles = TileStyles(
                 label=self._color("wrong" if labelled.wrong[index] else "label") + paper,
                 edge=self._color("cursor") + paper,
+                mark=self._color("mark") + paper,
                 paper=paper,
                 ground=ground,
             )
@@ -308,6 +314,7 @@ class Gallery(TileCursor, ScrollView, can_focus=True):
                 grid,
                 styles,
                 with_cursor=with_cursor,
+                marked=int(index) in labelled.marked,
             )
 
 

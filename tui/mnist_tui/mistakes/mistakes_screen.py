@@ -1,6 +1,6 @@
 """The mistakes screen: what the model gets wrong, how sure it was, and what changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -12,13 +12,16 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from mnist_core.network.mistakes import ConfusedPair, confused_pairs, confusion_matrix
+from mnist_core.store import StoreError
 from mnist_tui.mistakes.calibration_dialog import CalibrationDialog
+from mnist_tui.mistakes.class_curves_dialog import ClassCurvesDialog
 from mnist_tui.mistakes.confused_pairs import ConfusedPairs
 from mnist_tui.mistakes.confusion_matrix import ConfusionMatrix
 from mnist_tui.mistakes.explanation import Why
+from mnist_tui.mistakes.filter_line import SampleFilterLine
 from mnist_tui.mistakes.gallery import NO_TILES, Gallery, Tiles
 from mnist_tui.mistakes.mistakes_view import (
     MistakesSource,
@@ -28,22 +31,15 @@ from mnist_tui.mistakes.mistakes_view import (
     title_text,
     unanswered_text,
 )
-from mnist_tui.mistakes.sample_query import (
-    EXAMPLES,
-    FilterError,
-    Kind,
-    Order,
-    SampleQuery,
-    parse_sample_filter,
-    rows,
-)
+from mnist_tui.mistakes.sample_query import Kind, Order, SampleQuery, rows
 from mnist_tui.mistakes.sample_view import SampleView
 from mnist_tui.mistakes.why_source import WhySource
 from mnist_tui.settings.keys import Scope, bindings
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 from mnist_tui.text.visible_text import visible
-from mnist_tui.ui.dialogs import TextLine
+from mnist_tui.ui.dialogs import LineInput, Question
 from mnist_tui.ui.digit_style import NextStyleAsked
+from mnist_tui.ui.filter_line import FilterLine
 from mnist_tui.ui.footer import KeyFooter
 from mnist_tui.ui.menu import Menu
 from mnist_tui.ui.sizes import WIDTHS
@@ -94,13 +90,10 @@ class MistakesScreen(Screen[None]):
             with Vertical(id="seen-by-sample"):
                 yield Gallery(id="gallery")
                 yield ConfusedPairs(id="pairs")
-        with Vertical(id="filter-line"):
-            yield TextLine(id="filter", placeholder=EXAMPLES, compact=True)
-            yield Static(id="filter-problem", markup=False)
+        yield SampleFilterLine()
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one("#filter-line").display = False
         self.show_style(self._picture_style)
         self.set_interval(POLL_INTERVAL, self._poll)
         self._searching = self.set_interval(_SEARCH_INTERVAL, self._draw_sample, pause=True)
@@ -127,7 +120,14 @@ class MistakesScreen(Screen[None]):
             self._view = found
             if not same:
                 self._query = SampleQuery()
+                self._filter_line.class_names = found.labelled.class_names if found else ()
+                self._filter_line.clear()
+                self._filter_line.rest()
             self._draw()
+
+    @property
+    def _filter_line(self) -> SampleFilterLine:
+        return self.query_one(SampleFilterLine)
 
     def _draw(self) -> None:
         view = self._view
@@ -140,7 +140,10 @@ class MistakesScreen(Screen[None]):
             right = 100 * (1 - labelled.wrong.mean()) if len(labelled.labels) else 0.0
             parts = ["Confusion"]
             if answered:
-                less = f" less {view.other.name}" if self._subtracts and view.other else ""
+                less = ""
+                if self._subtracts and view.other is not None:
+                    at = view.other.epoch
+                    less = f" less {view.other.name}" + f" at epoch {at}" * (at != view.epoch)
                 parts += [f"{view.run_name}{less}", f"epoch {view.epoch}", f"{right:.2f} % right"]
             matrix.border_title = Content(visible(" · ".join(filter(None, parts))))
             matrix.show(labelled.matrix, labelled.class_names, *self._subtracted_from(view))
@@ -266,9 +269,14 @@ class MistakesScreen(Screen[None]):
         """Hide the keys that would do nothing now."""
         view = self._view
         match action:
+            case "choose_kind":
+                return view is not None and bool(view.kinds)
+            case "mark_sample" | "note_sample":
+                shows = self.is_mounted and self.query_one(Gallery).current is not None
+                return view is not None and bool(view.run_id) and self._source.may_mark and shows
             case (
-                "choose_kind" | "choose_order" | "reverse_order" | "show_matrix"
-                | "show_calibration"
+                "choose_order" | "reverse_order" | "show_matrix" | "show_calibration"
+                | "show_class_curves"
             ):  # fmt: skip
                 return view is not None and view.epoch is not None
             case "cycle_why":
@@ -287,13 +295,13 @@ class MistakesScreen(Screen[None]):
                 return (
                     self._query != SampleQuery()
                     or self.has_class("-matrix")
-                    or (self.is_mounted and self.query_one("#filter-line").display)
+                    or (self.is_mounted and self._filter_line.display)
                 )
             case _:
                 return True
 
     def _show_keys(self) -> None:
-        keys = ("choose_kind", "move_epoch", "clear_samples", "cycle_why")
+        keys = ("choose_kind", "move_epoch", "mark_sample", "clear_samples", "cycle_why")
         now = [self.check_action(key, ()) for key in keys]
         if now != self._working_keys:
             self._working_keys = now
@@ -306,7 +314,7 @@ class MistakesScreen(Screen[None]):
 
         def chosen(name: str | None) -> None:
             if name is not None:
-                self._show(replace(self._query, kind=Kind(name)))
+                self._show(self._query.of_kind(Kind(name)))
 
         words = {each.value: each.value for each in kinds}
         self.app.push_screen(Menu("Show", words, kind if kind in kinds else kinds[0]), chosen)
@@ -372,14 +380,24 @@ class MistakesScreen(Screen[None]):
                 CalibrationDialog(view.history, view.labelled.labels, view.run_name, view.epoch)
             )
 
+    def action_show_class_curves(self) -> None:
+        view = self._view
+        if view is not None and view.epoch is not None:
+            labelled = view.labelled
+            self.app.push_screen(
+                ClassCurvesDialog(
+                    view.history, labelled.labels, labelled.class_names, view.run_name, view.epoch
+                )
+            )
+
     def action_subtract_matrix(self) -> None:
         self._subtracts = not self._subtracts
         self._draw()
 
     def action_clear_samples(self) -> None:
         """One step back: from the filter, the cell and the kind to all mistakes."""
-        self.query_one("#filter", Input).value = ""
-        self.query_one("#filter-line").display = False
+        self._filter_line.clear()
+        self._filter_line.rest()
         self._show(SampleQuery(since=self._query.since))
         self._mark_cell()
         self._to_gallery()
@@ -387,27 +405,68 @@ class MistakesScreen(Screen[None]):
     # -- the filter ------------------------------------------------------------------------------
 
     def action_filter_samples(self) -> None:
-        self.query_one("#filter-line").display = True
-        self.set_focus(self.query_one("#filter", Input))
+        self._filter_line.edit()
 
-    @on(Input.Changed, "#filter")
-    def _filter(self, event: Input.Changed) -> None:
+    @on(FilterLine.Changed)
+    def _filter(self, event: FilterLine.Changed) -> None:
         event.stop()
-        if self._view is None:
-            return
-        problem = self.query_one("#filter-problem", Static)
-        try:
-            parsed = parse_sample_filter(event.value, self._view.labelled.class_names)
-        except FilterError as error:
-            problem.update(visible(str(error)))
-            problem.display = True
-            return
-        problem.display = False
-        self._show(replace(self._query, filter=parsed))
+        if self._view is not None:
+            self._show(replace(self._query, filter=self._filter_line.sample_filter))
 
-    @on(Input.Submitted, "#filter")
-    def _leave_filter(self, event: Input.Submitted) -> None:
+    @on(FilterLine.Left)
+    def _leave_filter(self, event: FilterLine.Left) -> None:
         event.stop()
-        if not event.value:
-            self.query_one("#filter-line").display = False
         self.set_focus(self.query_one(Gallery))
+        self._filter_line.rest()
+
+    # -- marks -----------------------------------------------------------------------------------
+
+    def action_mark_sample(self) -> None:
+        """Mark the sample under the cursor, or take its mark away, with its note if that is so."""
+        index = self.query_one(Gallery).current
+        if self._view is None or index is None:
+            return
+        view, kept = self._view, self._view.marks.get(index)
+        if kept is None:
+            self._change_marks(lambda: self._source.mark(view, view.new_mark(index)))
+        elif not kept.note:
+            self._change_marks(lambda: self._source.unmark(view, kept))
+        else:
+
+            def answered(yes: bool | None) -> None:
+                if yes:
+                    self._change_marks(lambda: self._source.unmark(view, kept))
+
+            self.app.push_screen(
+                Question(
+                    f"Take the mark of sample {index} away, with its note “{visible(kept.note)}”?",
+                    "Take it away",
+                    "Keep it",
+                ),
+                answered,
+            )
+
+    def action_note_sample(self) -> None:
+        index = self.query_one(Gallery).current
+        if self._view is None or index is None:
+            return
+        view = self._view
+        mark = view.marks.get(index) or view.new_mark(index)
+
+        def answered(note: str | None) -> None:
+            if note is not None:
+                self._change_marks(lambda: self._source.mark(view, replace(mark, note=note)))
+
+        title = f"Note on {view.samples_name} sample {index}"
+        same_counts = index not in view.marks
+        self.app.push_screen(
+            LineInput(title, mark.note, "Why to look at it", same_counts=same_counts), answered
+        )
+
+    def _change_marks(self, change: Callable[[], None]) -> None:
+        """Change the store and show the result, or a sentence why that failed."""
+        try:
+            change()
+        except StoreError as error:
+            self.notify(visible(str(error)), severity="error", markup=False)
+        self._poll()

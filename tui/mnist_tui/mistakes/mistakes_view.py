@@ -1,6 +1,7 @@
 """What the mistakes screen shows and says: answers at an epoch, or samples before any run."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,13 +11,14 @@ from mnist_core.network.evaluation import probabilities, second_guesses
 from mnist_core.network.mistakes import Labels
 from mnist_core.store import RunStore, StoreError
 from mnist_core.store.answers import AnswerHistory
+from mnist_core.store.sample_marks import SampleMark, SamplesOf
 from mnist_tui.lab.overlay import Marks
 from mnist_tui.lab.run_progress import RunProgress
 from mnist_tui.lab.session import Session
 from mnist_tui.mistakes.sample_query import Kind, LabelledAnswers, SampleQuery
-from mnist_tui.mistakes.sample_text import SampleDetail
+from mnist_tui.mistakes.sample_text import NOT_KEPT, SampleDetail
 from mnist_tui.settings.keys import key_hint, sentence_key
-from mnist_tui.text.numbers import count
+from mnist_tui.text.numbers import count, metric
 from mnist_tui.text.visible_text import visible
 
 _MOST_LOOKED_AT = 20
@@ -45,6 +47,10 @@ class MistakesView:
     other: OtherRun | None = None
     run_name: str = ""
     """Whose model answered; empty: none did, or it has no name yet."""
+    run_id: str = ""
+    """With which marks of these samples are kept; empty: with none."""
+    marks: Mapping[int, SampleMark] = field(default_factory=dict)
+    """Those of these samples, by index."""
 
     @property
     def epoch(self) -> int | None:
@@ -55,6 +61,8 @@ class MistakesView:
     @property
     def kinds(self) -> list[Kind]:
         """The kinds of samples that can be told apart here."""
+        if self.epoch is None:
+            return [Kind.ALL, Kind.MARKED] if self.run_id else []
         epochs = len(self.history.epochs) > 1
         return [
             kind
@@ -62,15 +70,30 @@ class MistakesView:
             if (epochs or not kind.compares_epochs) and (self.other or not kind.compares_runs)
         ]
 
+    def new_mark(self, index: int) -> SampleMark:
+        """A mark of one sample, which nobody has kept yet."""
+        labelled = self.labelled
+        guess = ""
+        if labelled.answers is not None:
+            guess = labelled.class_names[int(labelled.predictions[index])]
+        samples: SamplesOf = "test" if self.samples_name == "test" else "train"
+        return SampleMark(samples, index, labelled.class_names[int(labelled.labels[index])], guess)
+
     def detail(self, index: int) -> SampleDetail:
         """Everything that is known of one sample."""
         labelled, answers = self.labelled, self.labelled.answers
-        logits, note = None, ""
+        logits, notes = None, []
+        mark = self.marks.get(index)
+        if mark is not None:
+            notes.append(f"Marked: {mark.note}" if mark.note else "Marked.")
         if answers is not None and answers.logits is not None:
             logits = answers.logits[index : index + 1]
         if answers is not None and self.other is not None:
             said = labelled.class_names[int(self.other.predictions[index])]
-            note = f"{self.other.name} says {said} in epoch {self.other.epoch}."
+            notes.append(f"{self.other.name} says {said} in epoch {self.other.epoch}.")
+        margin = _value(labelled.normalised_margins, index)
+        if labelled.suspect[index] and margin is not None:
+            notes.append(f"Suspect label: normalised margin {metric(margin)}.")
         return SampleDetail(
             image=labelled.examples.images[index],
             dark_on_light=self.dark_on_light,
@@ -85,7 +108,7 @@ class MistakesView:
             second=None if logits is None else int(second_guesses(logits)[0]),
             history=self.history.of_sample(index),
             epoch=self.epoch,
-            note=note,
+            notes=notes,
             samples_name=self.samples_name,
         )
 
@@ -105,6 +128,8 @@ def title_text(view: MistakesView, query: SampleQuery, shown: int) -> str:
         if query.kind.compares_runs and view.other is not None:
             kind += f" ({view.other.name})"
         parts = [kind]
+    elif query.kind is Kind.MARKED:
+        parts = ["Marked"]
     if query.has_cell:
         parts.append(_cell_text(view, query))
     parts.append(f"{count(shown)} of {count(len(view.labelled.labels))} {view.samples_name}")
@@ -153,6 +178,11 @@ def empty_text(view: MistakesView, query: SampleQuery) -> str:
         return f"No sample is in this cell. {back} shows all mistakes."
     if query.kind is Kind.WRONG and not view.labelled.wrong.any():
         return f"No mistakes: every sample is right. Press {other_kind} to see them."
+    if query.kind is Kind.MARKED:
+        mark = key_hint("mark_sample")
+        return f"No sample is marked. {back} shows others; press {mark} there to mark one."
+    if query.kind is Kind.SUSPECT and not view.labelled.knows_suspects:
+        return f"{NOT_KEPT} Without them no label is disbelieved. Press {other_kind} for others."
     return f"No sample is {query.kind.value}. Press {other_kind} for something else."
 
 
@@ -166,6 +196,23 @@ class MistakesSource:
         self._key: object = None
         self._view: MistakesView | None = None
         self._other: tuple[object, OtherRun | None] = (None, None)
+
+    @property
+    def may_mark(self) -> bool:
+        """Whether samples can be marked here."""
+        return not self._store.only_reads
+
+    def mark(self, view: MistakesView, mark: SampleMark) -> None:
+        """Keep a mark of a sample on show with its run.
+
+        Raises:
+            StoreError: it cannot be kept.
+        """
+        self._store.sample_marks.put(view.run_id, mark)
+
+    def unmark(self, view: MistakesView, mark: SampleMark) -> None:
+        """Take a mark away. Raises StoreError as `mark` does."""
+        self._store.sample_marks.remove(view.run_id, mark.samples, mark.index)
 
     def forget(self) -> None:
         """Look again at the run to compare with, since it may be another one."""
@@ -182,13 +229,28 @@ class MistakesSource:
             return self._of_run(progress)
         if dataset is None:
             return None
-        key = (id(dataset), train)
+        same = progress is not None and progress.dataset is dataset
+        run_id = progress.run_id if progress is not None and same and train else ""
+        marks = self._kept_marks(run_id, "train")
+        key = (id(dataset), train, run_id, tuple(marks.values()))
         if key != self._key:
             self._key = key
             examples, name = (dataset.train, "training") if train else (dataset.test, "test")
-            labelled = LabelledAnswers(examples, dataset.class_names)
-            self._view = MistakesView(labelled, dataset.dark_on_light, name)
+            labelled = LabelledAnswers(examples, dataset.class_names, marked=frozenset(marks))
+            self._view = MistakesView(
+                labelled, dataset.dark_on_light, name, run_id=run_id, marks=marks
+            )
         return self._view
+
+    def _kept_marks(self, run_id: str, samples: SamplesOf) -> dict[int, SampleMark]:
+        """Those of a run by index: another process may have made or removed some."""
+        if not run_id or not self._store.exists:
+            return {}
+        try:
+            kept = self._store.sample_marks.of(run_id)
+        except StoreError:
+            return {}
+        return {mark.index: mark for mark in kept if mark.samples == samples}
 
     def move_epoch(self, by: int) -> None:
         """Move the cursor, which the charts share, by `by` evaluated epochs."""
@@ -207,14 +269,25 @@ class MistakesSource:
 
     def _of_run(self, progress: RunProgress) -> MistakesView | None:
         epoch, epochs = self._epoch(progress), progress.history.epochs
-        other = self._other_run(progress)
-        key = (id(progress), progress.name, epoch, epochs[-1], len(epochs), id(other))
+        other = self._other_run(progress, epoch if self._session.cursor is not None else None)
+        marks = self._kept_marks(progress.run_id, "test")
+        answered = (id(progress), progress.name, epoch, epochs[-1], len(epochs), id(other))
+        key = (*answered, progress.run_id, tuple(marks.values()))
         if key != self._key:
             self._key = key
             dataset, history = progress.dataset, progress.history
-            labelled = LabelledAnswers(progress.test, dataset.class_names, history.at(epoch))
+            labelled = LabelledAnswers(
+                progress.test, dataset.class_names, history.at(epoch), frozenset(marks)
+            )
             self._view = MistakesView(
-                labelled, dataset.dark_on_light, "test", history, other, progress.name
+                labelled,
+                dataset.dark_on_light,
+                "test",
+                history,
+                other,
+                progress.name,
+                progress.run_id,
+                marks,
             )
         return self._view
 
@@ -226,49 +299,57 @@ class MistakesSource:
         at = math.floor(progress.epoch_steps.epochs(self._session.cursor) + 1e-9)
         return max((epoch for epoch in epochs if epoch <= at), default=epochs[0])
 
-    def _other_run(self, progress: RunProgress) -> OtherRun | None:
+    def _other_run(self, progress: RunProgress, epoch: int | None) -> OtherRun | None:
         """The pinned run, else the one before it here, else in the store, if it was measured on the
-        same samples.
+        same samples: after `epoch`, or after its last one where it is None or not kept.
         """
         pinned, ghost = self._marks.pinned, self._session.ghost
-        key = (id(progress), pinned, id(ghost))
+        key = (id(progress), pinned, id(ghost), epoch)
         if key != self._other[0]:
-            found = self._stored(pinned, progress) if pinned is not None else None
-            found = found or self._ghost(ghost, progress)
+            found = self._stored(pinned, progress, epoch) if pinned is not None else None
+            found = found or self._ghost(ghost, progress, epoch)
             if found is None and progress.from_store:
-                found = self._earlier(progress)
+                found = self._earlier(progress, epoch)
             self._other = (key, found)
         return self._other[1]
 
-    def _earlier(self, progress: RunProgress) -> OtherRun | None:
+    def _earlier(self, progress: RunProgress, epoch: int | None) -> OtherRun | None:
         """The latest run of the store that was begun before this one, and can be compared."""
         try:
             ids = [record.id for record in self._store.runs()]
         except StoreError:
             return None
         before = ids[ids.index(progress.run_id) + 1 :] if progress.run_id in ids else []
-        found = (self._stored(run_id, progress) for run_id in before[:_MOST_LOOKED_AT])
+        found = (self._stored(run_id, progress, epoch) for run_id in before[:_MOST_LOOKED_AT])
         return next((other for other in found if other is not None), None)
 
-    def _stored(self, run_id: str, progress: RunProgress) -> OtherRun | None:
+    def _stored(self, run_id: str, progress: RunProgress, epoch: int | None) -> OtherRun | None:
         try:
             record = self._store.run(run_id)
-            answers = self._store.answers(record.id, record.epoch)
+            same = (
+                record.id != progress.run_id
+                and record.test_examples == len(progress.test)
+                and record.fingerprint == progress.dataset.fingerprint
+            )
+            if not same:
+                return None
+            answers = None if epoch is None else self._store.answers(record.id, epoch)
+            answers = answers or self._store.answers(record.id, record.epoch)
         except StoreError:
             return None
-        same = (
-            record.id != progress.run_id
-            and record.test_examples == len(progress.test)
-            and record.fingerprint == progress.dataset.fingerprint
-        )
-        if not same or answers is None:
+        if answers is None:
             return None
         return OtherRun(record.name, answers.epoch, answers.predictions)
 
-    def _ghost(self, ghost: RunProgress | None, progress: RunProgress) -> OtherRun | None:
-        latest = ghost.history.latest if ghost is not None else None
-        if ghost is None or latest is None or ghost is progress:
+    def _ghost(
+        self, ghost: RunProgress | None, progress: RunProgress, epoch: int | None
+    ) -> OtherRun | None:
+        if ghost is None or ghost is progress:
+            return None
+        answers = None if epoch is None else ghost.history.at(epoch)
+        answers = answers or ghost.history.latest
+        if answers is None:
             return None
         if ghost.dataset is not progress.dataset or len(ghost.test) != len(progress.test):
             return None
-        return OtherRun(ghost.name or "the run before", latest.epoch, latest.predictions)
+        return OtherRun(ghost.name or "the run before", answers.epoch, answers.predictions)

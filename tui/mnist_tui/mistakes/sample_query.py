@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Examples
-from mnist_core.network.evaluation import margins
+from mnist_core.network.evaluation import margins, probabilities
 from mnist_core.network.mistakes import Labels, answer_changes, confusion_matrix, disagreements
+from mnist_core.network.suspects import normalised_margins, self_confidences, suspect
 from mnist_core.store import StoredAnswers
 from mnist_core.store.answers import AnswerHistory, measured
 from mnist_tui.text.numbers import whole_number
@@ -24,7 +25,14 @@ class Order(StrEnum):
     LOSS = "loss"
     CONFIDENCE = "confidence"
     MARGIN = "margin"
+    SELF_CONFIDENCE = "self-confidence"
+    NORMALISED_MARGIN = "normalised margin"
     INDEX = "index"
+
+    @property
+    def ascends(self) -> bool:
+        """Whether what is most worth a look has the smallest value."""
+        return self in (Order.SELF_CONFIDENCE, Order.NORMALISED_MARGIN, Order.INDEX)
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class LabelledAnswers:
     examples: Examples
     class_names: tuple[str, ...]
     answers: StoredAnswers | None = None
+    marked: frozenset[int] = frozenset()
+    """The indices of those that somebody has marked."""
 
     @property
     def labels(self) -> NDArray[np.uint16]:
@@ -72,6 +82,33 @@ class LabelledAnswers:
         return margins(self.answers.logits)
 
     @cached_property
+    def _shares(self) -> NDArray[np.float32] | None:
+        if self.answers is None or self.answers.logits is None:
+            return None
+        return probabilities(self.answers.logits)
+
+    @cached_property
+    def self_confidences(self) -> NDArray[np.float32] | None:
+        """(samples,) `mnist_core.network.suspects`; None where no logits were kept."""
+        return None if self._shares is None else self_confidences(self._shares, self.labels)
+
+    @cached_property
+    def normalised_margins(self) -> NDArray[np.float32] | None:
+        """The same."""
+        return None if self._shares is None else normalised_margins(self._shares, self.labels)
+
+    @property
+    def knows_suspects(self) -> bool:
+        return self._shares is not None
+
+    @cached_property
+    def suspect(self) -> NDArray[np.bool_]:
+        """(samples,) whose label is disbelieved; none where no logits were kept."""
+        if self._shares is None:
+            return np.zeros(len(self.labels), np.bool_)
+        return suspect(self._shares, self.labels)
+
+    @cached_property
     def matrix(self) -> NDArray[np.int64]:
         """(classes, classes), rows true and columns predicted; without answers all are right."""
         return confusion_matrix(self.labels, self.predictions, len(self.class_names))
@@ -87,6 +124,10 @@ class LabelledAnswers:
                 values = self.losses
             case Order.MARGIN:
                 values = self.margins
+            case Order.SELF_CONFIDENCE:
+                values = self.self_confidences
+            case Order.NORMALISED_MARGIN:
+                values = self.normalised_margins
         return None if values is None else values.astype(np.float64)
 
 
@@ -241,6 +282,8 @@ class Kind(StrEnum):
 
     WRONG = "wrong"
     ALL = "all"
+    SUSPECT = "suspect"
+    MARKED = "marked"
     FIXED = "fixed"
     NEWLY_BROKEN = "newly broken"
     ALWAYS_WRONG = "always wrong"
@@ -278,6 +321,13 @@ class SampleQuery:
     def has_cell(self) -> bool:
         return self.true is not None or self.predicted is not None
 
+    def of_kind(self, kind: Kind) -> "SampleQuery":
+        """This kind; what is suspect begins with the label that is disbelieved most."""
+        if Kind.SUSPECT not in (kind, self.kind) or kind is self.kind:
+            return replace(self, kind=kind)
+        order = Order.NORMALISED_MARGIN if kind is Kind.SUSPECT else Order.LOSS
+        return replace(self, kind=kind, order=order, reverse=False)
+
     def with_cell(self, true: int | None, predicted: int | None) -> "SampleQuery":
         """This cell, the mistakes in it, or for the diagonal what is right."""
         kind = Kind.ALL if true is not None and true == predicted else Kind.WRONG
@@ -306,7 +356,7 @@ def rows(
         return found
     # The diagonal is worth a look where the model is least sure.
     right = query.true is not None and query.true == query.predicted
-    descends = (query.order is not Order.INDEX) != query.reverse
+    descends = query.order.ascends == query.reverse
     if right and query.order in (Order.CONFIDENCE, Order.MARGIN):
         descends = not descends
     keys = values[found]
@@ -322,8 +372,12 @@ def _of_kind(
     theirs: Labels | None,
 ) -> NDArray[np.bool_]:
     kind = query.kind
+    if kind is Kind.MARKED and not query.filter.of_any_kind:
+        return np.isin(np.arange(len(labelled.labels)), list(labelled.marked))
     if kind is Kind.ALL or labelled.answers is None or query.filter.of_any_kind:
         return np.ones(len(labelled.labels), np.bool_)
+    if kind is Kind.SUSPECT:
+        return labelled.suspect
     if kind is Kind.WRONG:
         return labelled.wrong
     found = np.zeros(len(labelled.labels), np.bool_)

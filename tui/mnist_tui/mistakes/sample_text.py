@@ -54,8 +54,8 @@ class SampleDetail:
     history: Sequence[SampleAnswer] = ()
     """In the order of their epochs."""
     epoch: int | None = None
-    note: str = ""
-    """A sentence about what cannot be shown."""
+    notes: Sequence[str] = ()
+    """Sentences with what else is known of it."""
     why: str = ""
     """Why the model says what it does, in sentences; they take the place of the measures."""
     samples_name: str = "test"
@@ -259,7 +259,7 @@ def sample_words(detail: SampleDetail, width: int) -> list[StyledLine]:
 
 
 def _notes(detail: SampleDetail, width: int) -> list[StyledLine]:
-    sentences = [visible(detail.note)] if detail.note else []
+    sentences = [visible(note) for note in detail.notes]
     if detail.predicted is not None and detail.probabilities is None:
         sentences.append(NOT_KEPT)
     return [line for sentence in sentences for line in _wrapped(sentence, width, Tone.QUIET)]

@@ -205,14 +205,18 @@ KEYS: tuple[Key, ...] = (
     Key("show_calibration", ("C",), "Calibration", "See whether the model is right as often as it "
         "is sure: a reliability diagram and the calibration error of each epoch.", Scope.MISTAKES,
         footer=False),
+    Key("show_class_curves", ("t",), "Classes", "See recall and precision of each class over the "
+        "epochs, as small curves.", Scope.MISTAKES, footer=False, gives_way=True),
     Key("cycle_why", ("W",), "Why", "See why the model says so: what speaks for it by gradient, "
         "then by covering parts, the smallest change that makes it say another class, the nearest "
         "training samples, and the digit again.", Scope.MISTAKES, gives_way=True),
-    Key("choose_kind", ("w",), "What", "Choose what to show: the mistakes, all samples, those that "
-        "were fixed, newly broken, always or never wrong, or that another run sees differently.",
-        Scope.MISTAKES),
+    Key("choose_kind", ("w",), "What", "Choose what to show: the mistakes, all samples, suspect "
+        "labels, or those that were marked, fixed, newly broken, always or never wrong, or that "
+        "another run sees differently.", Scope.MISTAKES),
     Key("choose_order", ("o",), "Sort", "Choose what the samples are sorted by: loss, confidence, "
-        "margin or index.", Scope.MISTAKES),
+        "margin, self-confidence, normalised margin or index.", Scope.MISTAKES),
+    Key("mark_sample", ("space",), "Mark", "Mark the sample under the cursor, to come back to it; "
+        "or take its mark away. Marks are kept with the run.", Scope.MISTAKES, gives_way=True),
     Key("reverse_order", ("O",), "Reverse", "Turn the order of the samples round.",
         Scope.MISTAKES, footer=False),
     Key("move_epoch(-1)", ("left_square_bracket",), "Back", "See what the model said an epoch "
@@ -223,6 +227,8 @@ KEYS: tuple[Key, ...] = (
         Scope.MISTAKES, footer=False),
     Key("switch_samples", ("T",), "Train/test", "Look at the training samples, or at the test "
         "samples again.", Scope.MISTAKES, footer=False),
+    Key("note_sample", ("e",), "Note", "Mark the sample under the cursor, and write down why.",
+        Scope.MISTAKES, footer=False, gives_way=True),
     Key("digit_style", ("v",), "Digits", "Draw digits as ASCII, half-blocks, braille or, "
         "in some terminals, pixels: on all screens, and from now on.",
         Scope.MISTAKES, footer=False),

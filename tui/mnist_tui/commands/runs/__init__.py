@@ -227,6 +227,32 @@ def mistakes(
         str | None,
         Parameter(group=OUTPUT, metavar="CLASS", help="Only those that are taken for this one."),
     ] = None,
+    suspect: Annotated[
+        bool,
+        switch(
+            "Those whose label the model disbelieves most instead, the smallest margin of the "
+            "label first: look at these."
+        ),
+    ] = False,
+    folds: Annotated[
+        int | None,
+        counted(
+            OUTPUT,
+            "With --suspect, training samples: train K models as the run was, each without one of "
+            "K parts, and ask it about that part.",
+            "the test samples are looked at",
+            metavar="K",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="NAME|DIR",
+            help="With --folds, where the data of the run is now.",
+            show_default="where it was",
+        ),
+    ] = None,
     json: Json = False,
     home: Home = None,
 ) -> int:
@@ -237,10 +263,55 @@ def mistakes(
     the first of the ten.
     """
     number = _epoch(epoch)
+    if (folds or data is not None) and not suspect:
+        raise UsageError("--folds and --data are of --suspect. Add that.")
+    if data is not None and not folds:
+        raise UsageError("--data is of --folds. Add that.")
+    if folds and epoch is not None:
+        raise UsageError(
+            "--epoch has no effect beside --folds, whose models are trained for as many epochs as "
+            "the run was. Leave it out."
+        )
     folder = _folder(home)
+    if suspect:
+        from mnist_tui.commands.runs.list_suspects import (
+            list_suspect_test_samples,
+            list_suspect_training_samples,
+        )
+
+        asked = top, true, pred
+        if folds:
+            return list_suspect_training_samples(folder, run, folds, data, *asked, as_json=json)
+        return list_suspect_test_samples(folder, run, number, *asked, as_json=json)
     from mnist_tui.commands.runs.list_mistakes import list_mistakes
 
     return list_mistakes(folder, run, number, top, true, pred, as_json=json)
+
+
+@runs.command
+def marks(
+    run: Run,
+    /,
+    *,
+    output: Annotated[
+        str | None,
+        Parameter(
+            group=OUTPUT,
+            metavar="FILE",
+            help="Write them as CSV to this file; - is standard output.",
+        ),
+    ] = None,
+    json: Json = False,
+    home: Home = None,
+) -> int:
+    """List the samples of a run that were marked in the app, with their notes."""
+    if json and output is not None:
+        raise UsageError("--json and --output are two forms of one list. Leave one out.")
+    path = None if output is None else _path("--output", output)
+    folder = _folder(home)
+    from mnist_tui.commands.runs.list_marks import list_marks
+
+    return list_marks(folder, run, path, as_json=json)
 
 
 @runs.command(usage="Usage: mnist-tui runs delete [OPTIONS] ID [ID ...]")

@@ -63,9 +63,9 @@ def list_mistakes(
     """
     write = line_writer(sys.stdout)
     (record,) = stored_runs(store, [run])
-    answers = _answers(store, record, epoch)
-    labels = _labels(store, record, answers)
-    of, taken_for = _class_called(true, labels), _class_called(predicted, labels)
+    answers = answers_of(store, record, epoch)
+    labels = labels_of(store, record, answers)
+    of, taken_for = class_called(true, labels), class_called(predicted, labels)
     wrong, matching, shown = _worst(answers, labels, top, of, taken_for)
     if as_json:
         for mistake in shown:
@@ -80,7 +80,7 @@ def list_mistakes(
             write(line)
 
 
-def _answers(
+def answers_of(
     store: RunStore, record: RunRecord, epoch: int | Literal["best"] | None
 ) -> StoredAnswers:
     """Raises StoreError when those of the epoch are not kept."""
@@ -100,7 +100,7 @@ def _answers(
     )
 
 
-def _labels(store: RunStore, record: RunRecord, answers: StoredAnswers) -> StoredLabels:
+def labels_of(store: RunStore, record: RunRecord, answers: StoredAnswers) -> StoredLabels:
     """Raises StoreError when they are not kept, or do not fit the answers."""
     labels = store.tested_labels(record)
     if labels is None:
@@ -116,7 +116,7 @@ def _labels(store: RunStore, record: RunRecord, answers: StoredAnswers) -> Store
     return labels
 
 
-def _class_called(name: str | None, labels: StoredLabels) -> int | None:
+def class_called(name: str | None, labels: StoredLabels) -> int | None:
     """Raises StoreError where there is none."""
     if name is None:
         return None
