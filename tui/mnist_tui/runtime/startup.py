@@ -59,8 +59,8 @@ def hold_collector() -> None:
 
 _YOUNG_OBJECTS = 10_000
 """Made and not freed, at which the collector looks through the youngest. A live screen makes
-thousands twice a second, which soon replace each other: at Python's own 700 a tenth of its time went
-into looking through them.
+thousands twice a second, which soon replace each other: at Python's own 700, looking through them
+took a tenth of its time.
 """
 
 
