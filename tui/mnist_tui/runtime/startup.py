@@ -58,9 +58,10 @@ def hold_collector() -> None:
 
 
 _YOUNG_OBJECTS = 10_000
-"""Made and not freed, at which the collector looks through them. Live screens make thousands twice
-a second that replace those of before: at Python's 700 or 2000 they are looked through for nothing,
-which took as long as drawing a tenth of them."""
+"""Made and not freed, at which the collector looks through the youngest. A live screen makes
+thousands twice a second, which soon replace each other: at Python's own 700, looking through them
+took a tenth of its time.
+"""
 
 
 def release_collector() -> bool:
