@@ -84,8 +84,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # One test compiles too little for that; workers take the variable over.
         made = make_compiler(Path(folder.name)) if config.getoption("numprocesses", 0) else None
         if made is not None:
-            compiler, precompiling = made
-            config.add_cleanup(precompiling.wait)
+            compiler, wait_for_it = made
+            config.add_cleanup(wait_for_it)
             environment.setenv("PATH", f"{compiler}{os.pathsep}{os.environ['PATH']}")
     else:
         _share_made_once(Path(of_all_workers), Path(folder.name))

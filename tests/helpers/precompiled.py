@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,11 +17,11 @@ _FLAGS = ("-std=c++17", "-O3", "-Wall", "-fPIC")
 """Those that MLX gives: with others, g++ leaves the precompiled header alone."""
 
 
-def make_compiler(folder: Path) -> tuple[Path, "subprocess.Popen[bytes]"] | None:
+def make_compiler(folder: Path) -> tuple[Path, Callable[[], None]] | None:
     """A folder for PATH, in `folder`, with such a g++; None where MLX compiles nothing.
 
-    It is as slow as the usual one until the process, which is given too, has precompiled the
-    header.
+    It is as slow as the usual one until the header is precompiled, beside what goes on. Call what
+    is given too to wait for that, before the folder is removed.
     """
     compiler, mlx = shutil.which("g++"), find_spec("mlx")
     if sys.platform != "linux" or compiler is None or mlx is None:
@@ -42,8 +43,13 @@ def make_compiler(folder: Path) -> tuple[Path, "subprocess.Popen[bytes]"] | None
         [compiler, *_FLAGS, "-w", "-I", str(usual), "-x", "c++-header", str(usual / _HEADER),
          "-o", str(unfinished)]
     )  # fmt: skip
-    return programs, subprocess.Popen(
+    process = subprocess.Popen(
         ["sh", "-c", f"{precompile} && mv {shlex.join([str(unfinished), str(made)])}"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+    def wait() -> None:
+        process.wait()
+
+    return programs, wait
