@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from helpers.precompiled import make_compiler
+
 CHECKOUT = Path(__file__).parents[1]
 REAL_MNIST = CHECKOUT.parent / "shared" / "mnist"
 
@@ -80,6 +82,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if of_all_workers is None:
         for made_once in _made_once(Path(folder.name)):
             made_once.mkdir(mode=0o700, parents=True)
+        # One test compiles too little for that; workers take the variable over.
+        made = make_compiler(Path(folder.name)) if config.getoption("numprocesses", 0) else None
+        if made is not None:
+            compiler, wait_for_it = made
+            config.add_cleanup(wait_for_it)
+            environment.setenv("PATH", f"{compiler}{os.pathsep}{os.environ['PATH']}")
     else:
         _share_made_once(Path(of_all_workers), Path(folder.name))
 

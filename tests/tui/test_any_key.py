@@ -263,7 +263,7 @@ async def test_no_input_crashes_the_app(
     repeats: Callable[[int, int], int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    await survive(tmp_path, seed, repeats(250, 1000), monkeypatch)
+    await survive(tmp_path, seed, repeats(150, 1000), monkeypatch)
 
 
 def test_the_same_seed_gives_the_same_input() -> None:

@@ -55,7 +55,7 @@ async def test_a_search_that_begins_once_the_palette_is_closed_finds_nothing(
 async def test_the_palette_may_be_closed_as_it_opens(tmp_path: Path) -> None:
     async with opened(tmp_path) as lab:
         keyboard = Keyboard(lab.app)
-        for _ in range(5):
+        for _ in range(3):
             await keyboard.press("ctrl+p", "x", "escape", "ctrl+p", "escape", "escape")
             await lab.pilot.pause()
         await lab.until(lambda: len(lab.app.screen_stack) == 1)

@@ -162,6 +162,9 @@ class StepCompilation:
 
     def start(self) -> None:
         """Begin to make the kernels that are missing."""
+        # The first time, MLX has a shell look for g++, and a Ctrl-C meanwhile is lost. So that is
+        # done before the run tells anything, and not when its kernels are there.
+        mx.compile(lambda array: array)(mx.array(0))
         if self._kernels is not None:
             self._kernels.start()
 

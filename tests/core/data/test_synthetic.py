@@ -309,7 +309,7 @@ def test_a_cache_folder_that_is_a_file_costs_only_the_cache(
 
 @pytest.fixture(scope="module")
 def quick_network(drawn: Examples) -> Network:
-    return trained(drawn, epochs=8, learning_rate=0.001, adam=True)
+    return trained(drawn, epochs=5, learning_rate=0.001, adam=True)
 
 
 def test_a_network_learns_them_but_not_perfectly(quick_network: Network) -> None:

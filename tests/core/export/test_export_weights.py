@@ -240,20 +240,23 @@ def snippets() -> tuple[str, str]:
     return used, read
 
 
+@pytest.fixture(scope="module")
+def ten_digits(real_mnist: Path | None, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return load_dataset(real_mnist or SYNTHETIC, tmp_path_factory.mktemp("cache"))
+
+
 @pytest.mark.parametrize("form", ["npz", "safetensors"])
 @pytest.mark.parametrize("scaling", ["unit", "standard", "none"])
 def test_an_export_is_used_with_numpy_alone_as_the_documentation_says(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    real_mnist: Path | None,
+    ten_digits: Dataset,
     form: WeightFormat,
     scaling: str,
 ) -> None:
-    data = real_mnist or SYNTHETIC
-    dataset = load_dataset(data, tmp_path)
     # Where labels have a gap, the place of an output is not its label.
     labels = (*range(9), 30)
-    dataset = replace(dataset, class_labels=labels, class_names=tuple("abcdefghij"))
+    dataset = replace(ten_digits, class_labels=labels, class_names=tuple("abcdefghij"))
     record, _ = keep_run(
         tmp_path, dataset, hidden_sizes="16, 16", batch_size=256, epochs=1, pixel_scaling=scaling,
         learning_rate=0.001 if scaling == "none" else 0.1,

@@ -260,9 +260,14 @@ def test_making_kernels_can_be_given_up_at_any_time(tiny: Dataset) -> None:
 def test_a_run_whose_kernels_cannot_be_compiled_says_so_and_goes_on(tmp_path: Path) -> None:
     broken = tmp_path / "g++"
     # It answers when asked for its version, as MLX does first, and then fails.
-    broken.write_text('#!/bin/sh\n[ "$1" = --version ] || { echo "error: no memory"; exit 1; }\n')
+    broken.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" = --version ] && exec touch "{tmp_path}/asked"\n'
+        'echo "error: no memory"\nexit 1\n'
+    )
     broken.chmod(0o755)
-    lines = run_python(
+    asked, *lines = run_python(
+        "from pathlib import Path\n"
         "import numpy as np\n"
         "from mnist_core.data.dataset import Dataset, Examples\n"
         "from mnist_core.events import CompilationFailed\n"
@@ -276,6 +281,9 @@ def test_a_run_whose_kernels_cannot_be_compiled_says_so_and_goes_on(tmp_path: Pa
         "data = Dataset('x', examples, examples, ('a', 'b', 'c'), (0, 1, 2))\n"
         "recipe = make_hyperparameters({'batch_size': 10, 'epochs': 1})\n"
         "run = train(recipe, data)\n"
+        "next(run)\n"
+        # Who asks ignores SIGINT until it has the answer.
+        f"print(Path('{tmp_path}/asked').exists())\n"
         "failed = next(event for event in run if isinstance(event, CompilationFailed))\n"
         "print(failed.message)\n"
         "print(type(next(run)).__name__)\n"
@@ -283,6 +291,7 @@ def test_a_run_whose_kernels_cannot_be_compiled_says_so_and_goes_on(tmp_path: Pa
         PATH=f"{tmp_path}:/usr/bin:/bin",
         XDG_CACHE_HOME=tmp_path / "cache",
     )
+    assert asked == "True"
     assert "no memory" in lines[0]
     assert "Check that g++ works" in lines[0]
     assert lines[1] == "BatchCompleted"

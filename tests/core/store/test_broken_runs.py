@@ -108,7 +108,7 @@ def test_a_run_broken_anywhere_ends_as_the_unbroken_one(
     spoil_updates(monkeypatch, lambda _step, rate: spoil if rate >= RUINOUS / 4 else None)
 
     @settings(
-        max_examples=repeats(40, 2500),
+        max_examples=repeats(25, 2500),
         deadline=None,
         derandomize=True,
         database=None,

@@ -496,7 +496,7 @@ class RunLifeWithProcesses(RunLife):
 
 
 @pytest.mark.parametrize(
-    ("machine", "short", "full"), [(RunLife, 90, 4900), (RunLifeWithProcesses, 10, 100)]
+    ("machine", "short", "full"), [(RunLife, 60, 4900), (RunLifeWithProcesses, 8, 100)]
 )
 def test_a_run_may_live_through_anything(
     machine: type[RunLife],
