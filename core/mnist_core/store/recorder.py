@@ -85,6 +85,11 @@ class RunRecorder:
         return self._writer.name
 
     def start(self) -> None:
+        """Begin to write.
+
+        Raises:
+            RuntimeError: the system starts no thread for it.
+        """
         self._thread.start()
 
     def record(self, event: Event) -> None:

@@ -1,0 +1,165 @@
+"""`mnist-tui train` as a process that may come to harm, and what must be in the store after it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from helpers.recorded_runs import resume
+from helpers.stored_runs import check_integrity
+from mnist_core.data.dataset import Dataset
+from mnist_core.store import RunRecord, RunState, RunStore
+
+COMMAND = [sys.executable, "-c", "from mnist_tui.cli import main; main()"]
+PATIENCE = 300.0
+"""Seconds to wait for anything: never reached unless something is wrong."""
+PROMISED = 1.0
+"""Seconds of curves that a kill may cost: docs/runs.md."""
+
+
+class TrainingProcess:
+    """`mnist-tui train --json` in a process of its own; killed at the end of a `with` block."""
+
+    def __init__(
+        self,
+        data: str | Path,
+        home: Path,
+        *flags: str | Path,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        """Start it; it says on files beside `home` what it tells."""
+        self.home = home
+        self._lines = home.with_name(f"{home.name}.jsonl")
+        self._complaints = home.with_name(f"{home.name}.err")
+        words = ["train", "--json", "--threads=1", f"--data={data}", f"--home={home}", *flags]
+        with self._lines.open("wb") as lines, self._complaints.open("wb") as complaints:
+            self.process = subprocess.Popen(
+                [*command, *map(str, words)],
+                stdin=subprocess.DEVNULL,
+                stdout=lines,
+                stderr=complaints,
+                env={**os.environ, "MLX_DISABLE_COMPILE": "1", **(env or {})},
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def events(self) -> list[dict[str, Any]]:
+        """What it has told so far; a line that a kill cut off is not told."""
+        whole, _, _ = self._lines.read_bytes().rpartition(b"\n")
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def epochs(self) -> list[dict[str, Any]]:
+        return [event for event in self.events() if event["event"] == "epoch_completed"]
+
+    def complaints(self) -> str:
+        """What it has written to stderr."""
+        return self._complaints.read_text()
+
+    def wait_for_epoch(self, epoch: int) -> None:
+        """Block until it has told of that epoch."""
+        deadline = time.monotonic() + PATIENCE
+        while not any(each["epoch"] >= epoch for each in self.epochs()[-1:]):
+            assert self.process.poll() is None, self.complaints()
+            assert time.monotonic() < deadline, self.complaints()
+            time.sleep(0.01)
+
+    def wait_until_kept(self) -> int:
+        """Block until all that it has told of by now is in the store; the last epoch of that.
+
+        Two changes of the store later the second one has been begun after now.
+        """
+        told = self.epochs()[-1]["epoch"]
+        store = RunStore(self.home)
+        deadline = time.monotonic() + PATIENCE
+        seen: set[int] = set()
+        while len(seen) < 3:
+            assert self.process.poll() is None, self.complaints()
+            assert time.monotonic() < deadline, self.complaints()
+            seen |= {run.step for run in store.runs()}
+            time.sleep(0.02)
+        store.close()
+        return int(told)
+
+    def kill(self) -> None:
+        """With SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self, number: signal.Signals | None = None) -> int:
+        """Wait for its end, after a signal if there is one to send; the exit code."""
+        if number is not None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+def losses(
+    process: TrainingProcess, kept_epoch: int = 0, dataset: Dataset | None = None
+) -> list[str]:
+    """What is missing or wrong in the store after `process` has ended, in words.
+
+    Args:
+        process: what it told is to be there, where it ended by itself and said that it was kept.
+        kept_epoch: the last epoch that is to be there in any case.
+        dataset: to go on with an interrupted run for an epoch; None: it is only opened.
+    """
+    store = RunStore(process.home)
+    try:
+        runs = store.runs()
+        wrong = [store.notice] if store.notice else []
+        if (process.home / "runs.db").exists() and check_integrity(process.home) != "ok":
+            wrong.append(check_integrity(process.home))
+        told = {each["epoch"]: each for each in process.epochs()}
+        if "Kept as run" in process.complaints():
+            kept_epoch = max(told, default=0)
+        if kept_epoch and not runs:
+            wrong.append(f"no run, and epoch {kept_epoch} was kept")
+        for run in runs:
+            wrong += _losses_of(store, run, told, kept_epoch, dataset)
+        return wrong
+    finally:
+        store.close()
+
+
+def _losses_of(
+    store: RunStore,
+    run: RunRecord,
+    told: Mapping[int, Mapping[str, Any]],
+    kept_epoch: int,
+    dataset: Dataset | None,
+) -> list[str]:
+    wrong = []
+    if run.epoch < kept_epoch:
+        wrong.append(f"epoch {run.epoch} is the last one, and {kept_epoch} was kept")
+    if run.state.is_live:
+        wrong.append(f"it is {run.state}, and nobody trains it")
+    for row in store.epochs(run.id):
+        event = told.get(row.epoch)
+        if event and (row.test_loss, row.train_loss) != (event["test_loss"], event["train_loss"]):
+            wrong.append(f"epoch {row.epoch} has other figures than were told")
+    if len(store.batches(run.id)) != run.step:
+        wrong.append(f"{len(store.batches(run.id))} batches of {run.step}")
+    point = store.resume_point(run.id)
+    if point.notice:
+        wrong.append(point.notice)
+    if dataset is not None and run.state is RunState.INTERRUPTED:
+        problem = resume(store, run.id, dataset, until_epoch=run.epoch + 1).problem
+        if problem or store.run(run.id).epoch <= run.epoch:
+            wrong.append(f"it does not go on: {problem}")
+    return wrong
