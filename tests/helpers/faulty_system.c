@@ -2,7 +2,8 @@
  *
  * FAULTY_UNDER   files below this folder are meant; calls on others are let through.
  * FAULTY_HOW     kill: SIGKILL in place of the call; torn: half of the write, then SIGKILL;
- *                full, quota, broken: ENOSPC, EDQUOT or EIO; none: calls are only counted.
+ *                full, quota, broken, readonly: ENOSPC, EDQUOT, EIO or EROFS; none: calls are only
+ *                counted.
  * FAULTY_FIRST   the first call, counted from 1, that it happens to, and FAULTY_LAST the last one.
  * FAULTY_COUNT   a file that is told at the end how many calls there were.
  * FAULTY_CLOCK   after this many questions for the time of day it jumps two days ahead, after as
@@ -80,6 +81,8 @@ static int fails(int is_meant, enum takes takes)
         errno = EDQUOT;
     else if (is_how("broken"))
         errno = EIO;
+    else if (is_how("readonly"))
+        errno = EROFS;
     else
         return 0;
     return 1;

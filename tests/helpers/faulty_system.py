@@ -21,6 +21,7 @@ class Fault(StrEnum):
     QUOTA = "quota"
     BROKEN = "broken"
     """An error of input and output."""
+    READ_ONLY = "readonly"
     NONE = "none"
     """Nothing: calls are counted."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from helpers.faulty_system import Fault, FaultySystem
 from helpers.recorded_runs import resume
 from helpers.stored_runs import check_integrity
 from mnist_core.data.dataset import Dataset
@@ -97,6 +98,14 @@ class TrainingProcess:
         store.close()
         return int(told)
 
+    def told_of_loss(self) -> bool:
+        """Whether it said that its run, or a part of it, is not kept, and no traceback."""
+        said = self.complaints()
+        assert "Traceback" not in said, said
+        words = ("not kept", "is lost", "could not be written", "cannot be", "can only be read",
+                 "could not be made")  # fmt: skip
+        return any(each in said for each in words)
+
     def kill(self) -> None:
         """With SIGKILL."""
         self.process.kill()
@@ -107,6 +116,17 @@ class TrainingProcess:
         if number is not None:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+
+def count_calls(data: Path, folder: Path, faulty: FaultySystem) -> int:
+    """How often `train --epochs=2` writes, makes, renames, removes or syncs something at home."""
+    home, count = folder / "unharmed", folder / "count"
+    env = faulty.files(home, Fault.NONE, count=count)
+    with TrainingProcess(data, home, "--epochs=2", env=env) as process:
+        assert process.end() == 0, process.complaints()
+    calls = int(count.read_text())
+    assert calls > 100, "it watches too little"
+    return calls
 
 
 def losses(

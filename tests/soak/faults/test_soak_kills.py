@@ -11,7 +11,7 @@ import pytest
 
 from helpers.faulty_system import Fault, FaultySystem
 from helpers.terminal import Terminal
-from helpers.training_process import COMMAND, TrainingProcess, losses
+from helpers.training_process import COMMAND, TrainingProcess, count_calls, losses
 from mnist_core.data.dataset import Dataset
 from mnist_core.store import RunStore
 
@@ -41,7 +41,7 @@ def test_killed_at_random_moments(
     tally("kills at random moments, without the app", count, len(lost))
 
 
-@pytest.mark.parametrize("fault", [Fault.KILL, Fault.TORN])
+@pytest.mark.parametrize("fault", [Fault.KILL, pytest.param(Fault.TORN, marks=pytest.mark.soak)])
 def test_killed_within_each_write(
     fault: Fault,
     digits: Path,
@@ -52,13 +52,9 @@ def test_killed_within_each_write(
     tally: Tally,
 ) -> None:
     """At the n-th write, sync or renaming of a whole life, for every n in the soak."""
-    count, killed, lost = tmp_path / "count", 0, list[str]()
-    unharmed = faulty.files(tmp_path / "unharmed", Fault.NONE, count=count)
-    with TrainingProcess(digits, tmp_path / "unharmed", "--epochs=2", env=unharmed) as process:
-        assert process.end() == 0
-    calls = int(count.read_text())
-    assert calls > 100
-    chosen = range(1, calls + 1) if repeats(0, 1) else [2 * calls // 3 + (fault is Fault.TORN)]
+    killed, lost = 0, list[str]()
+    calls = count_calls(digits, tmp_path, faulty) if repeats(0, 1) else 120
+    chosen = range(calls if repeats(0, 1) == 0 else 1, calls + 1)
     for call in chosen:
         home = tmp_path / str(call)
         harm = faulty.files(home, fault, first=call)
