@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from helpers.faulty_system import Fault, FaultySystem
 from helpers.recorded_runs import resume
@@ -20,8 +21,7 @@ from mnist_core.store import RunRecord, RunState, RunStore
 COMMAND = [sys.executable, "-c", "from mnist_tui.cli import main; main()"]
 PATIENCE = 300.0
 """Seconds to wait for anything: never reached unless something is wrong."""
-PROMISED = 1.0
-"""Seconds of curves that a kill may cost: docs/runs.md."""
+Case = TypeVar("Case")
 
 
 class TrainingProcess:
@@ -116,6 +116,16 @@ class TrainingProcess:
         if number is not None:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+
+def four_at_a_time(
+    cases: Sequence[Case], start: Callable[[Case], TrainingProcess]
+) -> Iterator[tuple[Case, TrainingProcess]]:
+    """Each case with the process that was started for it; most of them wait for something."""
+    for first in range(0, len(cases), 4):
+        few = cases[first : first + 4]
+        with ExitStack() as running:
+            yield from zip(few, [running.enter_context(start(each)) for each in few], strict=True)
 
 
 def count_calls(data: Path, folder: Path, faulty: FaultySystem) -> int:

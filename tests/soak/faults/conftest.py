@@ -1,6 +1,5 @@
 """What comes to harm: a small data set in a folder, and a C library that fails."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,9 +23,8 @@ def dataset(digits: Path) -> Dataset:
 
 
 @pytest.fixture(autouse=True)
-def _quick(uncompiled: None, unmeasured: None) -> Iterator[None]:
+def _quick(uncompiled: None, unmeasured: None) -> None:
     """Runs that go on in this process begin at once, and give the figures of their children."""
-    yield
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.faulty_system import Fault, FaultySystem
-from helpers.training_process import COMMAND, TrainingProcess, count_calls, losses
+from helpers.training_process import COMMAND, TrainingProcess, count_calls, four_at_a_time, losses
 from mnist_core.data.dataset import Dataset
 from mnist_core.store import RunState, RunStore
 
@@ -59,14 +59,16 @@ def test_refused_at_each_write(
     lost = list[str]()
     calls = count_calls(digits, tmp_path, faulty) if repeats(0, 1) else 120
     # One that is for good costs the seconds in which the last write is tried again.
-    chosen = range(1, calls + 1, repeats(calls, 2 if calls_long else 5)) if repeats(0, 1) else [90]
-    for call in chosen:
+    chosen = range(1, calls + 1, 1 if calls_long else 3) if repeats(0, 1) else [90]
+
+    def start(call: int) -> TrainingProcess:
         home = tmp_path / str(call)
         last = None if calls_long is None else call + calls_long - 1
         env = faulty.files(home, fault, call, last)
-        with TrainingProcess(digits, home, "--epochs=2", env=env) as process:
-            lost += [f"{call}: {each}" for each in problems(process, dataset)]
-        shutil.rmtree(home, ignore_errors=True)
+        return TrainingProcess(digits, home, "--epochs=2", env=env)
+
+    for call, process in four_at_a_time(chosen, start):
+        lost += [f"{call}: {each}" for each in problems(process, dataset)]
     assert lost == []
     long = "for good" if calls_long is None else "for a while"
     tally(f"writes that are refused {long} ({fault})", len(chosen), len(lost))

@@ -11,7 +11,7 @@ import pytest
 
 from helpers.faulty_system import Fault, FaultySystem
 from helpers.terminal import Terminal
-from helpers.training_process import COMMAND, TrainingProcess, count_calls, losses
+from helpers.training_process import COMMAND, TrainingProcess, count_calls, four_at_a_time, losses
 from mnist_core.data.dataset import Dataset
 from mnist_core.store import RunStore
 
@@ -55,11 +55,14 @@ def test_killed_within_each_write(
     killed, lost = 0, list[str]()
     calls = count_calls(digits, tmp_path, faulty) if repeats(0, 1) else 120
     chosen = range(calls if repeats(0, 1) == 0 else 1, calls + 1)
-    for call in chosen:
+
+    def start(call: int) -> TrainingProcess:
         home = tmp_path / str(call)
         harm = faulty.files(home, fault, first=call)
-        with TrainingProcess(digits, home, "--epochs=2", env=harm) as process:
-            killed += process.end() == -signal.SIGKILL
+        return TrainingProcess(digits, home, "--epochs=2", env=harm)
+
+    for call, process in four_at_a_time(chosen, start):
+        killed += process.end() == -signal.SIGKILL
         lost += [f"{fault} at call {call} of {calls}: {each}"
                  for each in losses(process, dataset=dataset)]  # fmt: skip
     assert lost == []
@@ -83,9 +86,7 @@ def test_killed_at_random_moments_in_the_app(
             app.send("r")
             app.wait_for(r"● running .* epoch [1-9]")
             store = opened.enter_context(closing(RunStore(home)))
-            app.wait_for(lambda _screen, store=store: any(run.epoch for run in store.runs()))
-            if repeats(0, 1):
-                app.overlook(moments.uniform(0, 2))
+            app.overlook(moments.uniform(0, repeats(1, 3)))
             (seen,) = store.runs()
             app.signal(signal.SIGKILL)
             app.wait_exit()
@@ -95,5 +96,3 @@ def test_killed_at_random_moments_in_the_app(
                 lost.append(f"{seen} became {run}")
     assert lost == []
     tally("kills at random moments, in the app", count, len(lost))
-
-
