@@ -34,11 +34,12 @@ class TrainingProcess:
         *flags: str | Path,
         env: Mapping[str, str] | None = None,
         command: Sequence[str] = COMMAND,
+        name: str = "",
     ) -> None:
-        """Start it; it says on files beside `home` what it tells."""
+        """Start it; what it tells is in files beside `home` with its name, or with `name`."""
         self.home = home
-        self._lines = home.with_name(f"{home.name}.jsonl")
-        self._complaints = home.with_name(f"{home.name}.err")
+        self._lines = home.with_name(f"{name or home.name}.jsonl")
+        self._complaints = home.with_name(f"{name or home.name}.err")
         words = ["train", "--json", "--threads=1", f"--data={data}", f"--home={home}", *flags]
         with self._lines.open("wb") as lines, self._complaints.open("wb") as complaints:
             self.process = subprocess.Popen(
