@@ -257,3 +257,13 @@ def test_a_panic_of_what_writes_is_told_and_tried_again(
     assert recorder.problem == ""
     assert store.run(recorder.run_id).state is RunState.COMPLETED
     assert_stored(store, recorder.run_id, events)
+
+
+@pytest.mark.usefixtures("no_more_threads")
+def test_a_run_that_no_thread_can_record_is_not_kept_and_trains(
+    tiny: Dataset, store: RunStore
+) -> None:
+    recorder, why = store.begin_recording(tiny)
+    assert recorder is None
+    assert why.startswith("This run is not kept. The system starts no more threads")
+    assert list((store.home / "locks").iterdir()) == []
