@@ -70,6 +70,11 @@ class TrainingProcess:
     def epochs(self) -> list[dict[str, Any]]:
         return [event for event in self.events() if event["event"] == "epoch_completed"]
 
+    def run_id(self) -> str | None:
+        """That of its run; None: it has not told of one."""
+        ids = [event["run_id"] for event in self.events() if event.get("run_id")]
+        return ids[0] if ids else None
+
     def complaints(self) -> str:
         """What it has written to stderr."""
         return self._complaints.read_text()
@@ -161,8 +166,10 @@ def losses(
             kept_epoch = max(told, default=0)
         if kept_epoch and not runs:
             wrong.append(f"no run, and epoch {kept_epoch} was kept")
+        own = process.run_id()
         for run in runs:
-            wrong += _losses_of(store, run, told, kept_epoch, dataset)
+            kept = kept_epoch if run.id == own or own is None else 0
+            wrong += _losses_of(store, run, told, kept, dataset)
         return wrong
     finally:
         store.close()
@@ -180,17 +187,37 @@ def _losses_of(
         wrong.append(f"epoch {run.epoch} is the last one, and {kept_epoch} was kept")
     if run.state.is_live:
         wrong.append(f"it is {run.state}, and nobody trains it")
-    for row in store.epochs(run.id):
-        event = told.get(row.epoch)
-        if event and (row.test_loss, row.train_loss) != (event["test_loss"], event["train_loss"]):
-            wrong.append(f"epoch {row.epoch} has other figures than were told")
-    if len(store.batches(run.id)) != run.step:
-        wrong.append(f"{len(store.batches(run.id))} batches of {run.step}")
-    point = store.resume_point(run.id)
-    if point.notice:
-        wrong.append(point.notice)
+    wrong += _other_figures(store, run.id, told)
+    wrong += unusable(store, run.id)
     if dataset is not None and run.state is RunState.INTERRUPTED:
         problem = resume(store, run.id, dataset, until_epoch=run.epoch + 1).problem
         if problem or store.run(run.id).epoch <= run.epoch:
             wrong.append(f"it does not go on: {problem}")
+        wrong += _other_figures(store, run.id, told)
+    return wrong
+
+
+def unusable(store: RunStore, run_id: str) -> list[str]:
+    """Why the run cannot be gone on from where its last checkpoint is.
+
+    Rows are written before the checkpoint that they lead to, so a run may have none yet: from its
+    seed it comes to the same figures.
+    """
+    notice = store.resume_point(run_id).notice
+    return [notice] if notice and not notice.startswith("It has no checkpoint") else []
+
+
+def _other_figures(
+    store: RunStore, run_id: str, told: Mapping[int, Mapping[str, Any]]
+) -> list[str]:
+    rows = store.epochs(run_id)
+    wrong = [
+        f"epoch {row.epoch} has other figures than were told"
+        for row in rows
+        if (event := told.get(row.epoch))
+        and (row.test_loss, row.train_loss) != (event["test_loss"], event["train_loss"])
+    ]
+    run, batches = store.run(run_id), len(store.batches(run_id))
+    if [row.epoch for row in rows] != list(range(len(rows))) or batches != run.step:
+        wrong.append(f"{len(rows)} epochs and {batches} batches at {run.epoch} and {run.step}")
     return wrong

@@ -11,7 +11,14 @@ import pytest
 
 from helpers.faulty_system import Fault, FaultySystem
 from helpers.terminal import Terminal
-from helpers.training_process import COMMAND, TrainingProcess, count_calls, four_at_a_time, losses
+from helpers.training_process import (
+    COMMAND,
+    TrainingProcess,
+    count_calls,
+    four_at_a_time,
+    losses,
+    unusable,
+)
 from mnist_core.data.dataset import Dataset
 from mnist_core.store import RunStore
 
@@ -92,7 +99,8 @@ def test_killed_at_random_moments_in_the_app(
             app.wait_exit()
             assert app.stray_processes() == []
             (run,) = store.runs()
-            if run.epoch < seen.epoch or store.resume_point(run.id).notice or store.notice:
-                lost.append(f"{seen} became {run}")
+            lost += unusable(store, run.id)
+            if run.epoch < seen.epoch or store.notice:
+                lost.append(f"{seen} became {run}: {store.notice}")
     assert lost == []
     tally("kills at random moments, in the app", count, len(lost))
