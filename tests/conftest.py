@@ -177,6 +177,16 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     mx.enable_compile()
 
 
+@pytest.fixture
+def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system starts no more threads, as at a limit of processes."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
 @pytest.fixture(scope="session")
 def real_mnist() -> Path | None:
     """The folder of the four official MNIST files, or None: a test must then use other data."""

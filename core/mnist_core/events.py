@@ -427,15 +427,24 @@ def event_to_json(event: Event) -> dict[str, Any]:
     return json_values(out)
 
 
-def known_failure(error: Exception) -> str | None:
+_NO_THREAD = ("can't start new thread", "Resource temporarily unavailable")
+"""What Python and MLX say where the system starts no thread for them."""
+
+
+def known_failure(error: BaseException) -> str | None:
     """What happened and what to do; None where the error's message was not made for users."""
     words = " ".join(str(error).split())
     if isinstance(error, MemoryError) or "bad_alloc" in words or "Unable to allocate" in words:
         return "There is not enough memory for this run. Use smaller layers or a smaller batch."
+    if isinstance(error, RuntimeError) and words in _NO_THREAD:
+        return (
+            "The system starts no more threads for this program. End other programs, or raise the "
+            "limit of processes (ulimit -u)."
+        )
     return words if isinstance(error, BackendMissing | RanksError | ValueError) and words else None
 
 
-def failure_sentence(error: Exception) -> str:
+def failure_sentence(error: BaseException) -> str:
     """The known failure, or that it was none."""
     words = " ".join(str(error).split())
     what = f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -1,5 +1,7 @@
 """A web server on the loopback that plays good and bad mirrors, for tests of downloads."""
 
+import socket
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +15,8 @@ class MirrorServer:
 
     good: as they are. unsized: without their length. wrong: with other content of the same size.
     half: half of the promised bytes, then the connection ends. stalled: one byte, then silence
-    until the server ends. silent: no answer at all. missing: 404.
+    until the server ends. silent: no answer at all. missing: 404. slow: whole, in 20 pieces. cut:
+    the connection is reset after half of the bytes.
     """
 
     address: str
@@ -58,6 +61,16 @@ def serving(files: Mapping[str, bytes]) -> Iterator[MirrorServer]:
                 case "stalled":
                     self.wfile.write(content[:1])
                     mirror.released.wait()
+                case "slow":
+                    size = len(content) // 20 + 1
+                    for start in range(0, len(content), size):
+                        self.wfile.write(content[start : start + size])
+                        mirror.released.wait(0.02)
+                case "cut":
+                    self.wfile.write(content[: len(content) // 2])
+                    # Closed so, it sends no end but a reset.
+                    linger = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 case _:
                     raise AssertionError(behaviour)
 

@@ -19,6 +19,19 @@ def children_of(parent: int) -> list[int]:
     return [number for number, its_parent, _group, _command in _all() if its_parent == parent]
 
 
+def started_in(home: Path) -> list[str]:
+    """Number and command of each process with `home` in its environment; only Linux tells."""
+    found: list[str] = []
+    for number, _parent, _group, command in _all() if _PROC.is_dir() else ():
+        try:
+            environment = (_PROC / str(number) / "environ").read_bytes()
+        except OSError:  # it ended since the folder was listed, or is another user's
+            continue
+        if f"MNIST_TUI_HOME={home}\0".encode() in environment:
+            found.append(f"{number} {command}")
+    return found
+
+
 def still_there(numbers: Collection[int]) -> list[int]:
     """Those of the processes that have not ended yet."""
     return [number for number, *_ in _all() if number in numbers]

@@ -309,8 +309,7 @@ class Terminal:
             data = b""
         self._ended = not data
         text = self._decoder.decode(data)
-        if draw:
-            self._output.write(text)
+        self._output.write(text)
         for piece in self._splitter.pieces(text):
             if isinstance(piece, Csi):
                 self._obey(piece)

@@ -138,7 +138,11 @@ class RaceRun:
         self._thread = threading.Thread(target=self._work, name="race", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin; where the system starts no thread for it, the race has failed at once."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self._mailbox.post(_failure(error))
 
     def stop(self) -> None:
         """End it at once, also in the middle of a measurement: its processes are killed."""

@@ -119,7 +119,10 @@ class DatasetLoader:
 
     def start(self) -> None:
         self._end_of_patience = time.monotonic() + self._deadline
-        self._begin(self._load_default if self._source is None else self._load_named)
+        try:
+            self._begin(self._load_default if self._source is None else self._load_named)
+        except DatasetUnavailable as error:
+            self._post(DatasetFailed(str(error), traceback.format_exc()))
 
     def cancel(self) -> None:
         """Ask the threads to end, a download at its next block; nothing more is told."""
@@ -146,9 +149,18 @@ class DatasetLoader:
             return self._changed.wait_for(lambda: not self._working, timeout)
 
     def _begin(self, work: Callable[[], None]) -> None:
+        """Raises DatasetUnavailable where the system starts no thread."""
         with self._changed:
             self._working += 1
-        Thread(target=self._work, args=(work,), name="data set", daemon=True).start()
+        try:
+            Thread(target=self._work, args=(work,), name="data set", daemon=True).start()
+        except RuntimeError as error:
+            with self._changed:
+                self._working -= 1
+            raise DatasetUnavailable(
+                f"No data could be loaded: {error}. End other programs, or raise the limit of "
+                "processes (ulimit -u)."
+            ) from error
 
     def _work(self, work: Callable[[], None]) -> None:
         try:

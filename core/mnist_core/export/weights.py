@@ -14,6 +14,7 @@ from mnist_core.network.evaluation import pixel_scaling
 from mnist_core.recipe.hyperparameters import Hyperparameters
 from mnist_core.recipe.models.table import MODELS
 from mnist_core.store import RunRecord, RunStore, StoredPixels
+from mnist_core.store.files import safetensors_bytes
 from mnist_core.store.records import storable
 
 NEEDED = frozenset({"pixel_shift", "pixel_divisor", "class_labels", "class_names"})
@@ -109,10 +110,8 @@ def _array(value: Any) -> NDArray[Any]:
 
 def to_safetensors(arrays: Arrays, about: About) -> bytes:
     """A safetensors file; its metadata, all texts, tell of the weights: JSON but for plain text."""
-    from safetensors.numpy import save
-
     told = {
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in about.items()
     }
-    return save(dict(arrays), told)
+    return safetensors_bytes(arrays, told)

@@ -74,7 +74,13 @@ class RecordingThread:
         self._thread = threading.Thread(target=self._work, name="recording", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin to write; where the system starts no thread for it, nothing is kept."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            self.over = True
+            self.tried.set()
+            self._warn(failure_sentence(error))
 
     def add_image(self, image: RecordedImage) -> None:
         with self._lock:
@@ -92,7 +98,8 @@ class RecordingThread:
         """Write the rest and the end; blocks until that is done, for seconds at most."""
         self._end = state, failure
         self._finish.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     # -- inside the thread -----------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.events import DivergenceReason, GuardState, TrainingState
-from mnist_core.store.files import write_whole
+from mnist_core.store.files import safetensors_bytes, write_whole
 
 _FORMAT = "2"
 _FORMATS = ("1", _FORMAT)
@@ -133,15 +133,14 @@ def _is_finite(state: TrainingState) -> bool:
 
 def state_to_bytes(state: TrainingState) -> bytes:
     """What a checkpoint of `state` has in its file."""
-    from safetensors.numpy import save
-
     named: dict[str, NDArray[np.float32]] = {}
     rest = _values(state, named, "")
     # safetensors takes the memory as it lies, whatever the strides say.
     arrays = {name: np.asarray(array, order="C") for name, array in named.items()}
     # JSON writes a float so that it reads back as the same one.
     text = json.dumps(rest)
-    return save(arrays, {"format": _FORMAT, "state": text, "digest": _digest(text, arrays)})
+    about = {"format": _FORMAT, "state": text, "digest": _digest(text, arrays)}
+    return safetensors_bytes(arrays, about)
 
 
 def _values(

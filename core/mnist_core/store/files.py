@@ -4,8 +4,12 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
+
+from numpy.typing import NDArray
 
 _STDOUT_DESCRIPTOR = 1
 STDOUT = Path(f"/dev/fd/{_STDOUT_DESCRIPTOR}")
@@ -24,6 +28,23 @@ def write_whole(path: Path, content: bytes) -> None:
         OSError: it could not be written; what was there before still is.
     """
     _replace(path, content, 0o600, None)
+
+
+def safetensors_bytes(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, str]) -> bytes:
+    """A safetensors file of C-ordered `arrays`, with `about` as its metadata.
+
+    Raises:
+        MemoryError: there is no room for it.
+    """
+    from safetensors.numpy import save
+
+    try:
+        return save(dict(arrays), dict(about))
+    except BaseException as error:
+        # safetensors, which is Rust, panics then, and its panic is no Exception.
+        if type(error).__name__ == "PanicException":
+            raise MemoryError(str(error)) from error
+        raise
 
 
 def write_output(path: Path, content: bytes) -> None:

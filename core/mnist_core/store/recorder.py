@@ -85,6 +85,11 @@ class RunRecorder:
         return self._writer.name
 
     def start(self) -> None:
+        """Begin to write.
+
+        Raises:
+            RuntimeError: the system starts no thread for it.
+        """
         self._thread.start()
 
     def record(self, event: Event) -> None:
@@ -160,7 +165,8 @@ class RunRecorder:
             self._mailbox.drain()
             self.details, self.problem = "", str(error)
             return False
-        except Exception as error:  # noqa: BLE001 - the thread's edge: training goes on
+        except BaseException as error:  # noqa: BLE001 - the thread's edge: training goes on
+            # Also what is no Exception: a thread that ended so would leave the run for kept.
             self._disconnect()
             self.details = traceback.format_exc()
             self.problem = self._sentence(error)
@@ -171,7 +177,7 @@ class RunRecorder:
     def _take_mail(self) -> None:
         self._pending.add(self._mailbox.drain())
 
-    def _sentence(self, error: Exception) -> str:
+    def _sentence(self, error: BaseException) -> str:
         if isinstance(error, sqlite3.Error):
             self._cause = str(error)
         elif isinstance(error, OSError):

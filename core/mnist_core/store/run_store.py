@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, tested
-from mnist_core.events import TrainingState
+from mnist_core.events import TrainingState, failure_sentence
 from mnist_core.network.distributions import Distributions
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.copying import copy_run
@@ -323,7 +323,11 @@ class RunStore:
                 recorder = self.record_again(point, dataset, dataset.data)
         except StoreError as error:
             return None, f"This run is not kept. {error}"
-        recorder.start()
+        try:
+            recorder.start()
+        except RuntimeError as error:
+            recorder.finish()
+            return None, f"This run is not kept. {failure_sentence(error)}"
         return recorder, self.notice
 
     def record(

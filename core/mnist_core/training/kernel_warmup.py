@@ -84,7 +84,11 @@ class KernelWarmUp:
             return True
 
     def start(self) -> None:
-        """Begin to make them, out of the way of what else runs."""
+        """Begin to make them, out of the way of what else runs.
+
+        Raises:
+            OSError: the system starts no process for it.
+        """
         self._process = subprocess.Popen(
             python_command(
                 # Before what it imports, which takes a second of a core by itself.
@@ -166,7 +170,7 @@ class StepCompilation:
         # done before the run tells anything, and not when its kernels are there.
         mx.compile(lambda array: array)(mx.array(0))
         if self._kernels is not None:
-            self._kernels.start()
+            self._make()
 
     def look(self) -> None:
         """Compile the step if the kernels have been made meanwhile."""
@@ -188,13 +192,19 @@ class StepCompilation:
             self.learner.compile_step()
         else:
             self.learner.run_uncompiled()
-            self._kernels.start()
+            self._make()
 
     def close(self) -> None:
         """Stop making kernels, if that still goes on."""
         if self._kernels is not None:
             self._kernels.close()
             self._kernels = None
+
+    def _make(self) -> None:
+        # Without a process for it the step stays uncompiled, which gives the same figures.
+        if self._kernels is not None:
+            with contextlib.suppress(OSError):
+                self._kernels.start()
 
     def _kernels_to_make(self) -> KernelWarmUp | None:
         """Those that would hold up the next batch for seconds; None if there are none."""

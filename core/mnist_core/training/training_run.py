@@ -108,8 +108,16 @@ class TrainingRun:
         """Whether the thread is waiting to be resumed."""
 
     def start(self) -> None:
+        """Begin; where the system starts no thread for it, it has failed at once."""
         self._started = True
-        self._thread.do(self._work)
+        try:
+            self._thread.do(self._work)
+        except RuntimeError as error:
+            end = RunFailed(failure_sentence(error), traceback.format_exc())
+            if self._recorder is not None:
+                self._recorder.finish()
+            self._mailbox.post(end)
+            self._over.set()
 
     def pause(self) -> None:
         """Wait after the batch under way, until `resume` or `stop`."""

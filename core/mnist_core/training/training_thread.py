@@ -30,11 +30,16 @@ class TrainingThread:
         self.close()
 
     def do(self, job: Callable[[], None]) -> None:
-        """Have `job`, which must not raise, done after those that were given before."""
+        """Have `job`, which must not raise, done after those that were given before.
+
+        Raises:
+            RuntimeError: the system starts no thread; the job is not taken.
+        """
         if self._thread is None or not self._thread.is_alive():
             # A daemon, so that an error on the way to `close` does not keep the process for ever.
-            self._thread = threading.Thread(target=self._work, name="training", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="training", daemon=True)
+            thread.start()
+            self._thread = thread
         self._jobs.put(job)
 
     def close(self) -> None:

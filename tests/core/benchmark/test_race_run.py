@@ -50,6 +50,15 @@ def test_events_arrive_in_order_and_end_once() -> None:
     assert run.drain() == []
 
 
+@pytest.mark.usefixtures("no_more_threads")
+def test_a_race_without_a_thread_has_failed() -> None:
+    run = RaceRun(lambda _group: pytest.fail("it has begun"))
+    run.start()
+    (end,) = finish(run)
+    assert isinstance(end, RaceFailed)
+    assert "starts no more threads" in end.message
+
+
 def test_a_stop_ends_the_generator() -> None:
     measured, closed = threading.Event(), threading.Event()
 

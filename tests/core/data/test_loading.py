@@ -362,3 +362,17 @@ while loader.wait():
     assert run.stderr == ""
     assert run.stdout == "drawn digits\n"
     assert run.returncode == 0
+
+
+@pytest.mark.usefixtures("no_more_threads")
+@pytest.mark.parametrize("source", [None, "synthetic"])
+def test_without_a_thread_there_are_no_data_and_it_is_said(
+    source: str | None, tmp_path: Path
+) -> None:
+    loader = DatasetLoader(source, tmp_path)
+    loader.start()
+    assert loader.wait(PATIENCE)
+    (failed,) = loader.drain()
+    assert isinstance(failed, DatasetFailed)
+    assert "No data could be loaded: can't start new thread. End other" in failed.message
+    assert not loader.wait(PATIENCE), "nothing more will come"

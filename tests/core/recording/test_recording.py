@@ -374,3 +374,12 @@ def test_one_that_is_deleted_is_kept_no_longer(tmp_path: Path) -> None:
     run.finish()
     with closing(RunStore(tmp_path)) as store:
         assert store.recordings.all() == []
+
+
+@pytest.mark.usefixtures("no_more_threads")
+def test_training_goes_on_where_no_thread_can_record(tmp_path: Path) -> None:
+    with pytest.warns(RecordingWarning, match="starts no more threads"):
+        run = mnist_core.record("conv", home=tmp_path)
+    run.log({"loss": 1.0})
+    run.finish()
+    assert "starts no more threads" in run.problem

@@ -228,3 +228,42 @@ def test_a_run_that_is_announced_is_in_the_store(tmp_path: Path, tiny: Dataset) 
     assert isinstance(started, RunStarted)
     assert store.run(started.run_id).name == recorder.name == "run 1"
     events.close()
+
+
+class PanicException(BaseException):
+    """As that of Rust, which is no Exception."""
+
+
+def test_a_panic_of_what_writes_is_told_and_tried_again(
+    tiny: Dataset, store: RunStore, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It once ended the recorder's thread, and the run passed for kept."""
+
+    def panic(*_: object) -> bytes:
+        raise PanicException("PyObject pointer is null")
+
+    monkeypatch.setattr("safetensors.numpy.save", panic)
+    recorder = store.record(tiny, "tiny")
+    recorder.start()
+    training = recorded((event for event in events), recorder)
+    for event in training:
+        if isinstance(event, EpochCompleted):
+            break
+    wait_until(lambda: recorder.problem != "")
+    assert "There is not enough memory" in recorder.problem
+    assert "tried again" in recorder.problem
+    monkeypatch.undo()
+    list(training)
+    assert recorder.problem == ""
+    assert store.run(recorder.run_id).state is RunState.COMPLETED
+    assert_stored(store, recorder.run_id, events)
+
+
+@pytest.mark.usefixtures("no_more_threads")
+def test_a_run_that_no_thread_can_record_is_not_kept_and_trains(
+    tiny: Dataset, store: RunStore
+) -> None:
+    recorder, why = store.begin_recording(tiny)
+    assert recorder is None
+    assert why.startswith("This run is not kept. The system starts no more threads")
+    assert list((store.home / "locks").iterdir()) == []

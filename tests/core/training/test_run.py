@@ -160,6 +160,26 @@ def test_a_generator_that_just_ends_is_a_failure() -> None:
     assert end.message
 
 
+@pytest.mark.usefixtures("no_more_threads")
+def test_a_run_without_a_thread_has_failed_and_the_next_one_may_have_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    thread = TrainingThread()
+    run = TrainingRun(endless, thread=thread)
+    run.start()
+    (end,) = finish(run)
+    assert isinstance(end, RunFailed)
+    assert "starts no more threads" in end.message
+    assert not run.alive
+    thread.close()
+    monkeypatch.undo()
+    after = TrainingRun(endless, thread=thread)
+    after.start()
+    after.stop()
+    assert isinstance(finish(after)[-1], RunStopped)
+    thread.close()
+
+
 def test_runs_share_a_thread_which_cleans_up_after_itself_when_it_is_closed() -> None:
     threads = []
 

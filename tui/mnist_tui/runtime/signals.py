@@ -1,11 +1,11 @@
-"""Ctrl-C and SIGTERM: an end in good order the first time, at once the second."""
+"""Ctrl-C, SIGTERM and a hangup: an end in good order the first time, at once the second."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
@@ -49,9 +49,16 @@ class StopSignals:
 
 @contextmanager
 def stop_signals() -> Iterator[StopSignals]:
-    """Handle SIGINT and SIGTERM until the block ends. For the main thread only."""
+    """Handle the stop signals until the block ends. For the main thread only.
+
+    A hangup that is ignored, as nohup has it, stays ignored.
+    """
     signals = StopSignals()
-    before = {number: signal.signal(number, signals.receive) for number in _STOP_SIGNALS}
+    before = {
+        number: signal.signal(number, signals.receive)
+        for number in _STOP_SIGNALS
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield signals
     finally:
