@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from mnist_core.events import DivergenceReason, GuardState, TrainingState
 from mnist_core.store.files import write_whole
+from mnist_core.store.plain_values import check_plain
 
 _FORMAT = "2"
 _FORMATS = ("1", _FORMAT)
 """Those that can be read; 1 had no guard."""
+_MOST_SLOTS = 8
+"""Arrays that an optimizer remembers of each parameter; today two are the most."""
 _HEALTHY = "healthy."
 """Before the names of the arrays of the state to go back to."""
 
@@ -169,20 +172,32 @@ def _values(
 def _state(
     values: dict[str, Any], arrays: Mapping[str, NDArray[np.float32]], prefix: str
 ) -> TrainingState:
-    """The other way round; raises KeyError or TypeError where something is missing or unknown."""
+    """The other way round.
+
+    Raises:
+        KeyError, TypeError or ValueError: something is missing, unknown, or of another type.
+    """
+    if not isinstance(values, dict):
+        raise TypeError("a state is an object")
     has_optimizer_state = values.pop("has_optimizer_state")
     guard = values.pop("guard", None)
     if guard is not None:
         healthy = guard["healthy"]
         guard["healthy"] = None if healthy is None else _state(healthy, arrays, _HEALTHY)
-        guard["window"] = tuple(guard["window"])
+        check_plain(GuardState, guard)
+        guard["window"] = tuple(map(float, guard["window"]))
         reason = guard.get("diverged")
         guard["diverged"] = None if reason is None else DivergenceReason(reason)
+    if any(array.dtype != np.float32 for array in arrays.values()):
+        raise TypeError("arrays are float32")
     parameters = _numbered(arrays, f"{prefix}parameters")
     optimizer_state = _numbered(arrays, f"{prefix}optimizer_state")
     slots = values.pop("zeros", 0)
+    if slots not in range(_MOST_SLOTS + 1):
+        raise ValueError("no optimizer remembers as much")
     if slots:
         optimizer_state = tuple(np.zeros_like(each) for each in parameters for _ in range(slots))
+    check_plain(TrainingState, values)
     return TrainingState(
         parameters=parameters,
         optimizer_state=optimizer_state if has_optimizer_state or slots else None,
@@ -207,7 +222,7 @@ def _from_file(path: Path) -> TrainingState:
         raise ValueError("it is damaged: its checksum does not match")
     try:
         return _state(json.loads(metadata["state"]), arrays, "")
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("it was not made by this version of mnist-tui") from error
 
 

@@ -102,7 +102,7 @@ class Database:
         """
         try:
             yield self._open()
-        except (sqlite3.Error, ValueError, TypeError) as error:
+        except (sqlite3.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise self._failure("read", error) from error
 
     @contextmanager

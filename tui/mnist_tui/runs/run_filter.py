@@ -11,11 +11,14 @@ from typing import Any
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import RecordingRecord, RunRecord, RunState
 from mnist_tui.runs.columns import RunRow, score_value
+from mnist_tui.text.visible_text import shorten
 
 Test = Callable[[RunRow], bool]
 
 _TERM = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _FIELD_TERM = re.compile(r"([A-Za-z_]+)(<=|>=|!=|=|<|>|:)(.*)", re.DOTALL)
+_LONGEST_NAME = 40
+"""Cells of a name that is no field's."""
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -84,8 +87,8 @@ def _parse_term(term: str) -> Test:
     field = _fields().get(name)
     if field is None:
         raise _TermError(
-            f"{parts[1]} is no field. Some are lr, bs, optimizer, acc, loss, epochs, time, state, "
-            "tag and data."
+            f"{shorten(parts[1], _LONGEST_NAME)} is no field. Some are lr, bs, optimizer, acc, "
+            "loss, epochs, time, state, tag and data."
         )
     if isinstance(field, _Words):
         return _words_test(name, field, sign, value)
