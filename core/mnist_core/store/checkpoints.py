@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mnist_core.events import DivergenceReason, GuardState, TrainingState
 from mnist_core.store.files import write_whole
 from mnist_core.store.plain_values import check_plain
+from mnist_core.store.records import StoreError, is_id
 
 _FORMAT = "2"
 _FORMATS = ("1", _FORMAT)
@@ -48,7 +49,13 @@ class Checkpoints:
 
     @classmethod
     def of(cls, home: Path, run_id: str) -> "Checkpoints":
-        """Those of a run that is kept under `home`."""
+        """Those of a run that is kept under `home`.
+
+        Raises:
+            StoreError: `run_id` is no id.
+        """
+        if not is_id(run_id):
+            raise StoreError(f"The database in {home} has {run_id!r:.40} in the place of an id.")
         return cls(home / "checkpoints" / run_id)
 
     def save(self, state: TrainingState) -> None:

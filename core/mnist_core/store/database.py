@@ -36,6 +36,8 @@ _MOMENT = 0.2
 _LONGEST_LOG = 4 << 20
 """Bytes that the log keeps once what is in it is in the database."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNREADABLE = (sqlite3.Error, ValueError, TypeError, OverflowError, RecursionError)
+"""What reading a row raises that is damaged, though its page is sound."""
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -102,7 +104,7 @@ class Database:
         """
         try:
             yield self._open()
-        except (sqlite3.Error, ValueError, TypeError, OverflowError, RecursionError) as error:
+        except _UNREADABLE as error:
             raise self._failure("read", error) from error
 
     @contextmanager
@@ -118,7 +120,7 @@ class Database:
                 raise StoreError(f"The runs in {self._home} cannot be changed. {why}")
             with transaction(self._open()) as connection:
                 yield connection
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise self._failure("changed", error) from error
 
     def _open(self) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mnist_core.store.records import StoreError
+from mnist_core.store.records import StoreError, is_id
 
 _PATIENCE = 1.0
 """Seconds to wait for a lock: somebody who only looks whether it is held, holds it for a moment."""
@@ -18,7 +18,13 @@ _POLL = 0.01
 
 
 def lock_path(home: Path, owner: str) -> Path:
-    """Where the lock of a run lies, or that of somebody who deleted runs."""
+    """Where the lock of a run lies, or that of somebody who deleted runs.
+
+    Raises:
+        StoreError: it is no id.
+    """
+    if not is_id(owner):
+        raise StoreError(f"The database in {home} has {owner!r:.40} in the place of an id.")
     return home / "locks" / f"{owner}.lock"
 
 
@@ -122,6 +128,6 @@ def _is_process(pid: object) -> bool:
         os.kill(int(str(pid)), 0)
     except PermissionError:
         return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return False
     return True

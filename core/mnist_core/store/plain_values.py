@@ -44,7 +44,7 @@ def check_plain(kind: type, values: Mapping[str, Any]) -> None:
 def check_times(values: Mapping[str, Any]) -> None:
     """Raises ValueError if a time or a duration among `values` is no seconds of this age."""
     for name in _TIMES:
-        if values[name] is not None and not abs(values[name]) <= LONGEST_TIME:
+        if values.get(name) is not None and not abs(values[name]) <= LONGEST_TIME:
             raise ValueError(f"{name} is {values[name]:g}")
 
 

@@ -17,6 +17,15 @@ Test = Callable[[RunRow], bool]
 
 _TERM = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _FIELD_TERM = re.compile(r"([A-Za-z_]+)(<=|>=|!=|=|<|>|:)(.*)", re.DOTALL)
+
+
+def _is_close(one: float, other: float) -> bool:
+    try:
+        return math.isclose(one, other, rel_tol=1e-9)
+    except OverflowError:
+        return one == other  # whole numbers beyond what a float holds
+
+
 _LONGEST_NAME = 40
 """Cells of a name that is no field's."""
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
@@ -24,9 +33,9 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "=": lambda one, other: math.isclose(one, other, rel_tol=1e-9),
-    ":": lambda one, other: math.isclose(one, other, rel_tol=1e-9),
-    "!=": lambda one, other: not math.isclose(one, other, rel_tol=1e-9),
+    "=": _is_close,
+    ":": _is_close,
+    "!=": lambda one, other: not _is_close(one, other),
 }
 
 
