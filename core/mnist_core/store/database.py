@@ -16,6 +16,7 @@ from mnist_core.store.free_room import GIVES_ROOM_BACK
 from mnist_core.store.records import StoreError
 from mnist_core.store.repair import salvage, set_aside
 from mnist_core.store.schema import VERSION, check_version, migrate, version_of
+from mnist_core.user_folders import make_private
 
 FILE = "runs.db"
 DAMAGE_ADVICE = (
@@ -165,7 +166,7 @@ def open_database(home: Path) -> Opened:
     """
     path = home / FILE
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private(home)
     except OSError as error:
         raise StoreError(
             f"The folder {home} for the runs cannot be made: {error.strerror}. "

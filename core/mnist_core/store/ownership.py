@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from mnist_core.store.records import StoreError, is_id
+from mnist_core.user_folders import make_private
 
 _PATIENCE = 1.0
 """Seconds to wait for a lock: somebody who only looks whether it is held, holds it for a moment."""
@@ -43,7 +44,7 @@ class Ownership:
             StoreError: another process, or another part of this one, has it.
             OSError: there can be no lock in that folder.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._path.parent)
         deadline = time.monotonic() + _PATIENCE
         try:
             self._lock.acquire(timeout=_PATIENCE, poll_interval=_POLL)

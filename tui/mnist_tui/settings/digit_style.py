@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from mnist_core.user_folders import make_private
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 
 FILE_NAME = "digit-style"
@@ -41,5 +42,5 @@ def remember_style(path: Path, style: PictureStyle) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     path.write_text(f"{style}\n", encoding="utf-8")

@@ -52,8 +52,8 @@ def key_named(text: str) -> str:
         known = name in _NAMES or (len(name) > 1 and key_to_character(name) is not None)
     if not known:
         raise ValueError(
-            f"{shorten(repr(text), _LONGEST_NAME)} names no key. Write a character, such as x or ?, or a name, such as "
-            "F5, ctrl+x or space."
+            f"{shorten(repr(text), _LONGEST_NAME)} names no key. Write a character, such as x "
+            "or ?, or a name, such as F5, ctrl+x or space."
         )
     return name
 
