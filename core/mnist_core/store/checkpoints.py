@@ -23,6 +23,8 @@ _FORMATS = ("1", _FORMAT)
 """Those that can be read; 1 had no guard."""
 _MOST_SLOTS = 8
 """Arrays that an optimizer remembers of each parameter; today two are the most."""
+_LONGEST_REASON = 200
+"""Characters: what safetensors says may quote the file."""
 _HEALTHY = "healthy."
 """Before the names of the arrays of the state to go back to."""
 
@@ -222,7 +224,7 @@ def _from_file(path: Path) -> TrainingState:
             metadata: dict[str, str] = file.metadata() or {}
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"it is damaged: {error}") from error
+        raise ValueError(f"it is damaged: {str(error)[:_LONGEST_REASON]}") from error
     if metadata.get("format") not in _FORMATS or "state" not in metadata:
         raise ValueError("it was not made by this version of mnist-tui")
     if metadata.get("digest") != _digest(metadata["state"], arrays):

@@ -371,6 +371,8 @@ def _sound(path: Path) -> sqlite3.Connection:
     connection = _connect(path, "mode=rwc")
     try:
         check_version(connection, str(path))
+        if version_of(connection) < 0:
+            raise _DamagedError("its version is below 0")
         if 0 < version_of(connection) < VERSION:
             connection.close()
             _migrate_alone(path)

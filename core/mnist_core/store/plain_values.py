@@ -9,6 +9,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 LONGEST_TIME = 2.0**35
 """Seconds: a thousand years, before 1970 or after. Dates end not far beyond."""
 
+_LARGEST = 2**63
+"""SQLite has no larger whole numbers, and a float takes this one too."""
+
 _TAKEN: Mapping[object, tuple[type, ...]] = {
     int: (int,),
     float: (float, int),
@@ -35,10 +38,14 @@ def check_plain(kind: type, values: Mapping[str, Any]) -> None:
 
     Raises:
         TypeError: one is of another type than its field.
+        ValueError: one is larger than any that was counted or kept.
     """
     for name, taken in _plain_types(kind).items():
-        if name in values and type(values[name]) not in taken:
-            raise TypeError(f"{name} is {values[name]!r:.40}")
+        value = values.get(name)
+        if name in values and type(value) not in taken:
+            raise TypeError(f"{name} is {value!r:.40}")
+        if type(value) is int and abs(value) > _LARGEST:
+            raise ValueError(f"{name} is too large")
 
 
 def check_times(values: Mapping[str, Any]) -> None:
