@@ -44,6 +44,20 @@ def user_folder(kind: Kind) -> Path:
     return _stand_in() / kind / APP
 
 
+def make_private(folder: Path) -> None:
+    """Make `folder` and those above it that are missing, each for this user alone.
+
+    The umask does not decide: where it takes nothing, everybody could replace what lies in there.
+
+    Raises:
+        OSError: one cannot be made.
+    """
+    if folder.is_dir():
+        return
+    make_private(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def home_flag(home: Path) -> list[str]:
     """What has a command use the folder of runs `home`; nothing where it does so by itself."""
     named = os.environ.get(HOME_VARIABLE)

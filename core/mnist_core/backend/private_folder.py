@@ -6,13 +6,15 @@ import pwd
 import stat
 from pathlib import Path
 
+from mnist_core.user_folders import make_private
+
 
 class FolderNotPrivateError(OSError):
     """A folder was refused because another user could put files into it."""
 
 
 def private_folder(path: Path) -> Path:
-    """Make `path` with mode 0700 if it is missing; return it without symbolic links.
+    """Make `path` by `make_private` if it is missing; return it without symbolic links.
 
     The folder must belong to this user, and neither it nor a folder above it may be writable by
     anyone but this user and root: whoever can write above it can replace it. As for sshd, a group
@@ -23,7 +25,7 @@ def private_folder(path: Path) -> Path:
         FolderNotPrivateError: a sentence that names the folder and what to do.
         OSError: the folder cannot be made.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path)
     folder = path.resolve(strict=True)
     if folder.stat().st_uid != os.getuid():
         raise FolderNotPrivateError(

@@ -37,7 +37,14 @@ def kept_races(records: Iterable[RaceRecord]) -> list[KeptRace]:
         try:
             race = race_from_json(json.loads(record.race))
             score = RaceScore.from_json(race, json.loads(record.score))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ):
             continue
         races.append(KeptRace(record, score))
     return races

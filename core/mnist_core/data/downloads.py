@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import pooch  # type: ignore[import-untyped]
 import requests
 
+from mnist_core.user_folders import make_private
+
 Progress = Callable[[str, int, int | None], None]
 """Told of every block: file name, bytes done, bytes in all (None when the server does not say)."""
 
@@ -55,6 +57,10 @@ def download(
     """
     # Its messages at a lower level go to stderr, where they would wreck the screen.
     pooch.get_logger().setLevel(logging.WARNING)
+    try:
+        make_private(folder)
+    except OSError as error:
+        raise DownloadFailed(_not_saved(next(iter(files)), folder, error)) from error
     _remove_leftovers(folder)
     order = list(mirrors)
     for name, md5 in files.items():

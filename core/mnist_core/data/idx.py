@@ -182,12 +182,20 @@ def _decode(path: Path, file: BinaryIO, stated: int, content: _Content) -> NDArr
         held = sum(map(len, _blocks(file, promised + 1)))
         _require(path, held, promised, shape)
         file.seek(header_size)
+    if promised > _memory():
+        # The system would end the process rather than say so.
+        raise MemoryError
     data = bytearray()
     for block in _blocks(file, promised):
         data += block
     _require(path, len(data) + len(file.read(1)), promised, shape)
     values: NDArray[np.integer[Any]] = np.frombuffer(data, dtype=value).reshape(shape)
     return values
+
+
+def _memory() -> int:
+    """Bytes of memory that this machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _require(path: Path, held: int, promised: int, shape: tuple[int, ...]) -> None:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from mnist_core.data.dataset import Dataset, Examples
 from mnist_core.data.strokes import SAMPLES, stroke_table
+from mnist_core.user_folders import make_private
 
 GENERATOR_VERSION = 1
 """Part of the cache's name: raise it with every change to what is drawn."""
@@ -249,7 +250,7 @@ def _save(cache: Path, train: Examples, test: Examples) -> None:
     """Write the file whole or not at all, so that a reader never meets half of one."""
     temporary = None
     try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
+        make_private(cache.parent)
         with tempfile.NamedTemporaryFile(dir=cache.parent, delete=False) as file:
             temporary = Path(file.name)
             np.savez(

@@ -10,7 +10,10 @@ from mnist_core.importing.curve_rows import (
     WALL_TIMES,
     CurveRows,
     ImportedCurves,
+    checked_name,
     checked_step,
+    checked_time,
+    twice,
 )
 
 
@@ -51,9 +54,10 @@ class _Columns:
         if not self._names:
             raise ImportProblem(f"{where}: a header that names the columns is missing.")
         for name in self._names:
-            if not name or self._names.count(name) > 1:
-                what = f"the name {name!r} stands twice" if name else "a column has no name"
-                raise ImportProblem(f"{where}: {what}.")
+            if not checked_name(where, name):
+                raise ImportProblem(f"{where}: a column has no name.")
+        if len(set(self._names)) < len(self._names):
+            raise twice(where, self._names)
         if all(_is_number(name) for name in self._names):
             raise ImportProblem(f"{where}: there are numbers in place of a header.")
         lower = [name.lower() for name in self._names]
@@ -86,7 +90,7 @@ class _Columns:
             if kind == self._step:
                 step = checked_step(where, number)
             elif kind in RELATIVE_TIMES or kind in WALL_TIMES:
-                moments[kind] = number
+                moments[kind] = checked_time(where, number)
             else:
                 values[name] = number
         if step is None:

@@ -1,13 +1,15 @@
 """Rows of a file on their way into a recording: numbers by name, each row with its own names."""
 
 from array import array
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mnist_core.importing import ImportProblem
+from mnist_core.store.plain_values import LONGEST_TIME
 from mnist_core.store.recording_writer import NewRecording, Points, points_of
 from mnist_core.store.records import storable
 
@@ -18,6 +20,10 @@ RELATIVE_TIMES = ("seconds", "relative time", "relative_time", "_runtime")
 WALL_TIMES = ("wall time", "wall_time", "timestamp", "_timestamp")
 """And of its seconds since 1970."""
 _LARGEST_STEP = 2.0**53
+_LONGEST_NAME = 1000
+"""Characters. Those of objects in objects are put together, so a short line could fill memory."""
+_BRIEF = 40
+"""Characters of a name that sentences show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +103,26 @@ def checked_step(where: str, number: float) -> float:
     if not number.is_integer() or abs(number) > _LARGEST_STEP:
         raise ImportProblem(f"{where}: the step {number:g} is no whole number.")
     return number
+
+
+def checked_time(where: str, number: float) -> float:
+    """Raises ImportProblem unless `number` may be seconds since something that somebody did."""
+    if not abs(number) <= LONGEST_TIME:
+        raise ImportProblem(f"{where}: {number:g} seconds are no time that can be shown.")
+    return number
+
+
+def checked_name(where: str, name: str) -> str:
+    """Raises ImportProblem if nobody could read `name`."""
+    if len(name) > _LONGEST_NAME:
+        raise ImportProblem(
+            f"{where}: a name begins {name[:_BRIEF]!r} and has more than {_LONGEST_NAME} "
+            "characters. Give it a shorter one."
+        )
+    return name
+
+
+def twice(where: str, names: Iterable[str]) -> ImportProblem:
+    """What to raise of `names`, of which one stands there twice at least."""
+    name, _ = Counter(names).most_common(1)[0]
+    return ImportProblem(f"{where}: {name[:_BRIEF]} stands there twice.")

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core.importing import ImportProblem
-from mnist_core.importing.curve_rows import CurveRows, ImportedCurves
+from mnist_core.importing.curve_rows import (
+    CurveRows,
+    ImportedCurves,
+    checked_name,
+    checked_step,
+    checked_time,
+)
 from mnist_core.shell_commands import install_command
 
 _HEADER = struct.Struct("<QI")
@@ -44,16 +50,19 @@ def read_event_file(path: Path) -> ImportedCurves:
             event: Any = Event.FromString(record)
         except DecodeError as error:
             raise ImportProblem(f"{path}, byte {offset}: the record is no event.") from error
-        rows.started = rows.started or event.wall_time
+        where = f"{path}, byte {offset}"
+        time = checked_time(where, event.wall_time)
+        rows.started = rows.started or time
         values = {}
         for value in event.summary.value:
+            checked_name(where, value.tag)
             plugins.setdefault(value.tag, value.metadata.plugin_data.plugin_name)
             number = _scalar(value, plugins[value.tag])
             if number is None:
                 rows.left_out[value.tag] = None
             else:
                 values[value.tag] = number
-        rows.add(event.step, event.wall_time - rows.started, values)
+        rows.add(checked_step(where, float(event.step)), time - rows.started, values)
     left = len(data) - end
     notice = (
         f"The last {left} bytes of {path} are a record that was cut off, and are left out."
@@ -92,5 +101,12 @@ def _scalar(value: Any, plugin: str) -> float | None:
         return float(value.simple_value)
     if not value.HasField("tensor") or plugin not in ("", "scalars"):
         return None
-    array = make_ndarray(value.tensor)
+    # Looked at first: a size is only promised, and what is missing is filled up.
+    if any(dimension.size != 1 for dimension in value.tensor.tensor_shape.dim):
+        return None
+    try:
+        array = make_ndarray(value.tensor)
+    except (KeyError, TypeError, ValueError):
+        # Of a type that NumPy does not have, or without its number.
+        return None
     return float(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "biuf" else None

@@ -14,7 +14,10 @@ from mnist_core.importing.curve_rows import (
     WALL_TIMES,
     CurveRows,
     ImportedCurves,
+    checked_name,
     checked_step,
+    checked_time,
+    twice,
 )
 
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -53,11 +56,11 @@ def read_jsonl(path: Path) -> ImportedCurves:
                 numeric.add(name)
                 kind = name.lower()
                 if name in values:
-                    raise ImportProblem(f"{where}: {name} stands there twice.")
+                    raise twice(where, (name, name))
                 if kind in STEP_NAMES:
                     found = checked_step(where, number)
                 elif kind in RELATIVE_TIMES or kind in WALL_TIMES:
-                    moments[kind] = number
+                    moments[kind] = checked_time(where, number)
                 else:
                     values[name] = number
             has_steps = has_steps or found is not None
@@ -78,7 +81,7 @@ def _named_values(where: str, line: bytes) -> list[tuple[str, Any]]:
     try:
         value = json.loads(line, object_pairs_hook=partial(_once, where))
         if isinstance(value, dict):
-            return list(_named(value))
+            return list(_named(where, value))
     except UnicodeDecodeError as error:
         raise ImportProblem(f"{where}: this is no text in UTF-8.") from error
     except RecursionError as error:
@@ -91,18 +94,17 @@ def _named_values(where: str, line: bytes) -> list[tuple[str, Any]]:
 def _once(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ImportProblem(f"{where}: {twice} stands there twice.")
+        raise twice(where, [name for name, _ in pairs])
     return values
 
 
-def _named(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def _named(where: str, values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in values.items():
+        whole = checked_name(where, f"{before}{name}")
         if isinstance(value, dict):
-            yield from _named(value, f"{before}{name}/")
-        elif before or name:
-            yield f"{before}{name}", value
+            yield from _named(where, value, f"{whole}/")
+        elif whole:
+            yield whole, value
 
 
 def _number(value: object) -> float | None:
@@ -117,5 +119,9 @@ def _number(value: object) -> float | None:
 
 
 def _brief(value: object) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        # It could be read, but from fewer calls deep.
+        return "a list"
     return text if len(text) <= 40 else f"{text[:39]}…"

@@ -13,6 +13,7 @@ from mnist_core.recipe.hyperparameters import (
     field_called,
     hyperparameter_fields,
     make_hyperparameters,
+    quoted,
 )
 
 Value = float | int
@@ -65,7 +66,7 @@ def make_change(step: int, field: str, value: Value | str) -> Change:
     if meant is None or meant.takes_effect is TakesEffect.NEXT_RUN:
         which = ", ".join(each.name for each in changeable_fields())
         reason = (
-            f"There is no hyperparameter {field!r}"
+            f"There is no hyperparameter {quoted(field)}"
             if meant is None
             else f"{meant.label} cannot change during a run"
         )
@@ -101,8 +102,8 @@ def parse_change(text: str) -> Change:
     match = re.fullmatch(r"\s*(\d{1,15})\s*:([^=]*)=(.*)", text, re.DOTALL)
     if match is None:
         raise ChangeError(
-            f"{text!r} is no change: it takes STEP:FIELD=VALUE, such as 500:learning_rate=0.05, "
-            "where STEP is the number of updates done before."
+            f"{quoted(text)} is no change: it takes STEP:FIELD=VALUE, such as "
+            "500:learning_rate=0.05, where STEP is the number of updates done before."
         )
     step, field, value = match.groups()
     return make_change(int(step), field, value.strip())

@@ -394,14 +394,14 @@ def make_hyperparameters(
             name = str(detail["loc"][0]) if detail["loc"] else ""
             if name in fields:
                 problems[name] = (
-                    f"{fields[name].label}: {_quote(values.get(name))} is not usable; "
+                    f"{fields[name].label}: {quoted(values.get(name))} is not usable; "
                     f"it takes {fields[name].expects}."
                 )
             else:
-                problems[name] = f"There is no hyperparameter {name!r}."
+                problems[name] = f"There is no hyperparameter {quoted(name)}."
         raise HyperparametersError(problems) from error
     problems = {
-        name: f"{fields[name].label}: {_quote(values.get(name, value))} is not usable, since MLX "
+        name: f"{fields[name].label}: {quoted(values.get(name, value))} is not usable, since MLX "
         f"computes in float32, where it counts as {counted:g}; it takes {fields[name].expects}."
         for name, value, counted in _unlike_in_float32(made)
     }
@@ -437,7 +437,8 @@ def _holds(constraint: Any, value: Any) -> bool:
             return True
 
 
-def _quote(value: object) -> str:
+def quoted(value: object) -> str:
+    """How sentences show what somebody gave, which may be long."""
     text = (
         "an empty field" if value == "" else repr(value) if isinstance(value, str) else str(value)
     )

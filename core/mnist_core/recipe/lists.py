@@ -46,6 +46,14 @@ def make_recipes(
     if all(len(every) == 1 for every in listed.values()):
         # As most often, at each key in the form: validated at once, not field by field.
         return (make_hyperparameters({name: every[0] for name, every in listed.items()}, base),)
+    count = 1
+    for name, every in listed.items():
+        count *= len(every)
+        if count > MOST_RECIPES:
+            raise HyperparametersError(
+                {name: f"These lists make more than {MOST_RECIPES} runs; leave some values out."}
+            )
+    # Not before: of a million values, each would be looked at.
     problems: dict[str, str] = {}
     for name, every in listed.items():
         for value in every:
@@ -55,13 +63,6 @@ def make_recipes(
                 problems.setdefault(name, str(error))
     if problems:
         raise HyperparametersError(problems)
-    count = 1
-    for name, every in listed.items():
-        count *= len(every)
-        if count > MOST_RECIPES:
-            raise HyperparametersError(
-                {name: f"These lists make more than {MOST_RECIPES} runs; leave some values out."}
-            )
     made = (
         make_hyperparameters(dict(zip(listed, combination, strict=True)), base)
         for combination in product(*listed.values())

@@ -15,10 +15,16 @@ from numpy.typing import NDArray
 
 from mnist_core.events import DivergenceReason, GuardState, TrainingState
 from mnist_core.store.files import safetensors_bytes, write_whole
+from mnist_core.store.plain_values import check_plain
+from mnist_core.store.records import StoreError, is_id
 
 _FORMAT = "2"
 _FORMATS = ("1", _FORMAT)
 """Those that can be read; 1 had no guard."""
+_MOST_SLOTS = 8
+"""Arrays that an optimizer remembers of each parameter; today two are the most."""
+_LONGEST_REASON = 200
+"""Characters: what safetensors says may quote the file."""
 _HEALTHY = "healthy."
 """Before the names of the arrays of the state to go back to."""
 
@@ -45,7 +51,13 @@ class Checkpoints:
 
     @classmethod
     def of(cls, home: Path, run_id: str) -> "Checkpoints":
-        """Those of a run that is kept under `home`."""
+        """Those of a run that is kept under `home`.
+
+        Raises:
+            StoreError: `run_id` is no id.
+        """
+        if not is_id(run_id):
+            raise StoreError(f"The database in {home} has {run_id!r:.40} in the place of an id.")
         return cls(home / "checkpoints" / run_id)
 
     def save(self, state: TrainingState) -> None:
@@ -168,20 +180,32 @@ def _values(
 def _state(
     values: dict[str, Any], arrays: Mapping[str, NDArray[np.float32]], prefix: str
 ) -> TrainingState:
-    """The other way round; raises KeyError or TypeError where something is missing or unknown."""
+    """The other way round.
+
+    Raises:
+        KeyError, TypeError or ValueError: something is missing, unknown, or of another type.
+    """
+    if not isinstance(values, dict):
+        raise TypeError("a state is an object")
     has_optimizer_state = values.pop("has_optimizer_state")
     guard = values.pop("guard", None)
     if guard is not None:
         healthy = guard["healthy"]
         guard["healthy"] = None if healthy is None else _state(healthy, arrays, _HEALTHY)
-        guard["window"] = tuple(guard["window"])
+        check_plain(GuardState, guard)
+        guard["window"] = tuple(map(float, guard["window"]))
         reason = guard.get("diverged")
         guard["diverged"] = None if reason is None else DivergenceReason(reason)
+    if any(array.dtype != np.float32 for array in arrays.values()):
+        raise TypeError("arrays are float32")
     parameters = _numbered(arrays, f"{prefix}parameters")
     optimizer_state = _numbered(arrays, f"{prefix}optimizer_state")
     slots = values.pop("zeros", 0)
+    if slots not in range(_MOST_SLOTS + 1):
+        raise ValueError("no optimizer remembers as much")
     if slots:
         optimizer_state = tuple(np.zeros_like(each) for each in parameters for _ in range(slots))
+    check_plain(TrainingState, values)
     return TrainingState(
         parameters=parameters,
         optimizer_state=optimizer_state if has_optimizer_state or slots else None,
@@ -199,14 +223,14 @@ def _from_file(path: Path) -> TrainingState:
             metadata: dict[str, str] = file.metadata() or {}
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ValueError(f"it is damaged: {error}") from error
+        raise ValueError(f"it is damaged: {str(error)[:_LONGEST_REASON]}") from error
     if metadata.get("format") not in _FORMATS or "state" not in metadata:
         raise ValueError("it was not made by this version of mnist-tui")
     if metadata.get("digest") != _digest(metadata["state"], arrays):
         raise ValueError("it is damaged: its checksum does not match")
     try:
         return _state(json.loads(metadata["state"]), arrays, "")
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError("it was not made by this version of mnist-tui") from error
 
 

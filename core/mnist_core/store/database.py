@@ -16,6 +16,7 @@ from mnist_core.store.free_room import GIVES_ROOM_BACK
 from mnist_core.store.records import StoreError
 from mnist_core.store.repair import salvage, set_aside
 from mnist_core.store.schema import VERSION, check_version, migrate, version_of
+from mnist_core.user_folders import make_private
 
 FILE = "runs.db"
 DAMAGE_ADVICE = (
@@ -36,6 +37,8 @@ _MOMENT = 0.2
 _LONGEST_LOG = 4 << 20
 """Bytes that the log keeps once what is in it is in the database."""
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_UNREADABLE = (sqlite3.Error, ValueError, TypeError, OverflowError, RecursionError)
+"""What reading a row raises that is damaged, though its page is sound."""
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -102,7 +105,7 @@ class Database:
         """
         try:
             yield self._open()
-        except (sqlite3.Error, ValueError, TypeError) as error:
+        except _UNREADABLE as error:
             raise self._failure("read", error) from error
 
     @contextmanager
@@ -118,7 +121,7 @@ class Database:
                 raise StoreError(f"The runs in {self._home} cannot be changed. {why}")
             with transaction(self._open()) as connection:
                 yield connection
-        except sqlite3.Error as error:
+        except _UNREADABLE as error:
             raise self._failure("changed", error) from error
 
     def _open(self) -> sqlite3.Connection:
@@ -163,7 +166,7 @@ def open_database(home: Path) -> Opened:
     """
     path = home / FILE
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        make_private(home)
     except OSError as error:
         raise StoreError(
             f"The folder {home} for the runs cannot be made: {error.strerror}. "
@@ -368,6 +371,8 @@ def _sound(path: Path) -> sqlite3.Connection:
     connection = _connect(path, "mode=rwc")
     try:
         check_version(connection, str(path))
+        if version_of(connection) < 0:
+            raise _DamagedError("its version is below 0")
         if 0 < version_of(connection) < VERSION:
             connection.close()
             _migrate_alone(path)

@@ -11,7 +11,7 @@ from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.database import FILE, Database
 from mnist_core.store.free_room import PAGES_AT_START, give_back, rebuild
 from mnist_core.store.ownership import Ownership, is_owned, lives, lock_path
-from mnist_core.store.records import StoreError
+from mnist_core.store.records import StoreError, is_id
 
 KEPT_TABLES = ("runs", "recordings")
 """What can be deleted and brought back: one row each, whose id stands in no other of them."""
@@ -130,8 +130,10 @@ def _final_runs(connection: sqlite3.Connection, home: Path, ids: Collection[str]
             for table in KEPT_TABLES
         )
     ):
+        if not is_id(run_id):
+            continue  # it is damaged, and has no files
         if by not in alive:
-            alive[by] = _is_held(lock_path(home, by))
+            alive[by] = _is_held(lock_path(home, by)) if is_id(by) else None
         forgotten = deleted < time.time() - _FORGOTTEN_AFTER
         if run_id in ids or (forgotten if alive[by] is None else not alive[by]):
             found.append(run_id)

@@ -15,6 +15,7 @@ _STDOUT_DESCRIPTOR = 1
 STDOUT = Path(f"/dev/fd/{_STDOUT_DESCRIPTOR}")
 """Standard output, for :func:`write_output`."""
 
+_OWN_FILE = 0o600
 _MOST_LINKS = 40
 """As many as Linux follows."""
 
@@ -22,12 +23,12 @@ _MOST_LINKS = 40
 def write_whole(path: Path, content: bytes) -> None:
     """Replace the file `path` by `content`, so that a crash leaves the old one or the new one.
 
-    The new file is this user's alone.
+    The new file is this user's alone, as are folders that are made for it.
 
     Raises:
         OSError: it could not be written; what was there before still is.
     """
-    _replace(path, content, 0o600, None)
+    _replace(path, content, _OWN_FILE, None)
 
 
 def safetensors_bytes(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, str]) -> bytes:
@@ -122,7 +123,7 @@ def _replace(path: Path, content: bytes, mode: int, like: os.stat_result | None)
 
     Else with `mode`, less what the umask takes.
     """
-    _make_folder(path.parent)
+    _make_folder(path.parent, 0o700 if mode == _OWN_FILE else 0o777)
     part = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode if like is None else 0o600)
     try:
@@ -164,9 +165,9 @@ def _write_through(handle: int, content: bytes) -> None:
         file.write(content)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, mode: int) -> None:
     if folder.is_dir():
         return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
+    _make_folder(folder.parent, mode)
+    folder.mkdir(mode, exist_ok=True)
     sync_folder(folder.parent)

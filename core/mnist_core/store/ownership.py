@@ -9,7 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from mnist_core.store.records import StoreError
+from mnist_core.store.records import StoreError, is_id
+from mnist_core.user_folders import make_private
 
 _PATIENCE = 1.0
 """Seconds to wait for a lock: somebody who only looks whether it is held, holds it for a moment."""
@@ -18,7 +19,13 @@ _POLL = 0.01
 
 
 def lock_path(home: Path, owner: str) -> Path:
-    """Where the lock of a run lies, or that of somebody who deleted runs."""
+    """Where the lock of a run lies, or that of somebody who deleted runs.
+
+    Raises:
+        StoreError: it is no id.
+    """
+    if not is_id(owner):
+        raise StoreError(f"The database in {home} has {owner!r:.40} in the place of an id.")
     return home / "locks" / f"{owner}.lock"
 
 
@@ -37,7 +44,7 @@ class Ownership:
             StoreError: another process, or another part of this one, has it.
             OSError: there can be no lock in that folder.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self._path.parent)
         deadline = time.monotonic() + _PATIENCE
         try:
             self._lock.acquire(timeout=_PATIENCE, poll_interval=_POLL)
@@ -122,6 +129,6 @@ def _is_process(pid: object) -> bool:
         os.kill(int(str(pid)), 0)
     except PermissionError:
         return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return False
     return True

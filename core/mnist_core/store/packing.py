@@ -78,7 +78,7 @@ def unpack_answers(
     Raises:
         ValueError: something is damaged.
     """
-    labels = _bytes(predictions)
+    labels = unpacked(predictions)
     # A class of more than 256 takes two bytes.
     kind = np.uint8 if len(labels) == samples else np.uint16
     half = _unpack(losses, np.float16)
@@ -170,14 +170,19 @@ def _pack(array: NDArray[Any]) -> bytes:
 
 
 def _unpack(data: bytes, kind: DTypeLike) -> NDArray[Any]:
-    return _unplaned(_bytes(data), kind)
+    return _unplaned(unpacked(data), kind)
 
 
-def _bytes(data: bytes) -> bytes:
+def unpacked(data: bytes) -> bytes:
+    """What zlib packed.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     try:
         return zlib.decompress(data)
     except zlib.error as error:
-        raise ValueError(f"answers are damaged: {error}") from error
+        raise ValueError(f"what was packed is damaged: {error}") from error
 
 
 def _unplaned(planes: bytes, kind: DTypeLike) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from importlib import metadata
 
 from mnist_core.store.database import Database
+from mnist_core.store.plain_values import check_plain, check_times, object_in
 from mnist_core.store.records import storable
 
 _COLUMNS = ("id", "state", "failure", "started", "ended", "contest", "environment", "scores")
@@ -99,15 +100,18 @@ class RaceStore:
 def _record(row: Sequence[str | float]) -> RaceRecord | None:
     race_id, state, failure, started, ended, race, environment, score = row
     try:
+        where = object_in(environment)
+        check_plain(RaceEnvironment, where)
+        check_times({"started": float(started), "ended": float(ended)})
         return RaceRecord(
             str(race_id),
             RaceState(str(state)),
             str(failure),
             float(started),
             float(ended),
-            RaceEnvironment(**json.loads(str(environment))),
+            RaceEnvironment(**where),
             str(race),
             str(score),
         )
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None

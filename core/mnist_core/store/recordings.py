@@ -1,6 +1,5 @@
 """What the store keeps of a recording: the numbers of a training loop that is not ours."""
 
-import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_core.store.packing import unpacked
+from mnist_core.store.plain_values import check_plain, check_times, object_in, texts_in
 from mnist_core.store.records import RunRecord, RunState, Score, StoreError
 
 FIRST_OF_ID = "r"
@@ -162,21 +163,22 @@ def read_recording(row: Row, lives: Callable[[str, object, object], bool]) -> Re
     Raises:
         StoreError: it cannot be read.
     """
-    values = dict(zip(_COLUMNS, row, strict=True))
+    values: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
     try:
         state = RunState(str(values["state"]))
         if state.is_live and not lives(str(values["id"]), values["pid"], values["host"]):
             state = RunState.INTERRUPTED
-        return RecordingRecord(
-            **{
-                **values,
-                "state": state,
-                "tags": tuple(json.loads(str(values["tags"]))),
-                "config": json.loads(str(values["config"])),
-                "versions": json.loads(str(values["versions"])),
-            }
-        )
-    except (ValueError, TypeError) as error:
+        read: dict[str, Any] = {
+            **values,
+            "state": state,
+            "tags": texts_in(values["tags"]),
+            "config": object_in(values["config"]),
+            "versions": object_in(values["versions"]),
+        }
+        check_plain(RecordingRecord, read)
+        check_times(read)
+        return RecordingRecord(**read)
+    except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(
             f"Recording {values['id']} cannot be shown: it was kept by another version of "
             "mnist-tui, or is damaged."
@@ -204,7 +206,7 @@ def select_points(
     for number, text in names:
         if number in blobs:
             first, data = blobs[number]
-            metrics = tuple(json.loads(text))
+            metrics = texts_in(text)
             rows = np.frombuffer(b"".join(data), point_dtype(len(metrics)))
             found.append(NewPoints(number, metrics, first, rows))
     return found
@@ -219,7 +221,7 @@ def select_images(connection: sqlite3.Connection, recording: str) -> list[Record
         (recording,),
     ):
         shape = (height, width) if channels == 1 else (height, width, channels)
-        pixels = np.frombuffer(zlib.decompress(data), np.uint8).reshape(shape)
+        pixels = np.frombuffer(unpacked(data), np.uint8).reshape(shape)
         found.append(RecordedImage(name, step, pixels))
     return found
 
@@ -238,10 +240,8 @@ def select_predictions(
     step, classes, labels, probabilities = row
     return RecordedPredictions(
         step,
-        np.frombuffer(zlib.decompress(labels), "<u2").astype(np.uint16),
-        np.frombuffer(zlib.decompress(probabilities), "<f2")
-        .astype(np.float32)
-        .reshape(-1, classes),
+        np.frombuffer(unpacked(labels), "<u2").astype(np.uint16),
+        np.frombuffer(unpacked(probabilities), "<f2").astype(np.float32).reshape(-1, classes),
     )
 
 

@@ -344,6 +344,17 @@ class StoredPixels:
     pixel_deviation: float
 
 
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+
+
+def is_id(found: object) -> bool:
+    """Whether it can be the id of a run or a recording, by which its files are called.
+
+    The database may be another's: with an id such as ../.. a deletion would leave the home folder.
+    """
+    return isinstance(found, str) and _ID.fullmatch(found) is not None
+
+
 def storable(text: str) -> str:
     """`text` as SQLite takes it: bytes of a path or argument that are no UTF-8 become \\udcXX.
 

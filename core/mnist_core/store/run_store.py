@@ -37,6 +37,7 @@ from mnist_core.store.records import (
     StoredPixels,
     StoreError,
     TrialPlace,
+    is_id,
     storable,
 )
 from mnist_core.store.resume_point import ResumePoint
@@ -115,7 +116,7 @@ class RunStore:
                     "UNION ALL SELECT id FROM recordings WHERE state IN (?1, ?2)",
                     [state for state in RunState if state.is_live],
                 ).fetchall()
-                self._live_ids = (now, [row[0] for row in rows])
+                self._live_ids = (now, [row[0] for row in rows if is_id(row[0])])
         # The death of an owner writes nothing.
         return hash((now, tuple(self._lives(run_id) for run_id in self._live_ids[1])))
 

@@ -248,6 +248,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: a step failed; the version before it is still there.
     """
+    if version_of(connection) < 0:
+        raise sqlite3.DatabaseError("its version is below 0")
     for version in range(version_of(connection), VERSION):
         try:
             connection.executescript(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from mnist_core.network.distributions import Distributions, unpack
 from mnist_core.recipe.changes import Change, read_change
 from mnist_core.recipe.hyperparameters import Hyperparameters
+from mnist_core.recipe.plan import OnDivergence
 from mnist_core.store.packing import unpack_answers
+from mnist_core.store.plain_values import check_plain, check_times, object_in, texts_in
 from mnist_core.store.records import (
     BATCH_DTYPE,
     NORM_DTYPE,
@@ -91,20 +93,23 @@ def read_run(
         if state.is_live and not lives(str(values["id"]), values["pid"], values["host"]):
             state = RunState.INTERRUPTED
         data = stored_path(values["data"])
-        return RunRecord(
-            **{
-                **values,
-                "dataset": stored_path(values["dataset"]),
-                "data": data.removeprefix(_TRANSPOSED),
-                "transposed": data.startswith(_TRANSPOSED),
-                "tags": tuple(json.loads(str(values["tags"]))),
-                "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
-                "environment": _environment(str(values["environment"])),
-                "state": state,
-                "changes": tuple(_change(*change) for change in changes),
-            }  # type: ignore[arg-type]
-        )
-    except (ValueError, TypeError) as error:
+        read: dict[str, Any] = {
+            **values,
+            "dataset": stored_path(values["dataset"]),
+            "data": data.removeprefix(_TRANSPOSED),
+            "transposed": data.startswith(_TRANSPOSED),
+            "tags": texts_in(values["tags"]),
+            "hyperparameters": _hyperparameters(str(values["hyperparameters"])),
+            "environment": _environment(str(values["environment"])),
+            "state": state,
+            "changes": tuple(_change(*change) for change in changes),
+        }
+        check_plain(RunRecord, read)
+        check_times(read)
+        if read["on_divergence"] not in get_args(OnDivergence):
+            raise ValueError("on_divergence is none of its words")
+        return RunRecord(**read)
+    except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(
             f"Run {values['id']} in {home} cannot be shown: it was kept by another "
             "version of mnist-tui, or is damaged."
@@ -212,9 +217,10 @@ def select_labels(connection: sqlite3.Connection, fingerprint: str) -> StoredLab
     if row is None:
         return None
     test, names, labels = row
-    return StoredLabels(
-        np.frombuffer(test, "<u2"), tuple(json.loads(names)), tuple(json.loads(labels))
-    )
+    classes = json.loads(labels)
+    if not isinstance(classes, list) or not all(type(each) is int for each in classes):
+        raise ValueError("the labels of the classes are no numbers")
+    return StoredLabels(np.frombuffer(test, "<u2"), texts_in(names), tuple(classes))
 
 
 def select_pixels(connection: sqlite3.Connection, fingerprint: str) -> StoredPixels | None:
@@ -222,7 +228,13 @@ def select_pixels(connection: sqlite3.Connection, fingerprint: str) -> StoredPix
     row = connection.execute(
         "SELECT height, width, mean, deviation FROM pixels WHERE fingerprint = ?", (fingerprint,)
     ).fetchone()
-    return None if row is None else StoredPixels((row[0], row[1]), row[2], row[3])
+    if row is None:
+        return None
+    height, width, mean, deviation = row
+    check_plain(StoredPixels, {"pixel_mean": mean, "pixel_deviation": deviation})
+    if type(height) is not int or type(width) is not int:
+        raise TypeError("the size of the images is no number")
+    return StoredPixels((height, width), mean, deviation)
 
 
 def cut_metrics(connection: sqlite3.Connection, run: str, step: int, epoch: int | None) -> None:
@@ -272,7 +284,9 @@ def _hyperparameters(text: str) -> Hyperparameters:
 
 @lru_cache(maxsize=256)
 def _environment(text: str) -> Environment:
-    return Environment(**json.loads(text))
+    values = object_in(text)
+    check_plain(Environment, values)
+    return Environment(**values)
 
 
 def _epoch(row: Row) -> EpochRecord:
@@ -282,6 +296,7 @@ def _epoch(row: Row) -> EpochRecord:
         loss, accuracy = f"{measured_on}_loss", f"{measured_on}_accuracy"
         if metrics[loss] is None and metrics[accuracy] is not None:
             metrics[loss] = math.nan
+    check_plain(EpochRecord, metrics)
     return EpochRecord(**metrics)
 
 

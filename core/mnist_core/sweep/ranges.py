@@ -16,6 +16,7 @@ from mnist_core.recipe.hyperparameters import (
     field_called,
     hyperparameter_fields,
     make_hyperparameters,
+    quoted,
     unused_fields,
 )
 
@@ -24,6 +25,8 @@ Chosen = str | float | int | bool
 
 _GRAMMAR = "FIELD=LOW:HIGH, FIELD=LOW:HIGH:log or FIELD=A|B|C"
 _MOST_CHOICES = 1000
+_LONGEST_SHOWN = 60
+"""Characters of a range that sentences repeat."""
 
 
 class RangeError(ValueError):
@@ -73,11 +76,11 @@ def parse_range(text: str) -> Range:
     """
     name, sign, values = text.partition("=")
     if not sign:
-        raise RangeError(f"{text!r} is no range: write {_GRAMMAR}.")
+        raise RangeError(f"{quoted(text)} is no range: write {_GRAMMAR}.")
     field = field_called(name)
     if field is None:
         fields = ", ".join(each.name for each in swept_fields())
-        raise RangeError(f"There is no hyperparameter {name!r}. A sweep can choose {fields}.")
+        raise RangeError(f"There is no hyperparameter {quoted(name)}. A sweep can choose {fields}.")
     if field.not_swept:
         raise RangeError(f"{field.name} cannot be swept. {field.not_swept}")
     if "|" not in values and ":" in values:
@@ -168,22 +171,31 @@ def _interval(field: HyperparameterField, text: str) -> Interval:
             f"{field.name} takes values to choose from, not a range: write {field.name}=A|B."
         )
     low_text, high_text, *scale = text.split(":")
+    shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
     if scale not in ([], ["log"]):
-        raise RangeError(f"{field.name}={text} is no range: write {_GRAMMAR}.")
+        raise RangeError(f"{field.name}={shown} is no range: write {_GRAMMAR}.")
     low, high = _value(field, low_text), _value(field, high_text)
     assert isinstance(low, int | float)
     assert isinstance(high, int | float)
     if low >= high:
-        raise RangeError(f"{field.name}={text} goes nowhere: {low_text} must be below {high_text}.")
+        raise RangeError(
+            f"{field.name}={shown} goes nowhere: {field.format(low)} must be below "
+            f"{field.format(high)}."
+        )
     if scale and low <= 0:
         raise RangeError(
-            f"{field.name}={text} cannot be logarithmic, since {low_text} has no logarithm. Begin "
-            "above 0, or leave :log out."
+            f"{field.name}={shown} cannot be logarithmic, since {field.format(low)} has no "
+            "logarithm. Begin above 0, or leave :log out."
         )
     return Interval(field, low, high, bool(scale))
 
 
 def _choices(field: HyperparameterField, texts: Sequence[str]) -> Choices:
+    if len(texts) > _MOST_CHOICES:
+        raise RangeError(
+            f"{field.name} has {len(texts)} values here, and {_MOST_CHOICES} are the most. Name "
+            "fewer."
+        )
     values = [_value(field, text) for text in texts]
     if len(values) < 2:
         example = f"{field.name}=A|B" + (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mnist_core.shell_commands import install_command, own_command
-from mnist_core.user_folders import home_flag
+from mnist_core.user_folders import home_flag, make_private
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -108,7 +108,7 @@ def _journal(home: Path, name: str, *, new: bool) -> "BaseStorage":
             return acquired
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         if new:
             path.touch(exist_ok=False)
         lock = MendingLock(str(path), grace_period=_LOCK_PATIENCE)

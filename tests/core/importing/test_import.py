@@ -87,7 +87,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ("a.csv", "", "line 1: a header"),
         ("a.csv", "1,2\n3,4\n", "line 1: there are numbers in place of a header"),
         ("a.csv", "a,,b\n", "line 1: a column has no name"),
-        ("a.csv", "a,a\n", "line 1: the name 'a' stands twice"),
+        ("a.csv", "a,a\n", "line 1: a stands there twice"),
         ("a.csv", "a,b\n1,2\n3\n", "line 3: there are 1 cells, and 2 in the header"),
         ("a.csv", "a,b\n1,2\n3,x\n", "line 3: b is 'x', which is no number as in other lines"),
         ("a.csv", "step,b\n1.5,2\n", "line 2: the step 1.5 is no whole number"),

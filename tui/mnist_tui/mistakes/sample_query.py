@@ -17,6 +17,7 @@ from mnist_core.network.suspects import normalised_margins, self_confidences, su
 from mnist_core.store import StoredAnswers
 from mnist_core.store.answers import AnswerHistory, measured
 from mnist_tui.text.numbers import whole_number
+from mnist_tui.text.visible_text import shorten
 
 
 class Order(StrEnum):
@@ -136,6 +137,9 @@ class LabelledAnswers:
 
 EXAMPLES = "49, 4>9, conf>0.9, loss>3, class:7, index:947"
 
+_LONGEST_TERM = 60
+"""Cells of a term that sentences repeat."""
+
 _Mask = NDArray[np.bool_]
 _Test = Callable[[LabelledAnswers], _Mask]
 
@@ -217,22 +221,25 @@ def _test(term: str, class_names: tuple[str, ...]) -> _Test:
             if value
         ]
         return lambda labelled: np.logical_and.reduce([test(labelled) for test in tests])
+    shown = shorten(repr(term), _LONGEST_TERM)
     match = _TERM.fullmatch(term)
     if match is None:
-        raise FilterError(f"{term!r} cannot be understood; try {EXAMPLES}, wrong or right.")
+        raise FilterError(f"{shown} cannot be understood; try {EXAMPLES}, wrong or right.")
     name, sign, value = match[1].lower(), match[2], match[3]
     if name in _CLASS_FIELDS:
         if sign not in ":=":
-            raise FilterError(f"{term!r}: a class is named with a colon, as in {name}:4.")
+            raise FilterError(f"{shown}: a class is named with a colon, as in {name}:4.")
         return _class_test(_CLASS_FIELDS[name], _class_index(term, value, class_names))
     if name in _NUMBER_FIELDS:
         try:
             number = float(value)
         except ValueError:
-            raise FilterError(f"{term!r} needs a number behind {sign}.") from None
+            raise FilterError(f"{shown} needs a number behind {sign}.") from None
         return _number_test(_NUMBER_FIELDS[name], _COMPARISONS[sign], number)
     names = ", ".join([*_CLASS_FIELDS, *_NUMBER_FIELDS])
-    raise FilterError(f"There is nothing called {name!r} here; there are {names}.")
+    raise FilterError(
+        f"There is nothing called {shorten(repr(name), _LONGEST_TERM)} here; there are {names}."
+    )
 
 
 def _find_class(value: str, class_names: tuple[str, ...]) -> int | None:
@@ -248,7 +255,9 @@ def _class_index(term: str, value: str, class_names: tuple[str, ...]) -> int:
     if index is not None:
         return index
     shown = ", ".join(class_names[:10]) + (", ..." if len(class_names) > 10 else "")
-    raise FilterError(f"{term!r} names no class; the classes are {shown}.")
+    raise FilterError(
+        f"{shorten(repr(term), _LONGEST_TERM)} names no class; the classes are {shown}."
+    )
 
 
 def _class_test(field: str, index: int) -> _Test:

@@ -12,19 +12,31 @@ from typing import Any
 from mnist_core.recipe.hyperparameters import hyperparameter_fields
 from mnist_core.store import KeptRecord, RecordingRecord, RunRecord, RunState
 from mnist_tui.runs.columns import RunRow, score_value
+from mnist_tui.text.visible_text import shorten
 
 Test = Callable[[RunRow], bool]
 
 _TERM = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 _FIELD_TERM = re.compile(r"([A-Za-z_]+)(<=|>=|!=|=|<|>|:)(.*)", re.DOTALL)
+
+
+def _is_close(one: float, other: float) -> bool:
+    try:
+        return math.isclose(one, other, rel_tol=1e-9)
+    except OverflowError:
+        return one == other  # whole numbers beyond what a float holds
+
+
+_LONGEST_NAME = 40
+"""Cells of a name that is no field's."""
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "=": lambda one, other: math.isclose(one, other, rel_tol=1e-9),
-    ":": lambda one, other: math.isclose(one, other, rel_tol=1e-9),
-    "!=": lambda one, other: not math.isclose(one, other, rel_tol=1e-9),
+    "=": _is_close,
+    ":": _is_close,
+    "!=": lambda one, other: not _is_close(one, other),
 }
 
 
@@ -85,8 +97,8 @@ def _parse_term(term: str) -> Test:
     field = _fields().get(name)
     if field is None:
         raise _TermError(
-            f"{parts[1]} is no field. Some are lr, bs, optimizer, acc, loss, epochs, time, state, "
-            "tag and data."
+            f"{shorten(parts[1], _LONGEST_NAME)} is no field. Some are lr, bs, optimizer, acc, "
+            "loss, epochs, time, state, tag and data."
         )
     if isinstance(field, _Words):
         return _words_test(name, field, sign, value)

@@ -11,8 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from mnist_core.user_folders import APP, NoHomeError, user_folder
+from mnist_core.user_folders import APP, NoHomeError, make_private, user_folder
 from mnist_tui.runtime.terminal import open_terminal
+
+_APPENDS = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+_OWN_FILE = 0o600
 
 
 def log_path(home: Path | None) -> Path:
@@ -37,8 +40,9 @@ def write_log(path: Path, text: str) -> str:
     """Append `text` to the log file, and say in a sentence where the details are."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as log:
+        make_private(path.parent)
+        handle = os.open(path, _APPENDS, _OWN_FILE)
+        with os.fdopen(handle, "a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"{when}\n{text.rstrip()}\n\n")
     except OSError as error:
         return f"The details could not be written to {path}: {error.strerror}."
@@ -100,9 +104,8 @@ def _use_streams(stdout: TextIO | None, stderr: TextIO | None) -> None:
 
 def open_log(log: Path) -> int:
     """A file descriptor that appends to the log; where it cannot be opened, one to nowhere."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(log, flags, 0o600)
+        make_private(log.parent)
+        return os.open(log, _APPENDS, _OWN_FILE)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY)

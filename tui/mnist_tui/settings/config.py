@@ -187,6 +187,10 @@ def read_config(path: Path, only: Collection[str] = ()) -> ConfigFile:
     except RecursionError:
         sentence = _syntax_problem(path, text, "Brackets nested too deep")
         return ConfigFile(path, problems=(sentence,))
+    except ValueError:
+        # What is left of its reasons: Python reads no more than 4300 digits.
+        sentence = _syntax_problem(path, text, "A number has too many digits")
+        return ConfigFile(path, problems=(sentence,))
     known = settings()
     asked = {
         name: value
@@ -259,8 +263,9 @@ def _remove(table: dict[str, Any], where: tuple[int | str, ...]) -> None:
             table.pop(str(name), None)
 
 
-_HEADER = re.compile(r"\s*\[\s*(?P<name>[^\[\]]+?)\s*\]")
-_ASSIGNMENT = re.compile(r"\s*(?P<name>[\w\-.\"' ]+?)\s*=")
+# Not a blank is matched in two ways, or a long line of them would take hours.
+_HEADER = re.compile(r"\s*\[(?P<name>[^\[\]]+)\]")
+_ASSIGNMENT = re.compile(r"(?P<name>[\w\-.\"'\s]+)=")
 
 
 def _assignments(text: str) -> Iterator[tuple[str, int]]:
@@ -294,7 +299,7 @@ def _syntax_problem(path: Path, text: str, message: str) -> str:
 
 
 def _unknown(kind: str, name: str, known: Collection[str]) -> str:
-    return f"There is no {kind} {name!r}.{_meant(name, known)}"
+    return f"There is no {kind} {_shown(name)}.{_meant(name, known)}"
 
 
 def _meant(name: str, known: Collection[str]) -> str:

@@ -9,6 +9,7 @@ from textual.dom import DOMNode
 from textual.keys import Keys, _character_to_key, key_to_character
 
 from mnist_tui.settings.keys import KEYS, Key, Scope, bindings_of, shown_key
+from mnist_tui.text.visible_text import shorten
 
 Table = tuple[Key, ...]
 """A table of keys with the commands of `KEYS`, in their order."""
@@ -24,6 +25,9 @@ _MOVING = frozenset(
 
 _BESIDE_OTHERS = frozenset({Scope.EVERYWHERE, Scope.CHARTS, Scope.ZOOM})
 """Scopes whose keys work on screens that have a scope of their own."""
+
+_LONGEST_NAME = 60
+"""Cells of what names no key."""
 
 _NAMES = frozenset(key.value for key in Keys if not key.value.startswith("<"))
 
@@ -48,8 +52,8 @@ def key_named(text: str) -> str:
         known = name in _NAMES or (len(name) > 1 and key_to_character(name) is not None)
     if not known:
         raise ValueError(
-            f"{text!r} names no key. Write a character, such as x or ?, or a name, such as "
-            "F5, ctrl+x or space."
+            f"{shorten(repr(text), _LONGEST_NAME)} names no key. Write a character, such as x "
+            "or ?, or a name, such as F5, ctrl+x or space."
         )
     return name
 

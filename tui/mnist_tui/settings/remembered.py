@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from mnist_core.user_folders import make_private
+
 
 def remembered(path: Path) -> str:
     """The word in the file at `path`; empty where there is none that can be read."""
@@ -18,5 +20,5 @@ def remember(path: Path, word: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     path.write_text(f"{word}\n", encoding="utf-8")
