@@ -14,7 +14,7 @@ from mnist_core.store.file_systems import is_on_network
 from mnist_core.store.files import sync_folder
 from mnist_core.store.free_room import GIVES_ROOM_BACK
 from mnist_core.store.records import StoreError
-from mnist_core.store.repair import salvage, set_aside
+from mnist_core.store.repair import UNREADABLE, salvage, set_aside
 from mnist_core.store.schema import VERSION, check_version, migrate, version_of
 from mnist_core.user_folders import make_private
 
@@ -325,10 +325,10 @@ def _open_to_write(path: Path) -> Opened:
         return Opened(_sound(path), read_only=False)
     except _DamagedError as error:
         why = str(error)
-    except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+    except UNREADABLE as error:
+        if isinstance(error, sqlite3.Error) and not is_damage(error):
             raise
-        why = str(error)
+        why = str(error) if isinstance(error, sqlite3.Error) else "its tables have no names"
     copied, found = _make_new(path, new)
     aside = set_aside(path)
     path.with_name(_SUSPECT).unlink(missing_ok=True)
@@ -467,7 +467,7 @@ def _open_to_read(
     for how in ways:
         try:
             usable = _connect_to_read(path, how)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *UNREADABLE) as error:
             problem = str(error)
             continue
         if usable is not None:

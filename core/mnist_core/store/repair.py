@@ -41,6 +41,9 @@ _LATER_COLUMNS = {
 }
 """The same of the table `runs`, each with what stands for it there, as when it is migrated."""
 
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What reading a damaged database raises; the second where SQLite's reason quotes the damage."""
+
 _MOST_RUNS = 100_000
 """More runs than anybody has: a number above comes from garbage."""
 
@@ -84,7 +87,7 @@ def salvage(damaged: sqlite3.Connection, target: sqlite3.Connection) -> tuple[in
                 row = damaged.execute(
                     f"SELECT id FROM {listed} WHERE number = ?", (number,)
                 ).fetchone()
-            except sqlite3.DatabaseError:
+            except UNREADABLE:
                 found += 1
                 continue
             if row is not None:
@@ -106,7 +109,7 @@ def _copy_data_sets(damaged: sqlite3.Connection, target: sqlite3.Connection) -> 
 def _copy_races(damaged: sqlite3.Connection, target: sqlite3.Connection) -> None:
     """Copy each race of the benchmark that can be read."""
     highest = 0
-    with contextlib.suppress(sqlite3.DatabaseError):
+    with contextlib.suppress(*UNREADABLE):
         (found,) = damaged.execute("SELECT max(rowid) FROM races").fetchone()
         highest = min(found, _MOST_RUNS) if isinstance(found, int) else 0
     for rowid in range(1, highest + 1):
@@ -120,7 +123,7 @@ def _copy_row(
     names = ", ".join(_columns(target, table))
     try:
         row = damaged.execute(f"SELECT {names} FROM {table} WHERE {key} = ?", (value,)).fetchone()
-    except sqlite3.DatabaseError:
+    except UNREADABLE:
         return
     if row is not None:
         marks = ", ".join("?" * len(row))
@@ -137,7 +140,7 @@ def _highest(damaged: sqlite3.Connection, listed: str) -> int:
         f"SELECT seq FROM sqlite_sequence WHERE name = '{listed}'",
         f"SELECT max(number) FROM {listed}",
     ):
-        with contextlib.suppress(sqlite3.DatabaseError):
+        with contextlib.suppress(*UNREADABLE):
             row = damaged.execute(query).fetchone()
             if row is not None and isinstance(row[0], int):
                 return min(row[0], _MOST_RUNS)
@@ -161,7 +164,7 @@ def _rows(
             rows[table] = damaged.execute(
                 f"SELECT {', '.join(values)} FROM {table} WHERE {key} = ?", (run_id,)
             ).fetchall()
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             if str(error) != f"no such table: {table}" or table not in _LATER_TABLES:
                 return None
             rows[table] = []

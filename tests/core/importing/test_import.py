@@ -1,5 +1,6 @@
 """Files of other programs become recordings, whole or not at all."""
 
+import re
 import struct
 import sys
 from collections.abc import Sequence
@@ -100,6 +101,12 @@ def test_json_lines(tmp_path: Path) -> None:
         ("a.jsonl", '{"a": "x"}\n{"a": 1}\n', 'line 1: a is "x", no number as in other lines'),
         ("a.jsonl", '{"step": 0.5, "a": 1}\n', "line 1: the step 0.5 is no whole number"),
         ("a.jsonl", "", "there is no number in it"),
+        ("a.csv", "wall time,a\nnan,1\n", "line 2: nan seconds are no time that can be shown"),
+        ("a.csv", "seconds,a\n1e308,1\n", "line 2: 1e+308 seconds are no time"),
+        ("a.jsonl", '{"_timestamp": 1e20, "a": 1}', "line 1: 1e+20 seconds are no time"),
+        ("a.csv", "x" * 1001 + "\n1\n", "and has more than 1000 characters"),
+        ("a.jsonl", '{"%s": {"b": 1}}' % ("x" * 1001), "and has more than 1000 characters"),
+        ("a.jsonl", '{"a": 1, "b": 2, "a": 3}', "line 1: a stands there twice"),
         ("a.txt", "1", "the name does not say what it is"),
         ("events.out.tfevents.1", b"nothing of it at all", "byte 0: it is no event file"),
     ],
@@ -183,3 +190,42 @@ def test_a_damaged_event_file_is_refused_with_the_place(events: Path, back: int)
     events.write_bytes(data)
     with pytest.raises(ImportProblem, match=f", byte {16 + length}: it is damaged here"):
         read_curve_file(events)
+
+
+@pytest.mark.parametrize(
+    ("step", "time", "what"),
+    [
+        (2**62, 1.0, "the step 4.61169e+18 is no whole number"),
+        (1, np.nan, "nan seconds are no time"),
+        (1, np.inf, "inf seconds are no time"),
+    ],
+)
+def test_an_event_of_no_moment_is_refused(
+    tmp_path: Path, step: int, time: float, what: str
+) -> None:
+    writer: Any = EventFileWriter(str(tmp_path))
+    value = Summary.Value(tag="loss", simple_value=0.5)
+    writer.add_event(Event(step=step, wall_time=time, summary=Summary(value=[value])))
+    writer.close()
+    (path,) = tmp_path.glob("*tfevents*")
+    with pytest.raises(ImportProblem, match=re.escape(what)):
+        read_curve_file(path)
+
+
+def test_tensors_that_hold_no_number_are_left_out_unmade(tmp_path: Path) -> None:
+    writer: Any = EventFileWriter(str(tmp_path))
+    promising = make_tensor_proto(np.zeros(1, np.float32))
+    promising.tensor_shape.dim[0].size = 2**40
+    empty = make_tensor_proto(np.zeros(1, np.float32))
+    empty.ClearField("float_val")
+    unknown = make_tensor_proto(np.zeros(1, np.float32))
+    unknown.dtype = 20
+    tensors = {"promising": promising, "empty": empty, "unknown": unknown}
+    values = [Summary.Value(tag=tag, tensor=tensor) for tag, tensor in tensors.items()]
+    loss = Summary.Value(tag="loss", simple_value=0.5)
+    writer.add_event(Event(step=1, wall_time=1.0, summary=Summary(value=[*values, loss])))
+    writer.close()
+    (path,) = tmp_path.glob("*tfevents*")
+    found = read_curve_file(path)
+    assert curves(found) == {"loss": ([1], [0.5])}
+    assert found.left_out == ("promising", "empty", "unknown")

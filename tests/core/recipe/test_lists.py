@@ -53,3 +53,8 @@ def test_what_has_an_effect_in_one_recipe_is_used() -> None:
     assert "momentum" not in unused_in_all(made)
     assert "weight_decay" not in unused_in_all(made)
     assert "momentum" in unused_in_all(made[1:])
+
+
+def test_a_long_list_is_refused_before_its_values_are_looked_at() -> None:
+    with pytest.raises(HyperparametersError, match=f"more than {MOST_RECIPES} runs"):
+        make_recipes({"learning_rate": "fast," * 500_000})

@@ -10,6 +10,7 @@ import pytest
 
 from helpers.recorded_runs import assert_same_state
 from mnist_core.events import TrainingState
+from mnist_core.store import StoreError
 from mnist_core.store import checkpoints as checkpoints_module
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.store.files import write_whole
@@ -236,3 +237,41 @@ def test_the_epochs_that_are_kept_are_known(checkpoints: Checkpoints, tmp_path: 
     assert checkpoints.epochs() == [1]
     (tmp_path / "checkpoints" / "run" / "epoch-by-hand.safetensors").touch()
     assert checkpoints.epochs() == [1]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b'{\\"step\\": 30', b'[\\"step\\", 30'),
+        (b'\\"step\\": 30', b'\\"step\\": 3.'),
+        (b'\\"best_epoch\\": 0', b'\\"best_epoch\\": []'),
+        (b'\\"correct\\": 7', b'\\"zeros\\": 1e9'),
+        (b'\\"guard\\": null', b'\\"guard\\": [[1]]'),
+        (b'\\"loss_sum\\": 0.30000000000000004', b'\\"loss_sum\\": 1' + b"0" * 400),
+    ],
+)
+def test_values_of_another_type_are_a_sentence_though_the_checksum_is_right(
+    checkpoints: Checkpoints,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    was: bytes,
+    becomes: bytes,
+) -> None:
+    monkeypatch.setattr(checkpoints_module, "_digest", lambda text, arrays: "right")
+    checkpoints.save(state(3))
+    (path,) = tmp_path.rglob("*.safetensors")
+    content = path.read_bytes()
+    assert was in content
+    size = int.from_bytes(content[:8], "little")
+    header = content[8 : 8 + size].replace(was, becomes)
+    header += b" " * (-len(header) % 8)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content[8 + size :])
+    last = checkpoints.last()
+    assert last.state is None
+    assert str(path) in last.problem
+
+
+def test_no_id_leads_out_of_the_folder(tmp_path: Path) -> None:
+    for run_id in ("../x", "", "a/b", "..", "x" * 65, "a\0"):
+        with pytest.raises(StoreError, match="in the place of an id"):
+            Checkpoints.of(tmp_path, run_id)

@@ -136,3 +136,15 @@ def test_a_grid_of_a_range_or_of_too_much_is_refused() -> None:
     many = Choices(hyperparameter_fields()["warmup_steps"], tuple(range(1001)))
     with pytest.raises(RangeError, match="1001 combinations"):
         combinations([many])
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "x" * 5000 + "=1", "lr=" + "1:" * 5000])
+def test_long_texts_are_cut_in_sentences(text: str) -> None:
+    with pytest.raises(RangeError) as refused:
+        parse_range(text)
+    assert len(str(refused.value)) < 500
+
+
+def test_a_range_has_no_more_values_than_a_grid_takes() -> None:
+    with pytest.raises(RangeError, match="has 1001 values here, and 1000 are the most"):
+        parse_range("lr=" + "|".join(f"0.{k:04}" for k in range(1, 1002)))

@@ -59,6 +59,7 @@ def ids(listing: RunListing) -> str:
         ("hidden:64,32", "d"),
         ("hidden:64-32", "d"),
         ("hidden!=64,32", "abc"),
+        pytest.param("hidden:" + "9" * 400, "", id="more than a float holds"),
         ("hidden>60", "d"),
         ("id:c", "c"),
         ("optimizer:adam acc>0.9", "b"),

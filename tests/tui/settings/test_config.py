@@ -108,6 +108,21 @@ def test_what_is_wrong_is_said_with_its_line_and_the_rest_is_used(
         assert read_config(with_more).config == Config(preset="mlx-wide")
 
 
+@pytest.mark.parametrize("line", [" " * 50_000 + "x", "[" + " " * 50_000, "x " * 25_000])
+def test_a_long_line_in_a_text_takes_no_longer_than_others(tmp_path: Path, line: str) -> None:
+    (found,) = problems(tmp_path, f'theme = """\n{line}\n"""\nsmoothing = 0.5\n')
+    assert found.startswith("line 1: theme: ")
+    assert read_config(tmp_path / "config.toml").lines["smoothing"] == 4
+
+
+def test_long_names_are_cut_in_sentences(tmp_path: Path) -> None:
+    long = "x" * 5000
+    for text in (f"{long} = 1", f'[keys]\n{long} = "x"', f'[keys]\nrun = "{long}"'):
+        (found,) = problems(tmp_path, text)
+        assert "xxx..." in found or "xxx…" in found
+        assert len(found) < 400
+
+
 def test_all_problems_are_told_in_the_order_of_their_lines(tmp_path: Path) -> None:
     found = problems(tmp_path, 'smoothing = 2\n[keys]\nfoo = "x"\nrun = ""\n')
     assert [sentence.partition(":")[0] for sentence in found] == ["line 1", "line 3", "line 4"]
@@ -120,6 +135,7 @@ def test_all_problems_are_told_in_the_order_of_their_lines(tmp_path: Path) -> No
         ("theme = nord", "line 1: this is not TOML"),
         ('theme = "a"\ntheme = "b"', "line 2: this is not TOML: Cannot overwrite a value"),
         ("a = " + "[" * 5000, "this is not TOML"),
+        ("smoothing = " + "1" * 5000, "this is not TOML: A number has too many digits"),
     ],
 )
 def test_what_is_no_toml_is_not_used_at_all(tmp_path: Path, text: str, where: str) -> None:
