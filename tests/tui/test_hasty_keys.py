@@ -76,7 +76,7 @@ async def test_arrows_in_the_form_all_count_however_fast(tmp_path: Path) -> None
     async with opened(tmp_path) as lab:
         lab.app.screen.query_one(HyperparameterForm).focus_field("preset")
         await lab.until(lambda: "Preset" in focused_row(lab))
-        await Keyboard(lab.app).press(*["down"] * 5)
+        await Keyboard(lab.app).press(*["down"] * 6)
         await lab.until(lambda: "Learning rate" in focused_row(lab))
         await Keyboard(lab.app).press(*["up"] * 4)
         await lab.until(lambda: "Hidden layers" in focused_row(lab))
