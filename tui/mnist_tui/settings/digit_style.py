@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from mnist_core.user_folders import make_private
+from mnist_core.store.files import write_whole
 from mnist_tui.text.picture_style import PICTURE_STYLES, PictureStyle
 
 FILE_NAME = "digit-style"
@@ -42,5 +42,4 @@ def remember_style(path: Path, style: PictureStyle) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    make_private(path.parent)
-    path.write_text(f"{style}\n", encoding="utf-8")
+    write_whole(path, f"{style}\n".encode())
