@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from mnist_core.store.file_systems import is_on_network
 from mnist_core.store.files import sync_folder
 from mnist_core.store.free_room import GIVES_ROOM_BACK
+from mnist_core.store.ownership import LOCK_MODE
 from mnist_core.store.records import StoreError
 from mnist_core.store.repair import UNREADABLE, salvage, set_aside
 from mnist_core.store.schema import VERSION, check_version, migrate, version_of
@@ -176,7 +177,8 @@ def open_database(home: Path) -> Opened:
         return _open_to_read(path, f"{home} cannot be written, so new runs are not kept there.")
     try:
         # Two processes that start together must not both make or set aside the database.
-        with FileLock(home / f".{FILE}.lock", timeout=_PATIENCE, fallback_to_soft=False):
+        place = home / f".{FILE}.lock"
+        with FileLock(place, timeout=_PATIENCE, mode=LOCK_MODE, fallback_to_soft=False):
             return _open_to_write(path)
     except _InUseError:
         return _open_to_read(
@@ -224,7 +226,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 def mark_suspect(home: Path) -> None:
     """Have every page of the database in `home` checked by whoever opens it next."""
     with contextlib.suppress(OSError):
-        (home / _SUSPECT).touch()
+        (home / _SUSPECT).touch(0o600)
 
 
 def file_identity(path: Path, *, content: bool = False) -> tuple[int, ...]:

@@ -14,6 +14,8 @@ from mnist_core.user_folders import make_private
 
 _PATIENCE = 1.0
 """Seconds to wait for a lock: somebody who only looks whether it is held, holds it for a moment."""
+LOCK_MODE = 0o644
+"""Of the file of a lock: others may look whether it is held, as `is_owned` does."""
 _POLL = 0.01
 """Seconds between two tries, so that a moment's look never makes all of them fail."""
 
@@ -35,7 +37,7 @@ class Ownership:
     def __init__(self, path: Path) -> None:
         self._path = path
         # The files that stand in for locks where a file system has none outlive kill -9.
-        self._lock = FileLock(path, thread_local=False, fallback_to_soft=False)
+        self._lock = FileLock(path, mode=LOCK_MODE, thread_local=False, fallback_to_soft=False)
 
     def claim(self, run: str) -> None:
         """Take the lock of `run`, as the message names it.

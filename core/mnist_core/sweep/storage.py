@@ -110,7 +110,7 @@ def _journal(home: Path, name: str, *, new: bool) -> "BaseStorage":
     try:
         make_private(path.parent)
         if new:
-            path.touch(exist_ok=False)
+            path.touch(0o600, exist_ok=False)
         lock = MendingLock(str(path), grace_period=_LOCK_PATIENCE)
         lock.acquire()
         lock.release()

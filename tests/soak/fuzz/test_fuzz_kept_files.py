@@ -255,7 +255,7 @@ def test_a_database_with_damaged_bytes(fuzz: Fuzz, sound_home: Path, tmp_path: P
             assert aside.read_bytes() == bytes(content)
         look_at_all(home)
 
-    fuzz("Databases with damaged bytes", st.tuples(anywhere, whole_pages), (), take, full=4000)
+    fuzz("Databases with damaged bytes", st.tuples(anywhere, whole_pages), (), take)
 
 
 TABLES = ("runs", "batches", "epochs", "packed_answers", "labels", "pixels", "races", "changes",

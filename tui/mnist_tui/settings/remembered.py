@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist_core.user_folders import make_private
+from mnist_core.store.files import write_whole
 
 
 def remembered(path: Path) -> str:
@@ -20,5 +20,4 @@ def remember(path: Path, word: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    make_private(path.parent)
-    path.write_text(f"{word}\n", encoding="utf-8")
+    write_whole(path, f"{word}\n".encode())
