@@ -17,7 +17,8 @@ from mnist_core.store import RunStore
 from mnist_core.store.checkpoints import Checkpoints
 from mnist_core.user_folders import user_folder
 from mnist_tui.runtime.log import log_path, open_log, write_log
-from mnist_tui.settings.digit_style import FILE_NAME, remember_style
+from mnist_tui.settings.digit_style import FILE_NAME
+from mnist_tui.settings.remembered import remember
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     private_folder(user_folder("cache") / "kernels")
     write_log(log_path(None), "a line")
     os.close(open_log(home / "other" / "log"))
-    remember_style(user_folder("state") / FILE_NAME, "braille")
+    remember(user_folder("state") / FILE_NAME, "braille")
     cancelled = threading.Event()
     try:
         download({"x": "0" * 32}, ["http://127.0.0.1:9/"], default_cache_folder(), None, cancelled)

@@ -30,8 +30,8 @@ def locked() -> list[str]:
 def licence(name: str) -> str:
     told = metadata.metadata(name)
     classifiers = [each for each in told.get_all("Classifier", []) if each.startswith("License")]
-    first_line = (told.get("License") or "").partition("\n")[0]
-    return " | ".join([told.get("License-Expression") or "", *classifiers, first_line])
+    in_full = [each.partition("\n")[0] for each in told.get_all("License", [])]
+    return " | ".join([*told.get_all("License-Expression", []), *classifiers, *in_full])
 
 
 def test_every_licence_is_allowed(tally: Callable[..., None]) -> None:
