@@ -204,7 +204,7 @@ def unusable(store: RunStore, run_id: str) -> list[str]:
     seed it comes to the same figures.
     """
     notice = store.resume_point(run_id).notice
-    return [notice] if notice and not notice.startswith("It has no checkpoint") else []
+    return [notice] if notice.startswith("The checkpoint") else []
 
 
 def _other_figures(

@@ -550,6 +550,9 @@ class MnistApp(App[None]):
     def _fatal_error(self) -> None:
         """Leave after a defect: a sentence for the user, the traceback for the log file."""
         self._delete_images()
+        if self._driver is not None and not self._is_mounted:
+            # It had taken the terminal when no thread could be started to read: Textual leaves it.
+            self._driver.stop_application_mode()
         error = self._exception
         if error is not None and not self._exit_renderables:
             self.panic(Text(unexpected_error(error, self._log_file)))

@@ -24,6 +24,9 @@ DEFAULT_DATASET = "mnist"
 DEADLINE = 3.0
 """Seconds from the start to usable data when nobody names a data set."""
 
+_LEAVE_PATIENCE = 1.0
+"""Seconds to wait for the threads at the end of a process; one may be looking up an address."""
+
 _TITLE = PUBLISHED[DEFAULT_DATASET].title
 
 
@@ -147,6 +150,11 @@ class DatasetLoader:
         """Wait for the threads to end; False if they have not after `timeout` seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._working, timeout)
+
+    def leave(self) -> None:
+        """Cancel, before the process ends, and wait a moment: what is half downloaded goes."""
+        self.cancel()
+        self.join(_LEAVE_PATIENCE)
 
     def _begin(self, work: Callable[[], None]) -> None:
         """Raises DatasetUnavailable where the system starts no thread."""

@@ -87,7 +87,7 @@ def _load_dataset(options: BenchOptions, write_error: WriteLine) -> Dataset | No
     try:
         answer = wait_for_dataset(loader, sys.stderr)
     finally:
-        loader.cancel()
+        loader.leave()
     if isinstance(answer, DatasetFailed):
         write_log(options.log_file, answer.traceback)
         write_error(visible(answer.message))

@@ -89,7 +89,7 @@ def fetch(
             write_error("Stopped before the download was complete; fetch again to complete it.")
             return EXIT_INTERRUPTED
         finally:
-            loader.cancel()
+            loader.leave()
     if isinstance(answer, DatasetFailed):
         write_error(visible(answer.message))
         return EXIT_FAILED

@@ -247,7 +247,7 @@ def _follow(team: Team, options: LaunchOptions, write_error: WriteLine) -> int:
         with Path(os.devnull).open("w") as nowhere:
             answer = wait_for_dataset(loader, nowhere)
     finally:
-        loader.cancel()
+        loader.leave()
     if isinstance(answer, DatasetFailed):
         write_error(visible(answer.message))
         return EXIT_FAILED

@@ -284,7 +284,7 @@ def _train(
         _signal(end, when_done)
         return EXIT_FAILED if recorders.lost else exit_code(end)
     finally:
-        loader.cancel()
+        loader.leave()
 
 
 class _NotResumedError(Exception):

@@ -165,7 +165,7 @@ def _dataset(
     try:
         answer = wait_for_dataset(loader, sys.stderr)
     finally:
-        loader.cancel()
+        loader.leave()
     if isinstance(answer, DatasetFailed):
         write_log(options.log_file, answer.traceback)
         raise SweepError(answer.message)
