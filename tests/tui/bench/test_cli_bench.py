@@ -70,7 +70,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         run_race: Callable[[RaceTask, Race], Iterator[RaceProgress]] | None = scripted_race,
     ) -> int:
         loaded = answer or DatasetLoaded(DATASET, None)
-        loader = SimpleNamespace(cancel=lambda: None)
+        loader = SimpleNamespace(leave=lambda: None)
         monkeypatch.setattr("mnist_tui.bench.bench_flags.available_cores", lambda: 2)
         monkeypatch.setattr(f"{module}.DatasetLoader", lambda _source, _cache: loader)
         monkeypatch.setattr(f"{module}.wait_for_dataset", lambda _loader, _stream: loaded)

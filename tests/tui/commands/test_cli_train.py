@@ -34,7 +34,7 @@ class Calls:
         self.backends: list[Any] = []
         self.changes: list[Any] = []
         self.policies: list[str] = []
-        self.loader_cancelled = False
+        self.loader_left = False
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, Calls]]:
         def make_loader(source: str | None, _cache: object, *, transpose: bool) -> SimpleNamespace:
             calls.source, calls.transpose = source, transpose
 
-            def cancel() -> None:
-                calls.loader_cancelled = True
+            def leave() -> None:
+                calls.loader_left = True
 
-            return SimpleNamespace(drain=lambda: list(later), cancel=cancel)
+            return SimpleNamespace(drain=lambda: list(later), leave=leave)
 
         def configure(*arguments: Any) -> Backend:
             calls.device = arguments
@@ -95,7 +95,7 @@ def test_the_flags_reach_data_device_and_training(
     assert (calls.source, calls.device) == ("kmnist", ("cpu", 1, None))
     assert calls.seeds == [8, 9]
     assert calls.backends == [BACKEND] * 2
-    assert calls.loader_cancelled
+    assert calls.loader_left
     output = capsys.readouterr()
     assert "2 runs, seeds 8 to 9" in output.out
     advice, *kept = output.err.splitlines()

@@ -141,7 +141,7 @@ def _load(record: RunRecord, data: str | None, write_error: WriteLine) -> Datase
     try:
         answer = wait_for_dataset(loader, sys.stderr)
     finally:
-        loader.cancel()
+        loader.leave()
     if isinstance(answer, DatasetFailed):
         raise StoreError(answer.message)
     dataset = answer.dataset
